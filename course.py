@@ -1,0 +1,382 @@
+"""Set up, open and test the course: ``python course.py open``, ``python course.py test``.
+
+Needs Python 3.12 or newer and nothing else. Everything is installed into ``.venv`` in the folder of the course,
+in the versions of ``uv.lock``; nothing outside that folder changes, apart from the cache of downloads.
+"""
+# Only the standard library, and only syntax of Python 3.6, so that an old Python still gets to say that it is too old.
+
+import argparse
+import collections
+import errno
+import hashlib
+import importlib.util
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+NOTEBOOKS = ROOT / "notebooks"
+VENV = ROOT / ".venv"
+PRIVATE = ROOT / ".course"
+STAMP = VENV / "course.json"
+
+OLDEST_PYTHON = (3, 12)
+NEWEST_PYTHON = (3, 14)  # the newest for which every package of uv.lock is ready to install
+OLDEST_UV = (0, 9)  # older ones were not tried with this uv.lock
+UV_TO_INSTALL = "uv==0.13.9"
+SPACE_NEEDED = 2.0e9  # bytes; .venv and the cache of downloads take 1.3e9 together, and unpacking takes room
+HEARTBEAT = 15  # seconds
+INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", "HTTPS_PROXY", "ALL_PROXY")
+
+DISK_FULL = (
+    f"The disk is full. The course needs {SPACE_NEEDED / 1e9:.1f} GB in {ROOT} and, if that is on another disk, as "
+    "much in the user's cache folder. Free some space, then run this again."
+)
+SIGNS_OF_FULL_DISK = ("No space left on device", "os error 28", "os error 112", "not enough space on the disk")
+SIGNS_OF_NO_NETWORK = (
+    "Failed to fetch",
+    "error sending request",
+    "NewConnectionError",
+    "Max retries exceeded",
+    "Connection refused",
+    "Could not find a version that satisfies the requirement uv",
+)
+SIGNS_OF_PROGRESS = ("Using", "Creating", "Downloading", "Building", "Prepared", "Installed", "Collecting")
+
+
+class CourseError(Exception):
+    """Something that the user can mend; the message says how."""
+
+
+def say(text):
+    """Print a line with the seconds since the start."""
+    print(f"[{time.monotonic() - STARTED:4.0f} s] {text}", flush=True)
+
+
+STARTED = time.monotonic()
+
+
+# What can be wrong
+
+
+def require_python(version):
+    """Stop when `version`, as in ``sys.version_info``, is older than the course needs."""
+    if tuple(version[:2]) >= OLDEST_PYTHON:
+        return
+    newer = next((name for name in ("python3.12", "python3.13", "python3.14") if runs(name)), None)
+    if newer:
+        advice = f"This machine has a newer one; run: {newer}"
+    else:
+        advice = "Install one from https://www.python.org/downloads/ or with your package manager, then run: python3.12"
+    raise CourseError(
+        f"The course needs Python {dotted(OLDEST_PYTHON)} or newer; this is Python {dotted(version[:3])}.\n"
+        f"{advice} {' '.join(sys.argv)}"
+    )
+
+
+def dotted(version):
+    """Return a version written with dots."""
+    return ".".join(str(part) for part in version)
+
+
+def runs(name):
+    """Return whether a command called `name` exists and starts."""
+    path = shutil.which(name)
+    return bool(path) and subprocess.call([path, "-c", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+
+
+def require_space():
+    """Stop before a first set-up that would fill the disk."""
+    free = shutil.disk_usage(str(ROOT)).free
+    if not STAMP.exists() and free < SPACE_NEEDED:
+        raise CourseError(
+            f"The disk is too full: the course needs {SPACE_NEEDED / 1e9:.1f} GB, and {ROOT} has {free / 1e9:.1f} GB "
+            "left. Free some space, then run this again."
+        )
+
+
+def explain(step, lines):
+    """Say what a failed step of the set-up means, from the last lines it printed."""
+    output = "\n".join(lines)
+    if any(sign in output for sign in SIGNS_OF_FULL_DISK):
+        return DISK_FULL
+    if any(sign in output for sign in SIGNS_OF_NO_NETWORK):
+        used = [name for name in INDEX_VARIABLES if os.environ.get(name)]
+        settings = f" and your setting of {', '.join(used)}" if used else ""
+        return f"The package index cannot be reached. Check the internet connection{settings}, then run this again."
+    hint = ""
+    if sys.version_info[:2] > NEWEST_PYTHON:
+        hint = f"\nThis Python may be too new for a package; try Python {dotted(NEWEST_PYTHON)}."
+    return f"This step failed: {step}. Its last lines:\n{output}{hint}"
+
+
+# Set-up
+
+
+def environment_python():
+    """Return the path of the Python of the course's environment."""
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def environment_variables(**more):
+    """Return the variables for commands that run in the course's environment."""
+    variables = dict(os.environ, VIRTUAL_ENV=str(VENV), PYTHONUTF8="1", **more)
+    variables["PATH"] = str(environment_python().parent) + os.pathsep + variables.get("PATH", "")
+    return variables
+
+
+def run_step(step, command, variables):
+    """Run a command, print a sign of life at least every 15 s; stop with an explanation when it fails."""
+    say(step)
+    last = collections.deque(maxlen=15)
+    lines = queue.Queue()
+
+    def read(stream):
+        for line in stream:
+            lines.put(line.rstrip())
+        lines.put(None)
+
+    settings = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8", "errors": "replace"}
+    with subprocess.Popen([str(part) for part in command], cwd=str(ROOT), env=variables, **settings) as process:
+        threading.Thread(target=read, args=(process.stdout,), daemon=True).start()
+        try:
+            while True:
+                try:
+                    line = lines.get(timeout=HEARTBEAT)
+                except queue.Empty:
+                    say("still busy: " + step)
+                    continue
+                if line is None:
+                    break
+                last.append(line)
+                if line.strip().startswith(SIGNS_OF_PROGRESS):
+                    say("  " + line.strip())
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise CourseError(explain(step, last))
+
+
+def find_uv():
+    """Return the path of a uv that can read uv.lock; installs a private one when there is none."""
+    private = PRIVATE / "uv" / ("Scripts/uv.exe" if os.name == "nt" else "bin/uv")
+    for candidate in (shutil.which("uv"), str(private)):
+        if candidate and uv_version(candidate) >= OLDEST_UV:
+            return candidate
+    if importlib.util.find_spec("ensurepip") is None:
+        raise CourseError(
+            "This Python cannot make virtual environments. On Debian and Ubuntu, run "
+            f"`sudo apt install python{dotted(sys.version_info[:2])}-venv`, then run this again."
+        )
+    run_step("making room for uv, the installer", [base_python(), "-m", "venv", "--clear", PRIVATE / "uv"], os.environ)
+    pip = [private.with_name(environment_python().name), "-m", "pip", "--disable-pip-version-check"]
+    run_step("downloading uv", [*pip, "install", "--retries", "2", "--timeout", "20", UV_TO_INSTALL], os.environ)
+    return str(private)
+
+
+def uv_version(command):
+    """Return the version of a uv command as a tuple; empty when it does not run."""
+    try:
+        answer = subprocess.check_output([command, "--version"], encoding="utf-8", stderr=subprocess.DEVNULL)
+        return tuple(int(part) for part in answer.split()[1].split(".")[:2])
+    except (OSError, subprocess.CalledProcessError, ValueError, IndexError):
+        return ()
+
+
+def base_python():
+    """Return the interpreter that runs this file, seen through any virtual environment."""
+    return getattr(sys, "_base_executable", None) or sys.executable
+
+
+def wanted_state():
+    """Return what an environment must have been made from to count as up to date."""
+    inputs = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "uv.lock"))
+    return {"folder": str(ROOT), "python": sys.version.split()[0], "inputs": hashlib.sha256(inputs).hexdigest()}
+
+
+def read_stamp():
+    """Return the state that the last successful set-up noted, or an empty one."""
+    try:
+        return json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def set_up(extra):
+    """Bring the environment up to date with uv.lock and one extra, ``student`` or ``dev``."""
+    state, found = wanted_state(), read_stamp()
+    extras = found.pop("extras", [])
+    if found == state and extra in extras and environment_python().exists():
+        return
+    require_space()
+    if found and found.get("folder") != state["folder"]:
+        say("the folder has moved: making its environment anew")
+        shutil.rmtree(str(VENV))  # its commands hold the old path
+    say(f"setting up the course in {VENV} (a few minutes the first time)")
+    variables = dict(os.environ, UV_PYTHON_DOWNLOADS="never", UV_PROJECT_ENVIRONMENT=str(VENV))
+    variables.pop("VIRTUAL_ENV", None)
+    extras = sorted({"student", extra, *extras})
+    sync = [find_uv(), "sync", "--frozen", "--inexact", "--python", base_python()]
+    run_step("installing the packages", [*sync, *("--extra=" + name for name in extras)], variables)
+    state["extras"] = extras
+    STAMP.write_text(json.dumps(state, indent=1), encoding="utf-8")
+    say("ready")
+
+
+def hand_over(command):
+    """Run a command of the environment in place of this script; its exit code is ours."""
+    command = [str(environment_python()), *(str(part) for part in command)]
+    sys.stdout.flush()
+    os.chdir(str(ROOT))
+    if os.name == "posix":  # one process: signals and exit code need no passing on
+        os.execve(command[0], command, environment_variables())
+    return subprocess.call(command, env=environment_variables())
+
+
+# Commands
+
+
+def open_course(options, more):
+    """Open JupyterLab on the first notebook."""
+    set_up("student")
+    first = next(iter(sorted(NOTEBOOKS.glob("01_*.ipynb"))), None)
+    if first is None:
+        raise CourseError(f"There is no notebook 01 in {NOTEBOOKS}: the folder of the course is not complete.")
+    command = ["-m", "jupyterlab", "--LabApp.default_url=/lab/tree/notebooks/" + first.name]
+    command += ["--ServerApp.root_dir=" + str(ROOT), "--ServerApp.answer_yes=True"]
+    command += ["--no-browser"] if options.no_browser else []
+    command += ["--port", options.port] if options.port else []
+    command += ["--allow-root"] if os.name == "posix" and os.getuid() == 0 else []
+    say("starting JupyterLab; it prints its address below, and Ctrl-C stops it")
+    return hand_over(command + more)
+
+
+def test(options, more):
+    """Run the unit tests and every notebook."""
+    set_up("dev")
+    say("running the tests" + ("" if options.fast or more else " and every notebook, which takes minutes"))
+    return hand_over(["-m", "pytest", *(["--ignore-glob=*.ipynb", "-m", "not slow"] if options.fast else []), *more])
+
+
+def check(options, more):
+    """Say whether this machine is ready."""
+    set_up("student")
+    say("sampling a small model (up to a minute the first time)")
+    return hand_over(["-m", "mlm_tutorial"])
+
+
+def lint(options, more):
+    """Check style and spelling."""
+    set_up("dev")
+    for command in (["ruff", "check"], ["ruff", "format", "--check"], ["codespell_lib"]):
+        say(" ".join(command))
+        code = subprocess.call([str(environment_python()), "-m", *command], cwd=str(ROOT), env=environment_variables())
+        if code:
+            return code
+    return 0
+
+
+def environment(options, more):
+    """Write environment.yml from pyproject.toml."""
+    set_up("dev")
+    run_step("writing environment.yml", environment_command("environment.yml"), environment_variables())
+    return 0
+
+
+def environment_command(output):
+    """Return the command that writes the conda environment of pyproject.toml to the file `output`."""
+    choices = ["--extra", "dev", "--name", "decomposing-sums", "--channel", "conda-forge"]
+    choices += ["--python-include", "infer", "--pip-dep=-e .", "--no-header", "--overwrite", "force"]
+    return [environment_python(), "-m", "pyproject2conda", "yaml", *choices, "--output", output]
+
+
+def run(options, more):
+    """Run notebooks from their .py source and store the outputs in the .ipynb."""
+    names = [Path(name).name for name in options.names] or [""]
+    sources = [path for path in sorted(NOTEBOOKS.glob("*.py")) if path.name.startswith(tuple(names))]
+    if not sources:
+        raise CourseError(f"No notebook's name starts with {' or '.join(names)}.")
+    set_up("dev")
+    seconds = {}
+    for source in sources:
+        began = time.monotonic()
+        run_notebook(source)
+        seconds[source.stem] = time.monotonic() - began
+    for name, taken in [*seconds.items(), ("together", sum(seconds.values()))]:
+        print(f"{name:<50} {taken:6.1f} s")
+    return 0
+
+
+def run_notebook(source):
+    """Run one notebook in a fresh kernel; its .ipynb changes only when every cell has run."""
+    python, draft = environment_python(), PRIVATE / "run" / (source.stem + ".ipynb")
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    variables = environment_variables(CI="true")  # no progress bars in stored outputs
+    execute = [python, "-m", "jupytext", "--to", "ipynb", "--execute", "--run-path", NOTEBOOKS]
+    # What changes without anybody changing it: ids of cells, times, widgets' state, the version of Python.
+    keys = "metadata.widgets metadata.language_info.version cell.metadata.execution"
+    clean = [python, "-m", "nbstripout", "--keep-output", "--keep-count", "--extra-keys", keys, draft]
+    run_step("running " + source.name, [*execute, "--output", draft, source], variables)
+    run_step("cleaning " + source.name, clean, variables)
+    os.replace(str(draft), str(source.with_suffix(".ipynb")))
+    os.utime(str(source))  # Jupytext expects the source to be the newer one of a pair
+
+
+# Main
+
+
+def parse(arguments):
+    """Split the command line into this script's options and what it passes on."""
+    parser = argparse.ArgumentParser(prog="course.py", description="Set up, open and test the course.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.required = True
+
+    def add(function, takes_more=""):
+        command = commands.add_parser(
+            function.__name__.split("_")[0], help=function.__doc__, epilog=takes_more, allow_abbrev=False
+        )
+        command.set_defaults(function=function, takes_more=bool(takes_more))
+        return command
+
+    opening = add(open_course, "More arguments go to JupyterLab.")
+    opening.add_argument("--no-browser", action="store_true", help="only print the address")
+    opening.add_argument("--port", type=int, help="port to serve on (8888 unless it is taken)")
+    testing = add(test, "More arguments go to pytest.")
+    testing.add_argument("--fast", action="store_true", help="leave out notebooks and slow tests")
+    add(check)
+    running = add(run)
+    running.add_argument("names", nargs="*", help="how the notebooks' names start, for instance 01; all without")
+    add(lint)
+    add(environment)
+    options, more = parser.parse_known_args(arguments)
+    if more and not options.takes_more:
+        parser.error("unrecognized arguments: " + " ".join(more))
+    return options, more
+
+
+def main(arguments=None):
+    """Run one command; return the exit code."""
+    try:
+        require_python(sys.version_info)
+        options, more = parse(arguments)
+        return options.function(options, more)
+    except CourseError as error:
+        message = str(error)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except OSError as error:
+        message = DISK_FULL if error.errno == errno.ENOSPC else f"{error}. Mend this, then run this again."
+    print("\n" + message, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

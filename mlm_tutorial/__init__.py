@@ -1,0 +1,38 @@
+"""Decomposing sums: find the distribution of every contributor to a total, and split a total into its parts.
+
+Every public name is an attribute of this package, ``mlm.cell_model`` for instance. Names load on first use, because
+PyMC takes seconds to import and simulating totals does not need it (Scientific Python's SPEC 1).
+"""
+
+import lazy_loader
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "layers": ["Layer", "LayeredSum", "PRESETS", "draw_layered_sum"],
+        "datasets": ["load_airlines", "load_flights", "load_radon"],
+        "cells": ["Cells", "cell_statistics"],
+        "distributions": ["NormalCells", "StandardNormal"],
+        "transforms": ["IdentifiedScales", "LinearTransform"],
+        "models": ["Priors", "cell_model", "observation_model"],
+        "sampling": ["CompiledModel", "compile_model", "sample"],
+        "diagnostics": [
+            "ConvergenceError",
+            "calibrate",
+            "check_convergence",
+            "efficiency",
+            "recovery",
+        ],
+        "decomposition": ["decompose", "variance_shares"],
+        "plots": [
+            "COLORS",
+            "plot_calibration",
+            "plot_contributors",
+            "plot_decomposition",
+            "plot_recovery",
+            "use_style",
+        ],
+    },
+)

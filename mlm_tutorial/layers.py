@@ -1,0 +1,409 @@
+"""The truth of a simulation: layers, their contributors, and totals drawn from them."""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+BASELINE = "baseline"
+TOTAL = "total"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The contributors of one layer, each with its own normal distribution.
+
+    Parameters
+    ----------
+    name : str
+        Name of the layer.
+    coefficients : mapping of label to (float, float)
+        Mean and standard deviation of every contributor, in the units of the total. Labels are arbitrary hashable
+        values; their order is kept.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the name is not a non-empty string, if there is no contributor, if a label is missing (None or NaN), or if
+        a mean or standard deviation is not a finite number. Standard deviations must be positive.
+    """
+
+    name: str
+    coefficients: Mapping[Hashable, tuple[float, float]]
+
+    def __post_init__(self):
+        if not isinstance(self.name, str) or not self.name:
+            raise TypeError(f"the name of a layer must be a non-empty string, got {self.name!r}")
+        if not isinstance(self.coefficients, Mapping):
+            raise TypeError(
+                f"layer {self.name!r}: expected a mapping of label to (mean, standard deviation), "
+                f"got {type(self.coefficients).__name__}"
+            )
+        if not self.coefficients:
+            raise ValueError(f"layer {self.name!r} has no contributors; it needs at least one")
+        checked = {}
+        for label, pair in self.coefficients.items():
+            where = f"layer {self.name!r}, contributor {label!r}"
+            if pd.isna(label):
+                raise ValueError(f"{where}: a label must not be missing")
+            checked[label] = _mean_and_sd(pair, where)
+        object.__setattr__(self, "coefficients", checked)
+
+    @property
+    def labels(self) -> tuple:
+        """Labels of the contributors, in the order given."""
+        return tuple(self.coefficients)
+
+    @property
+    def mu(self) -> np.ndarray:
+        """Means of the contributors, shape (m,)."""
+        return np.array([mu for mu, _ in self.coefficients.values()])
+
+    @property
+    def sigma(self) -> np.ndarray:
+        """Standard deviations of the contributors, shape (m,)."""
+        return np.array([sigma for _, sigma in self.coefficients.values()])
+
+    def __len__(self) -> int:
+        return len(self.coefficients)
+
+    def shifted(self, by: float) -> "Layer":
+        """Return the same layer with `by` added to every mean."""
+        return Layer(self.name, {k: (mu + by, sd) for k, (mu, sd) in self.coefficients.items()})
+
+
+def _mean_and_sd(pair, where: str) -> tuple[float, float]:
+    try:
+        mu, sigma = (float(number) for number in pair)
+    except (TypeError, ValueError):
+        raise TypeError(f"{where}: expected a pair (mean, standard deviation), got {pair!r}") from None
+    if not np.isfinite(mu):
+        raise ValueError(f"{where}: the mean must be finite, got {mu}")
+    if not (np.isfinite(sigma) and sigma > 0):
+        raise ValueError(f"{where}: the standard deviation must be positive and finite, got {sigma}")
+    return mu, sigma
+
+
+@dataclass(frozen=True)
+class LayeredSum:
+    """A baseline and the layers whose contributions add up to a total.
+
+    Parameters
+    ----------
+    baseline : Layer
+        A layer named ``"baseline"`` with one contributor.
+    layers : sequence of Layer
+        The other layers, each with two contributors or more.
+
+    Raises
+    ------
+    ValueError
+        If the baseline has more than one contributor, a layer has only one (its mean is zero by the sum-to-zero
+        rule, so there is nothing to find), or column names of :meth:`simulate` would collide.
+    """
+
+    baseline: Layer
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self):
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if self.baseline.name != BASELINE:
+            raise ValueError(f"the first layer must be named {BASELINE!r}, got {self.baseline.name!r}")
+        if len(self.baseline) != 1:
+            raise ValueError(
+                f"the baseline must have exactly one contributor, got {len(self.baseline)}: "
+                f"{list(self.baseline.labels)}"
+            )
+        for layer in self.layers:
+            if len(layer) < 2:
+                raise ValueError(single_contributor_message(layer.name, layer.labels[0]))
+        columns = [TOTAL, BASELINE, f"y_{BASELINE}"]
+        for name in self.names:
+            for column in (name, f"y_{name}"):
+                if column in columns:
+                    raise ValueError(
+                        f"layer name {name!r} is taken: the simulated data would have two columns named {column!r}"
+                    )
+                columns.append(column)
+
+    @classmethod
+    def from_coefficients(
+        cls,
+        coefficients: Sequence[Mapping[Hashable, tuple[float, float]]],
+        names: Sequence[str] | None = None,
+    ) -> "LayeredSum":
+        """Build from one mapping a layer, the baseline's first.
+
+        Parameters
+        ----------
+        coefficients : sequence of mapping
+            For each layer a mapping of label to (mean, standard deviation). The first is the baseline and has one
+            contributor.
+        names : sequence of str, optional
+            Names of the layers after the baseline (a leading ``"baseline"`` is allowed). Default ``layer_1``,
+            ``layer_2`` and so on.
+
+        Returns
+        -------
+        LayeredSum
+        """
+        if isinstance(coefficients, Mapping) or not isinstance(coefficients, Sequence):
+            raise TypeError(
+                "coefficients must be a list with one mapping a layer, the baseline's first, "
+                f"got {type(coefficients).__name__}"
+            )
+        if not coefficients:
+            raise ValueError("coefficients is empty; the baseline at least is needed")
+        n_layers = len(coefficients) - 1
+        if names is None:
+            names = [f"layer_{j}" for j in range(1, n_layers + 1)]
+        elif isinstance(names, str):
+            raise TypeError(f"names must be a list of strings, got the string {names!r}")
+        names = list(names)
+        if len(names) == n_layers + 1 and names[0] == BASELINE:
+            names = names[1:]
+        if len(names) != n_layers:
+            raise ValueError(
+                f"expected {n_layers} names, one for each layer after the baseline, got {len(names)}: {names}"
+            )
+        return cls(
+            Layer(BASELINE, coefficients[0]),
+            tuple(Layer(name, c) for name, c in zip(names, coefficients[1:], strict=True)),
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the layers after the baseline."""
+        return tuple(layer.name for layer in self.layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        """Iterate over all layers, the baseline first."""
+        return iter((self.baseline, *self.layers))
+
+    def __getitem__(self, name: str) -> Layer:
+        """Return the layer of that name."""
+        for layer in self:
+            if layer.name == name:
+                return layer
+        raise KeyError(f"no layer named {name!r}; there are {[layer.name for layer in self]}")
+
+    def centered(self) -> "LayeredSum":
+        """Let the means of every layer sum to zero; the baseline's mean absorbs the shift.
+
+        Totals keep their distribution, because every observation has exactly one contributor of each layer.
+
+        Returns
+        -------
+        LayeredSum
+        """
+        shifts = [layer.mu.mean() for layer in self.layers]
+        return LayeredSum(
+            self.baseline.shifted(sum(shifts)),
+            tuple(layer.shifted(-shift) for layer, shift in zip(self.layers, shifts, strict=True)),
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a tidy table, one row a contributor.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``layer``, ``contributor``, ``mu`` and ``sigma``.
+        """
+        rows = [(layer.name, label, mu, sigma) for layer in self for label, (mu, sigma) in layer.coefficients.items()]
+        return pd.DataFrame(rows, columns=["layer", "contributor", "mu", "sigma"])
+
+    def combinations(self, probabilities=None) -> pd.DataFrame:
+        """Return the distribution of the total for every combination of contributors.
+
+        A sum of independent normals is normal: means add and variances add.
+
+        Parameters
+        ----------
+        probabilities : mapping, optional
+            As for :meth:`simulate`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a combination: a column for each layer with the contributor's label, then ``probability`` and the
+            total's ``mu`` and ``sigma``.
+        """
+        weights = self._probabilities(probabilities)
+        rows = []
+        for codes in product(*(range(len(layer)) for layer in self.layers)):
+            chosen = list(zip(self.layers, codes, strict=True))
+            labels = [layer.labels[k] for layer, k in chosen]
+            probability = np.prod([weights[layer.name][k] for layer, k in chosen])
+            mu = self.baseline.mu[0] + sum(layer.mu[k] for layer, k in chosen)
+            variance = self.baseline.sigma[0] ** 2 + sum(layer.sigma[k] ** 2 for layer, k in chosen)
+            rows.append([*labels, probability, mu, np.sqrt(variance)])
+        return pd.DataFrame(rows, columns=[*self.names, "probability", "mu", "sigma"])
+
+    def simulate(
+        self,
+        n: int,
+        rng: int | np.random.Generator | None = None,
+        probabilities: Mapping[str, Sequence[float] | Mapping] | None = None,
+        contributions: bool = False,
+    ) -> pd.DataFrame:
+        """Draw totals, and who contributed to each.
+
+        Parameters
+        ----------
+        n : int
+            Number of totals.
+        rng : int or numpy.random.Generator, optional
+            A seed or a generator.
+        probabilities : mapping, optional
+            For a layer's name, how often each contributor is the one that contributes: a list in the order of the
+            labels, or a mapping of label to probability. Layers left out have equal probabilities.
+        contributions : bool
+            Whether to add each layer's contribution, as columns ``y_baseline`` and ``y_<layer>``. They sum to the
+            total.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `n` rows: ``total`` and one categorical column a layer.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `n` is not a positive integer, or probabilities do not match the contributors or do not sum to one.
+        """
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
+            raise TypeError(f"n must be an integer, got {n!r}")
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        weights = self._probabilities(probabilities)
+        rng = np.random.default_rng(rng)
+        (mu,), (sigma,) = self.baseline.mu, self.baseline.sigma
+        parts = {f"y_{BASELINE}": rng.normal(mu, sigma, size=n)}
+        columns = {}
+        for layer in self.layers:
+            codes = rng.choice(len(layer), size=n, p=weights[layer.name])
+            parts[f"y_{layer.name}"] = rng.normal(layer.mu[codes], layer.sigma[codes])
+            columns[layer.name] = pd.Categorical.from_codes(
+                codes, dtype=pd.CategoricalDtype(_label_index(layer.labels))
+            )
+        columns = {TOTAL: sum(parts.values()), **columns}
+        return pd.DataFrame(columns | parts if contributions else columns)
+
+    def _probabilities(self, probabilities) -> dict[str, np.ndarray]:
+        """Return one checked array of probabilities for every layer."""
+        given = dict(probabilities or {})
+        unknown = [name for name in given if name not in self.names]
+        if unknown:
+            raise ValueError(f"probabilities name unknown layers {unknown}; there are {self.names}")
+        return {layer.name: _layer_probabilities(layer, given.get(layer.name)) for layer in self.layers}
+
+
+def _layer_probabilities(layer: Layer, given) -> np.ndarray:
+    m = len(layer)
+    if given is None:
+        return np.full(m, 1 / m)
+    if isinstance(given, Mapping):
+        if set(given) != set(layer.labels):
+            raise ValueError(
+                f"probabilities of layer {layer.name!r} must name the contributors "
+                f"{list(layer.labels)}, got {list(given)}"
+            )
+        given = [given[label] for label in layer.labels]
+    p = np.asarray(given, dtype=float)
+    if p.shape != (m,):
+        raise ValueError(
+            f"layer {layer.name!r} has {m} contributors, so {m} probabilities are expected, got shape {p.shape}"
+        )
+    if not np.all(np.isfinite(p)) or np.any(p < 0) or not np.isclose(p.sum(), 1, atol=1e-8):
+        raise ValueError(
+            f"probabilities of layer {layer.name!r} must be non-negative and sum to 1, "
+            f"got {p.tolist()} with sum {p.sum():g}"
+        )
+    return p / p.sum()
+
+
+def _label_index(labels: Sequence[Hashable]) -> pd.Index:
+    # tupleize_cols: a label that is a tuple stays one label.
+    return pd.Index(list(labels), tupleize_cols=False)
+
+
+def single_contributor_message(layer: str, label: Hashable) -> str:
+    """Return the text of the error for a layer with one contributor."""
+    return (
+        f"layer {layer!r} has a single contributor, {label!r}. The means of a layer sum to zero, so its mean would be "
+        "zero and its spread could not be told from the baseline's: leave the layer out"
+    )
+
+
+def draw_layered_sum(
+    n_contributors: Sequence[int],
+    mu_scale: float = 1.0,
+    log_sigma_mean: float = 0.0,
+    rng: int | np.random.Generator | None = None,
+) -> LayeredSum:
+    """Draw a random truth: normal means, log-normal standard deviations.
+
+    Parameters
+    ----------
+    n_contributors : sequence of int
+        Contributors in each layer; the first is the baseline's and must be 1.
+    mu_scale : float
+        Standard deviation of the means, in the units of the total.
+    log_sigma_mean : float
+        Mean of the logarithm of the standard deviations, whose own standard deviation is 1/2.
+    rng : int or numpy.random.Generator, optional
+        A seed or a generator.
+
+    Returns
+    -------
+    LayeredSum
+        Centered, with labels 0, 1, 2 and so on.
+
+    Raises
+    ------
+    ValueError
+        If the first entry is not 1, another is below 2, or `mu_scale` is not positive.
+    """
+    counts = list(n_contributors)
+    if not counts or counts[0] != 1:
+        raise ValueError(f"n_contributors must begin with 1, the baseline, got {counts}")
+    if not (np.isfinite(mu_scale) and mu_scale > 0):
+        raise ValueError(f"mu_scale must be positive, got {mu_scale}")
+    for j, m in enumerate(counts[1:], start=1):
+        if m == 1:
+            raise ValueError(single_contributor_message(f"layer_{j}", 0))
+        if not isinstance(m, (int, np.integer)) or m < 1:
+            raise ValueError(f"n_contributors must be positive integers, got {m!r} for layer {j}")
+    rng = np.random.default_rng(rng)
+    return LayeredSum.from_coefficients(
+        [{k: (rng.normal(0, mu_scale), np.exp(rng.normal(log_sigma_mean, 0.5))) for k in range(m)} for m in counts]
+    ).centered()
+
+
+class _Presets(dict):
+    """The presets by name, with an error that lists them."""
+
+    def __missing__(self, name):
+        raise KeyError(f"unknown preset {name!r}; expected one of {', '.join(self)}")
+
+
+_LAYER_A = {0: (1, 1), 1: (-1, 1)}
+_LAYER_B = {0: (0, 1), 1: (0, 1), 2: (0, 1), 3: (4, 2)}
+
+#: Truths with round numbers that the course comes back to. Their means do not sum to zero, see `LayeredSum.centered`.
+PRESETS: Mapping[str, LayeredSum] = _Presets(
+    cc_12=LayeredSum.from_coefficients([{0: (0, 5)}, _LAYER_A]),
+    cc_22=LayeredSum.from_coefficients([{0: (0, 5)}, _LAYER_A, _LAYER_A]),
+    cc_27=LayeredSum.from_coefficients(
+        [
+            {0: (0, 5)},
+            {0: (1, 1), 1: (-1, 1), 2: (4, 1)},
+            {0: (3, 1), 1: (-1, 1), 2: (-1, 1), 3: (-1, 1)},
+        ]
+    ),
+    cc_14=LayeredSum.from_coefficients([{0: (0, 5)}, _LAYER_B]),
+    cc_343=LayeredSum.from_coefficients([{0: (0, 5)}, _LAYER_B, {0: (0, 1), 1: (0, 1), 3: (3, 2)}]),
+)

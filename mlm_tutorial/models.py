@@ -1,0 +1,365 @@
+"""PyMC models of a layered sum: one for every observation, one for every cell. All share names and priors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pymc as pm
+from scipy.linalg import helmert
+from scipy.sparse import diags_array
+from scipy.sparse.linalg import lsqr
+
+from mlm_tutorial.cells import Cells, cell_statistics
+from mlm_tutorial.distributions import NormalCells, StandardNormal
+from mlm_tutorial.layers import BASELINE, TOTAL
+from mlm_tutorial.transforms import IdentifiedScales, LinearTransform
+
+__all__ = ["Priors", "cell_model", "observation_model"]
+
+PARAMETRIZATIONS = ("marginal", "noncentered", "centered")
+COORDINATES = ("identified", "log")
+
+
+@dataclass(frozen=True)
+class Priors:
+    r"""Priors of a layered sum's parameters.
+
+    - ``mu_baseline ~ Normal(baseline_mu, baseline_mu_sd)``
+    - ``mu_<layer> ~ ZeroSumNormal(mu_sd)``, for every layer
+    - ``sigma ~ Weibull(2, sigma_scale)`` for the baseline and every contributor, also called Rayleigh. The variance
+      is then exponential with mean ``sigma_scale**2``: variances are what adds up in a sum.
+
+    Parameters
+    ----------
+    baseline_mu : float
+        Prior mean of the baseline's mean, in the units of the total.
+    baseline_mu_sd : float
+        Prior standard deviation of the baseline's mean.
+    mu_sd : float or mapping of str to float
+        Scale of the contributors' means, for all layers or for each by name.
+    sigma_scale : float or mapping of str to float
+        Root mean square of the prior of a standard deviation, for all components or for each by name, the baseline's
+        as ``"baseline"``.
+
+    Raises
+    ------
+    ValueError
+        If a scale is not positive and finite.
+    """
+
+    baseline_mu: float
+    baseline_mu_sd: float
+    mu_sd: float | Mapping[str, float]
+    sigma_scale: float | Mapping[str, float]
+
+    def __post_init__(self):
+        if not np.isfinite(self.baseline_mu):
+            raise ValueError(f"baseline_mu must be finite, got {self.baseline_mu}")
+        for name in ("baseline_mu_sd", "mu_sd", "sigma_scale"):
+            given = getattr(self, name)
+            for value in given.values() if isinstance(given, Mapping) else [given]:
+                if not (np.isfinite(value) and value > 0):
+                    raise ValueError(f"{name} must be positive and finite, got {given}")
+
+    @classmethod
+    def from_cells(cls, cells: Cells) -> "Priors":
+        """Return the default priors, whose scales come from the totals.
+
+        The baseline's mean is within five standard deviations of the totals' average, and the means of contributors
+        have a scale of two and a half standard deviations. Each of the J + 1 components has the same prior mean of its
+        variance: V / (J + 1), with V the variance about an additive fit of the means.
+
+        Parameters
+        ----------
+        cells : Cells
+
+        Returns
+        -------
+        Priors
+        """
+        mean, variance = cells.pooled()
+        sd = np.sqrt(variance)
+        scale = np.sqrt(cells.residual_variance() / (len(cells.layers) + 1))
+        return cls(mean, 5 * sd, 2.5 * sd, float(scale))
+
+    def mu_sd_of(self, layer: str) -> float:
+        """Return the scale of one layer's means."""
+        return _by_name(self.mu_sd, layer, "mu_sd")
+
+    def sigma_scale_of(self, component: str) -> float:
+        """Return the scale of the standard deviations of the baseline or of one layer."""
+        return _by_name(self.sigma_scale, component, "sigma_scale")
+
+
+def _by_name(given: float | Mapping[str, float], name: str, argument: str) -> float:
+    if not isinstance(given, Mapping):
+        return float(given)
+    if name not in given:
+        raise ValueError(f"{argument} names {', '.join(given)}; there is none for {name!r}")
+    return float(given[name])
+
+
+def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "identified") -> pm.Model:
+    """Return the exact marginal model of the totals, with one likelihood term a cell.
+
+    Contributions are integrated out: the total of an observation is normal, its mean the sum of the means and its
+    variance the sum of the variances.
+
+    Parameters
+    ----------
+    cells : Cells
+        Sufficient statistics of the observations.
+    priors : Priors, optional
+        Default :meth:`Priors.from_cells`.
+    coordinates : {"identified", "log"}
+        Where the sampler walks: in coordinates that the data fix one by one, or in the logarithm of every standard
+        deviation. The model is the same.
+
+    Returns
+    -------
+    pymc.Model
+        Variables ``mu_baseline``, ``sigma_baseline``, and for each layer ``mu_<layer>`` and ``sigma_<layer>`` with
+        the layer as dim and its labels as coords. Observed are ``cells``, mean and centred sum of squares of each
+        cell, with data ``cell_n``, ``cell_codes`` and ``cell_statistics``. In identified coordinates the free
+        variables are the vectors ``sigma`` and ``mu_offset``, from which the named variables follow.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `cells` are no cells or cannot be decomposed, or `coordinates` is unknown.
+    """
+    if not isinstance(cells, Cells):
+        raise TypeError(f"expected Cells, got {type(cells).__name__}; make them with mlm.cell_statistics")
+    _require_choice(coordinates, COORDINATES, "coordinates")
+    cells.require_whole()
+    priors = priors or Priors.from_cells(cells)
+    with pm.Model(coords=_coords(cells)) as model:
+        if coordinates == "identified":
+            mu, sigma = _parameters_in_identified_coordinates(cells, priors)
+        else:
+            mu, sigma = _parameters(cells, priors)
+        codes = pm.Data("cell_codes", cells.codes, dims=("cell", "layer"))
+        n = pm.Data("cell_n", cells.n, dims="cell")
+        statistics = pm.Data(
+            "cell_statistics",
+            np.column_stack([cells.mean, cells.sum_sq]),
+            dims=("cell", "statistic"),
+        )
+        mean, variance = _mean_and_variance(mu, sigma, codes, cells.layers)
+        NormalCells(
+            "cells",
+            mu=mean,
+            sigma=pm.math.sqrt(variance),
+            n=n,
+            observed=statistics,
+            dims=("cell", "statistic"),
+        )
+    return model
+
+
+def observation_model(
+    frame: Any,
+    total: str = TOTAL,
+    layers: Sequence[str] = (),
+    parametrization: str = "marginal",
+    priors: Priors | None = None,
+) -> pm.Model:
+    """Return the model of every single observation.
+
+    Parameters
+    ----------
+    frame : data frame
+        One row an observation; any eager or lazy table that :func:`cell_statistics` takes.
+    total, layers : str, list of str
+        Names of the columns with the totals, and with the contributors of each layer.
+    parametrization : {"marginal", "noncentered", "centered"}
+        What becomes of the contributions: integrated out; sampled as ``mu + sigma * z`` with a standard normal z for
+        each; or sampled as they are. The posterior of the parameters is the same.
+    priors : Priors, optional
+        Default :meth:`Priors.from_cells` of the frame's cells.
+
+    Returns
+    -------
+    pymc.Model
+        Variables named as in :func:`cell_model`. Observed is ``total``, with dim ``observation``. Where contributions
+        are sampled, ``y_<layer>`` are those of the layers, and the baseline's is what is left of the total.
+
+    Raises
+    ------
+    TypeError, KeyError, ValueError
+        For bad input as in :func:`cell_statistics`, or an unknown `parametrization`.
+    """
+    _require_choice(parametrization, PARAMETRIZATIONS, "parametrization")
+    cells = cell_statistics(frame, total, layers)
+    priors = priors or Priors.from_cells(cells)
+    totals, codes = observations(frame, total, cells.layers, cells.labels)
+    coords = _coords(cells) | {"observation": np.arange(len(totals))}
+    del coords["cell"], coords["statistic"]
+    with pm.Model(coords=coords) as model:
+        mu, sigma = _parameters(cells, priors)
+        codes = pm.Data("codes", codes, dims=("observation", "layer"))
+        observed = pm.Data("totals", totals, dims="observation")
+        if parametrization == "marginal":
+            mean, variance = _mean_and_variance(mu, sigma, codes, cells.layers)
+            sd = pm.math.sqrt(variance)
+        else:
+            mean, sd = mu[BASELINE], sigma[BASELINE]
+            for j, name in enumerate(cells.layers):
+                k = codes[:, j]
+                if parametrization == "centered":
+                    y = pm.Normal(f"y_{name}", mu[name][k], sigma[name][k], dims="observation")
+                else:
+                    z = StandardNormal(f"z_{name}", dims="observation")
+                    y = pm.Deterministic(f"y_{name}", mu[name][k] + sigma[name][k] * z, dims="observation")
+                mean = mean + y
+        pm.Normal(TOTAL, mean, sd, observed=observed, dims="observation")
+    return model
+
+
+def observations(
+    frame: Any, total: str, layers: Sequence[str], labels: Mapping[str, Sequence]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return totals, shape (n,), and positions of their contributors in `labels`, shape (n, J).
+
+    Raises
+    ------
+    ValueError
+        If a label is not among `labels`.
+    """
+    data = nw.from_native(frame).lazy().select(total, *layers).collect()
+    codes = []
+    for name in layers:
+        position = {label: k for k, label in enumerate(labels[name])}
+        column = data[name].to_list()
+        unknown = [i for i, label in enumerate(column) if label not in position]
+        if unknown:
+            raise ValueError(
+                f"column {name!r} has the label {column[unknown[0]]!r} in row {unknown[0]} (counted from 0); "
+                f"known labels are {list(labels[name])}"
+            )
+        codes.append([position[label] for label in column])
+    return data[total].cast(nw.Float64).to_numpy().astype(float), np.array(codes).T
+
+
+def _require_choice(given: str, choices: Sequence[str], argument: str) -> None:
+    if given not in choices:
+        raise ValueError(f"unknown {argument} {given!r}; expected one of {', '.join(choices)}")
+
+
+def _coords(cells: Cells) -> dict[str, list]:
+    return {name: list(cells.labels[name]) for name in cells.layers} | {
+        "layer": list(cells.layers),
+        "cell": np.arange(len(cells)),
+        "statistic": ["mean", "sum_sq"],
+    }
+
+
+def _parameters(cells: Cells, priors: Priors):
+    """Add the parameters to the model in context; return means and standard deviations by component."""
+    mu = {BASELINE: pm.Normal("mu_baseline", priors.baseline_mu, priors.baseline_mu_sd)}
+    sigma = {BASELINE: pm.Weibull("sigma_baseline", 2, priors.sigma_scale_of(BASELINE))}
+    for name in cells.layers:
+        mu[name] = pm.ZeroSumNormal(f"mu_{name}", sigma=priors.mu_sd_of(name), dims=name)
+        sigma[name] = pm.Weibull(f"sigma_{name}", 2, priors.sigma_scale_of(name), dims=name)
+    return mu, sigma
+
+
+def _parameters_in_identified_coordinates(cells: Cells, priors: Priors):
+    """Add the same parameters, walked in coordinates that the data fix one by one."""
+    components = [BASELINE, *cells.layers]
+    sizes = [1, *(len(cells.labels[name]) for name in cells.layers)]
+    parts = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
+    model = pm.modelcontext(None)
+    model.add_coord("contributor", contributor_names(cells.layers, cells.labels))
+
+    variance = cells.residual_variance()
+    scale = np.repeat([priors.sigma_scale_of(name) for name in components], sizes)
+    all_sigma = pm.Weibull(
+        "sigma",
+        2,
+        scale,
+        dims="contributor",
+        initval=np.sqrt(_rough_variances(cells, variance, scale**2)),
+        default_transform=None,
+        transform=IdentifiedScales(
+            [cells.counts(name) for name in cells.layers],
+            [priors.sigma_scale_of(name) ** 2 for name in cells.layers],
+            variance,
+        ),
+    )
+    center, basis = _means_from_offsets(sizes, components, priors)
+    rough_offset, precision = _rough_posterior_of_offsets(cells, variance, center, basis)
+    offset = StandardNormal(
+        "mu_offset",
+        shape=basis.shape[1],
+        initval=rough_offset,
+        default_transform=None,
+        transform=LinearTransform(rough_offset, precision),
+    )
+    all_mu = center + pm.math.dot(basis, offset)
+    mu, sigma = {}, {}
+    for name, part in zip(components, parts, strict=True):
+        # The baseline is a number, a layer is a vector.
+        where, dims = (0, None) if name == BASELINE else (part, name)
+        mu[name] = pm.Deterministic(f"mu_{name}", all_mu[where], dims=dims)
+        sigma[name] = pm.Deterministic(f"sigma_{name}", all_sigma[where], dims=dims)
+    return mu, sigma
+
+
+def contributor_names(layers: Sequence[str], labels: Mapping[str, Sequence]) -> list[str]:
+    """Return ``baseline``, then ``layer[label]`` for every contributor."""
+    return [BASELINE, *(f"{name}[{label}]" for name in layers for label in labels[name])]
+
+
+def _means_from_offsets(sizes, components, priors: Priors) -> tuple[np.ndarray, np.ndarray]:
+    """Return c and B with ``c + B z`` distributed as all means' prior where z is standard normal.
+
+    An orthonormal basis of the vectors that sum to zero, times a scale, turns independent standard normals into a
+    zero-sum normal: its density depends on the squared length alone, and an orthonormal basis keeps lengths.
+    """
+    n_free = 1 + sum(m - 1 for m in sizes[1:])
+    center = np.zeros(sum(sizes))
+    center[0] = priors.baseline_mu
+    basis = np.zeros((sum(sizes), n_free))
+    basis[0, 0] = priors.baseline_mu_sd
+    row = column = 1
+    for name, m in zip(components[1:], sizes[1:], strict=True):
+        basis[row : row + m, column : column + m - 1] = priors.mu_sd_of(name) * helmert(m).T
+        row, column = row + m, column + m - 1
+    return center, basis
+
+
+def _rough_posterior_of_offsets(cells: Cells, variance: float, center, basis):
+    """Return mean and precision of the offsets' posterior if all observations had the same variance.
+
+    Conjugate regression with standard normal priors (Gelman et al. 2013, *Bayesian Data Analysis*, section 14.8).
+    """
+    design = cells.design() @ basis
+    weighted = design * (cells.n / variance)[:, None]
+    precision = np.eye(basis.shape[1]) + design.T @ weighted
+    return np.linalg.solve(precision, weighted.T @ (cells.mean - center[0])), precision
+
+
+def _rough_variances(cells: Cells, variance: float, prior_variance: np.ndarray) -> np.ndarray:
+    """Return variances of all components to start from: equal shares, plus what the cells' spreads say.
+
+    A ridge regression of the cells' variances on the contributors; the variance of a sample variance is 2 V^2 / n.
+    Chains that start with equal variances in every contributor may be hundreds of posterior standard deviations away.
+    """
+    spread = cells.sum_sq / cells.n + (cells.mean - cells.additive_means()) ** 2
+    weight = np.sqrt(cells.n / 2) / variance
+    design = diags_array(weight) @ cells.design() @ diags_array(prior_variance)
+    effect = prior_variance * lsqr(design, weight * (spread - variance), damp=1.0)[0]
+    share = variance / (len(cells.layers) + 1)
+    return np.maximum(share + effect, share / 10)
+
+
+def _mean_and_variance(mu, sigma, codes, layers):
+    """Return the mean and variance of a total: sums over baseline and layers."""
+    mean, variance = mu[BASELINE], sigma[BASELINE] ** 2
+    for j, name in enumerate(layers):
+        mean = mean + mu[name][codes[:, j]]
+        variance = variance + sigma[name][codes[:, j]] ** 2
+    return mean, variance

@@ -1,0 +1,200 @@
+"""Sampling with nutpie: compile once, sample often, keep a record."""
+
+import dataclasses
+import os
+import time
+from importlib.metadata import version
+
+import numpy as np
+import nutpie
+import pymc as pm
+import xarray as xr
+from arviz import dict_to_dataset
+from pymc.backends.arviz import find_constants, find_observations
+
+__all__ = ["CompiledModel", "compile_model", "sample"]
+
+#: Dimensions up to which nutpie's low-rank adaptation of the mass matrix costs less than it saves.
+LOW_RANK_LIMIT = 150
+
+_LIBRARIES = ("arviz", "nutpie", "numpy", "pymc", "pytensor", "mlm-tutorial")
+
+# What ArviZ calls nutpie's statistics; the rest is for nutpie's developers.
+_STATISTICS = {
+    "diverging": "diverging",
+    "energy": "energy",
+    "logp": "lp",
+    "mean_tree_accept": "acceptance_rate",
+    "n_steps": "n_steps",
+    "depth": "tree_depth",
+    "maxdepth_reached": "reached_max_treedepth",
+    "step_size": "step_size",
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CompiledModel:
+    """A PyMC model compiled for nutpie, ready to be sampled any number of times.
+
+    Attributes
+    ----------
+    model : pymc.Model
+    compiled : nutpie.compile_pymc.CompiledPyMCModel
+    compile_seconds : float
+        Time that the compilation took.
+    data : dict of str to numpy.ndarray
+        Data that replaced the model's own, see :meth:`with_data`.
+    """
+
+    model: pm.Model
+    compiled: object
+    compile_seconds: float
+    data: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    def with_data(self, **data: np.ndarray) -> "CompiledModel":
+        """Replace data of the same shape without compiling again.
+
+        Parameters
+        ----------
+        **data : array_like
+            New values of the model's ``pm.Data`` by name.
+
+        Returns
+        -------
+        CompiledModel
+
+        Raises
+        ------
+        KeyError
+            If the model has no such data.
+        ValueError
+            If a shape differs.
+        """
+        for name, value in data.items():
+            if name not in self.model.named_vars or not hasattr(self.model[name], "get_value"):
+                names = sorted(variable.name for variable in self.model.data_vars)
+                raise KeyError(f"the model has no data named {name!r}; it has {', '.join(names)}")
+            expected, arrived = self.model[name].get_value().shape, np.shape(value)
+            if expected != arrived:
+                raise ValueError(f"data {name!r} must have shape {expected}, got {arrived}")
+        return dataclasses.replace(self, compiled=self.compiled.with_data(**data), data=self.data | data)
+
+
+def compile_model(model: pm.Model) -> CompiledModel:
+    """Compile a PyMC model for nutpie.
+
+    Parameters
+    ----------
+    model : pymc.Model
+
+    Returns
+    -------
+    CompiledModel
+        To be given to :func:`sample` instead of the model.
+    """
+    start = time.perf_counter()
+    compiled = nutpie.compile_pymc_model(model)
+    return CompiledModel(model, compiled, time.perf_counter() - start)
+
+
+def sample(
+    model: pm.Model | CompiledModel,
+    seed: int | None = None,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    progress: bool | None = None,
+    **nutpie_options,
+) -> xr.DataTree:
+    """Draw from the posterior with nutpie's NUTS.
+
+    Parameters
+    ----------
+    model : pymc.Model or CompiledModel
+        A model is compiled first; a compiled one is sampled at once.
+    seed : int, optional
+        Seed of all randomness. Without one, a seed is drawn, and recorded.
+    draws, tune, chains : int
+        Draws kept in each chain, tuning draws before them, and chains.
+    progress : bool, optional
+        Whether to show a progress bar. Default: not in tests, and not where ``CI`` is set.
+    **nutpie_options
+        Further options of ``nutpie.sample``, such as ``target_accept``. ``adaptation`` is by default ``"low_rank"``
+        up to 150 dimensions and ``"diag"`` above.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``posterior``, ``sample_stats``, ``observed_data`` and ``constant_data``. Root attributes are ``seed``,
+        ``compile_seconds`` (0 for a compiled model), ``sampling_seconds`` (tuning and draws), ``gradients`` (the
+        number of evaluations, tuning included), ``sampler``, ``adaptation`` and library versions as
+        ``version_<library>``. Save it with ``to_netcdf``.
+
+    Raises
+    ------
+    TypeError
+        If `model` is neither a PyMC model nor compiled.
+    """
+    if isinstance(model, pm.Model):
+        compiled = compile_model(model)
+        compile_seconds = compiled.compile_seconds
+    elif isinstance(model, CompiledModel):
+        compiled, compile_seconds = model, 0.0
+    else:
+        raise TypeError(f"expected a PyMC model or a CompiledModel, got {type(model).__name__}")
+    if seed is None:
+        seed = int(np.random.default_rng().integers(2**31))
+    if progress is None:
+        progress = not ("CI" in os.environ or "PYTEST_VERSION" in os.environ)
+    low_rank = compiled.compiled.n_dim <= LOW_RANK_LIMIT
+    options = {"adaptation": "low_rank" if low_rank else "diag"} | nutpie_options
+    start = time.perf_counter()
+    tree = nutpie.sample(
+        compiled.compiled,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        seed=seed,
+        progress_bar=progress,
+        **options,
+    )
+    sampling_seconds = time.perf_counter() - start
+    gradients = sum(int(tree[group]["n_steps"].sum()) for group in ("sample_stats", "warmup_sample_stats"))
+    tree["sample_stats"] = _tidy_statistics(tree["sample_stats"].to_dataset())
+    if not nutpie_options.get("save_warmup", False):
+        tree = tree.filter(lambda node: not node.name or not node.name.startswith("warmup_"))
+    for group, values in _data_of(compiled).items():
+        tree[group] = values
+    tree.attrs = {
+        "seed": seed,
+        "compile_seconds": compile_seconds,
+        "sampling_seconds": sampling_seconds,
+        "gradients": gradients,
+        "sampler": "nutpie",
+        "adaptation": options["adaptation"],
+    } | {f"version_{name.replace('-', '_')}": version(name) for name in _LIBRARIES}
+    return tree
+
+
+def _tidy_statistics(statistics: xr.Dataset) -> xr.Dataset:
+    """Keep what ArviZ reads, under the names it reads."""
+    kept = {old: new for old, new in _STATISTICS.items() if old in statistics}
+    return statistics[list(kept)].rename(kept)
+
+
+def _data_of(compiled: CompiledModel) -> dict[str, xr.Dataset]:
+    """Return the observed and constant data that the posterior is conditioned on."""
+    model = compiled.model
+    names = {model[rv.name]: model.rvs_to_values[rv].name for rv in model.observed_RVs}
+    observed = find_observations(model)
+    for rv, data_name in names.items():
+        if data_name in compiled.data:
+            observed[rv.name] = compiled.data[data_name]
+    constants = find_constants(model) | compiled.data
+    dims = {name: list(d) for name, d in model.named_vars_to_dims.items()}
+    coords = {name: np.asarray(values) for name, values in model.coords.items() if values is not None}
+    return {
+        group: dict_to_dataset(values, dims=dims, coords=coords, sample_dims=[])
+        for group, values in {"observed_data": observed, "constant_data": constants}.items()
+        if values
+    }
