@@ -5,7 +5,7 @@ squares say all that its rows say about them.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import lsqr
 
-from mlm_tutorial.layers import BASELINE, TOTAL, single_contributor_message
+from mlm_tutorial.layers import BASELINE, TOTAL, label_index, single_contributor_message
 
 # Names that models, posteriors and the tables made here use for columns and dimensions of their own.
 RESERVED_NAMES = frozenset(
@@ -65,6 +65,8 @@ class Cells:
 
     def counts(self, layer: str) -> np.ndarray:
         """Return the number of observations of each contributor of `layer`, shape (m_j,)."""
+        if layer not in self.layers:
+            raise ValueError(f"no layer named {layer!r} in these cells; there are {self.layers}")
         code = self.codes[:, self.layers.index(layer)]
         return np.bincount(code, weights=self.n, minlength=len(self.labels[layer])).astype(int)
 
@@ -127,10 +129,7 @@ class Cells:
         -------
         pandas.DataFrame
         """
-        columns = {
-            name: pd.Index(list(self.labels[name]), tupleize_cols=False).take(self.codes[:, j])
-            for j, name in enumerate(self.layers)
-        }
+        columns = {name: label_index(self.labels[name]).take(self.codes[:, j]) for j, name in enumerate(self.layers)}
         return pd.DataFrame(columns | {"n": self.n, "mean": self.mean, "sum_sq": self.sum_sq})
 
     def merge(self, other: "Cells") -> "Cells":
@@ -189,11 +188,11 @@ class Cells:
 
         Needed are two observations at least, totals that differ, and two contributors in every layer.
         """
+        if self.n_observations < 2:
+            raise ValueError(f"expected two observations at least, got {self.n_observations}")
         for name in self.layers:
             if len(self.labels[name]) < 2:
                 raise ValueError(single_contributor_message(name, self.labels[name][0]))
-        if self.n_observations < 2:
-            raise ValueError(f"expected two observations at least, got {self.n_observations}")
         if self.sum_sq.max() == 0 and np.all(self.mean == self.mean[0]):
             raise ValueError(f"all totals are equal ({self.mean[0]:g}), so there is no spread to decompose")
 
@@ -276,8 +275,11 @@ def cell_statistics(frame: Any, total: str = TOTAL, layers: Sequence[str] = (), 
 
 
 def _as_narwhals(frame: Any):
-    if isinstance(frame, pd.DataFrame):
-        twice = [name for name, count in Counter(frame.columns).items() if count > 1]
+    # Before narwhals sees it: its own error does not say which table, and DuckDB takes the first of two columns.
+    # Polars has no two columns of one name, and lists a lazy frame's only at a cost.
+    if not hasattr(frame, "collect_schema"):
+        names = getattr(frame, "column_names", getattr(frame, "columns", ()))
+        twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
             raise ValueError(f"the frame has more than one column named {twice[0]!r}")
     try:
@@ -289,8 +291,8 @@ def _as_narwhals(frame: Any):
 
 
 def _checked_columns(data, total: str, layers: Sequence[str]) -> list[str]:
-    if isinstance(layers, str):
-        raise TypeError(f"layers must be a list of column names, got the string {layers!r}")
+    if isinstance(layers, str) or not isinstance(layers, Iterable):
+        raise TypeError(f"layers must be a list of column names, got {layers!r}")
     layers = list(layers)
     if not layers:
         raise ValueError("layers is empty; name at least one column of contributors")
@@ -300,9 +302,9 @@ def _checked_columns(data, total: str, layers: Sequence[str]) -> list[str]:
     for name, count in Counter([total, *layers]).items():
         if count > 1:
             raise ValueError(f"column {name!r} is named {count} times; total and layers must all differ")
-    reserved = [name for name in layers if name in RESERVED_NAMES]
+    reserved = [name for name in layers if name in RESERVED_NAMES or name.startswith("__")]
     if reserved:
-        raise ValueError(f"{reserved[0]!r} cannot name a layer, models use that name; rename the column")
+        raise ValueError(f"{reserved[0]!r} cannot name a layer, the package uses that name; rename the column")
     columns = data.collect_schema().names()
     missing = [name for name in (total, *layers) if name not in columns]
     if missing:

@@ -1,8 +1,9 @@
 """The truth of a simulation: layers, their contributors, and totals drawn from them."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -76,9 +77,12 @@ class Layer:
 
 def _mean_and_sd(pair, where: str) -> tuple[float, float]:
     try:
-        mu, sigma = (float(number) for number in pair)
+        mu, sigma = pair
     except (TypeError, ValueError):
-        raise TypeError(f"{where}: expected a pair (mean, standard deviation), got {pair!r}") from None
+        mu = sigma = None
+    if not (isinstance(mu, Real) and isinstance(sigma, Real)):
+        raise TypeError(f"{where}: expected a pair (mean, standard deviation), got {pair!r}")
+    mu, sigma = float(mu), float(sigma)
     if not np.isfinite(mu):
         raise ValueError(f"{where}: the mean must be finite, got {mu}")
     if not (np.isfinite(sigma) and sigma > 0):
@@ -99,16 +103,21 @@ class LayeredSum:
 
     Raises
     ------
-    ValueError
-        If the baseline has more than one contributor, a layer has only one (its mean is zero by the sum-to-zero
-        rule, so there is nothing to find), or column names of :meth:`simulate` would collide.
+    TypeError, ValueError
+        If a layer is no :class:`Layer`, the baseline has more than one contributor, a layer has only one (its mean is
+        zero by the sum-to-zero rule, so there is nothing to find), or column names of :meth:`simulate` would collide.
     """
 
     baseline: Layer
     layers: tuple[Layer, ...]
 
     def __post_init__(self):
+        if isinstance(self.layers, (str, Layer)) or not isinstance(self.layers, Iterable):
+            raise TypeError(f"layers must be a list of Layer, got {type(self.layers).__name__}")
         object.__setattr__(self, "layers", tuple(self.layers))
+        for layer in self:
+            if not isinstance(layer, Layer):
+                raise TypeError(f"expected a Layer for the baseline and for every layer, got {layer!r}")
         if self.baseline.name != BASELINE:
             raise ValueError(f"the first layer must be named {BASELINE!r}, got {self.baseline.name!r}")
         if len(self.baseline) != 1:
@@ -159,8 +168,8 @@ class LayeredSum:
         n_layers = len(coefficients) - 1
         if names is None:
             names = [f"layer_{j}" for j in range(1, n_layers + 1)]
-        elif isinstance(names, str):
-            raise TypeError(f"names must be a list of strings, got the string {names!r}")
+        elif isinstance(names, str) or not isinstance(names, Iterable):
+            raise TypeError(f"names must be a list of strings, got {names!r}")
         names = list(names)
         if len(names) == n_layers + 1 and names[0] == BASELINE:
             names = names[1:]
@@ -286,15 +295,18 @@ class LayeredSum:
         for layer in self.layers:
             codes = rng.choice(len(layer), size=n, p=weights[layer.name])
             parts[f"y_{layer.name}"] = rng.normal(layer.mu[codes], layer.sigma[codes])
-            columns[layer.name] = pd.Categorical.from_codes(
-                codes, dtype=pd.CategoricalDtype(_label_index(layer.labels))
-            )
+            columns[layer.name] = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(label_index(layer.labels)))
         columns = {TOTAL: sum(parts.values()), **columns}
         return pd.DataFrame(columns | parts if contributions else columns)
 
     def _probabilities(self, probabilities) -> dict[str, np.ndarray]:
         """Return one checked array of probabilities for every layer."""
-        given = dict(probabilities or {})
+        given = {} if probabilities is None else probabilities
+        if not isinstance(given, Mapping):
+            raise TypeError(
+                "probabilities must map a layer's name to the probabilities of its contributors, "
+                f"got {type(given).__name__}; layers are {self.names}"
+            )
         unknown = [name for name in given if name not in self.names]
         if unknown:
             raise ValueError(f"probabilities name unknown layers {unknown}; there are {self.names}")
@@ -312,7 +324,10 @@ def _layer_probabilities(layer: Layer, given) -> np.ndarray:
                 f"{list(layer.labels)}, got {list(given)}"
             )
         given = [given[label] for label in layer.labels]
-    p = np.asarray(given, dtype=float)
+    try:
+        p = np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(f"probabilities of layer {layer.name!r} must be numbers, got {given!r}") from None
     if p.shape != (m,):
         raise ValueError(
             f"layer {layer.name!r} has {m} contributors, so {m} probabilities are expected, got shape {p.shape}"
@@ -325,9 +340,11 @@ def _layer_probabilities(layer: Layer, given) -> np.ndarray:
     return p / p.sum()
 
 
-def _label_index(labels: Sequence[Hashable]) -> pd.Index:
-    # tupleize_cols: a label that is a tuple stays one label.
-    return pd.Index(list(labels), tupleize_cols=False)
+def label_index(labels: Sequence[Hashable]) -> pd.Index:
+    """Return labels as an index that changes none of them."""
+    # A label that is a tuple stays one label, and an integer beside a float stays an integer.
+    mixed = len({type(label) for label in labels}) > 1
+    return pd.Index(list(labels), dtype=object if mixed else None, tupleize_cols=False)
 
 
 def single_contributor_message(layer: str, label: Hashable) -> str:
@@ -364,19 +381,30 @@ def draw_layered_sum(
 
     Raises
     ------
-    ValueError
-        If the first entry is not 1, another is below 2, or `mu_scale` is not positive.
+    TypeError, ValueError
+        If an entry is not an integer, the first is not 1 or another is below 2, `mu_scale` is not positive and
+        finite, or `log_sigma_mean` is not finite.
     """
+    if isinstance(n_contributors, str) or not isinstance(n_contributors, Iterable):
+        raise TypeError(f"n_contributors must be a list of integers, got {n_contributors!r}")
     counts = list(n_contributors)
+    for j, m in enumerate(counts):
+        if isinstance(m, bool) or not isinstance(m, Integral):
+            raise TypeError(f"n_contributors must be integers, got {m!r} for layer {j}")
     if not counts or counts[0] != 1:
         raise ValueError(f"n_contributors must begin with 1, the baseline, got {counts}")
-    if not (np.isfinite(mu_scale) and mu_scale > 0):
-        raise ValueError(f"mu_scale must be positive, got {mu_scale}")
     for j, m in enumerate(counts[1:], start=1):
         if m == 1:
             raise ValueError(single_contributor_message(f"layer_{j}", 0))
-        if not isinstance(m, (int, np.integer)) or m < 1:
-            raise ValueError(f"n_contributors must be positive integers, got {m!r} for layer {j}")
+        if m < 1:
+            raise ValueError(f"n_contributors must be positive, got {m} for layer {j}")
+    for name, number in (("mu_scale", mu_scale), ("log_sigma_mean", log_sigma_mean)):
+        if not isinstance(number, Real):
+            raise TypeError(f"{name} must be a number, got {number!r}")
+        if not np.isfinite(number):
+            raise ValueError(f"{name} must be finite, got {number}")
+    if mu_scale <= 0:
+        raise ValueError(f"mu_scale must be positive, got {mu_scale}")
     rng = np.random.default_rng(rng)
     return LayeredSum.from_coefficients(
         [{k: (rng.normal(0, mu_scale), np.exp(rng.normal(log_sigma_mean, 0.5))) for k in range(m)} for m in counts]

@@ -7,7 +7,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pymc as pm
-from scipy.linalg import helmert
+from scipy.linalg import block_diag, helmert
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import lsqr
 
@@ -16,7 +16,7 @@ from mlm_tutorial.distributions import NormalCells, StandardNormal
 from mlm_tutorial.layers import BASELINE, TOTAL
 from mlm_tutorial.transforms import IdentifiedScales, LinearTransform
 
-__all__ = ["Priors", "cell_model", "observation_model"]
+__all__ = ["Priors", "cell_data", "cell_model", "observation_model"]
 
 PARAMETRIZATIONS = ("marginal", "noncentered", "centered")
 COORDINATES = ("identified", "log")
@@ -122,7 +122,7 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
     pymc.Model
         Variables ``mu_baseline``, ``sigma_baseline``, and for each layer ``mu_<layer>`` and ``sigma_<layer>`` with
         the layer as dim and its labels as coords. Observed are ``cells``, mean and centred sum of squares of each
-        cell, with data ``cell_n``, ``cell_codes`` and ``cell_statistics``. In identified coordinates the free
+        cell. Data are named as in :func:`cell_data`. In identified coordinates the free
         variables are the vectors ``sigma`` and ``mu_offset``, from which the named variables follow.
 
     Raises
@@ -136,17 +136,16 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
     cells.require_whole()
     priors = priors or Priors.from_cells(cells)
     with pm.Model(coords=_coords(cells)) as model:
+        data = {
+            name: pm.Data(name, value, dims=_DATA_DIMS.get(name))
+            for name, value in cell_data(cells, priors, coordinates).items()
+        }
         if coordinates == "identified":
-            mu, sigma = _parameters_in_identified_coordinates(cells, priors)
+            start = data["start_sigma"], data["start_mu_offset"]
+            mu, sigma = _parameters_in_identified_coordinates(cells, priors, *start)
         else:
             mu, sigma = _parameters(cells, priors)
-        codes = pm.Data("cell_codes", cells.codes, dims=("cell", "layer"))
-        n = pm.Data("cell_n", cells.n, dims="cell")
-        statistics = pm.Data(
-            "cell_statistics",
-            np.column_stack([cells.mean, cells.sum_sq]),
-            dims=("cell", "statistic"),
-        )
+        codes, n, statistics = (data[f"cell_{x}"] for x in ("codes", "n", "statistics"))
         mean, variance = _mean_and_variance(mu, sigma, codes, cells.layers)
         NormalCells(
             "cells",
@@ -157,6 +156,42 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
             dims=("cell", "statistic"),
         )
     return model
+
+
+_DATA_DIMS = {
+    "cell_codes": ("cell", "layer"),
+    "cell_n": ("cell",),
+    "cell_statistics": ("cell", "statistic"),
+}
+
+
+def cell_data(cells: Cells, priors: Priors | None = None, coordinates: str = "identified") -> dict[str, np.ndarray]:
+    """Return the data of a :func:`cell_model`, by name.
+
+    Given to :meth:`CompiledModel.with_data`, they fit a new data set of the same shape without compiling again. Give
+    the priors of the compiled model: they are not data and stay as they are.
+
+    Parameters
+    ----------
+    cells, priors, coordinates
+        As for :func:`cell_model`.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        ``cell_codes`` (C, J), ``cell_n`` (C,), ``cell_statistics`` (C, 2), and in identified coordinates
+        ``start_sigma`` and ``start_mu_offset``: a rough fit, where chains start.
+    """
+    data = {
+        "cell_codes": cells.codes,
+        "cell_n": cells.n.astype(float),  # PyMC keeps integers in 32 bits, too few for large cells
+        "cell_statistics": np.column_stack([cells.mean, cells.sum_sq]),
+    }
+    if coordinates == "identified":
+        priors = priors or Priors.from_cells(cells)
+        data["start_sigma"] = np.sqrt(_rough_variances(cells, _component_scales(cells, priors)))
+        data["start_mu_offset"] = _rough_posterior_of_offsets(cells, priors)[0]
+    return data
 
 
 def observation_model(
@@ -266,45 +301,38 @@ def _parameters(cells: Cells, priors: Priors):
     return mu, sigma
 
 
-def _parameters_in_identified_coordinates(cells: Cells, priors: Priors):
+def _parameters_in_identified_coordinates(cells: Cells, priors: Priors, start_sigma, start_offset):
     """Add the same parameters, walked in coordinates that the data fix one by one."""
-    components = [BASELINE, *cells.layers]
-    sizes = [1, *(len(cells.labels[name]) for name in cells.layers)]
-    parts = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
-    model = pm.modelcontext(None)
-    model.add_coord("contributor", contributor_names(cells.layers, cells.labels))
-
-    variance = cells.residual_variance()
-    scale = np.repeat([priors.sigma_scale_of(name) for name in components], sizes)
+    pm.modelcontext(None).add_coord("contributor", contributor_names(cells.layers, cells.labels))
     all_sigma = pm.Weibull(
         "sigma",
         2,
-        scale,
+        _component_scales(cells, priors),
         dims="contributor",
-        initval=np.sqrt(_rough_variances(cells, variance, scale**2)),
+        initval=start_sigma,
         default_transform=None,
         transform=IdentifiedScales(
             [cells.counts(name) for name in cells.layers],
             [priors.sigma_scale_of(name) ** 2 for name in cells.layers],
-            variance,
+            cells.residual_variance(),
         ),
     )
-    center, basis = _means_from_offsets(sizes, components, priors)
-    rough_offset, precision = _rough_posterior_of_offsets(cells, variance, center, basis)
+    center, basis = _means_from_offsets(cells, priors)
     offset = StandardNormal(
         "mu_offset",
         shape=basis.shape[1],
-        initval=rough_offset,
+        initval=start_offset,
         default_transform=None,
-        transform=LinearTransform(rough_offset, precision),
+        transform=LinearTransform(*_rough_posterior_of_offsets(cells, priors)),
     )
     all_mu = center + pm.math.dot(basis, offset)
-    mu, sigma = {}, {}
-    for name, part in zip(components, parts, strict=True):
-        # The baseline is a number, a layer is a vector.
-        where, dims = (0, None) if name == BASELINE else (part, name)
-        mu[name] = pm.Deterministic(f"mu_{name}", all_mu[where], dims=dims)
-        sigma[name] = pm.Deterministic(f"sigma_{name}", all_sigma[where], dims=dims)
+    mu = {BASELINE: pm.Deterministic("mu_baseline", all_mu[0])}
+    sigma = {BASELINE: pm.Deterministic("sigma_baseline", all_sigma[0])}
+    end = 1
+    for name in cells.layers:
+        part = slice(end, end := end + len(cells.labels[name]))
+        mu[name] = pm.Deterministic(f"mu_{name}", all_mu[part], dims=name)
+        sigma[name] = pm.Deterministic(f"sigma_{name}", all_sigma[part], dims=name)
     return mu, sigma
 
 
@@ -313,45 +341,50 @@ def contributor_names(layers: Sequence[str], labels: Mapping[str, Sequence]) -> 
     return [BASELINE, *(f"{name}[{label}]" for name in layers for label in labels[name])]
 
 
-def _means_from_offsets(sizes, components, priors: Priors) -> tuple[np.ndarray, np.ndarray]:
+def _component_scales(cells: Cells, priors: Priors) -> np.ndarray:
+    """Return the prior scale of every standard deviation, shape (1 + sum of m_j,)."""
+    layers = [np.full(len(cells.labels[x]), priors.sigma_scale_of(x)) for x in cells.layers]
+    return np.concatenate([[priors.sigma_scale_of(BASELINE)], *layers])
+
+
+def _means_from_offsets(cells: Cells, priors: Priors) -> tuple[np.ndarray, np.ndarray]:
     """Return c and B with ``c + B z`` distributed as all means' prior where z is standard normal.
 
     An orthonormal basis of the vectors that sum to zero, times a scale, turns independent standard normals into a
     zero-sum normal: its density depends on the squared length alone, and an orthonormal basis keeps lengths.
     """
-    n_free = 1 + sum(m - 1 for m in sizes[1:])
-    center = np.zeros(sum(sizes))
+    blocks = [[[priors.baseline_mu_sd]]]
+    for name in cells.layers:
+        blocks.append(priors.mu_sd_of(name) * helmert(len(cells.labels[name])).T)
+    basis = block_diag(*blocks)
+    center = np.zeros(len(basis))
     center[0] = priors.baseline_mu
-    basis = np.zeros((sum(sizes), n_free))
-    basis[0, 0] = priors.baseline_mu_sd
-    row = column = 1
-    for name, m in zip(components[1:], sizes[1:], strict=True):
-        basis[row : row + m, column : column + m - 1] = priors.mu_sd_of(name) * helmert(m).T
-        row, column = row + m, column + m - 1
     return center, basis
 
 
-def _rough_posterior_of_offsets(cells: Cells, variance: float, center, basis):
+def _rough_posterior_of_offsets(cells: Cells, priors: Priors) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and precision of the offsets' posterior if all observations had the same variance.
 
     Conjugate regression with standard normal priors (Gelman et al. 2013, *Bayesian Data Analysis*, section 14.8).
     """
+    center, basis = _means_from_offsets(cells, priors)
     design = cells.design() @ basis
-    weighted = design * (cells.n / variance)[:, None]
+    weighted = design * (cells.n / cells.residual_variance())[:, None]
     precision = np.eye(basis.shape[1]) + design.T @ weighted
     return np.linalg.solve(precision, weighted.T @ (cells.mean - center[0])), precision
 
 
-def _rough_variances(cells: Cells, variance: float, prior_variance: np.ndarray) -> np.ndarray:
+def _rough_variances(cells: Cells, prior_scale: np.ndarray) -> np.ndarray:
     """Return variances of all components to start from: equal shares, plus what the cells' spreads say.
 
     A ridge regression of the cells' variances on the contributors; the variance of a sample variance is 2 V^2 / n.
     Chains that start with equal variances in every contributor may be hundreds of posterior standard deviations away.
     """
+    variance = cells.residual_variance()
     spread = cells.sum_sq / cells.n + (cells.mean - cells.additive_means()) ** 2
     weight = np.sqrt(cells.n / 2) / variance
-    design = diags_array(weight) @ cells.design() @ diags_array(prior_variance)
-    effect = prior_variance * lsqr(design, weight * (spread - variance), damp=1.0)[0]
+    design = diags_array(weight) @ cells.design() @ diags_array(prior_scale**2)
+    effect = prior_scale**2 * lsqr(design, weight * (spread - variance), damp=1.0)[0]
     share = variance / (len(cells.layers) + 1)
     return np.maximum(share + effect, share / 10)
 

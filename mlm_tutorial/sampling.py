@@ -43,13 +43,13 @@ class CompiledModel:
     compile_seconds : float
         Time that the compilation took.
     data : dict of str to numpy.ndarray
-        Data that replaced the model's own, see :meth:`with_data`.
+        Values of the model's ``pm.Data``, see :meth:`with_data`.
     """
 
     model: pm.Model
     compiled: object
     compile_seconds: float
-    data: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    data: dict[str, np.ndarray]
 
     def with_data(self, **data: np.ndarray) -> "CompiledModel":
         """Replace data of the same shape without compiling again.
@@ -71,13 +71,19 @@ class CompiledModel:
             If a shape differs.
         """
         for name, value in data.items():
-            if name not in self.model.named_vars or not hasattr(self.model[name], "get_value"):
-                names = sorted(variable.name for variable in self.model.data_vars)
-                raise KeyError(f"the model has no data named {name!r}; it has {', '.join(names)}")
-            expected, arrived = self.model[name].get_value().shape, np.shape(value)
+            if name not in self.data:
+                raise KeyError(f"the model has no data named {name!r}; it has {', '.join(sorted(self.data))}")
+            expected, arrived = self.data[name].shape, np.shape(value)
             if expected != arrived:
                 raise ValueError(f"data {name!r} must have shape {expected}, got {arrived}")
-        return dataclasses.replace(self, compiled=self.compiled.with_data(**data), data=self.data | data)
+        # Data that only say where chains start are not part of the compiled density.
+        in_density = {variable.name for variable in self.compiled.shared_var_keys}
+        updates = {name: value for name, value in data.items() if name in in_density}
+        return dataclasses.replace(
+            self,
+            compiled=self.compiled.with_data(**updates),
+            data=self.data | {name: np.asarray(value, self.data[name].dtype) for name, value in data.items()},
+        )
 
 
 def compile_model(model: pm.Model) -> CompiledModel:
@@ -94,7 +100,9 @@ def compile_model(model: pm.Model) -> CompiledModel:
     """
     start = time.perf_counter()
     compiled = nutpie.compile_pymc_model(model)
-    return CompiledModel(model, compiled, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    data = {variable.name: variable.get_value() for variable in model.data_vars}
+    return CompiledModel(model, compiled, seconds, data)
 
 
 def sample(
@@ -144,8 +152,8 @@ def sample(
         raise TypeError(f"expected a PyMC model or a CompiledModel, got {type(model).__name__}")
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
-    if progress is None:
-        progress = not ("CI" in os.environ or "PYTEST_VERSION" in os.environ)
+    for name, value in compiled.data.items():
+        compiled.model[name].set_value(value)  # starting points are read from the model itself
     low_rank = compiled.compiled.n_dim <= LOW_RANK_LIMIT
     options = {"adaptation": "low_rank" if low_rank else "diag"} | nutpie_options
     start = time.perf_counter()
@@ -155,7 +163,7 @@ def sample(
         tune=tune,
         chains=chains,
         seed=seed,
-        progress_bar=progress,
+        progress_bar=show_progress(progress),
         **options,
     )
     sampling_seconds = time.perf_counter() - start
@@ -163,7 +171,7 @@ def sample(
     tree["sample_stats"] = _tidy_statistics(tree["sample_stats"].to_dataset())
     if not nutpie_options.get("save_warmup", False):
         tree = tree.filter(lambda node: not node.name or not node.name.startswith("warmup_"))
-    for group, values in _data_of(compiled).items():
+    for group, values in _data_of(compiled.model).items():
         tree[group] = values
     tree.attrs = {
         "seed": seed,
@@ -176,25 +184,24 @@ def sample(
     return tree
 
 
+def show_progress(progress: bool | None) -> bool:
+    """Return whether to show a progress bar: as asked, else where no test or build runs."""
+    return not ("CI" in os.environ or "PYTEST_VERSION" in os.environ) if progress is None else progress
+
+
 def _tidy_statistics(statistics: xr.Dataset) -> xr.Dataset:
     """Keep what ArviZ reads, under the names it reads."""
     kept = {old: new for old, new in _STATISTICS.items() if old in statistics}
     return statistics[list(kept)].rename(kept)
 
 
-def _data_of(compiled: CompiledModel) -> dict[str, xr.Dataset]:
+def _data_of(model: pm.Model) -> dict[str, xr.Dataset]:
     """Return the observed and constant data that the posterior is conditioned on."""
-    model = compiled.model
-    names = {model[rv.name]: model.rvs_to_values[rv].name for rv in model.observed_RVs}
-    observed = find_observations(model)
-    for rv, data_name in names.items():
-        if data_name in compiled.data:
-            observed[rv.name] = compiled.data[data_name]
-    constants = find_constants(model) | compiled.data
+    groups = {"observed_data": find_observations(model), "constant_data": find_constants(model)}
     dims = {name: list(d) for name, d in model.named_vars_to_dims.items()}
     coords = {name: np.asarray(values) for name, values in model.coords.items() if values is not None}
     return {
         group: dict_to_dataset(values, dims=dims, coords=coords, sample_dims=[])
-        for group, values in {"observed_data": observed, "constant_data": constants}.items()
+        for group, values in groups.items()
         if values
     }

@@ -1,0 +1,4 @@
+COLORS = {}
+
+
+def plot_calibration(): ...

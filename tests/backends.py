@@ -1,0 +1,36 @@
+"""The kinds of table that cells are made from, each built from the same columns."""
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+
+
+def pandas_categorical(columns):
+    frame = pd.DataFrame(columns)
+    return frame.astype({name: "category" for name in frame.columns if name != "total"})
+
+
+def polars_categorical(columns):
+    return pl.DataFrame(columns).with_columns(pl.col(pl.String).cast(pl.Categorical))
+
+
+def pyarrow_dictionary(columns):
+    table = pa.table(columns)
+    names = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    return pa.table({name: table[name].dictionary_encode() if name in names else table[name] for name in columns})
+
+
+EAGER = {
+    "pandas": pd.DataFrame,
+    "pandas_categorical": pandas_categorical,
+    "polars": pl.DataFrame,
+    "polars_categorical": polars_categorical,
+    "pyarrow": pa.table,
+    "pyarrow_dictionary": pyarrow_dictionary,
+}
+LAZY = {
+    "polars_lazy": lambda columns: pl.LazyFrame(columns),
+    "duckdb": lambda columns: duckdb.from_arrow(pa.table(columns)),
+}
+BACKENDS = EAGER | LAZY
