@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cells": ["Cells", "cell_statistics"],
         "distributions": ["NormalCells", "StandardNormal"],
         "transforms": ["IdentifiedScales", "LinearTransform"],
+        "seeds": ["notebook_seed"],
         "models": ["Priors", "cell_data", "cell_model", "observation_model"],
         "sampling": ["CompiledModel", "compile_model", "sample"],
         "diagnostics": [
@@ -28,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "decomposition": ["decompose", "variance_shares"],
         "plots": [
             "COLORS",
+            "component_colors",
             "plot_calibration",
             "plot_contributors",
             "plot_decomposition",

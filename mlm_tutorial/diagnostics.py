@@ -181,7 +181,7 @@ def calibrate(
     chains: int = 2,
     progress: bool | None = None,
 ) -> pd.DataFrame:
-    """Simulation-based calibration: is the truth like one more draw of the posterior?
+    """Check by simulation that the truth is like one more draw of the posterior.
 
     Parameters are drawn from the prior, cells from the model at these parameters, and the model is fitted to them. If
     model and sampler are right, the rank of the true value among draws of the posterior is uniform (Talts et al. 2018,

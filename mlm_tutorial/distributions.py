@@ -105,8 +105,8 @@ class NormalCells(Distribution):
 
     .. math:: -\frac n2 \log(2\pi\sigma^2) - \frac{S + n(\bar x - \mu)^2}{2\sigma^2},
 
-    so that a model of cells has the likelihood of the model of all rows, to the constant. It differs from the density of
-    :math:`(\bar x, S)` by a factor that depends on `n` and the data but not on the parameters (Fisher 1922,
+    so that a model of cells has the likelihood of the model of all rows, to the constant. It differs from the density
+    of :math:`(\bar x, S)` by a factor that depends on `n` and the data but not on the parameters (Fisher 1922,
     factorization of a sufficient statistic). Draws are :math:`\bar x \sim \text{Normal}(\mu, \sigma/\sqrt n)` and
     :math:`S \sim \sigma^2\chi^2_{n-1}`; S is 0 where n is 1.
 

@@ -1,0 +1,47 @@
+"""Answer whether this machine is ready for the course: ``python -m mlm_tutorial``."""
+
+import platform
+import sys
+import time
+from importlib.metadata import version
+
+LIBRARIES = ("arviz", "jupyterlab", "jupytext", "nbval", "numpy", "nutpie", "pandas", "pymc", "pytensor", "seaborn")
+
+
+def main() -> int:
+    """Print versions, decompose a small simulation, and say OK or FAIL.
+
+    Returns
+    -------
+    int
+        0 where everything works, else 1.
+    """
+    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
+    print(", ".join(f"{name} {version(name)}" for name in LIBRARIES))
+    start = time.perf_counter()
+    try:
+        print("Compiling and sampling a small model ...", flush=True)
+        found = _decompose_a_simulation()
+    except Exception as error:  # whatever is wrong with this machine, say so in one line
+        print(f"FAIL: {type(error).__name__}: {error}")
+        return 1
+    print(f"Both contributors found: {found}; {time.perf_counter() - start:.0f} s")
+    print("OK: this machine is ready.")
+    return 0
+
+
+def _decompose_a_simulation() -> str:
+    import mlm_tutorial as mlm
+
+    truth = mlm.PRESETS["cc_12"]
+    cells = mlm.cell_statistics(truth.simulate(10_000, rng=1), layers=["layer_1"])
+    idata = mlm.sample(mlm.cell_model(cells), seed=1, progress=False)
+    mlm.check_convergence(idata)
+    table = mlm.recovery(idata, truth, ci_prob=0.9999).filter(like="mu_layer", axis="index")
+    if not table["covered"].all():
+        raise RuntimeError(f"the sampler ran but did not find the known means:\n{table}")
+    return ", ".join(f"{row.mean:.2f} (truth {row.truth:g})" for row in table.itertuples())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
