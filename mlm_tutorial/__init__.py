@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cells": ["Cells", "cell_statistics"],
         "distributions": ["NormalCells", "StandardNormal"],
         "transforms": ["IdentifiedScales", "LinearTransform"],
-        "seeds": ["notebook_seed"],
+        "notebook": ["notebook_seed", "quiz", "version_line"],
         "models": ["Priors", "cell_data", "cell_model", "observation_model"],
         "sampling": ["CompiledModel", "compile_model", "sample"],
         "diagnostics": [

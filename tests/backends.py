@@ -8,7 +8,8 @@ import pyarrow as pa
 
 def pandas_categorical(columns):
     frame = pd.DataFrame(columns)
-    return frame.astype({name: "category" for name in frame.columns if name != "total"})
+    labels = frame.select_dtypes(exclude="float").columns.difference(["total"])
+    return frame.astype(dict.fromkeys(labels, "category"))
 
 
 def polars_categorical(columns):

@@ -1,0 +1,73 @@
+"""What every notebook of the course has: a seed, a quiz and a line of versions."""
+
+import json
+import os
+import platform
+import re
+from importlib.metadata import version
+from importlib.resources import files
+
+__all__ = ["notebook_seed", "quiz", "version_line"]
+
+_LIBRARIES = ("mlm-tutorial", "pymc", "nutpie", "arviz", "numpy", "pandas", "seaborn")
+
+
+def notebook_seed(default: int) -> int:
+    """Return the seed of a notebook: `default`, or the environment variable ``MLM_SEED`` where it is set.
+
+    A statement that holds for one lucky seed alone is not worth teaching. Run all notebooks with another seed by
+    setting the variable.
+
+    Parameters
+    ----------
+    default : int
+        The notebook's own seed.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If the variable is set to something that is no non-negative integer.
+    """
+    given = os.environ.get("MLM_SEED", "")
+    if not given:
+        return default
+    if not given.isdecimal():
+        raise ValueError(f"the environment variable MLM_SEED must be a non-negative integer, got {given!r}")
+    return int(given)
+
+
+def quiz(notebook: str) -> None:
+    """Show the quiz of a notebook, which answers without a kernel or a network.
+
+    Parameters
+    ----------
+    notebook : str
+        Two digits, ``"01"`` to ``"11"``.
+
+    Raises
+    ------
+    ValueError
+        If there is no quiz of that name.
+    """
+    from jupyterquiz import display_quiz
+
+    display_quiz(questions(notebook), colors="fdsp", max_width=720, shuffle_questions=False)
+
+
+def questions(notebook: str) -> list[dict]:
+    """Return the questions of a notebook from the question bank, as jupyterquiz understands them."""
+    bank = files("mlm_tutorial") / "data" / "questions"
+    available = sorted(file.name.removesuffix(".json") for file in bank.iterdir() if file.name.endswith(".json"))
+    if not re.fullmatch(r"\d\d", str(notebook)) or notebook not in available:
+        raise ValueError(f"there is no quiz {notebook!r}; expected one of {', '.join(available)}")
+    return json.loads((bank / f"{notebook}.json").read_text(encoding="utf-8"))
+
+
+def version_line() -> str:
+    """Return the versions of Python and the libraries that a notebook was run with."""
+    python = f"Python {platform.python_version()}"
+    return ", ".join([python, *(f"{name} {version(name)}" for name in _LIBRARIES)])
