@@ -325,8 +325,22 @@ def run_notebook(source):
     clean = [python, "-m", "nbstripout", "--keep-output", "--keep-count", "--extra-keys", keys, draft]
     run_step("running " + source.name, [*execute, "--output", draft, source], variables)
     run_step("cleaning " + source.name, clean, variables)
+    sign(draft)
     os.replace(str(draft), str(source.with_suffix(".ipynb")))
     os.utime(str(source))  # Jupytext expects the source to be the newer one of a pair
+
+
+def sign(notebook):
+    """Note in a notebook which code its outputs come from, so that a test can tell when they are old."""
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    content["metadata"]["course"] = {"outputs_of": code_digest(content)}
+    notebook.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def code_digest(content):
+    """Return a digest of the code cells of a notebook's content."""
+    code = ["".join(cell["source"]) for cell in content["cells"] if cell["cell_type"] == "code"]
+    return hashlib.sha256("\0".join(code).encode("utf-8")).hexdigest()
 
 
 # Main

@@ -106,7 +106,7 @@ def _stacked_posterior(idata: xr.DataTree, names: Sequence[str]) -> xr.Dataset:
     for variable in wanted:
         if variable not in posterior:
             raise ValueError(f"the posterior has no {variable!r}; it has {', '.join(posterior.data_vars)}")
-    return posterior[wanted].stack(s=("chain", "draw"), create_index=False).transpose(..., "s")  # noqa: PD013
+    return posterior[wanted].stack(s=("chain", "draw"), create_index=False).transpose(..., "s")
 
 
 def _cell_parameters(posterior: xr.Dataset, names, code):

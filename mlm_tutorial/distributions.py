@@ -1,6 +1,7 @@
 """Custom distributions: a standard normal without parameters, and the statistics of a cell."""
 
 import numpy as np
+import pytensor
 import pytensor.tensor as pt
 from pymc.distributions.continuous import Continuous
 from pymc.distributions.dist_math import check_parameters
@@ -130,6 +131,8 @@ class NormalCells(Distribution):
     @classmethod
     def dist(cls, mu, sigma, n, **kwargs):
         """Return an unnamed variable; keyword arguments such as ``shape`` as for any PyMC distribution."""
+        # Whole numbers arrive in the smallest integer type that holds them, whose squares do not fit in it.
+        mu, sigma = (pt.cast(x, pytensor.config.floatX) for x in (mu, sigma))
         return super().dist([mu, sigma, n], **kwargs)
 
     def support_point(rv, size, mu, sigma, n):

@@ -238,7 +238,7 @@ def plot_calibration(
             alpha=1 if leaves else 0.6,
             label=column if leaves else None,
         )
-    ax.fill_between(x, lower - x, upper - x, color=COLORS["data"], step="post", zorder=0, label=f"{prob:.0%} band")
+    ax.fill_between(x, lower - x, upper - x, color=COLORS["data"], step="post", zorder=0, label=f"{prob * 100:g}% band")
     ax.axhline(0, color=COLORS["truth"], linewidth=0.8)
     ax.set_title(f"{outside} of {len(columns)} curves leave the band")
     ax.set_xlabel("rank of the truth, as a fraction")

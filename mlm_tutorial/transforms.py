@@ -97,7 +97,8 @@ class IdentifiedScales(Transform):
             curved = _softplus_inverse(v_others / scale) - v_reference / scale
             c.append(pt.where(well, linear, curved))
             floors.append(_floor(linear, scale, well))
-            left_over.append(v_reference - floors[-1])
+            # v_reference - l_j, without the digits that the subtraction loses.
+            left_over.append(pt.min(pt.concatenate([v_reference[None], v_others[well.nonzero()[0]]])))
         left_over = pt.stack(left_over)
         total = pt.sum(left_over)
         t = _softplus_inverse(total / self.unit) + sum(floors) / self.unit
@@ -131,11 +132,14 @@ class IdentifiedScales(Transform):
         total = self.unit * pt.softplus(argument)
         log_slopes = [-pt.softplus(-argument)]
         v = total * pt.exp(log_shares)
-        references = v[1:] + pt.stack(floors)
+        floors = pt.stack(floors)
+        references = v[1:] + floors
         others = []
         for j, (c_j, scale, well) in enumerate(zip(by_layer, self.scales, self.well, strict=True)):
             curved = references[j] / scale + c_j
-            others.append(pt.where(well, references[j] + c_j * scale, scale * pt.softplus(curved)))
+            # A p_j + (l_j + c d) and not (A p_j + l_j) + c d: rounding could make the second zero.
+            linear = v[1 + j] + pt.maximum(0.0, floors[j] + c_j * scale)
+            others.append(pt.where(well, linear, scale * pt.softplus(curved)))
             log_slopes.append(pt.where(well, 0.0, -pt.softplus(-curved)))
         ordered = pt.concatenate([v[:1], references, *others])
         return ordered[self.positions], log_slopes, log_shares, total

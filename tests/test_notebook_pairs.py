@@ -1,11 +1,14 @@
 """Each notebook is a pair of files that agree, stored as one complete run left it."""
 
+import json
 from pathlib import Path
 
 import jupytext
 import nbformat
 import pytest
 from jupytext.config import load_jupytext_config
+
+import course
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 STEMS = sorted({path.stem for pattern in ("*.py", "*.ipynb") for path in NOTEBOOKS.glob(pattern)})
@@ -44,6 +47,13 @@ def test_source_and_notebook_hold_the_same_cells(stem):
 def test_outputs_are_those_of_one_complete_run(stem):
     counts = [cell.execution_count for cell in code_cells(stem)]
     assert counts == list(range(1, len(counts) + 1))
+
+
+@each_notebook
+def test_outputs_come_from_the_present_code(stem):
+    content = json.loads((NOTEBOOKS / f"{stem}.ipynb").read_text(encoding="utf-8"))
+    noted = content["metadata"].get("course", {}).get("outputs_of")
+    assert noted == course.code_digest(content), f"outputs are old: run `python course.py run {stem}`"
 
 
 @each_notebook

@@ -1,0 +1,563 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 01 Simulating sums
+#
+# A flight loses 23 minutes in the air.
+# Its airline had a part in that, and its airport, and the month, and much that has no name.
+# You see the 23 minutes; you do not see the parts.
+# This course is about getting the parts back: what each airline usually adds, how much that varies, and how one total splits up.
+# The way there begins in the other direction.
+# In this notebook you choose the parts and make the totals, so that later you can ask of every method: does it find what you put in?
+#
+# **You will learn**
+#
+# - to write a total as a sum of one contribution per layer, as an equation and as a few lines of NumPy;
+# - to simulate totals with `LayeredSum`, from a preset, from numbers of your own or from random ones;
+# - to write down the exact distribution of the totals and lay it over a histogram;
+# - to say why the means of a layer may be made to sum to zero, and to test that the totals do not notice;
+# - to split the variance of the totals among the layers.
+#
+# **You need** Python, NumPy arrays, and what a mean, a standard deviation and a normal distribution are.
+# No earlier notebook and no Bayesian statistics.
+#
+# **Time** about 30 minutes to read, a few seconds to run.
+
+# %%
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from scipy import stats
+
+import mlm_tutorial as mlm
+
+SEED = mlm.notebook_seed(1)
+rng = np.random.default_rng(SEED)  # every random number of this notebook comes from here
+mlm.use_style()
+
+# %% [markdown]
+# ## A total is a sum of contributions
+#
+# Five words are enough for the whole course.
+#
+# - The **total** is the number you observe, such as the minutes that a flight lost.
+# - A **layer** is one way of asking "who had a part in it?": airline, airport, month.
+# - A **contributor** is one possible answer: American or United; January or July. Exactly one contributor of each layer has a part in an observation.
+# - A **contribution** is what that contributor added this time. It is a fresh draw each time, from the contributor's own normal distribution.
+# - The **baseline** is a layer with one contributor, which takes part in every total.
+#
+# Number the layers $j = 0, 1, \dots, J$, with 0 for the baseline, and the contributors of layer $j$ by $k = 1, \dots, m_j$.
+# The total of observation $i$ is
+#
+# $$
+# x_i = \sum_{j=0}^{J} \sum_{k=1}^{m_j} a_{ijk}\, y_{jk,i},
+# \qquad y_{jk,i} \sim \text{Normal}(\mu_{jk}, \sigma_{jk}),
+# \qquad a_{ijk} \in \{0, 1\},
+# \quad \sum_{k=1}^{m_j} a_{ijk} = 1,
+# \quad m_0 = 1 .
+# $$
+#
+# Here $y_{jk,i}$ is a contribution, with the contributor's mean $\mu_{jk}$ and standard deviation $\sigma_{jk}$.
+# The $a_{ijk}$ are switches: $a_{ijk}$ is 1 if contributor $k$ of layer $j$ takes part in observation $i$, and 0 if not.
+# In each layer exactly one switch is on.
+# All contributions are independent of each other.
+#
+# ## A simulation is four lines of NumPy
+#
+# Start with the smallest case: a baseline with mean 0 and standard deviation 5, and one layer with two contributors.
+# Their means are 1 and -1, their standard deviations 1.
+# Draw who contributes, draw the contributions, add.
+
+# %%
+n = 10_000
+mu, sigma = np.array([1.0, -1.0]), np.array([1.0, 1.0])
+
+contributor = rng.integers(2, size=n)  # who contributes: the switches a, written as a position
+y_baseline = rng.normal(0, 5, size=n)
+y_layer_1 = rng.normal(mu[contributor], sigma[contributor])
+total = y_baseline + y_layer_1
+
+by_hand = pd.DataFrame({"total": total, "layer_1": contributor})
+by_hand.groupby("layer_1")["total"].agg(["count", "mean", "std"])
+
+# %% [markdown]
+# The means are near 1 and -1, and not equal to them: a simulation is a sample.
+# How near is near enough?
+# The mean of $n$ independent totals with standard deviation $s$ has itself a standard deviation of $s / \sqrt n$ around the true value, its **standard error**.
+# A distance of more than four standard errors would be a surprise: it happens once in 16,000 times.
+
+# %%
+for k, group in by_hand.groupby("layer_1")["total"]:
+    standard_error = group.std() / np.sqrt(len(group))
+    distance = (group.mean() - mu[k]) / standard_error
+    print(
+        f"contributor {k}: mean {group.mean():+.2f}, standard error {standard_error:.2f}, off by {distance:+.1f} of them"
+    )
+
+# %% [markdown]
+# ## The same with the course's package
+#
+# `LayeredSum` holds the truth of a simulation: for each layer a dictionary of label to (mean, standard deviation), the baseline first.
+# Its `simulate` runs the lines above, for any number of layers.
+
+# %%
+truth = mlm.LayeredSum.from_coefficients([{0: (0, 5)}, {0: (1, 1), 1: (-1, 1)}])
+rows = truth.simulate(10_000, rng=rng, contributions=True)
+rows.head().round(2)
+
+# %% [markdown]
+# Each row is one observation: its total, who contributed, and, because we asked for `contributions`, the parts.
+# With real data you have the first two columns only.
+# The parts add up to the total, in every row:
+
+# %% tags=["nbval-check-output"]
+np.testing.assert_allclose(rows["total"], rows["y_baseline"] + rows["y_layer_1"])
+print("every total is the sum of its contributions")
+
+# %% [markdown]
+# ### Do both programs draw from the same distribution?
+#
+# The numbers differ, because the draws do.
+# To compare two samples as wholes, use the **two-sample Kolmogorov-Smirnov test**.
+# It takes for every number the share of each sample that lies below it, and looks for the largest difference of the two shares.
+# Its **p-value** is the probability of a difference this large or larger if both samples come from one distribution.
+#
+# A program needs a yes or a no, so we fix a limit: below it we say "these differ".
+# If both distributions are the same, a p-value falls below $10^{-5}$ once in 100,000 runs.
+# This is the **false-alarm probability** of the check, and in this course it is always stated.
+
+# %%
+FALSE_ALARM = 1e-5
+
+test = stats.ks_2samp(by_hand["total"], rows["total"])
+print(f"largest difference of the shares {test.statistic:.4f}, p-value {test.pvalue:.2f}")
+assert test.pvalue > FALSE_ALARM
+
+# %% [markdown]
+# ## Labels are labels
+#
+# The course uses five simulated problems again and again.
+# They are called presets, and the package has them by name.
+
+# %% tags=["nbval-check-output"]
+presets = pd.concat({name: preset.to_frame() for name, preset in mlm.PRESETS.items()}, names=["preset", None])
+column = "contributor: (mean, sd)"
+presets[column] = [f"{row.contributor}: ({row.mu:g}, {row.sigma:g})" for row in presets.itertuples()]
+presets.pivot_table(index="preset", columns="layer", values=column, aggfunc=",  ".join, fill_value="", sort=False)
+
+# %% [markdown]
+# Look at `layer_2` of `cc_343`: its contributors are called 0, 1 and 3, and there is no 2.
+# A label is a name, not a position.
+# Code that takes label 3 for "the fourth entry" reads past the end of a list of three.
+# With names, nothing can be mixed up, and you can choose better ones:
+
+# %%
+delays = mlm.LayeredSum.from_coefficients(
+    [{"all": (-5, 12)}, {"AA": (1, 6), "UA": (-3, 5), "B6": (2, 9)}, {"winter": (3, 8), "summer": (-3, 4)}],
+    names=["airline", "season"],
+)
+often = {"airline": {"UA": 0.5, "AA": 0.3, "B6": 0.2}}  # seasons, left out here, are equally frequent
+delays.simulate(1_000, rng=rng, probabilities=often).groupby(["airline", "season"], observed=True)["total"].agg(
+    ["count", "mean", "std"]
+).round(1)
+
+# %% [markdown]
+# The numbers are invented; those of real airlines come in [notebook 10](10_flights.ipynb).
+# Contributors need not be equally frequent.
+# How frequent they are is the argument `probabilities`; each layer's contributor is drawn independently of the other layers'.
+#
+# ## The exact distribution of the totals
+#
+# **Predict first.**
+# In `cc_12` half of the totals have a contributor with mean 1 and the other half one with mean -1.
+# In `cc_343` one contributor of each layer stands out, by 4 and by 3.
+# In which of the five presets will the histogram of the totals have two peaks?
+#
+# You need not guess for long, because the distribution can be written down.
+# Two facts do it.
+#
+# 1. *A sum of independent normals is normal.* Means add up, and so do variances (the squares of standard deviations). So, once you know the contributors, the total is normal with mean $\mu_0 + \sum_j \mu_{jk}$ and variance $\sigma_0^2 + \sum_j \sigma_{jk}^2$.
+# 2. *If you do not know the contributors, average over them.* The density of all totals is the average of the normal densities, one for each combination of contributors, weighted by how frequent the combination is. Such an average of distributions is called a **mixture**.
+#
+# The method `combinations` lists what is mixed.
+
+# %% tags=["nbval-check-output"]
+mlm.PRESETS["cc_22"].combinations().round(3)
+
+# %% [markdown]
+# Four combinations, each with probability 1/4.
+# Check one row by head: both contributors 0 give the mean $0 + 1 + 1 = 2$ and the standard deviation $\sqrt{25 + 1 + 1} \approx 5.196$.
+# The mixture density is then a weighted sum, and so is its cumulative distribution function, the probability of a total below $x$.
+
+
+# %%
+def mixture_density(x, combinations):
+    """Density of the totals at the points x."""
+    densities = stats.norm.pdf(np.asarray(x)[:, None], combinations["mu"], combinations["sigma"])
+    return densities @ combinations["probability"].to_numpy()
+
+
+def mixture_cdf(x, combinations):
+    """Probability of a total below each of the points x."""
+    below = stats.norm.cdf(np.asarray(x)[:, None], combinations["mu"], combinations["sigma"])
+    return below @ combinations["probability"].to_numpy()
+
+
+# %% mystnb={"image": {"alt": "Five histograms of simulated totals, one for each preset, each with a black curve of the exact density that follows the tops of the bars. All five have a single peak."}}
+simulated = {name: preset.simulate(10_000, rng=rng) for name, preset in mlm.PRESETS.items()}
+fig, axes = plt.subplots(1, 5, figsize=(12, 3), sharex=True, sharey=True)
+grid = np.linspace(-25, 30, 300)
+for ax, (name, preset) in zip(axes, mlm.PRESETS.items(), strict=True):
+    sns.histplot(
+        simulated[name], x="total", bins=np.arange(-25, 31, 1.25), stat="density", color=mlm.COLORS["data"], ax=ax
+    )
+    ax.plot(grid, mixture_density(grid, preset.combinations()), color=mlm.COLORS["truth"])
+    ax.set(title=name, xlabel="total (units)", ylabel="density (per unit)")
+plt.show()
+
+# %% [markdown]
+# One peak everywhere.
+# The baseline's standard deviation of 5 blurs distances of 2, 3 or 4 between the means.
+# The curves follow the bars.
+# Do they follow them well enough?
+# The one-sample Kolmogorov-Smirnov test compares a sample with a known distribution, here with `mixture_cdf`.
+
+# %%
+for name, preset in mlm.PRESETS.items():
+    test = stats.kstest(simulated[name]["total"], mixture_cdf, args=(preset.combinations(),))
+    print(f"{name:7} largest difference {test.statistic:.4f}, p-value {test.pvalue:.2f}")
+    assert test.pvalue > FALSE_ALARM  # five tests: one false alarm in 20,000 runs
+
+# %% [markdown]
+# ## One layer at a time
+#
+# A histogram of all totals hides who contributed.
+# Take `cc_27` apart by the contributor of `layer_1`.
+# The exact density given that contributor is again a mixture, now over the contributors of `layer_2` only.
+# Nothing new has to be computed: keep the rows of `combinations` with that contributor and let their probabilities sum to one again.
+
+
+# %%
+def given(combinations, layer, label):
+    """Combinations that have this contributor, with probabilities that sum to one."""
+    chosen = combinations[combinations[layer] == label]
+    return chosen.assign(probability=chosen["probability"] / chosen["probability"].sum())
+
+
+truth = mlm.PRESETS["cc_27"]
+rows = simulated["cc_27"]
+given(truth.combinations(), "layer_1", 2).round(3)
+
+# %% mystnb={"image": {"alt": "Three histograms of totals of preset cc_27, one for each contributor of layer 1, with the exact density as a black curve on each. The third histogram lies further right than the other two, and all three overlap widely."}}
+fig, axes = plt.subplots(1, 3, figsize=(10, 3), sharex=True, sharey=True)
+for ax, (label, mu) in zip(axes, zip(truth["layer_1"].labels, truth["layer_1"].mu, strict=True), strict=True):
+    chosen = rows[rows["layer_1"] == label]
+    sns.histplot(chosen, x="total", bins=np.arange(-25, 31, 1.25), stat="density", color=mlm.COLORS["data"], ax=ax)
+    ax.plot(grid, mixture_density(grid, given(truth.combinations(), "layer_1", label)), color=mlm.COLORS["truth"])
+    ax.axvline(mu, color=mlm.COLORS["truth"], linestyle=":")
+    ax.set(title=f"contributor {label}, own mean {mu:g}", xlabel="total (units)", ylabel="density (per unit)")
+plt.show()
+
+# %% [markdown]
+# Each curve is centred on the contributor's own mean, the dotted line, because here the baseline and the average of `layer_2` are both zero.
+# The three histograms overlap widely.
+# From one total you could not tell who contributed; from thousands you can tell the contributors' means.
+#
+# A **box plot** shows both layers in less space.
+# The box holds the middle half of the totals, the line in it is the median, and here the whiskers reach from the 5 % to the 95 % **quantile**: the values with 5 % and 95 % of the totals below them.
+# Black diamonds are the exact quantiles, found where `mixture_cdf` reaches those probabilities.
+
+# %% mystnb={"image": {"alt": "Box plots of the totals of preset cc_27, three for the contributors of layer 1 and four for those of layer 2. Black diamonds mark the exact quantiles and lie on the edges of boxes, medians and whisker ends. Contributor 2 of layer 1 and contributor 0 of layer 2 lie highest."}}
+probabilities = [0.05, 0.25, 0.5, 0.75, 0.95]
+fine = np.linspace(-40, 40, 4_001)
+fig, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, width_ratios=[3, 4])
+for ax, layer in zip(axes, truth.names, strict=True):
+    reach = {"whis": (5, 95), "showfliers": False}  # codespell:ignore whis
+    sns.boxplot(rows, x=layer, y="total", color=mlm.COLORS["data"], width=0.5, ax=ax, **reach)
+    for position, label in enumerate(truth[layer].labels):
+        quantiles = np.interp(probabilities, mixture_cdf(fine, given(truth.combinations(), layer, label)), fine)
+        exact = ax.plot([position] * 5, quantiles, "D", color=mlm.COLORS["truth"], markersize=5)
+    ax.set(xlabel=f"contributor of {layer}", ylabel="total (units)")
+axes[1].legend(exact, ["exact quantile"], loc="upper right")
+plt.show()
+
+# %% [markdown]
+# The diamonds sit on the boxes' edges and on the whiskers' ends.
+# `layer_1` has one high contributor, and so has `layer_2`.
+# The boxes are tall compared with the distances between them: much of the spread comes from elsewhere.
+# How much is the question of a later section.
+#
+# ## Means that sum to zero
+#
+# The contributors' means of `layer_1` in `cc_27` are 1, -1 and 4.
+# Subtract 1 from each of the three, and add 1 to the baseline's mean.
+# **Predict first.** What happens to the totals?
+#
+# Nothing can happen.
+# Every observation has exactly one contributor of the layer, so it loses 1 there and gains 1 from the baseline.
+# Totals therefore cannot tell one set of means from the other; there are infinitely many that do equally well.
+# To speak of *the* means, we must choose one.
+# The usual choice is that **the means of every layer sum to zero**.
+# A contributor's mean is then its distance to the average of its layer, and the baseline's mean is the average over all combinations.
+# The method `centered` finds it.
+
+# %% tags=["nbval-check-output"]
+centered = truth.centered()
+both = truth.to_frame().rename(columns={"mu": "mu as given"})
+both.insert(3, "mu centered", centered.to_frame()["mu"])
+print(both.round(3).to_string(index=False))
+for layer in centered.layers:
+    assert abs(layer.mu.sum()) < 1e-12
+
+# %% [markdown]
+# The baseline took up the 4/3 by which `layer_1` was shifted, and `layer_2` had summed to zero before.
+#
+# Now the proof that totals keep their distribution.
+# Their distribution is the mixture of `combinations`, so it is enough to show that every combination keeps its probability, its mean and its standard deviation.
+
+# %% tags=["nbval-check-output"]
+pd.testing.assert_frame_equal(truth.combinations(), centered.combinations(), rtol=1e-12)
+print(f"all {len(truth.combinations())} combinations of cc_27 are the same before and after centring")
+
+# %% [markdown]
+# And by simulation: draw totals from both, and compare the samples.
+# A test that never rejects proves nothing, so a third sample has the mistake that one makes easily: its layers are centred, but the baseline did not take up the shift.
+
+# %%
+forgotten = mlm.LayeredSum(truth.baseline, centered.layers)
+
+as_given = truth.simulate(10_000, rng=rng)["total"]
+for name, other in {"centered": centered, "baseline forgotten": forgotten}.items():
+    test = stats.ks_2samp(as_given, other.simulate(10_000, rng=rng)["total"])
+    print(f"{name:19} largest difference {test.statistic:.3f}, p-value {test.pvalue:.2g}")
+    # False alarm if centring is right: 1e-5. The mistake must be found.
+    assert (test.pvalue > FALSE_ALARM) == (name == "centered")
+
+# %% [markdown]
+# The centred truth passes and the mistake is caught.
+# Standard deviations were not touched.
+# They have a freedom of the same kind, with no such simple cure; [notebook 07](07_what_the_data_cannot_say.ipynb) is about it.
+#
+# ## Truths drawn at random
+#
+# Five presets are a small world.
+# A method that works on them may fail elsewhere, so you also want truths that nobody chose.
+# Draw means from a normal distribution, and standard deviations from a distribution on positive numbers: the exponential of a normal, called **log-normal**.
+
+# %%
+m_j = [1, 3, 4]  # contributors in the baseline and in two layers
+coefficients = [{k: (rng.normal(0, 1), np.exp(rng.normal(0, 0.5))) for k in range(m)} for m in m_j]
+mlm.LayeredSum.from_coefficients(coefficients).centered().to_frame().round(2)
+
+# %% [markdown]
+# `draw_layered_sum` is these two lines.
+# With `mu_scale` you choose how far apart the means are, and with `log_sigma_mean` how large the standard deviations are.
+
+# %% mystnb={"image": {"alt": "Three histograms of totals, each from another random truth, with the exact density as a black curve on each. The curve follows the bars in every panel, while centre, width and shape differ between panels."}}
+fig, axes = plt.subplots(1, 3, figsize=(10, 3))
+for number, ax in enumerate(axes, start=1):
+    drawn = mlm.draw_layered_sum([1, 3, 4], mu_scale=4, rng=rng)
+    totals = drawn.simulate(10_000, rng=rng)
+    sns.histplot(totals, x="total", bins=40, stat="density", color=mlm.COLORS["data"], ax=ax)
+    x = np.linspace(totals["total"].min(), totals["total"].max(), 300)
+    ax.plot(x, mixture_density(x, drawn.combinations()), color=mlm.COLORS["truth"])
+    ax.set(title=f"random truth {number}", xlabel="total (units)", ylabel="density (per unit)")
+plt.show()
+
+# %% [markdown]
+# With means this far apart compared with the spreads, a mixture need not look like one normal any more.
+# It may have shoulders, a flat top or several peaks, and the same twelve-term sum of normals describes them all.
+#
+# ## When do two contributors show as two peaks?
+#
+# Take one layer of two equally frequent contributors, with means $-d/2$ and $d/2$.
+# Given the contributor, the standard deviation of the total is $s = \sqrt{\sigma_0^2 + \sigma_1^2}$ for both.
+# A mixture of two such normals has two peaks exactly if $d > 2s$ (Schilling, Watkins and Watkins 2002).
+# The function below draws the two halves and their sum for any distance $d$ and any $\sigma_0$.
+
+
+# %%
+def two_contributors(distance, sd_baseline):
+    """Exact density of totals with two contributors of standard deviation 1, `distance` apart."""
+    pair = {"left": (-distance / 2, 1), "right": (distance / 2, 1)}
+    return mlm.LayeredSum.from_coefficients([{0: (0, sd_baseline)}, pair]).combinations()
+
+
+def draw_two_contributors(distance, sd_baseline, ax):
+    combinations = two_contributors(distance, sd_baseline)
+    x = np.linspace(-25, 25, 501)
+    for (_, one), line in zip(combinations.iterrows(), ["--", ":"], strict=True):
+        half = one["probability"] * stats.norm.pdf(x, one["mu"], one["sigma"])
+        ax.plot(x, half, line, color=mlm.COLORS["estimate"], label=f"{one['layer_1']} contributor")
+    density = mixture_density(x, combinations)
+    ax.plot(x, density, color=mlm.COLORS["truth"], label="all totals")
+    peaks = int(np.sum((density[1:-1] > density[:-2]) & (density[1:-1] > density[2:])))
+    s = combinations["sigma"].iloc[0]
+    ax.set(
+        title=f"$d$ = {distance:g}, $2s$ = {2 * s:.1f}: {peaks} peak{'s' if peaks > 1 else ''}", xlabel="total (units)"
+    )
+    return peaks, s
+
+
+# %% mystnb={"image": {"alt": "Four panels with growing distance between two contributors, 2, 8, 12 and 18 units, at a baseline standard deviation of 5. Two dashed and dotted bell curves move apart; the black curve of all totals has one peak in the first two panels and two peaks in the last two."}}
+fig, axes = plt.subplots(1, 4, figsize=(12, 3.2), sharex=True, sharey=True)
+for distance, ax in zip([2, 8, 12, 18], axes, strict=True):
+    peaks, s = draw_two_contributors(distance, 5, ax)
+    assert peaks == (2 if distance > 2 * s else 1)
+axes[0].set_ylabel("density (per unit)")
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+plt.show()
+
+# %% [markdown]
+# A distance of 2 or 8 gives one peak, 12 and 18 give two: the border is at $2s$.
+# At a distance of 8, two contributors who differ by 8 units hide below one smooth hill.
+# No histogram of totals shows them, but the column that says who contributed does.
+#
+# With a running kernel, move the sliders and find the border yourself.
+# (On the website there is no kernel; the four panels above are four positions of the first slider.)
+
+
+# %% tags=["remove-output"]
+@widgets.interact(
+    distance=widgets.FloatSlider(8, min=0, max=24, step=0.5, description="distance d"),
+    sd_baseline=widgets.FloatSlider(5, min=0.5, max=8, step=0.5, description="baseline sd"),
+)
+def explore(distance, sd_baseline):
+    fig, ax = plt.subplots(figsize=(7, 3.5))
+    draw_two_contributors(distance, sd_baseline, ax)
+    ax.set_ylabel("density (per unit)")
+    ax.legend(loc="upper right")
+    plt.show()
+
+
+# %% [markdown]
+# ## Where does the variance come from?
+#
+# Totals differ for two reasons: other contributors took part, and each contribution is a fresh draw.
+# The **law of total variance** adds up both.
+# The variance of a layer's contribution is the average of its contributors' variances, plus the variance of their means:
+#
+# $$
+# \operatorname{Var}(x) = \sigma_0^2 + \sum_{j=1}^{J} \Big( \underbrace{\operatorname{E}_k[\sigma_{jk}^2]}_{\text{spreads}} + \underbrace{\operatorname{Var}_k[\mu_{jk}]}_{\text{means}} \Big) .
+# $$
+#
+# The average $\operatorname{E}_k$ and the variance $\operatorname{Var}_k$ are over the contributors of the layer, weighted by how frequent they are.
+# Layers simply add, because who contributes in one layer is drawn independently of the others.
+# (With real data that need not hold: an airline may fly from one airport only. Then covariances between layers come in.)
+#
+# **Predict first.** Which layer is behind most of the variance of `cc_27`: the baseline, `layer_1` or `layer_2`?
+
+
+# %%
+def variance_parts(truth):
+    """Parts of the variance of totals, for equally frequent contributors that are independent between layers."""
+    parts = {("baseline", "spreads"): truth.baseline.sigma[0] ** 2}
+    for layer in truth.layers:
+        parts[layer.name, "spreads"] = np.mean(layer.sigma**2)
+        parts[layer.name, "means"] = np.var(layer.mu)
+    return pd.Series(parts, name="variance").rename_axis(["layer", "source"])
+
+
+parts = variance_parts(truth)
+pd.DataFrame({"variance": parts, "share": parts / parts.sum()}).round(3)
+
+# %% [markdown]
+# Compare the sum of the parts with the variance of simulated totals.
+# A simulated variance has a **Monte Carlo error**: another seed gives another value.
+# Its standard error is about $\sqrt{(m_4 - V^2) / n}$, where $V$ is the variance and $m_4 = \operatorname{E}[(x - \operatorname{E} x)^4]$ the fourth central moment, which the mixture gives exactly.
+# Of a normal with mean $M$ and variance $v$ the fourth moment around $c$ is $(M - c)^4 + 6 (M - c)^2 v + 3 v^2$.
+
+
+# %%
+def variance_standard_error(combinations, n):
+    """Standard error of the variance of n simulated totals."""
+    p, m, v = (combinations[name].to_numpy() for name in ("probability", "mu", "sigma"))
+    v = v**2
+    off = m - p @ m
+    fourth = p @ (off**4 + 6 * off**2 * v + 3 * v**2)
+    return np.sqrt((fourth - (p @ (off**2 + v)) ** 2) / n)
+
+
+limit = stats.norm.isf(FALSE_ALARM / 2)  # in standard errors, for a two-sided check
+table = pd.DataFrame(
+    {
+        "computed": [variance_parts(preset).sum() for preset in mlm.PRESETS.values()],
+        "simulated": [simulated[name]["total"].var() for name in mlm.PRESETS],
+        "standard error": [variance_standard_error(preset.combinations(), 10_000) for preset in mlm.PRESETS.values()],
+    },
+    index=list(mlm.PRESETS),
+)
+table["off by (standard errors)"] = (table["simulated"] - table["computed"]) / table["standard error"]
+assert (table["off by (standard errors)"].abs() < limit).all()  # five checks: one false alarm in 20,000 runs
+print(f"allowed: {limit:.1f} standard errors either way")
+table.round(2)
+
+# %% mystnb={"image": {"alt": "Stacked horizontal bars of the variance of totals, one bar for each preset, with segments for the baseline and for spreads and means of each layer. The baseline's segment is by far the longest in every bar. Black points with error bars, the simulated variances, lie at the ends of the bars."}} tags=["hide-input"]
+colors = mlm.component_colors(["baseline", "layer_1", "layer_2"])
+fig, ax = plt.subplots(figsize=(9, 3.6))
+left = pd.Series(0.0, index=list(mlm.PRESETS))
+table_of_parts = pd.DataFrame({name: variance_parts(preset) for name, preset in mlm.PRESETS.items()}).fillna(0)
+for layer, source in variance_parts(mlm.PRESETS["cc_27"]).index:
+    width = table_of_parts.loc[(layer, source), list(mlm.PRESETS)]
+    ax.barh(
+        list(mlm.PRESETS),
+        width,
+        left=left,
+        height=0.6,
+        color=colors[layer],
+        edgecolor="white",
+        hatch="///" if source == "means" else None,
+        label=f"{layer}, {source}",
+    )
+    left += width
+ax.errorbar(
+    table["simulated"],
+    list(mlm.PRESETS),
+    xerr=2 * table["standard error"],
+    fmt="o",
+    color=mlm.COLORS["truth"],
+    capsize=3,
+    label="simulated, ± 2 standard errors",
+)
+ax.invert_yaxis()
+ax.set(xlabel="variance of the total (units squared)", ylabel="preset")
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+
+# %% [markdown]
+# The baseline is behind most of the variance in every preset.
+# The layers are what you want to know about, and they are the smaller part: this is what makes the problem worth a course.
+# In `cc_14` the one contributor that stands out by 4 is behind nearly all that the layer adds.
+#
+# ## Check yourself
+
+# %%
+mlm.quiz("01")
+
+# %% [markdown]
+# ## What to remember
+#
+# - A total is a sum of one contribution per layer; each contribution is a fresh draw from its contributor's normal distribution.
+# - Given the contributors, totals are normal: means add and variances add. Without them, totals are a mixture of those normals.
+# - A constant moves freely between the baseline's mean and a layer's means. Means that sum to zero are the choice that settles it, and totals keep their distribution.
+# - The variance of totals is the baseline's, plus, for every layer, the average variance of its contributors and the variance of their means.
+# - Compare simulated with exact numbers in units of their Monte Carlo error, and state the false-alarm probability of each check.
+#
+# [Notebook 02](02_custom_distribution.ipynb) turns from simulating to PyMC, and builds the first piece of a model.
+#
+# ## Going further
+#
+# - Gelman, A. and Hill, J. (2006). *Data Analysis Using Regression and Multilevel/Hierarchical Models*. Cambridge University Press. [doi:10.1017/CBO9780511790942](https://doi.org/10.1017/CBO9780511790942). The standard book on models with layers of groups; its chapter 8 is on simulation.
+# - Schilling, M. F., Watkins, A. E. and Watkins, W. (2002). Is human height bimodal? *The American Statistician* 56(3), 223-229. [doi:10.1198/00031300265](https://doi.org/10.1198/00031300265). When a mixture of two normals has two peaks.
+# - Blitzstein, J. K. and Hwang, J. (2019). *Introduction to Probability*, 2nd edition. Chapman and Hall/CRC. The law of total variance (there "Eve's law") in chapter 9.
+
+# %%
+print(mlm.version_line())
