@@ -57,8 +57,8 @@ def decompose(
     Raises
     ------
     ValueError
-        If the posterior lacks a layer, or the frame has a contributor that the posterior does not know; for other bad
-        input as in :func:`cell_statistics`.
+        If the posterior lacks a layer or has one more, or the frame has a contributor that the posterior does not know;
+        for other bad input as in :func:`cell_statistics`.
     """
     # The same checks as for a fit; one observation or one contributor is enough here.
     names = cell_statistics(frame, total, layers, partial=True).layers
@@ -102,10 +102,19 @@ def decompose(
 def _stacked_posterior(idata: xr.DataTree, names: Sequence[str]) -> xr.Dataset:
     """Return the parameters with all draws of all chains in one dimension, the last."""
     wanted = [f"{kind}_{name}" for name in (BASELINE, *names) for kind in ("mu", "sigma")]
+    groups = getattr(idata, "children", {})
+    if "posterior" not in groups:
+        raise ValueError(
+            f"expected a DataTree with a posterior, got {type(idata).__name__} with {', '.join(groups) or 'no groups'}"
+        )
     posterior = idata["posterior"].to_dataset()
     for variable in wanted:
         if variable not in posterior:
             raise ValueError(f"the posterior has no {variable!r}; it has {', '.join(posterior.data_vars)}")
+    for variable, values in posterior.data_vars.items():
+        layer = variable.removeprefix("mu_")
+        if layer != variable and layer in values.dims and layer not in names:
+            raise ValueError(f"the posterior's totals are sums of all layers, but {layer!r} is not among {list(names)}")
     return posterior[wanted].stack(s=("chain", "draw"), create_index=False).transpose(..., "s")
 
 
@@ -161,7 +170,7 @@ def variance_shares(idata: xr.DataTree, cells: Cells, ci_prob: float | None = No
     Raises
     ------
     ValueError
-        If the posterior lacks a layer.
+        If the posterior lacks a layer or has one more.
     """
     posterior = _stacked_posterior(idata, cells.layers)
     prob = az.rcParams["stats.ci_prob"] if ci_prob is None else ci_prob

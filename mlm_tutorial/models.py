@@ -141,8 +141,7 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
             for name, value in cell_data(cells, priors, coordinates).items()
         }
         if coordinates == "identified":
-            start = data["start_sigma"], data["start_mu_offset"]
-            mu, sigma = _parameters_in_identified_coordinates(cells, priors, *start)
+            mu, sigma = _parameters_in_identified_coordinates(cells, priors)
         else:
             mu, sigma = _parameters(cells, priors)
         codes, n, statistics = (data[f"cell_{x}"] for x in ("codes", "n", "statistics"))
@@ -180,7 +179,7 @@ def cell_data(cells: Cells, priors: Priors | None = None, coordinates: str = "id
     -------
     dict of str to numpy.ndarray
         ``cell_codes`` (C, J), ``cell_n`` (C,), ``cell_statistics`` (C, 2), and in identified coordinates
-        ``start_sigma`` and ``start_mu_offset``: a rough fit, where chains start.
+        ``start_sigma`` and ``start_mu_offset``: a rough fit, where :func:`mlm_tutorial.sampling.sample` starts chains.
     """
     data = {
         "cell_codes": cells.codes,
@@ -301,7 +300,7 @@ def _parameters(cells: Cells, priors: Priors):
     return mu, sigma
 
 
-def _parameters_in_identified_coordinates(cells: Cells, priors: Priors, start_sigma, start_offset):
+def _parameters_in_identified_coordinates(cells: Cells, priors: Priors):
     """Add the same parameters, walked in coordinates that the data fix one by one."""
     pm.modelcontext(None).add_coord("contributor", contributor_names(cells.layers, cells.labels))
     all_sigma = pm.Weibull(
@@ -309,7 +308,6 @@ def _parameters_in_identified_coordinates(cells: Cells, priors: Priors, start_si
         2,
         _component_scales(cells, priors),
         dims="contributor",
-        initval=start_sigma,
         default_transform=None,
         transform=IdentifiedScales(
             [cells.counts(name) for name in cells.layers],
@@ -321,7 +319,6 @@ def _parameters_in_identified_coordinates(cells: Cells, priors: Priors, start_si
     offset = StandardNormal(
         "mu_offset",
         shape=basis.shape[1],
-        initval=start_offset,
         default_transform=None,
         transform=LinearTransform(*_rough_posterior_of_offsets(cells, priors)),
     )

@@ -92,14 +92,17 @@ def compile_model(model: pm.Model) -> CompiledModel:
     Parameters
     ----------
     model : pymc.Model
+        Data named ``start_<variable>`` say where chains start.
 
     Returns
     -------
     CompiledModel
         To be given to :func:`sample` instead of the model.
     """
+    # Not as `initval`: PyMC cannot copy a model that has one, and so could not compute its log likelihood.
+    starts = {x.name: model[f"start_{x.name}"] for x in model.free_RVs if f"start_{x.name}" in model.named_vars}
     start = time.perf_counter()
-    compiled = nutpie.compile_pymc_model(model)
+    compiled = nutpie.compile_pymc_model(model, initial_points=starts)
     seconds = time.perf_counter() - start
     data = {variable.name: variable.get_value() for variable in model.data_vars}
     return CompiledModel(model, compiled, seconds, data)

@@ -27,7 +27,7 @@
 # **You need** Python, NumPy arrays, and what a mean, a standard deviation and a normal distribution are.
 # No earlier notebook and no Bayesian statistics.
 #
-# **Time** about 30 minutes to read, a few seconds to run.
+# **Time** about 30 minutes to read, less than a minute to run.
 
 # %%
 import ipywidgets as widgets
@@ -46,7 +46,7 @@ mlm.use_style()
 # %% [markdown]
 # ## A total is a sum of contributions
 #
-# Five words are enough for the whole course.
+# Five words come back all through the course.
 #
 # - The **total** is the number you observe, such as the minutes that a flight lost.
 # - A **layer** is one way of asking "who had a part in it?": airline, airport, month.
@@ -75,6 +75,11 @@ mlm.use_style()
 # Start with the smallest case: a baseline with mean 0 and standard deviation 5, and one layer with two contributors.
 # Their means are 1 and -1, their standard deviations 1.
 # Draw who contributes, draw the contributions, add.
+#
+# The averages of the simulated totals will be near 1 and -1, and not equal to them: a simulation is a sample.
+# How near is near enough?
+# The mean of $n$ independent totals with standard deviation $s$ has itself a standard deviation of $s / \sqrt n$ around the true value, its **standard error**.
+# A distance of more than four standard errors would be a surprise: it happens once in 16,000 times.
 
 # %%
 n = 10_000
@@ -85,21 +90,12 @@ y_baseline = rng.normal(0, 5, size=n)
 y_layer_1 = rng.normal(mu[contributor], sigma[contributor])
 total = y_baseline + y_layer_1
 
-by_hand = pd.DataFrame({"total": total, "layer_1": contributor})
-by_hand.groupby("layer_1")["total"].agg(["count", "mean", "std"])
-
-# %% [markdown]
-# The means are near 1 and -1, and not equal to them: a simulation is a sample.
-# How near is near enough?
-# The mean of $n$ independent totals with standard deviation $s$ has itself a standard deviation of $s / \sqrt n$ around the true value, its **standard error**.
-# A distance of more than four standard errors would be a surprise: it happens once in 16,000 times.
-
-# %%
-for k, group in by_hand.groupby("layer_1")["total"]:
-    standard_error = group.std() / np.sqrt(len(group))
-    distance = (group.mean() - mu[k]) / standard_error
+for k in range(2):
+    chosen = total[contributor == k]
+    standard_error = chosen.std() / np.sqrt(len(chosen))
     print(
-        f"contributor {k}: mean {group.mean():+.2f}, standard error {standard_error:.2f}, off by {distance:+.1f} of them"
+        f"contributor {k}: {len(chosen)} totals, mean {chosen.mean():+.2f}, standard error {standard_error:.2f}, "
+        f"off by {(chosen.mean() - mu[k]) / standard_error:+.1f} of them"
     )
 
 # %% [markdown]
@@ -107,27 +103,22 @@ for k, group in by_hand.groupby("layer_1")["total"]:
 #
 # `LayeredSum` holds the truth of a simulation: for each layer a dictionary of label to (mean, standard deviation), the baseline first.
 # Its `simulate` runs the lines above, for any number of layers.
+# Each row is one observation: its total, who contributed, and, because we ask for `contributions`, the parts.
+# With real data you have the first two columns only.
 
 # %%
 truth = mlm.LayeredSum.from_coefficients([{0: (0, 5)}, {0: (1, 1), 1: (-1, 1)}])
 rows = truth.simulate(10_000, rng=rng, contributions=True)
+np.testing.assert_allclose(rows["total"], rows["y_baseline"] + rows["y_layer_1"])  # in every row
 rows.head().round(2)
 
 # %% [markdown]
-# Each row is one observation: its total, who contributed, and, because we asked for `contributions`, the parts.
-# With real data you have the first two columns only.
-# The parts add up to the total, in every row:
-
-# %% tags=["nbval-check-output"]
-np.testing.assert_allclose(rows["total"], rows["y_baseline"] + rows["y_layer_1"])
-print("every total is the sum of its contributions")
-
-# %% [markdown]
-# ### Do both programs draw from the same distribution?
+# The parts add up to the total in every row; the code would have stopped otherwise.
+# The numbers are not those of the program above, because the draws differ.
+# Do both programs draw from the same distribution?
 #
-# The numbers differ, because the draws do.
 # To compare two samples as wholes, use the **two-sample Kolmogorov-Smirnov test**.
-# It takes for every number the share of each sample that lies below it, and looks for the largest difference of the two shares.
+# For every number it takes the share of each sample that lies below it, and it looks for the largest difference of the two shares.
 # Its **p-value** is the probability of a difference this large or larger if both samples come from one distribution.
 #
 # A program needs a yes or a no, so we fix a limit: below it we say "these differ".
@@ -137,7 +128,7 @@ print("every total is the sum of its contributions")
 # %%
 FALSE_ALARM = 1e-5
 
-test = stats.ks_2samp(by_hand["total"], rows["total"])
+test = stats.ks_2samp(total, rows["total"])
 print(f"largest difference of the shares {test.statistic:.4f}, p-value {test.pvalue:.2f}")
 assert test.pvalue > FALSE_ALARM
 
@@ -195,10 +186,11 @@ mlm.PRESETS["cc_22"].combinations().round(3)
 # %% [markdown]
 # Four combinations, each with probability 1/4.
 # Check one row by head: both contributors 0 give the mean $0 + 1 + 1 = 2$ and the standard deviation $\sqrt{25 + 1 + 1} \approx 5.196$.
-# The mixture density is then a weighted sum, and so is its cumulative distribution function, the probability of a total below $x$.
+# The mixture's density is a weighted sum, and so is its cumulative distribution function, the probability of a total below $x$.
+# The next cell writes both down, draws the density over 10,000 simulated totals of each preset, and compares sample and distribution by the one-sample Kolmogorov-Smirnov test.
 
 
-# %%
+# %% mystnb={"image": {"alt": "Five histograms of simulated totals, one for each preset, each with a black curve of the exact density that follows the tops of the bars. All five have a single peak."}}
 def mixture_density(x, combinations):
     """Density of the totals at the points x."""
     densities = stats.norm.pdf(np.asarray(x)[:, None], combinations["mu"], combinations["sigma"])
@@ -211,32 +203,26 @@ def mixture_cdf(x, combinations):
     return below @ combinations["probability"].to_numpy()
 
 
-# %% mystnb={"image": {"alt": "Five histograms of simulated totals, one for each preset, each with a black curve of the exact density that follows the tops of the bars. All five have a single peak."}}
-simulated = {name: preset.simulate(10_000, rng=rng) for name, preset in mlm.PRESETS.items()}
+simulated, p_values = {}, {}
+grid, bins = np.linspace(-25, 30, 300), np.arange(-25, 31, 1.25)
+bars = {"x": "total", "stat": "density", "color": mlm.COLORS["data"], "alpha": 1}
 fig, axes = plt.subplots(1, 5, figsize=(12, 3), sharex=True, sharey=True)
-grid = np.linspace(-25, 30, 300)
 for ax, (name, preset) in zip(axes, mlm.PRESETS.items(), strict=True):
-    sns.histplot(
-        simulated[name], x="total", bins=np.arange(-25, 31, 1.25), stat="density", color=mlm.COLORS["data"], ax=ax
-    )
+    simulated[name] = preset.simulate(10_000, rng=rng)
+    sns.histplot(simulated[name], bins=bins, ax=ax, **bars)
     ax.plot(grid, mixture_density(grid, preset.combinations()), color=mlm.COLORS["truth"])
     ax.set(title=name, xlabel="total (units)", ylabel="density (per unit)")
+    test = stats.kstest(simulated[name]["total"], mixture_cdf, args=(preset.combinations(),))
+    p_values[name] = test.pvalue
+    assert test.pvalue > FALSE_ALARM  # five tests: one false alarm in 20,000 runs
 plt.show()
+print("p-values: " + ", ".join(f"{name} {p:.2f}" for name, p in p_values.items()))
 
 # %% [markdown]
 # One peak everywhere.
 # The baseline's standard deviation of 5 blurs distances of 2, 3 or 4 between the means.
-# The curves follow the bars.
-# Do they follow them well enough?
-# The one-sample Kolmogorov-Smirnov test compares a sample with a known distribution, here with `mixture_cdf`.
-
-# %%
-for name, preset in mlm.PRESETS.items():
-    test = stats.kstest(simulated[name]["total"], mixture_cdf, args=(preset.combinations(),))
-    print(f"{name:7} largest difference {test.statistic:.4f}, p-value {test.pvalue:.2f}")
-    assert test.pvalue > FALSE_ALARM  # five tests: one false alarm in 20,000 runs
-
-# %% [markdown]
+# The curves follow the bars, and no test objects.
+#
 # ## One layer at a time
 #
 # A histogram of all totals hides who contributed.
@@ -245,25 +231,20 @@ for name, preset in mlm.PRESETS.items():
 # Nothing new has to be computed: keep the rows of `combinations` with that contributor and let their probabilities sum to one again.
 
 
-# %%
+# %% mystnb={"image": {"alt": "Three histograms of totals of preset cc_27, one for each contributor of layer 1, with the exact density as a black curve on each. The third histogram lies further right than the other two, and all three overlap widely."}}
 def given(combinations, layer, label):
     """Combinations that have this contributor, with probabilities that sum to one."""
     chosen = combinations[combinations[layer] == label]
     return chosen.assign(probability=chosen["probability"] / chosen["probability"].sum())
 
 
-truth = mlm.PRESETS["cc_27"]
-rows = simulated["cc_27"]
-given(truth.combinations(), "layer_1", 2).round(3)
-
-# %% mystnb={"image": {"alt": "Three histograms of totals of preset cc_27, one for each contributor of layer 1, with the exact density as a black curve on each. The third histogram lies further right than the other two, and all three overlap widely."}}
+truth, rows = mlm.PRESETS["cc_27"], simulated["cc_27"]
 fig, axes = plt.subplots(1, 3, figsize=(10, 3), sharex=True, sharey=True)
-for ax, (label, mu) in zip(axes, zip(truth["layer_1"].labels, truth["layer_1"].mu, strict=True), strict=True):
-    chosen = rows[rows["layer_1"] == label]
-    sns.histplot(chosen, x="total", bins=np.arange(-25, 31, 1.25), stat="density", color=mlm.COLORS["data"], ax=ax)
+for ax, (label, (mean, _)) in zip(axes, truth["layer_1"].coefficients.items(), strict=True):
+    sns.histplot(rows[rows["layer_1"] == label], bins=bins, ax=ax, **bars)
     ax.plot(grid, mixture_density(grid, given(truth.combinations(), "layer_1", label)), color=mlm.COLORS["truth"])
-    ax.axvline(mu, color=mlm.COLORS["truth"], linestyle=":")
-    ax.set(title=f"contributor {label}, own mean {mu:g}", xlabel="total (units)", ylabel="density (per unit)")
+    ax.axvline(mean, color=mlm.COLORS["truth"], linestyle=":")
+    ax.set(title=f"contributor {label}, own mean {mean:g}", xlabel="total (units)", ylabel="density (per unit)")
 plt.show()
 
 # %% [markdown]
@@ -275,7 +256,7 @@ plt.show()
 # The box holds the middle half of the totals, the line in it is the median, and here the whiskers reach from the 5 % to the 95 % **quantile**: the values with 5 % and 95 % of the totals below them.
 # Black diamonds are the exact quantiles, found where `mixture_cdf` reaches those probabilities.
 
-# %% mystnb={"image": {"alt": "Box plots of the totals of preset cc_27, three for the contributors of layer 1 and four for those of layer 2. Black diamonds mark the exact quantiles and lie on the edges of boxes, medians and whisker ends. Contributor 2 of layer 1 and contributor 0 of layer 2 lie highest."}}
+# %% mystnb={"image": {"alt": "Box plots of the totals of preset cc_27, three for the contributors of layer 1 and four for those of layer 2. Black diamonds mark the exact quantiles and lie close to the edges of the boxes, the medians and the ends of the whiskers. Contributor 2 of layer 1 and contributor 0 of layer 2 lie highest."}}
 probabilities = [0.05, 0.25, 0.5, 0.75, 0.95]
 fine = np.linspace(-40, 40, 4_001)
 fig, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, width_ratios=[3, 4])
@@ -290,7 +271,7 @@ axes[1].legend(exact, ["exact quantile"], loc="upper right")
 plt.show()
 
 # %% [markdown]
-# The diamonds sit on the boxes' edges and on the whiskers' ends.
+# The diamonds sit close to the boxes' edges, the medians and the whiskers' ends.
 # `layer_1` has one high contributor, and so has `layer_2`.
 # The boxes are tall compared with the distances between them: much of the spread comes from elsewhere.
 # How much is the question of a later section.
@@ -308,27 +289,26 @@ plt.show()
 # The usual choice is that **the means of every layer sum to zero**.
 # A contributor's mean is then its distance to the average of its layer, and the baseline's mean is the average over all combinations.
 # The method `centered` finds it.
+#
+# Totals keep their distribution, and that can be proved.
+# Their distribution is the mixture of `combinations`.
+# So it is enough that every combination keeps its probability, its mean and its standard deviation.
 
 # %% tags=["nbval-check-output"]
 centered = truth.centered()
-both = truth.to_frame().rename(columns={"mu": "mu as given"})
-both.insert(3, "mu centered", centered.to_frame()["mu"])
-print(both.round(3).to_string(index=False))
 for layer in centered.layers:
     assert abs(layer.mu.sum()) < 1e-12
-
-# %% [markdown]
-# The baseline took up the 4/3 by which `layer_1` was shifted, and `layer_2` had summed to zero before.
-#
-# Now the proof that totals keep their distribution.
-# Their distribution is the mixture of `combinations`, so it is enough to show that every combination keeps its probability, its mean and its standard deviation.
-
-# %% tags=["nbval-check-output"]
 pd.testing.assert_frame_equal(truth.combinations(), centered.combinations(), rtol=1e-12)
 print(f"all {len(truth.combinations())} combinations of cc_27 are the same before and after centring")
 
+both = truth.to_frame().rename(columns={"mu": "mu as given"})
+both.insert(3, "mu centered", centered.to_frame()["mu"])
+both.round(3)
+
 # %% [markdown]
-# And by simulation: draw totals from both, and compare the samples.
+# The baseline took up the 4/3 by which `layer_1` was shifted; `layer_2` had summed to zero before.
+#
+# Now the same by simulation: draw totals from both, and compare the samples.
 # A test that never rejects proves nothing, so a third sample has the mistake that one makes easily: its layers are centred, but the baseline did not take up the shift.
 
 # %%
@@ -351,25 +331,24 @@ for name, other in {"centered": centered, "baseline forgotten": forgotten}.items
 # Five presets are a small world.
 # A method that works on them may fail elsewhere, so you also want truths that nobody chose.
 # Draw means from a normal distribution, and standard deviations from a distribution on positive numbers: the exponential of a normal, called **log-normal**.
-
-# %%
-m_j = [1, 3, 4]  # contributors in the baseline and in two layers
-coefficients = [{k: (rng.normal(0, 1), np.exp(rng.normal(0, 0.5))) for k in range(m)} for m in m_j]
-mlm.LayeredSum.from_coefficients(coefficients).centered().to_frame().round(2)
-
-# %% [markdown]
-# `draw_layered_sum` is these two lines.
+# The package's `draw_layered_sum` does what the first lines of the next cell do.
 # With `mu_scale` you choose how far apart the means are, and with `log_sigma_mean` how large the standard deviations are.
 
 # %% mystnb={"image": {"alt": "Three histograms of totals, each from another random truth, with the exact density as a black curve on each. The curve follows the bars in every panel, while centre, width and shape differ between panels."}}
+m = [1, 3, 4]  # contributors in the baseline and in two layers
+coefficients = [{k: (rng.normal(0, 4), np.exp(rng.normal(0, 0.5))) for k in range(m_j)} for m_j in m]
+drawn = {
+    "random truth by hand": mlm.LayeredSum.from_coefficients(coefficients).centered(),
+    "draw_layered_sum": mlm.draw_layered_sum(m, mu_scale=4, log_sigma_mean=0, rng=rng),
+    "draw_layered_sum again": mlm.draw_layered_sum(m, mu_scale=4, log_sigma_mean=0, rng=rng),
+}
 fig, axes = plt.subplots(1, 3, figsize=(10, 3))
-for number, ax in enumerate(axes, start=1):
-    drawn = mlm.draw_layered_sum([1, 3, 4], mu_scale=4, rng=rng)
-    totals = drawn.simulate(10_000, rng=rng)
-    sns.histplot(totals, x="total", bins=40, stat="density", color=mlm.COLORS["data"], ax=ax)
+for ax, (name, random_truth) in zip(axes, drawn.items(), strict=True):
+    totals = random_truth.simulate(10_000, rng=rng)
+    sns.histplot(totals, bins=40, ax=ax, **bars)
     x = np.linspace(totals["total"].min(), totals["total"].max(), 300)
-    ax.plot(x, mixture_density(x, drawn.combinations()), color=mlm.COLORS["truth"])
-    ax.set(title=f"random truth {number}", xlabel="total (units)", ylabel="density (per unit)")
+    ax.plot(x, mixture_density(x, random_truth.combinations()), color=mlm.COLORS["truth"])
+    ax.set(title=name, xlabel="total (units)", ylabel="density (per unit)")
 plt.show()
 
 # %% [markdown]
@@ -384,7 +363,7 @@ plt.show()
 # The function below draws the two halves and their sum for any distance $d$ and any $\sigma_0$.
 
 
-# %%
+# %% mystnb={"image": {"alt": "Four panels with growing distance between two contributors, 2, 8, 12 and 18 units, at a baseline standard deviation of 5. Two dashed and dotted bell curves move apart; the black curve of all totals has one peak in the first two panels and two peaks in the last two."}}
 def two_contributors(distance, sd_baseline):
     """Exact density of totals with two contributors of standard deviation 1, `distance` apart."""
     pair = {"left": (-distance / 2, 1), "right": (distance / 2, 1)}
@@ -407,7 +386,6 @@ def draw_two_contributors(distance, sd_baseline, ax):
     return peaks, s
 
 
-# %% mystnb={"image": {"alt": "Four panels with growing distance between two contributors, 2, 8, 12 and 18 units, at a baseline standard deviation of 5. Two dashed and dotted bell curves move apart; the black curve of all totals has one peak in the first two panels and two peaks in the last two."}}
 fig, axes = plt.subplots(1, 4, figsize=(12, 3.2), sharex=True, sharey=True)
 for distance, ax in zip([2, 8, 12, 18], axes, strict=True):
     peaks, s = draw_two_contributors(distance, 5, ax)
@@ -535,7 +513,7 @@ plt.show()
 # %% [markdown]
 # The baseline is behind most of the variance in every preset.
 # The layers are what you want to know about, and they are the smaller part: this is what makes the problem worth a course.
-# In `cc_14` the one contributor that stands out by 4 is behind nearly all that the layer adds.
+# In `cc_14` the one contributor that stands out by 4 is behind most of what the layer adds.
 #
 # ## Check yourself
 

@@ -69,12 +69,12 @@ def cells(columns):
     return cell_statistics(pd.DataFrame(columns), "total", LAYERS)
 
 
-# Rows of two layers: integer labels beside text, totals of any moderate size.
+# Rows of two layers with so few labels that parts share cells, and so few rows that they do not share all.
 ROWS = st.lists(
     st.tuples(
         st.floats(-1e6, 1e6, allow_subnormal=False),
-        st.integers(-1, 2),
-        st.sampled_from(["", "a", "B", "ß"]),
+        st.integers(1, 2),
+        st.sampled_from(["", "ß"]),
     ),
     min_size=1,
     max_size=30,
@@ -303,7 +303,7 @@ def test_merging_is_associative(one, two, three):
     assert_same_cells(a.merge(b).merge(c), a.merge(b.merge(c)), scale=size_of(one + two + three))
 
 
-@modest
+@settings(modest, max_examples=10)
 @given(ROWS)
 def test_single_rows_merge_to_the_whole(rows):
     assert_same_cells(reduce(Cells.merge, [part([row]) for row in rows]), part(rows), scale=size_of(rows))
@@ -420,8 +420,9 @@ def test_residual_variance_sees_the_interaction_and_not_only_the_spread_within_c
     [
         [(1.0, 0, "a"), (2.0, 1, "b")],  # as many means as rows
         [(1.0, 0, "a"), (3.0, 0, "b"), (4.0, 1, "a"), (6.0, 1, "b")],  # exactly additive
+        [(1.0, 0, "a"), (3.0, 0, "a"), (4.0, 1, "b")],  # layers that move together: fewer means than contributors
     ],
-    ids=["no degree of freedom", "no residual"],
+    ids=["as many means as rows", "no residual", "confounded layers"],
 )
 def test_residual_variance_falls_back_to_the_variance_of_all_totals(rows):
     assert part(rows).residual_variance() == np.var([row[0] for row in rows], ddof=1)

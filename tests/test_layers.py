@@ -325,4 +325,5 @@ def test_drawn_parameters_have_the_distributions_asked_for():
     layer = mlm.draw_layered_sum([1, m], mu_scale=3, log_sigma_mean=-1, rng=13)["layer_1"]
     # Centring takes one degree of freedom and no more: with so many means the correction is negligible.
     for x, mean, sd in ((layer.mu, 0, 3), (np.log(layer.sigma), -1, 0.5)):
-        assert stats.kstest(x, stats.norm(mean, sd).cdf).pvalue > FALSE_ALARM / 2
+        assert stats.kstest(x, stats.norm(mean, sd).cdf).pvalue > FALSE_ALARM / 4
+        assert_mean_and_variance(x, mean, sd**2, FALSE_ALARM / 4)
