@@ -208,7 +208,7 @@ ax.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
-# Only the sum in the last panel is pinned down, to a hundredth of its prior or better.
+# Only the sum in the last panel is pinned down, to about a hundredth of its prior.
 # Mean and offset are narrower than their priors merely because they are parts of a known sum.
 # The likelihood sees a contributor through one number, the sum $\mu_0 + y_c$, and through nothing else.
 # How this sum is split, and which mean and spread the offset was drawn with, is left to the prior.
@@ -218,6 +218,10 @@ plt.show()
 # Here the mean is almost unknown: integrated over it, the prior of the offset is $\text{Normal}(0, \sqrt{10^2 + \sigma_c^2})$, which hardly changes with $\sigma_c$.
 # So $\sigma_c$ has its prior for a posterior, with 10,000 rows as with 10.
 # Mean and offset differ by a draw of this size, hence the data cannot tell them apart either.
+#
+# And where did the contributors' own spread go, which was 1 in the simulation?
+# An offset is drawn once per contributor, so within a contributor this model has one source of variation, $\sigma_0$.
+# The code checks all of this.
 
 # %%
 contraction = posterior["sigma_contributor"].std(["chain", "draw"]) / weibull.std()
@@ -232,11 +236,6 @@ assert np.allclose(shift, 0, atol=0.25)
 assert correlation > 0.8
 assert known.loc["baseline + offset", "posterior / prior"] < 0.02
 
-# %% [markdown]
-# Where did the contributors' own spread go, which was 1 in the simulation?
-# An offset is drawn once per contributor, so within a contributor this model has one source of variation, $\sigma_0$.
-
-# %%
 n = groups["size"]
 within = np.sqrt((groups["std"] ** 2 * (n - 1)).sum() / (n.sum() - len(n)))
 estimate = float(posterior["sigma_baseline"].mean())
@@ -246,7 +245,7 @@ print(f"posterior mean of sigma_baseline:                 {estimate:.2f}")
 assert abs(estimate - within) < 0.02
 
 # %% [markdown]
-# The baseline's standard deviation has taken all of it.
+# The baseline's standard deviation has taken the contributors' spread.
 # It estimates the spread of a total, $\sqrt{\sigma_0^2 + \sigma_c^2}$, and not the spread of the baseline.
 #
 # ### Where the divergences are
@@ -272,7 +271,7 @@ ax.plot(
     log_sigma.isel(contributor=lowest).values[diverging],
     "x",
     color=mlm.COLORS["alternative"],
-    label="divergent draws, at their smallest sigma",
+    label="divergent draws",
 )
 for side in (-2, 2):
     ax.plot(side * np.exp(height), height, "--", color=mlm.COLORS["truth"])
@@ -282,7 +281,6 @@ ax.set(
 ax.legend(loc="lower left")
 plt.show()
 
-# %%
 lowest_of_divergent = log_sigma.min("contributor").values[diverging].mean()
 lowest_of_all = log_sigma.min("contributor").mean().item()
 print(f"smallest log sigma of a draw, on average: divergent {lowest_of_divergent:.2f}, all draws {lowest_of_all:.2f}")
@@ -292,13 +290,14 @@ for bound in (-1, -1.5, -2):
 assert lowest_of_divergent < lowest_of_all
 
 # %% [markdown]
-# Dashed lines are two standard deviations to either side.
+# Dashed lines are two standard deviations to either side, and each divergent draw is shown by its smallest $\sigma_c$.
 # The divergences gather towards the neck, where a step that suits the wide part is far too long.
+# The lines above also compare how often the draws go down there with how often they should, by the prior.
+# Where the two disagree, the sampler has missed the neck or stuck in it, and averages over the draws are biased.
 # More data would not help: the funnel is the prior, and the data say nothing there.
 # So this is a wrong model with a hard geometry.
 # What is wrong is easily said: contributions are fresh for every observation, and the model draws one for all.
-
-# %% [markdown]
+#
 # ## Two ways to sum to zero
 #
 # Before you write the right model, one thing is missing.
@@ -327,13 +326,11 @@ for ax, values, title in zip(axes, [minus_draws, zero_sum_draws], titles, strict
 axes[0].set_ylabel("prior of the mean, in units of the total")
 plt.show()
 
-# %%
-spread = pd.DataFrame({"minus the rest": minus_draws.var(0), "ZeroSumNormal": zero_sum_draws.var(0)}, index=range(1, 5))
-print(spread.rename_axis("prior variance of contributor").round(2))
-print("both sum to zero:", np.allclose(minus_draws.sum(1), 0), np.allclose(zero_sum_draws.sum(1), 0))
 # The standard deviation of a variance of 20,000 draws is 1 % of it.
-assert np.allclose(spread["minus the rest"], scale**2 * np.array([1, 1, 1, m - 1]), rtol=0.05)
-assert np.allclose(spread["ZeroSumNormal"], scale**2 * (1 - 1 / m), rtol=0.05)
+assert np.allclose(minus_draws.var(0), scale**2 * np.array([1, 1, 1, m - 1]), rtol=0.05)
+assert np.allclose(zero_sum_draws.var(0), scale**2 * (1 - 1 / m), rtol=0.05)
+assert np.allclose(minus_draws.sum(1), 0)
+assert np.allclose(zero_sum_draws.sum(1), 0)
 
 # %% [markdown]
 # The last contributor has $m - 1$ times the variance of the others, only because it comes last.
@@ -366,8 +363,7 @@ pd.DataFrame(table, index=[f"mean of {k}" for k in range(1, m + 1)]).T.round(2)
 # Labels are names, so an answer should not depend on their order.
 # With many observations the prior fades and so does the difference, but a sound prior costs nothing.
 # The course uses `ZeroSumNormal` from here on.
-
-# %% [markdown]
+#
 # ## One contribution for each observation
 #
 # Now the model that matches the simulation.
@@ -417,6 +413,11 @@ print(f"numbers to sample: {sum(np.size(value) for value in start.values()):,}")
 #
 # **Predict first.** The model is right, and the prior is reasonable.
 # Will four chains agree on the standard deviations?
+#
+# You need two numbers here; [05](05_diagnostics.ipynb) explains them at length.
+# *R-hat* compares the spread between the chains with the spread within them, and should be below 1.01.
+# *ESS*, the effective sample size, is how many independent draws the 4,000 correlated ones are worth, and should be above 400.
+# `mlm.check_convergence` asks for both, and for no divergences.
 
 # %%
 compiled = mlm.compile_model(centered_model)
@@ -434,15 +435,6 @@ def health(fit):
     }
 
 
-pd.DataFrame([health(fit) for fit in centered_fits], index=[f"seed {fit.attrs['seed']}" for fit in centered_fits])
-
-# %% [markdown]
-# You need two numbers here; [05](05_diagnostics.ipynb) explains them at length.
-# *R-hat* compares the spread between the chains with the spread within them, and should be below 1.01.
-# *ESS*, the effective sample size, is how many independent draws the 4,000 correlated ones are worth, and should be above 400.
-# `mlm.check_convergence` asks for both, and for no divergences.
-
-# %%
 for fit in centered_fits:
     assert health(fit)["max R-hat"] > 1.01
     assert health(fit)["min bulk ESS"] < 400
@@ -451,6 +443,8 @@ try:
     mlm.check_convergence(centered_fits[0])
 except mlm.ConvergenceError as error:
     print(str(error).replace("; ", ";\n"))
+
+pd.DataFrame([health(fit) for fit in centered_fits], index=[f"seed {fit.attrs['seed']}" for fit in centered_fits])
 
 # %% [markdown]
 # All runs fail, and by a wide margin.
@@ -497,14 +491,6 @@ right.set(xlabel="log of the root mean square\nof all its contributions' distanc
 right.legend(markerscale=4)
 plt.show()
 
-# %% [markdown]
-# On the left the dashed lines are two standard deviations, and the draws keep inside: this is the funnel again.
-# On the right is why this funnel is so hard.
-# It has one mouth for every row, and together they leave almost no room:
-# given the contributions, $\log\sigma$ can only move by about $1/\sqrt{2n}$, because $n$ normal draws say how wide their distribution is.
-# The posterior itself is many times wider.
-
-# %%
 allowed = 1 / np.sqrt(2 * len(mine))
 ratio = np.log(sigma / spread)
 print(f"rows of this contributor: {len(mine)}")
@@ -515,6 +501,12 @@ assert np.isclose(ratio.std().item(), allowed, rtol=0.35)
 assert np.log(sigma).std().item() > 2 * allowed
 
 # %% [markdown]
+# On the left the dashed lines are two standard deviations, and the draws keep inside: this is the funnel again.
+# On the right is why this funnel is so hard.
+# It has one mouth for every row, and together they leave almost no room:
+# given the contributions, $\log\sigma$ can only move by about $1/\sqrt{2n}$, because $n$ normal draws say how wide their distribution is.
+# The posterior itself is many times wider.
+#
 # To change $\sigma$ by half, all of these contributions must move towards their mean or away from it, together.
 # The sampler does that in tiny steps along the needle, and the trace shows it.
 
@@ -530,6 +522,7 @@ plt.show()
 
 # %% [markdown]
 # A healthy trace looks like noise, and these look like walks.
+# (Whether they walk around the truth is another matter; [07](07_what_the_data_cannot_say.ipynb) takes it up.)
 # Smaller steps or longer runs do not widen a needle.
 # But nothing forces you to walk in these coordinates.
 # In [04](04_noncentered.ipynb) you write the same model in others.

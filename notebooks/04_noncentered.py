@@ -160,7 +160,7 @@ plt.show()
 # Compile both, sample both with three seeds, and compare.
 # A fair comparison counts what the sampler does, and not what the machine was doing besides.
 # The work of the sampler is to evaluate the *gradient*, the direction in which the log density rises, once for every step.
-# So you compare effective draws per gradient, which is the same on every machine, and effective draws per second, which is what you wait for.
+# So you compare effective draws per gradient, which does not depend on the machine or how busy it is, and effective draws per second, which is what you wait for.
 # Compile time is a cost of its own, paid once for each model.
 # `mlm.efficiency` lists all of them.
 
@@ -182,14 +182,22 @@ def efficiency_of(fit, names):
     part["posterior"] = fit["posterior"].to_dataset()[names]
     row = mlm.efficiency(part).iloc[0]
     row["max_rhat"] = max(float(r.max()) for r in az.rhat(part["posterior"].to_dataset()).values())
-    row["ess_per_gradient"] = row["min_ess_bulk"] / row["gradients"]
+    row["ess_per_1000_gradients"] = 1000 * row["min_ess_bulk"] / row["gradients"]
     row["ess_per_second"] = row["min_ess_bulk"] / row["sampling_seconds"]
     return row
 
 
-shown = ["converged", "max_rhat", "min_ess_bulk", "gradients", "sampling_seconds", "ess_per_second", "ess_per_gradient"]
+shown = [
+    "converged",
+    "max_rhat",
+    "min_ess_bulk",
+    "gradients",
+    "sampling_seconds",
+    "ess_per_second",
+    "ess_per_1000_gradients",
+]
 table = pd.DataFrame({key: efficiency_of(fit, parameters)[shown] for key, fit in fits.items()}).T
-table.rename_axis(["form", "run"])
+table.infer_objects().round(3).rename_axis(["form", "run"])
 
 # %% [markdown]
 # The rows count the worst of all means and standard deviations.
@@ -389,20 +397,20 @@ for n in (2, 20, 200, 2000):
 results = pd.DataFrame(results)
 results.groupby(["n", "form"])[shown].mean().astype(float).round(3)
 
-# %% mystnb={"image": {"alt": "Effective draws per gradient against observations per contributor, both axes logarithmic, three seeds a form. The non-centered line is above on the left and falls; the centered line rises and is above on the right."}}
+# %% mystnb={"image": {"alt": "Effective draws per 1,000 gradients against observations per contributor, both axes logarithmic, three seeds a form. The non-centered line is above on the left and falls; the centered line rises and is above on the right."}}
 fig, ax = plt.subplots()
 for form, role, marker in (("centered", "alternative", "s"), ("noncentered", "estimate", "o")):
     part = results[results["form"] == form]
-    ax.plot(part["n"], part["ess_per_gradient"], marker, color=mlm.COLORS[role])
-    middle = part.groupby("n")["ess_per_gradient"].median()
+    ax.plot(part["n"], part["ess_per_1000_gradients"], marker, color=mlm.COLORS[role])
+    middle = part.groupby("n")["ess_per_1000_gradients"].median()
     ax.plot(middle.index, middle, color=mlm.COLORS[role], marker=marker, label=form)
 ax.axvline(NOISE**2, color=mlm.COLORS["truth"], linestyle="--", label="n = noise² / tau²")
-ax.set(xscale="log", yscale="log", xlabel="observations per contributor", ylabel="effective draws per gradient")
+ax.set(xscale="log", yscale="log", xlabel="observations per contributor", ylabel="effective draws per 1,000 gradients")
 ax.legend()
 plt.show()
 
 # %%
-per_gradient = results.pivot_table(index=["n", "seed"], columns="form", values="ess_per_gradient")
+per_gradient = results.pivot_table(index=["n", "seed"], columns="form", values="ess_per_1000_gradients")
 advantage = per_gradient["noncentered"] / per_gradient["centered"]
 for n in (2, 2000):
     winner = "noncentered" if n == 2 else "centered"
@@ -433,12 +441,12 @@ mixed = pd.DataFrame(
         for seed in range(3)
     }
 ).T
-mixed.rename_axis(["choice", "seed"])
+mixed.infer_objects().round(3).rename_axis(["choice", "seed"])
 
 # %%
-best = mixed.loc["each its own", "ess_per_gradient"]
+best = mixed.loc["each its own", "ess_per_1000_gradients"]
 for other in ("all centered", "all noncentered"):
-    ratio = (best / mixed.loc[other, "ess_per_gradient"]).astype(float)
+    ratio = (best / mixed.loc[other, "ess_per_1000_gradients"]).astype(float)
     print(f"each its own against {other}: {ratio.round(1).tolist()} times as many effective draws per gradient")
     assert (ratio > 1.5).all()
 assert (mixed.loc["each its own", "max_rhat"] < 1.02).all()

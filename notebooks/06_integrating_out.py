@@ -89,7 +89,7 @@ truth.to_frame().round(2)
 
 # %% tags=["nbval-check-output"]
 def normal(x, mean, variance):
-    """Density of the normal distribution with this variance."""
+    """Return the density of the normal distribution with this variance."""
     return np.exp(-((x - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
 
 
@@ -157,7 +157,6 @@ fig.supylabel("density")
 fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
 plt.show()
 
-# %%
 z = rows.merge(expected.reset_index(), on=layers).eval("(total - mu) / sigma")
 test = stats.kstest(z, "norm")
 print(f"{len(expected)} curves for {len(rows):,} totals")
@@ -200,12 +199,12 @@ cell_of_row = rows.groupby(layers, observed=True, sort=True).ngroup().to_numpy()
 
 
 def log_likelihood_of_rows(mean, variance):
-    """Log likelihood, row by row; `mean` and `variance` hold one number a cell."""
+    """Add up log densities, row by row; `mean` and `variance` hold one number a cell."""
     return stats.norm.logpdf(totals, mean[cell_of_row], np.sqrt(variance)[cell_of_row]).sum()
 
 
 def log_likelihood_of_cells(mean, variance):
-    """The same from the sufficient statistics."""
+    """Compute the same from the sufficient statistics."""
     squares = cells.sum_sq + cells.n * (cells.mean - mean) ** 2
     return np.sum(-cells.n / 2 * np.log(2 * np.pi * variance) - squares / (2 * variance))
 
@@ -234,11 +233,13 @@ print(f"largest relative difference at 100 settings: {np.max(np.abs(by_rows / by
 
 # %%
 def cells_logp(value, mu, sigma, n):
+    """Return the log density of the cells' rows."""
     mean, sum_sq = value[..., 0], value[..., 1]
     return -n / 2 * pt.log(2 * np.pi * sigma**2) - (sum_sq + n * (mean - mu) ** 2) / (2 * sigma**2)
 
 
 def cells_random(mu, sigma, n, rng=None, size=None):
+    """Draw averages and sums of squares."""
     mean = rng.normal(mu, sigma / np.sqrt(n), size=size)
     chi_squared = rng.chisquare(np.maximum(n - 1, 1), size=size)
     sum_sq = np.where(n > 1, sigma**2 * chi_squared, 0.0)
@@ -246,7 +247,7 @@ def cells_random(mu, sigma, n, rng=None, size=None):
 
 
 def normal_cells(mu, sigma, n):
-    """Twelve cells, or any number, as a variable outside a model."""
+    """Make a variable, outside of a model, for any number of cells."""
     return pm.CustomDist.dist(mu, sigma, n, logp=cells_logp, random=cells_random, signature="(),(),()->(2)")
 
 
@@ -280,7 +281,7 @@ pd.DataFrame(columns, index=pd.MultiIndex.from_frame(cells.to_frame()[layers])).
 n, average, sum_sq = cells.n[0], cells.mean[0], cells.sum_sq[0]
 comparison = []
 for mu, sigma in [(0, 4), (2, 5), (-3, 6), (10, 9)]:
-    density_of_rows = pm.logp(normal_cells(mu, sigma, n), statistics[0]).eval()
+    density_of_rows = float(pm.logp(normal_cells(mu, sigma, n), statistics[0]).eval())
     density_of_average = stats.norm.logpdf(average, mu, sigma / np.sqrt(n))
     density_of_sum_sq = stats.chi2.logpdf(sum_sq / sigma**2, n - 1) - np.log(sigma**2)
     density_of_both = density_of_average + density_of_sum_sq
@@ -302,7 +303,7 @@ comparison.round(3)
 # Does the sum of squares have a symmetric distribution?
 # Where is its average?
 
-# %%
+# %% mystnb={"image": {"alt": "Two panels of histograms. Left, averages of cells of six rows: a symmetric bell around 2. Right, sums of squares: skewed to the right with a long tail. In both, the blue outline of direct draws follows the grey bars of simulated rows."}}
 n_small, mu, sigma, n_draws = 6, 2.0, 5.0, 4000
 drawn = pm.draw(normal_cells(mu, sigma, n_small), draws=n_draws, random_seed=SEED)
 small = rng.normal(mu, sigma, size=(n_draws, n_small))
@@ -313,7 +314,6 @@ for j, name in enumerate(["average", "sum of squares"]):
     assert p > 1e-5  # by chance once in 100,000 seeds
 print(f"expected: {mu:.2f} and (n - 1) sigma^2 = {(n_small - 1) * sigma**2:.0f}")
 
-# %% mystnb={"image": {"alt": "Two panels of histograms. Left, averages of cells of six rows: a symmetric bell around 2. Right, sums of squares: skewed to the right with a long tail. In both, the blue outline of direct draws follows the grey bars of simulated rows."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.5))
 units = ["average of a cell, in units of the total", "sum of squares, in squared units of the total"]
 for j, (ax, unit) in enumerate(zip(axes, units, strict=True)):
@@ -342,6 +342,7 @@ plt.show()
 
 # %%
 def sum_sq_of_the_books(x):
+    """Compute a sum of squares the wrong way."""
     return np.sum(x**2) - len(x) * np.mean(x) ** 2
 
 
@@ -357,12 +358,10 @@ table = table.set_index("offset")
 right = table.iloc[0, 1]
 assert abs(table.iloc[-1, 0] / right - 1) > 0.5  # not a single digit is right
 np.testing.assert_allclose(table.iloc[:, 1:], right, rtol=1e-6)
-table.round(3)
-
-# %%
 size = np.sum((one_cell + 1e9) ** 2)
-print(f"sum(x^2) is about {size:.1e}; the next number that a 64-bit float can hold is {np.spacing(size):,.0f} away.")
-print(f"The answer should be {right:,.0f}.")
+gap = np.spacing(size)
+print(f"with 1e9 added, sum(x^2) is {size:.1e}; the next number that a 64-bit float can hold is {gap:,.0f} away")
+table.round(3)
 
 # %% [markdown]
 # The two terms of the book's formula are huge and almost equal.
@@ -392,6 +391,7 @@ def merge_cell(a, b):
 
 
 def statistics_of(x):
+    """Return count, average and centred sum of squares."""
     return len(x), x.mean(), np.sum((x - x.mean()) ** 2)
 
 
@@ -445,6 +445,7 @@ for n_rows in 10 ** np.arange(3, 8):
     cell = np.resize(cell_of_row.astype(np.int8), n_rows)
 
     def evaluate_rows(x=x, cell=cell):
+        """Evaluate the log likelihood row by row."""
         log_scale = np.log(2 * np.pi * variance)
         return -0.5 * np.sum(log_scale[cell] + (x - mean[cell]) ** 2 / variance[cell])
 
@@ -454,6 +455,7 @@ for n_rows in 10 ** np.arange(3, 8):
     one_pass = time.perf_counter() - start
 
     def evaluate_cells(n=few.n, average=few.mean, sum_sq=few.sum_sq):
+        """Evaluate the log likelihood from the cells."""
         squares = sum_sq + n * (average - mean) ** 2
         return np.sum(-n / 2 * np.log(2 * np.pi * variance) - squares / (2 * variance))
 
@@ -472,7 +474,6 @@ ax.set(xscale="log", yscale="log", xlabel="rows", ylabel="seconds")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
-# %%
 longest = costs.iloc[-1]
 growth = longest / costs.iloc[0]
 print(f"from 1,000 to 10,000,000 rows: rows x {growth.iloc[0]:,.0f}, cells x {growth.iloc[1]:.1f}")
@@ -503,9 +504,8 @@ marginal = mlm.cell_model(cells_04, priors=priors)
 latent_idata = mlm.sample(latent, seed=SEED)
 compiled = mlm.compile_model(marginal)
 marginal_idata = mlm.sample(compiled, seed=SEED)
-print(mlm.check_convergence(marginal_idata).round(3).to_string())
+mlm.check_convergence(marginal_idata)
 
-# %%
 costs = pd.concat([mlm.efficiency(latent_idata), mlm.efficiency(marginal_idata)])
 costs.index = ["non-centered, 1,000 latent numbers", "cells"]
 costs[["converged", "min_ess_bulk", "gradients", "sampling_seconds"]].T
@@ -520,7 +520,7 @@ costs[["converged", "min_ess_bulk", "gradients", "sampling_seconds"]].T
 #
 # The difference of two averages of draws has a Monte Carlo standard error (MCSE, see
 # [05](05_diagnostics.ipynb)), the root of the sum of both squared errors.
-# In units of it, the differences should look like draws of a standard normal.
+# In units of it, a difference should look like a draw of a standard normal.
 
 
 # %%
@@ -536,6 +536,7 @@ def well_sampled(idata):
 
 
 def summary(idata):
+    """Return mean, Monte Carlo standard error and ESS of what was sampled well."""
     draws = well_sampled(idata)
     table = {"mean": draws.mean(["chain", "draw"]), "mcse": az.mcse(draws), "ess": az.ess(draws)}
     columns = {k: np.concatenate([v.values.ravel() for v in x.data_vars.values()]) for k, x in table.items()}
@@ -546,9 +547,8 @@ def summary(idata):
 latent_summary, marginal_summary = summary(latent_idata), summary(marginal_idata)
 error = np.hypot(latent_summary["mcse"], marginal_summary["mcse"])
 z = (latent_summary["mean"] - marginal_summary["mean"]) / error
-print(
-    f"least ESS of what is compared: latent {latent_summary['ess'].min():.0f}, cells {marginal_summary['ess'].min():.0f}"
-)
+least_ess = latent_summary["ess"].min(), marginal_summary["ess"].min()
+print("least ESS of what is compared: latent {:.0f}, cells {:.0f}".format(*least_ess))
 print(f"{len(z)} comparisons, largest difference {z.abs().max():.1f} Monte Carlo standard errors")
 limit = stats.norm.isf(1e-5 / 2 / len(z))
 assert latent_summary["ess"].min() > 100

@@ -396,7 +396,7 @@ plt.show()
 
 # %%
 informed_priors = mlm.Priors(
-    priors.baseline_mu, priors.baseline_mu_sd, priors.mu_sd, {"baseline": 5.0, "layer_1": 1.0, "layer_2": 1.0}
+    priors.baseline_mu, priors.baseline_mu_sd, priors.mu_sd, {"baseline": 5.0, "layer_1": 1.5, "layer_2": 1.5}
 )
 informed = mlm.sample(mlm.cell_model(cells, informed_priors), seed=SEED + 1)
 print(mlm.check_convergence(informed))
@@ -439,14 +439,15 @@ said = pd.concat({name: statements(fit) for name, fit in fits.items()}, axis=1)
 gap = (said["default prior"]["mean"] - said["prior for the baseline"]["mean"]).abs()
 said["gap in sd"] = gap / said["prior for the baseline"]["sd"]
 agree = said["gap in sd"].iloc[:4]
-assert agree.max() < 1
-assert said["gap in sd"].iloc[5:].min() > 2
+assert agree.max() < 2
+assert said["gap in sd"].iloc[5:].min() > 3
 said.round(2)
 
 # %% [markdown]
 # The data fix what was expected, how large the surprise is, how unusual it is, and the contributors' means.
-# They also speak about differences of variances within a layer.
+# They also speak about differences of variances within a layer, if not loudly: with some thousand rows each, such a difference is uncertain, and a tight prior pulls it toward zero.
 # They do not say how the surprise is shared.
+# The default prior at least admits it: look at the standard deviation of its weight.
 #
 # Averages over many rows are safe as well, because surprises cancel.
 

@@ -67,7 +67,7 @@ by_county.sort_values("mean").iloc[[0, 1, 2, -3, -2, -1]].round(2)
 # **Predict first.** Suppose that all counties were equal and homes differed by chance alone.
 # Would the highest and the lowest county averages come from counties with many homes, or with few?
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "County averages of log radon against the number of homes on a logarithmic axis. Averages of counties with few homes spread widely, from about 0.4 to 2.6; those of large counties lie close together. A funnel shows where 95 percent of averages would lie if all counties were equal."}}
+# %% mystnb={"image": {"alt": "County averages of log radon against the number of homes on a logarithmic axis. Averages of counties with few homes spread widely, from about 0.4 to 2.6; those of large counties lie close together. A funnel shows where 95 percent of averages would lie if all counties were equal."}} tags=["hide-input"]
 grid = np.geomspace(1, 130, 100)
 fig, ax = plt.subplots()
 ax.fill_between(
@@ -159,7 +159,7 @@ az.summary(partial_idata, var_names=["mu_baseline", "floor_effect", "tau", "sigm
 # **Predict first.** An arrow will lead from each county's estimate without pooling to its estimate with partial pooling.
 # Which arrows are long, and where do they point?
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Shrinkage plot. County levels against the number of homes on a logarithmic axis. Open circles are estimates without pooling, filled dots those with partial pooling, joined by lines. For one to three homes the lines are long and lead to a horizontal dashed line near 1.5; for fifty homes and more, circle and dot nearly coincide."}}
+# %% mystnb={"image": {"alt": "Shrinkage plot. County levels against the number of homes on a logarithmic axis. Open circles are estimates without pooling, filled dots those with partial pooling, joined by lines. For one to three homes the lines are long and lead to a horizontal dashed line near 1.5; for fifty homes and more, circle and dot nearly coincide."}} tags=["hide-input"]
 no_pooling = no_pooling_idata["posterior"]["county_level"].mean(["chain", "draw"]).values
 partial = partial_idata["posterior"]["county_level"].mean(["chain", "draw"]).values
 pooled_level = float(complete_idata["posterior"]["mu_baseline"].mean())
@@ -298,7 +298,7 @@ with pm.Model(coords=coords) as uranium_model:
 uranium_idata = mlm.sample(uranium_model, seed=SEED, draws=2000, target_accept=0.9)
 mlm.check_convergence(uranium_idata)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Level of each county against log uranium in its soil. A rising line fits the counties. Open circles without pooling scatter widely about the line; filled dots with vertical intervals, estimated with partial pooling and uranium, lie close to it."}}
+# %% mystnb={"image": {"alt": "Level of each county against log uranium in its soil. A rising line fits the counties. Open circles without pooling scatter widely about the line; filled dots with vertical intervals, estimated with partial pooling and uranium, lie close to it."}} tags=["hide-input"]
 draws = uranium_idata["posterior"]
 with_uranium = draws["county_level"].mean(["chain", "draw"]).values
 sds = draws["county_level"].std(["chain", "draw"]).values
@@ -402,7 +402,7 @@ for name, values in home_draws.items():
     print(f"{name:28s} sd of the level {level_sd:.2f}; chance of more than 4 pCi/L {np.mean(values > 4):.0%}")
 assert np.std(predictions["new county, uranium unknown"][0]) > np.std(predictions["new county, much uranium"][0])
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Horizontal intervals of radon in pCi/L on a logarithmic axis for five cases. Thick bars, for the county's typical home, are narrow for the county with most homes and wide for a new county of unknown uranium. Thin lines, for a single home, are long in all cases and reach across the action level of 4."}}
+# %% mystnb={"image": {"alt": "Horizontal intervals of radon in pCi/L on a logarithmic axis for five cases. Thick bars, for the county's typical home, are narrow for the county with most homes and wide for a new county of unknown uranium. Thin lines, for a single home, are long in all cases and reach across the action level of 4."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(9, 3.5))
 for row, name in enumerate(predictions):
     levels = np.exp(np.asarray(predictions[name][0]))
@@ -513,7 +513,7 @@ assert advantage.loc[2, "centered / non-centered"] < 1
 assert advantage.loc[128, "centered / non-centered"] > 5
 advantage.round(2)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Effective sample size per thousand gradients against homes per county, both axes logarithmic, three points for each form and count. The centered form rises steeply with the count; the non-centered form is better at 2 homes and far worse at 128. The lines cross near a vertical line that marks where prior and data weigh the same."}}
+# %% mystnb={"image": {"alt": "Effective sample size per thousand gradients against homes per county, both axes logarithmic, three points for each form and count. The centered form rises steeply with the count; the non-centered form is better at 2 homes and far worse at 128. The lines cross near a vertical line that marks where prior and data weigh the same."}} tags=["hide-input"]
 fig, ax = plt.subplots()
 for form, role, marker in (("centered", "alternative", "s"), ("non-centered", "estimate", "o")):
     part = experiment[experiment["form"] == form]

@@ -352,7 +352,7 @@ pd.DataFrame(
     {"seconds": fit_seconds, "gradients": gradients, "posterior sd of a courier's mean (minutes)": courier_sd}
 ).rename_axis("rows").round(3)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels against rows from a thousand to ten million, logarithmic axes. Left: seconds to reduce files to cells rise in proportion to rows beyond a hundred thousand, for four ways of reading, while the seconds to sample do not rise with rows. Right: the memory of the process in megabytes; reading everything with pandas rises most steeply."}}
+# %% mystnb={"image": {"alt": "Two panels against rows from a thousand to ten million, logarithmic axes. Left: seconds to reduce files to cells rise in proportion to rows beyond a hundred thousand, for four ways of reading, while the seconds to sample do not rise with rows. Right: the memory of the process in megabytes; reading everything with pandas rises most steeply."}} tags=["hide-input"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2))
 styles = dict(
     zip(

@@ -96,11 +96,26 @@ def test_notebook_has_figures_and_each_has_a_text_of_its_own(path):
     assert len(set(texts)) == len(texts)
 
 
+def dead_links(text, folder):
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
+    inside = [target for target in targets if not target.startswith(("http://", "https://", "mailto:"))]
+    return [target for target in inside if not (folder / target).resolve().exists()]
+
+
 @each_notebook
-def test_links_between_files_resolve(path):
-    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", prose(path)):
-        if not target.startswith(("http://", "https://", "mailto:")):
-            assert (path.parent / target).resolve().exists(), target
+def test_links_of_a_notebook_resolve(path):
+    assert dead_links(prose(path), path.parent) == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "book/glossary.md"])
+def test_links_of_a_page_resolve(name):
+    page = ROOT / name
+    assert dead_links(page.read_text(encoding="utf-8"), page.parent) == []
+
+
+def test_readme_lists_every_notebook():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in PATHS] == re.findall(r"\(notebooks/(\S+)\)", readme)
 
 
 @each_notebook

@@ -69,7 +69,7 @@ class RowPosterior:
 def other_program():
     """Return the same posterior's draws by an ensemble of walkers (emcee): {parameter: (step, walker)}."""
     target = RowPosterior(small_frame(), PRIORS)
-    walkers, steps, burn = 40, 16_000, 3_000
+    walkers, steps, burn = 40, 12_000, 2_000
     rng = np.random.default_rng(61)
     start = np.abs(np.concatenate([[10, 0.1, 0.1, 0.1], np.full(6, 2.0)]) + 0.2 * rng.normal(size=(walkers, 10)))
     moves = [(emcee.moves.DEMove(), 0.5), (emcee.moves.DESnookerMove(), 0.1), (emcee.moves.StretchMove(), 0.4)]
@@ -265,7 +265,7 @@ def test_calibration_ranks_are_uniform(monkeypatch):
 def test_calibration_sees_wrong_priors(monkeypatch):
     """Truths from wider priors of the standard deviations than the model was told of."""
     wrong = mlm.Priors(PRIORS.baseline_mu, PRIORS.baseline_mu_sd, PRIORS.mu_sd, 4.0)
-    ranks = calibrate_with_small_model(monkeypatch, 50, wrong)
+    ranks = calibrate_with_small_model(monkeypatch, 40, wrong)
     p_values = dict(zip(ranks.columns, uniformity_p_values(ranks), strict=True))
     assert min(p_values.values()) < 1e-10
     assert p_values["sigma_size[2]"] < 1e-6
