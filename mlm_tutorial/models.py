@@ -82,7 +82,7 @@ class Priors:
         mean, variance = cells.pooled()
         sd = np.sqrt(variance)
         scale = np.sqrt(cells.residual_variance() / (len(cells.layers) + 1))
-        return cls(mean, 5 * sd, 2.5 * sd, float(scale))
+        return cls(mean, float(5 * sd), float(2.5 * sd), float(scale))
 
     def mu_sd_of(self, layer: str) -> float:
         """Return the scale of one layer's means."""

@@ -392,7 +392,8 @@ plt.show()
 # If so, a cell's average lies within a few standard errors of the sum of its parts.
 #
 # **Predict first.**
-# There are 399 cells, and standardized residuals have a standard deviation of 1 if the model holds.
+# A *standardized residual* is what a cell's average misses, divided by its standard error.
+# Over the 399 cells these have a standard deviation of about 1 if the model holds.
 # What will you see?
 
 # %%
@@ -431,6 +432,7 @@ axes[1].legend()
 plt.show()
 
 # %% [markdown]
+# The posterior predictive p-value printed above is the share of simulated data sets that miss by at least as much as the flights do: none.
 # The cells' means miss the sum of their parts by far more than chance allows, and so do their standard deviations.
 # With hundreds of thousands of flights even a small error is found, so look at its size in minutes and for its pattern.
 
@@ -599,7 +601,7 @@ comparison.round(2)
 # **Predict first.**
 # Whose means will change when the model knows the destination: those of carriers with many destinations, or with few?
 
-# %% mystnb={"image": {"alt": "Means of 16 carriers with 89 percent intervals under two models, one with a layer for the destination and one without. For several carriers the two intervals lie apart by more than a minute."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Means of 16 carriers with 89 percent intervals under two models, one with a layer for the destination and one without. AirTran moves left by more than two minutes, American and Virgin move right by about one; most others stay."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(8, 5.5))
 order = (
     fits["three layers"]["posterior"]["mu_carrier"]
@@ -645,8 +647,8 @@ assert most == "FL"
 routes.rename(index=airlines).sort_values("destinations").head(6).round(2)
 
 # %% [markdown]
-# AirTran flies mostly to Atlanta, where everyone loses time.
-# At equal destination it loses less than it seemed to.
+# AirTran flies mostly to Atlanta, and flights to Atlanta make up less time than most.
+# Part of what looked like the carrier's belongs to the destination.
 # Hawaiian hardly moves, since Honolulu is "elsewhere" in this model.
 # A layer of its own for Honolulu would not settle the matter either.
 # Nobody else flies there from Kennedy, so carrier and route always come together: they are *confounded*.
