@@ -201,16 +201,17 @@ def test_a_column_that_is_asked_for_twice_is_named(read, backend, total, layers,
 
 
 @pytest.mark.parametrize(
-    "frame",
+    "make",
     [
-        pd.DataFrame([[1.0, 2.0, "x"], [2.0, 1.0, "y"]], columns=["total", "total", "a"]),
-        pa.table([[1.0, 2.0], [2.0, 1.0], ["x", "y"]], names=["total", "total", "a"]),
-        duckdb.sql("select 1.0 as total, 2.0 as total, 'x' as a"),
+        lambda: pd.DataFrame([[1.0, 2.0, "x"], [2.0, 1.0, "y"]], columns=["total", "total", "a"]),
+        lambda: pa.table([[1.0, 2.0], [2.0, 1.0], ["x", "y"]], names=["total", "total", "a"]),
+        lambda: duckdb.sql("select 1.0 as total, 2.0 as total, 'x' as a"),
     ],
     ids=["pandas", "pyarrow", "duckdb"],
 )
 @pytest.mark.parametrize("read", [cells_of, model_of])
-def test_a_table_with_two_columns_of_one_name_is_refused(read, frame):
+def test_a_table_with_two_columns_of_one_name_is_refused(read, make):
+    frame = make()
     assert_raises(lambda: read(frame, "total", ["a"]), ValueError, ["more than one column named 'total'"])
 
 

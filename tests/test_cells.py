@@ -18,7 +18,7 @@ import mlm_tutorial as mlm
 from mlm_tutorial import Cells, cell_statistics
 
 LAYERS = ["carrier", "month"]
-modest = settings(max_examples=40, deadline=None, derandomize=True)
+modest = settings(max_examples=25, deadline=None, derandomize=True)
 
 
 def exact_cells(columns, layers=tuple(LAYERS)):

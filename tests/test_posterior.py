@@ -196,7 +196,7 @@ def test_recovery_problems_converge():
 
 
 def test_intervals_of_contributors_means_cover_as_often_as_they_claim():
-    # Tried: intervals with half the claimed width, and a posterior of one problem held against another's truth.
+    # Intervals of half the claimed width fail this, see test_recovery_would_see_intervals_that_are_too_narrow.
     assert abs(coverage_score(recovered())) < stats.norm.isf(FALSE_ALARM / 2)
 
 
