@@ -88,5 +88,6 @@ def test_radon_is_on_the_log_scale(radon):
 
 @pytest.mark.parametrize("load", ["load_flights", "load_radon", "load_airlines"])
 def test_changing_a_copy_does_not_change_the_next(load):
-    getattr(mlm, load)()["new"] = "changed"
+    first = getattr(mlm, load)()
+    first["new"] = "changed"
     assert "new" not in getattr(mlm, load)()
