@@ -654,7 +654,9 @@ plt.show()
 #
 # The figure shows the cumulative distribution of the ranks minus the uniform one.
 # The grey band holds one curve as a whole with a probability of 99 %.
-# Of so many curves one may leave it by chance, so do not decide by eye.
+# Of so many curves one may leave it by chance, and then others in its company: totals of cells that share a contributor
+# have similar ranks.
+# So do not decide by eye.
 # Test each quantity's ranks for uniformity, and divide the probability of a false alarm, here 1 in 10,000, by the
 # number of tests.
 # A test that cannot fail is worth nothing, so give it also the ranks of posteriors three times too narrow.
