@@ -11,6 +11,7 @@ import xarray as xr
 from mlm_tutorial.cells import Cells, cell_statistics
 from mlm_tutorial.layers import BASELINE, TOTAL
 from mlm_tutorial.models import observations
+from mlm_tutorial.sampling import posterior_of
 
 __all__ = ["decompose", "variance_shares"]
 
@@ -102,12 +103,7 @@ def decompose(
 def _stacked_posterior(idata: xr.DataTree, names: Sequence[str]) -> xr.Dataset:
     """Return the parameters with all draws of all chains in one dimension, the last."""
     wanted = [f"{kind}_{name}" for name in (BASELINE, *names) for kind in ("mu", "sigma")]
-    groups = getattr(idata, "children", {})
-    if "posterior" not in groups:
-        raise ValueError(
-            f"expected a DataTree with a posterior, got {type(idata).__name__} with {', '.join(groups) or 'no groups'}"
-        )
-    posterior = idata["posterior"].to_dataset()
+    posterior = posterior_of(idata)
     for variable in wanted:
         if variable not in posterior:
             raise ValueError(f"the posterior has no {variable!r}; it has {', '.join(posterior.data_vars)}")

@@ -10,7 +10,7 @@ from rich.progress import track
 from mlm_tutorial.cells import Cells
 from mlm_tutorial.layers import BASELINE, LayeredSum
 from mlm_tutorial.models import Priors, cell_data, cell_model
-from mlm_tutorial.sampling import compile_model, sample, show_progress
+from mlm_tutorial.sampling import compile_model, posterior_of, sample, show_progress
 
 __all__ = ["ConvergenceError", "calibrate", "check_convergence", "efficiency", "recovery"]
 
@@ -148,7 +148,7 @@ def recovery(idata: xr.DataTree, truth: LayeredSum, ci_prob: float | None = None
     ValueError
         If the posterior lacks a layer or a contributor of the truth.
     """
-    posterior = _posterior(idata)
+    posterior = posterior_of(idata)
     prob = az.rcParams["stats.ci_prob"] if ci_prob is None else ci_prob
     rows = {}
     for layer in truth.centered():
@@ -300,7 +300,7 @@ def _labels(values: xr.DataArray, dims: list) -> list[str]:
 
 def _convergence_statistics(idata: xr.DataTree) -> pd.DataFrame:
     """Return R-hat, bulk and tail ESS, one row a scalar parameter."""
-    posterior = _posterior(idata)
+    posterior = posterior_of(idata)
     columns = {
         "rhat": az.rhat(posterior),
         "ess_bulk": az.ess(posterior, method="bulk"),
@@ -309,15 +309,6 @@ def _convergence_statistics(idata: xr.DataTree) -> pd.DataFrame:
     return pd.DataFrame(
         {name: _flat(values.expand_dims(["chain", "draw"])).iloc[0] for name, values in columns.items()}
     )
-
-
-def _posterior(idata: xr.DataTree) -> xr.Dataset:
-    if "posterior" not in getattr(idata, "children", {}):
-        raise ValueError(
-            f"expected a DataTree with a posterior, got {type(idata).__name__} "
-            f"with {', '.join(getattr(idata, 'children', {})) or 'no groups'}"
-        )
-    return idata["posterior"].to_dataset()
 
 
 def _divergences(idata: xr.DataTree) -> int:

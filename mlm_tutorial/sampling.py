@@ -208,3 +208,13 @@ def _data_of(model: pm.Model) -> dict[str, xr.Dataset]:
         for group, values in groups.items()
         if values
     }
+
+
+def posterior_of(idata: xr.DataTree) -> xr.Dataset:
+    """Return the posterior of a tree; raise ValueError where there is none."""
+    groups = getattr(idata, "children", {})
+    if "posterior" not in groups:
+        raise ValueError(
+            f"expected a DataTree with a posterior, got {type(idata).__name__} with {', '.join(groups) or 'no groups'}"
+        )
+    return idata["posterior"].to_dataset()
