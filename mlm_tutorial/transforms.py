@@ -178,12 +178,22 @@ class LinearTransform(Transform):
 
     def forward(self, value, *inputs):
         """Return the coordinates of a vector of shape (K,)."""
-        return pt.as_tensor(self.factor.T) @ (value - self.center)
+        return matvec(self.factor.T, value - self.center)
 
     def backward(self, value, *inputs):
         """Return the vector at coordinates of shape (K,)."""
-        return self.center + pt.as_tensor(self.matrix) @ value
+        return self.center + matvec(self.matrix, value)
 
     def log_jac_det(self, value, *inputs):
         """Return the log determinant of the matrix."""
         return pt.as_tensor(-np.log(np.diag(self.factor)).sum())
+
+
+def matvec(matrix, vector):
+    """Return the product of a matrix of known shape and a vector.
+
+    Numba takes half a minute to compile its calls of BLAS the first time. Small products do not need them.
+    """
+    if np.prod(matrix.shape) > 10_000:
+        return pt.dot(matrix, vector)
+    return pt.sum(matrix * vector, axis=1)

@@ -1,0 +1,131 @@
+"""Sphinx directives of the site: tables of what was measured, and what differs between places of publication."""
+
+import json
+import os
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("pymc", "nutpie", "pytensor", "arviz", "numpy", "scipy", "pandas", "xarray", "seaborn", "jupyterlab")
+
+
+def table(header, rows):
+    """Return a table; every cell is a text or a node."""
+    group = nodes.tgroup(cols=len(header))
+    group += [nodes.colspec(colwidth=1) for _ in header]
+    for part, lines in ((nodes.thead(), [header]), (nodes.tbody(), rows)):
+        for line in lines:
+            row = nodes.row()
+            for cell in line:
+                content = cell if isinstance(cell, nodes.Node) else nodes.paragraph("", str(cell))
+                row += nodes.entry("", content)
+            part += row
+        group += part
+    return nodes.table("", group)
+
+
+def reading_minutes(source):
+    """Return the minutes that a notebook says it takes to read."""
+    line = re.search(r"^# \*\*Time\*\*.*", source, re.MULTILINE).group()
+    return int(re.search(r"\d+", line).group())
+
+
+def notebook_times():
+    """Return a row a notebook: title, minutes to read, seconds to run, gigabytes."""
+    measured = json.loads((ROOT / "book" / "times.json").read_text(encoding="utf-8"))["notebooks"]
+    rows = []
+    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py")):
+        source = path.read_text(encoding="utf-8")
+        title = re.search(r"^# # (.*)", source, re.MULTILINE).group(1)
+        rows.append((title, reading_minutes(source), measured[path.stem]))
+    return rows
+
+
+class CourseTimes(Directive):
+    """The table of reading and running times."""
+
+    def run(self):
+        """Return the table and a line about the machine."""
+        content = json.loads((ROOT / "book" / "times.json").read_text(encoding="utf-8"))
+        rows = [
+            (title, f"{minutes} min", f"{row['seconds']:.0f} s", f"{row['peak_gb']:.1f} GB", row["date"])
+            for title, minutes, row in notebook_times()
+        ]
+        minutes = sum(minutes for _, minutes, _ in notebook_times())
+        seconds = sum(row["seconds"] for *_, row in notebook_times())
+        rows.append(("together", f"{minutes / 60:.1f} h", f"{seconds / 60:.0f} min", "", ""))
+        machine = content["machine"]
+        about = f"Measured with {machine['cores']} cores, on {machine['system']}, with Python {machine['python']}."
+        header = ("notebook", "reading", "running", "memory", "measured")
+        return [table(header, rows), nodes.paragraph("", about)]
+
+
+#: Notebooks of each session of a plan.
+PLANS = {
+    "Half day": [["01", "03", "07"]],
+    "Full day": [["01", "03", "04", "05"], ["06", "07", "10"]],
+    "Five sessions": [["01", "02"], ["03", "04"], ["05", "06"], ["07", "08"], ["09", "10", "11"]],
+}
+
+
+class CoursePlans(Directive):
+    """The table of plans, with the times of each session."""
+
+    def run(self):
+        """Return the table."""
+        times = {title[:2]: (minutes, row["seconds"]) for title, minutes, row in notebook_times()}
+        rows = []
+        for plan, sessions in PLANS.items():
+            for number, names in enumerate(sessions, 1):
+                reading = sum(times[name][0] for name in names)
+                running = sum(times[name][1] for name in names)
+                together = (4 / 3 * reading * 60 + running) / 3600
+                title = plan if len(sessions) == 1 else f"{plan}, {number}"
+                rows.append((title, " ".join(names), f"{reading} min", f"{running / 60:.0f} min", f"{together:.1f} h"))
+        return [table(("session", "notebooks", "reading", "running", "together"), rows)]
+
+
+class CourseVersions(Directive):
+    """The versions of the main packages."""
+
+    def run(self):
+        """Return the table."""
+        return [table(("package", "version"), [(name, version(name)) for name in PACKAGES])]
+
+
+def add_repository(app, config):
+    """Add launch buttons and a footer; course.py says where the repository is, if anywhere."""
+    options = config.html_theme_options
+    options["extra_footer"] = f"<p>Version {version('mlm-tutorial')}</p>"
+    repository = os.environ.get("COURSE_REPOSITORY")
+    if repository:
+        options.update(repository_url=repository, repository_branch="main", path_to_docs="")
+        options["use_repository_button"] = True
+        options["launch_buttons"] = {
+            "binderhub_url": "https://mybinder.org",
+            "colab_url": "https://colab.research.google.com",
+            "notebook_interface": "jupyterlab",
+        }
+
+
+def drop_thebe(app, pagename, templatename, context, doctree):
+    """Leave out the scripts of Thebe, which Jupyter Book adds twice and which would ask another host."""
+    context["script_files"] = [
+        script
+        for script in context["script_files"]
+        if "thebe" not in str(script) and "thebe" not in str(getattr(script, "attributes", {}).get("body", ""))
+    ]
+
+
+def setup(app):
+    """Register everything with Sphinx."""
+    app.add_directive("course-times", CourseTimes)
+    app.add_directive("course-plans", CoursePlans)
+    app.add_directive("course-versions", CourseVersions)
+    app.connect("config-inited", add_repository)
+    app.connect("html-page-context", drop_thebe)
+    return {"version": version("mlm-tutorial"), "parallel_read_safe": True, "parallel_write_safe": True}

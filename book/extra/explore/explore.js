@@ -1,0 +1,160 @@
+// The two figures of book/explore.md. Densities are computed here; Observable Plot draws them.
+"use strict";
+
+const COLORS = { baseline: "#8A8A8A", a: "#0072B2", b: "#B8860B", c: "#C04000" };
+const normal = (x, mean, sd) => Math.exp(-0.5 * ((x - mean) / sd) ** 2) / (sd * Math.sqrt(2 * Math.PI));
+const logNormal = (x, mean, sd) => -0.5 * ((x - mean) / sd) ** 2 - Math.log(sd);
+const element = (id) => document.getElementById(id);
+// A figure is one picture to a screen reader, with a text of its own.
+function show(id, plot) {
+  plot.setAttribute("role", "img");
+  for (const part of plot.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
+  element(id).replaceChildren(plot);
+}
+const widthOf = (id) => Math.max(240, Math.min(420, element(id).clientWidth));
+
+// 1. The split
+
+const START = 25; // the baseline's variance, and what the totals of the start are drawn with
+const BASELINE_MEAN = 3;
+const CONTRIBUTORS = [
+  { name: "contributor a", mean: -2, variance: 6, color: COLORS.a, dash: null },
+  { name: "contributor b", mean: 0, variance: 9, color: COLORS.b, dash: "6 3" },
+  { name: "contributor c", mean: 2, variance: 16, color: COLORS.c, dash: "2 3" },
+];
+const xs = d3.range(-20, 26.01, 0.25);
+
+function splitState() {
+  const baseline = Number(element("split-variance").value);
+  const given = element("split-keep").checked ? baseline - START : 0;
+  return { baseline, contributors: CONTRIBUTORS.map((c) => ({ ...c, variance: c.variance - given })) };
+}
+
+// Points of the density of each total: the sum of two independent normal parts.
+function totals({ baseline, contributors }) {
+  return contributors.flatMap((c) => {
+    const sd = Math.sqrt(baseline + c.variance);
+    return xs.map((x) => ({ x, y: normal(x, BASELINE_MEAN + c.mean, sd), ...c }));
+  });
+}
+
+function density(id, points, series, label, top) {
+  const width = widthOf(id);
+  return Plot.plot({
+    width,
+    height: 260,
+    marginLeft: 44,
+    ariaLabel: label,
+    x: { label: "value", domain: [-15, 20] },
+    y: { label: "density", domain: [0, top], grid: true, ticks: 4 },
+    marks: [
+      ...series.map((s) =>
+        Plot.line(
+          points.filter((p) => p.name === s.name && p.x >= -15 && p.x <= 20),
+          { x: "x", y: "y", stroke: s.color, strokeWidth: 2.5, strokeDasharray: s.dash },
+        ),
+      ),
+      // Direct labels, one a line, so that no line is told by its colour alone.
+      ...series.map((s, i) =>
+        Plot.text([s], {
+          x: -14.5, y: top, dy: 10 + 15 * i, textAnchor: "start", fill: s.color, fontWeight: 600, fontSize: 12,
+          text: (d) => `${s.dash === null ? "—" : s.dash === "6 3" ? "– –" : "···"} ${d.name}`,
+        }),
+      ),
+    ],
+  });
+}
+
+function drawSplit() {
+  const state = splitState();
+  const baseline = { name: "baseline", color: COLORS.baseline, dash: null };
+  const parts = [
+    ...xs.map((x) => ({ x, y: normal(x, BASELINE_MEAN, Math.sqrt(state.baseline)), name: "baseline" })),
+    ...state.contributors.flatMap((c) => xs.map((x) => ({ x, y: normal(x, c.mean, Math.sqrt(c.variance)), ...c }))),
+  ];
+  const sums = totals(state);
+  const before = totals({ baseline: START, contributors: CONTRIBUTORS });
+  const change = d3.max(sums, (p, i) => Math.abs(p.y - before[i].y)) / d3.max(before, (p) => p.y);
+  element("split-value").textContent = state.baseline;
+  show("split-parts", density("split-parts", parts, [baseline, ...state.contributors], "Densities of the parts", 0.3));
+  show("split-totals", density("split-totals", sums, state.contributors, "Densities of the totals", 0.1));
+  const variances = state.contributors.map((c) => `${c.name.at(-1)} ${c.variance}`).join(", ");
+  const percent = change < 1e-9 ? "0 %" : `up to ${(100 * change).toFixed(1)} % of its peak`;
+  element("split-summary").textContent =
+    `Variances: baseline ${state.baseline}; contributors ${variances}. Change of the totals' density: ${percent}.`;
+}
+
+// 2. The funnel
+
+const COUNTS = [0, 1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
+const AVERAGE = 1;
+const NOISE = 3;
+
+// Log density of (theta, log sigma) or (z, log sigma) with a standard normal prior of log sigma.
+function logDensity(x, logSigma, count, centered) {
+  const sigma = Math.exp(logSigma);
+  const theta = centered ? x : x * sigma;
+  const prior = logNormal(logSigma, 0, 1) + (centered ? logNormal(theta, 0, sigma) : logNormal(x, 0, 1));
+  return prior + (count ? logNormal(AVERAGE, theta, NOISE / Math.sqrt(count)) : 0);
+}
+
+function contours(id, count, centered) {
+  const [low, high] = [-3.2, 3.2];
+  const range = count < 50 ? [-5, 5] : centered ? [0, 2] : [-5, 5];
+  const f = (x, y) => logDensity(x, y, count, centered);
+  const grid = d3.cross(d3.range(range[0], range[1] + 1e-9, (range[1] - range[0]) / 200), d3.range(low, high, 0.05));
+  const peak = d3.max(grid, ([x, y]) => f(x, y));
+  return Plot.plot({
+    width: widthOf(id),
+    height: 300,
+    marginLeft: 44,
+    ariaLabel: `Contours of the ${centered ? "centered" : "non-centered"} density with ${count} observations`,
+    color: { type: "linear", scheme: "blues", domain: [0, 1.1] },
+    x: { label: centered ? "θ" : "z = θ / σ", domain: range },
+    y: { label: "log σ", domain: [low, high] },
+    marks: [
+      Plot.contour({
+        fill: (x, y) => Math.exp(f(x, y) - peak),
+        x1: range[0], x2: range[1], y1: low, y2: high,
+        thresholds: [0.01, 0.05, 0.2, 0.4, 0.6, 0.8],
+        stroke: "#1f3b57", strokeOpacity: 0.6, pixelSize: 3,
+      }),
+      Plot.frame(),
+    ],
+  });
+}
+
+function drawFunnel() {
+  const count = COUNTS[Number(element("funnel-count").value)];
+  element("funnel-value").textContent = count;
+  element("funnel-count").setAttribute("aria-valuetext", `${count} observations`);
+  show("funnel-centered", contours("funnel-centered", count, true));
+  show("funnel-noncentered", contours("funnel-noncentered", count, false));
+  const spread = (logSigma) => 1 / Math.sqrt(Math.exp(-2 * logSigma) + count / NOISE ** 2);
+  const centered = spread(1) / spread(-1);
+  const noncentered = centered / Math.exp(2);
+  element("funnel-summary").textContent =
+    `From log σ = −1 to log σ = 1 the width of the centered picture grows by a factor of ${centered.toFixed(2)}, ` +
+    `that of the non-centered one by a factor of ${noncentered.toFixed(2)}.`;
+}
+
+element("split-variance").addEventListener("input", drawSplit);
+element("split-keep").addEventListener("change", drawSplit);
+element("split-reset").addEventListener("click", () => {
+  element("split-variance").value = START;
+  element("split-keep").checked = true;
+  drawSplit();
+});
+element("funnel-count").addEventListener("input", drawFunnel);
+for (const form of document.querySelectorAll(".explorer form")) {
+  form.addEventListener("submit", (event) => event.preventDefault());
+}
+let width = window.innerWidth;
+window.addEventListener("resize", () => {
+  if (window.innerWidth === width) return; // a phone's address bar changes the height only
+  width = window.innerWidth;
+  drawSplit();
+  drawFunnel();
+});
+drawSplit();
+drawFunnel();
