@@ -336,11 +336,11 @@ def run(options, more):
         began = time.monotonic()
         peak = run_notebook(source)
         measured[source.stem] = {"seconds": round(time.monotonic() - began, 1), "peak_gb": round(peak / 1e9, 2)}
+        if options.times:
+            note_times({source.stem: measured[source.stem]})  # at once, so that a later failure loses nothing
     rows = {**measured, "together": {"seconds": sum(row["seconds"] for row in measured.values())}}
     for name, row in rows.items():
         print(f"{name:<40} {row['seconds']:6.1f} s" + (f" {row['peak_gb']:5.2f} GB" if "peak_gb" in row else ""))
-    if options.times:
-        note_times(measured)
     return 0
 
 
@@ -370,9 +370,9 @@ def make_pdf(build, variables):
     missing = [name for name in ("latexmk", "xelatex") if not shutil.which(name)]
     if missing:
         raise CourseError(
-            f"A PDF needs LaTeX, and {' and '.join(missing)} cannot be found. On Debian and Ubuntu, run `sudo apt "
-            "install latexmk texlive-xetex texlive-latex-extra texlive-fonts-recommended fonts-freefont-otf`; elsewhere "
-            "install TeX Live (https://tug.org/texlive). Then run this again."
+            f"A PDF needs LaTeX, and {' and '.join(missing)} cannot be found. On Debian and Ubuntu, run `sudo "
+            "apt install latexmk texlive-xetex texlive-latex-extra texlive-fonts-recommended fonts-freefont-otf`; "
+            "elsewhere install TeX Live (https://tug.org/texlive). Then run this again."
         )
     run_step("building the PDF (minutes)", [*build, "--builder", "pdflatex"], variables)
     say(f"the PDF is {BOOK / '_build' / 'latex' / 'decomposing-sums.pdf'}")

@@ -10,7 +10,7 @@ from rich.progress import track
 from mlm_tutorial.cells import Cells
 from mlm_tutorial.layers import BASELINE, LayeredSum
 from mlm_tutorial.models import Priors, cell_data, cell_model
-from mlm_tutorial.sampling import compile_model, posterior_of, sample, show_progress
+from mlm_tutorial.sampling import CompiledModel, compile_model, posterior_of, sample, show_progress
 
 __all__ = ["ConvergenceError", "calibrate", "check_convergence", "efficiency", "recovery"]
 
@@ -180,6 +180,7 @@ def calibrate(
     tune: int = 500,
     chains: int = 2,
     progress: bool | None = None,
+    compiled: CompiledModel | None = None,
 ) -> pd.DataFrame:
     """Check by simulation that the truth is like one more draw of the posterior.
 
@@ -204,6 +205,8 @@ def calibrate(
         As for :func:`sample`. ``draws * chains`` must be a multiple of `n_ranks`.
     progress : bool, optional
         Whether to show a progress bar; default as in :func:`sample`.
+    compiled : CompiledModel, optional
+        The cell model of these cells, priors and coordinates, if it is compiled already.
 
     Returns
     -------
@@ -222,7 +225,7 @@ def calibrate(
     if draws * chains % n_ranks:
         raise ValueError(f"draws * chains must be a multiple of n_ranks, got {draws} * {chains} and {n_ranks}")
     priors = priors or Priors.from_cells(cells)
-    model = cell_model(cells, priors, coordinates)
+    model = cell_model(cells, priors, coordinates) if compiled is None else compiled.model
     rng = np.random.default_rng(seed)
     layers = (BASELINE, *cells.layers)
     names = [f"{kind}_{layer}" for layer in layers for kind in ("mu", "sigma")]
@@ -230,6 +233,7 @@ def calibrate(
         [model[name] for name in (*names, "cells")],
         draws=n_simulations,
         random_seed=int(rng.integers(2**31)),
+        mode="FAST_COMPILE",  # a few hundred draws are made before numba would have compiled the function
     )
     truths = _flat(
         _with_totals(
@@ -241,7 +245,7 @@ def calibrate(
             cells,
         )
     )
-    compiled = compile_model(model)
+    compiled = compiled or compile_model(model)
     ranks, failed = [], 0
     for i in track(range(n_simulations), "Calibrating", disable=not show_progress(progress)):
         replicate = _with_statistics(cells, simulated[i])

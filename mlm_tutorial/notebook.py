@@ -9,6 +9,20 @@ from importlib.resources import files
 
 __all__ = ["notebook_seed", "quiz", "version_line"]
 
+# White letters on each of these have a contrast of at least 4.5 to 1 (WCAG 2.2).
+QUIZ_COLORS = {
+    "--jq-multiple-choice-bg": "#345995",
+    "--jq-many-choice-bg": "#8c3b2e",
+    "--jq-numeric-bg": "#1f6078",
+    "--jq-mc-button-bg": "#fafafa",
+    "--jq-mc-button-border": "#767676",
+    "--jq-numeric-input-bg": "#fafafa",
+    "--jq-numeric-input-label": "#101010",
+    "--jq-correct-color": "#2e7031",
+    "--jq-incorrect-color": "#5e5e5e",
+    "--jq-text-color": "#ffffff",
+}
+
 _LIBRARIES = ("mlm-tutorial", "pymc", "nutpie", "arviz", "numpy", "pandas", "seaborn")
 
 
@@ -55,7 +69,7 @@ def quiz(notebook: str) -> None:
     """
     from jupyterquiz import display_quiz
 
-    display_quiz(questions(notebook), colors="fdsp", max_width=720, shuffle_questions=False)
+    display_quiz(questions(notebook), colors=QUIZ_COLORS, max_width=720, shuffle_questions=False)
 
 
 def questions(notebook: str) -> list[dict]:

@@ -137,6 +137,7 @@ assert test.pvalue > FALSE_ALARM
 #
 # The course uses five simulated problems again and again.
 # They are called presets, and the package has them by name.
+# Each entry of the table is a contributor: its label, then its (mean, standard deviation).
 
 # %% tags=["nbval-check-output"]
 presets = pd.concat({name: preset.to_frame() for name, preset in mlm.PRESETS.items()}, names=["preset", None])
@@ -175,7 +176,7 @@ delays.simulate(1_000, rng=rng, probabilities=often).groupby(["airline", "season
 # You need not guess for long, because the distribution can be written down.
 # Two facts do it.
 #
-# 1. *A sum of independent normals is normal.* Means add up, and so do variances (the squares of standard deviations). So, once you know the contributors, the total is normal with mean $\mu_0 + \sum_j \mu_{jk}$ and variance $\sigma_0^2 + \sum_j \sigma_{jk}^2$.
+# 1. *A sum of independent normals is normal.* Means add up, and so do variances (the squares of standard deviations). So, once you know the contributors, the total is normal with mean $\mu_0 + \sum_j \mu_{jk}$ and variance $\sigma_0^2 + \sum_j \sigma_{jk}^2$. Here $\mu_0$ and $\sigma_0$ belong to the baseline, and $k$ is the contributor of layer $j$ that takes part.
 # 2. *If you do not know the contributors, average over them.* The density of all totals is the average of the normal densities, one for each combination of contributors, weighted by how frequent the combination is. Such an average of distributions is called a **mixture**.
 #
 # The method `combinations` lists what is mixed.
@@ -187,7 +188,8 @@ mlm.PRESETS["cc_22"].combinations().round(3)
 # Four combinations, each with probability 1/4.
 # Check one row by head: both contributors 0 give the mean $0 + 1 + 1 = 2$ and the standard deviation $\sqrt{25 + 1 + 1} \approx 5.196$.
 # The mixture's density is a weighted sum, and so is its cumulative distribution function, the probability of a total below $x$.
-# The next cell writes both down, draws the density over 10,000 simulated totals of each preset, and compares sample and distribution by the one-sample Kolmogorov-Smirnov test.
+# The next cell writes both down, and draws the density over 10,000 simulated totals of each preset.
+# It compares sample and distribution by the one-sample Kolmogorov-Smirnov test: the exact cumulative distribution function takes the place of the second sample's shares.
 
 
 # %% mystnb={"image": {"alt": "Five histograms of simulated totals, one for each preset, each with a black curve of the exact density that follows the tops of the bars. All five have a single peak."}}
@@ -248,7 +250,7 @@ for ax, (label, (mean, _)) in zip(axes, truth["layer_1"].coefficients.items(), s
 plt.show()
 
 # %% [markdown]
-# Each curve is centred on the contributor's own mean, the dotted line, because here the baseline and the average of `layer_2` are both zero.
+# Each curve is centred on the contributor's own mean, the dotted line, because here the baseline's mean and the average of the means of `layer_2` are both zero.
 # The three histograms overlap widely.
 # From one total you could not tell who contributed; from thousands you can tell the contributors' means.
 #
@@ -353,7 +355,8 @@ plt.show()
 
 # %% [markdown]
 # With means this far apart compared with the spreads, a mixture need not look like one normal any more.
-# It may have shoulders, a flat top or several peaks, and the same twelve-term sum of normals describes them all.
+# It may have shoulders, a flat top or several peaks.
+# Each of the three curves is still an average of $3 \times 4 = 12$ normal densities, one for each combination.
 #
 # ## When do two contributors show as two peaks?
 #
@@ -450,7 +453,8 @@ pd.DataFrame({"variance": parts, "share": parts / parts.sum()}).round(3)
 # %% [markdown]
 # Compare the sum of the parts with the variance of simulated totals.
 # A simulated variance has a **Monte Carlo error**: another seed gives another value.
-# Its standard error is about $\sqrt{(m_4 - V^2) / n}$, where $V$ is the variance and $m_4 = \operatorname{E}[(x - \operatorname{E} x)^4]$ the fourth central moment, which the mixture gives exactly.
+# Its standard error is about $\sqrt{(q - V^2) / n}$.
+# Here $V$ is the variance and $q = \operatorname{E}[(x - \operatorname{E} x)^4]$ is the fourth central moment, which the mixture gives exactly.
 # Of a normal with mean $M$ and variance $v$ the fourth moment around $c$ is $(M - c)^4 + 6 (M - c)^2 v + 3 v^2$.
 
 

@@ -64,18 +64,23 @@ mlm.use_style()
 # | `icdf` | the quantile: the value with a given probability below it | truncated draws, and you, to look at a prior |
 # | `support_point` | one value of positive density | the sampler, for a place to start |
 #
+# The sampler is the program that finds out what data say about the unknowns of a model.
+# It walks from one set of values to the next, and the log density tells it where to go; the values that it visits are draws too.
 # Draws and `logp` are all that most models need.
 # Logarithms are used because densities of thousands of observations multiply to numbers too small for a computer; logarithms of them add up.
 #
-# For the standard normal, with $\Phi$ the probability of a smaller value,
+# Write $\Phi$ for the probability of a smaller value.
+# It has no simple formula, but numerical libraries have the *complementary error function* erfc and its inverse, erfcinv, and these are enough.
+# For the standard normal,
 #
 # $$ \log f(z) = -\tfrac12 z^2 - \tfrac12 \log 2\pi, \qquad \log \Phi(z) = \log\big(\tfrac12 \operatorname{erfc}(-z/\sqrt2)\big), \qquad \Phi^{-1}(p) = -\sqrt2\, \operatorname{erfcinv}(2p) . $$
 #
 # ## The quick way: `pm.CustomDist`
 #
 # Write the parts as functions, and hand them over.
-# They use `pt`, which is PyTensor, the library below PyMC.
-# A PyTensor function returns no number but a recipe, a **graph**; PyMC differentiates it and compiles it to fast code.
+# They take and return variables of PyTensor, the library below PyMC (`pt` in the code of this notebook).
+# Such a variable is no number but a recipe, a **graph**; PyMC differentiates it and compiles it to fast code.
+# `.eval()` follows the recipe and returns the number.
 
 
 # %%
@@ -172,6 +177,7 @@ class StandardNormal(Continuous):
 # - `support_point` is 0, where the density is highest, in the variable's shape.
 # - `dist` hands over the list of parameters, which is empty.
 # - `rv_type` ties the formulas to the draws. `Continuous` says that values are real numbers, so the sampler may go anywhere without a transformation.
+# - `rv_op` writes the recipe of a draw: PyTensor's own normal with mean 0 and standard deviation 1. The two functions called `normalize_...` bring the random generator and the size into the form that PyTensor expects.
 # - `extended_signature` reads: from a random generator and a size, make a new generator and a scalar. PyTensor passes generators along openly, so that one seed gives the same draws every time.
 #
 # Is this what the package uses?
@@ -245,9 +251,12 @@ print(f"obvious formula: -infinity up to z = {z_grid[np.isinf(obvious)].max():.1
 print(f"                 exactly 0 from z = {z_grid[obvious == 0].min():.1f}")
 
 # %% [markdown]
-# On the left the probability becomes too small for the computer and its logarithm minus infinity; a sampler that meets minus infinity is lost.
-# On the right $\Phi$ rounds to 1.
-# So the class has two branches, as PyMC's normal has: `erfcx`, which is erfc with its small factor taken out, on the left, and `log1p`, which knows the logarithm near 1, on the right.
+# On the left the probability rounds to 0, and its logarithm is minus infinity.
+# There the grey line ends, and a sampler would have no slope to follow.
+# On the right $\Phi$ rounds to 1 and its logarithm to 0, which a logarithmic axis cannot show.
+# So the class has two branches, as PyMC's normal has.
+# Below -1 it uses $\operatorname{erfcx}(x) = e^{x^2} \operatorname{erfc}(x)$, which does not become too small; the term `- 0.5 * value**2` puts the logarithm of the factor back.
+# Above -1 it uses `log1p(x)`, which computes $\log(1 + x)$ without rounding $1 + x$ first.
 #
 # The random draws are left.
 # The Kolmogorov-Smirnov test of [01](01_simulating_sums.ipynb) compares them with SciPy's distribution function.
@@ -267,11 +276,12 @@ np.testing.assert_array_equal(start.initial_point()["z"], np.zeros((4, 3)))
 # ## A standard normal makes every normal
 #
 # A model has a **prior**: the distribution of its unknowns before any data.
-# Draws from it are **prior predictive** draws, and they are the first thing to look at in any model.
+# `pm.sample_prior_predictive` draws from it, and also draws the data that would follow, of which this model has none.
+# Such draws are the first thing to look at in any model.
 #
 # **Predict first.** `z` is a standard normal. What is the distribution of `-1 + 3 * z`?
 
-# %% mystnb={"image": {"alt": "Two histograms of prior predictive draws with exact densities as black curves. The left one, z, is a standard normal around 0. The right one, minus 1 plus 3 z, is three times as wide and centred on minus 1. Curves follow the bars in both."}}
+# %% mystnb={"image": {"alt": "Two histograms of prior draws with exact densities as black curves. The left one, z, is a standard normal around 0. The right one, minus 1 plus 3 z, is three times as wide and centred on minus 1. Curves follow the bars in both."}}
 with pm.Model() as contribution:
     z = StandardNormal("z")
     y = pm.Deterministic("y", -1 + 3 * z)  # a function of z, not a new unknown
@@ -321,7 +331,10 @@ for model in (with_class, with_normal):
 # Data turn the prior into the **posterior**: the distribution of the unknowns given the data.
 # Let one `z` meet data and another meet none: a total of 5 is observed, made of a contribution $1 + 2z$ and noise with standard deviation 1.
 # This posterior can be had by hand.
-# The data say that $z$ is $(5 - 1)/2 = 2$ with standard deviation $1/2$, the prior says 0 with standard deviation 1, and normal distributions combine by their precisions (one over the variance), 4 and 1.
+# The data say that $z$ is $(5 - 1)/2 = 2$ with standard deviation $1/2$, and the prior says 0 with standard deviation 1.
+# Two normal distributions of one unknown combine by their precisions (one over the variance), here 4 and 1.
+# Precisions add up to 5, so the posterior has standard deviation $1/\sqrt 5 \approx 0.45$.
+# Its mean is the average weighted by precision, $(4 \cdot 2 + 1 \cdot 0)/5 = 1.6$.
 
 # %%
 with pm.Model(coords={"which": ["meets data", "meets none"]}) as model:
@@ -340,7 +353,7 @@ mlm.check_convergence(idata)
 #
 # **Predict first.** Two unknowns, one with data and one without. Which of them moves? Which of them ends where its prior was?
 
-# %% mystnb={"image": {"alt": "Left: two traces of 200 draws each, both restless, one around 1.6 and one around 0. Right: histograms of both unknowns. The one that meets no data lies on the dashed prior, a wide bell around 0. The one that meets data is narrow, far to the right, and lies on the black exact posterior."}}
+# %% mystnb={"image": {"alt": "Left: two traces of 200 draws each, both restless, one around 1.6 and one around 0. Right: histograms of both unknowns. The one that meets no data lies on the dashed prior, a wide bell around 0. The one that meets data is narrow, far to the right, and lies on the black exact posterior."}} tags=["hide-input"]
 z_draws = idata["posterior"]["z"]
 exact = {"meets data": stats.norm(4 * 2 / (4 + 1), 1 / np.sqrt(4 + 1)), "meets none": stats.norm(0, 1)}
 colors = {"meets data": mlm.COLORS["estimate"], "meets none": mlm.COLORS["prior"]}
@@ -359,7 +372,8 @@ right.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# Both move, in every chain.
+# Both move.
+# The figure shows chain 0; the next cell counts the steps of all four.
 # The one without data wanders through its prior (dashed), as an unknown should about which nothing was learned.
 # The one with data has left its prior, and lies on the exact posterior (solid).
 #
@@ -397,7 +411,9 @@ assert distance_from_prior > 20
 # - **Non-centered**: `z ~ StandardNormal()`, `y = sigma * z`. The sampler moves `sigma` and every `z`; the `y` follow.
 #
 # The distribution of `sigma` and `y` is the same in both, as the section on stretching showed.
-# There are no data here, so the posterior is the prior and we know the truth: `log_sigma` is normal with standard deviation 1.5, and 5 % of its draws should lie below its 5 % quantile.
+# Because `sigma` must be positive, the model draws its logarithm, which may be any number.
+# There are no data here, so the posterior is the prior and we know the truth.
+# `log_sigma` is normal with mean 0 and standard deviation 1.5, and 5 % of its draws should lie below its 5 % quantile, -2.47.
 #
 # **Predict first.** Will it make a difference to the sampler?
 
@@ -452,14 +468,18 @@ axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# One distribution, two sets of coordinates, and only one of the two runs can be trusted.
+# One distribution, two sets of coordinates, and only one of them gives runs that can be trusted.
+# Both panels show `y` and `log_sigma`, so both should show the same *funnel*, with a wide mouth at the top and a narrow neck at the bottom.
+# The centered draws stop above the dotted line, and the last column of the table says the same of all three seeds.
+# The non-centered draws fill the neck, although the sampler did not have to walk in it: it moved `z`, and `y` was computed from `z`.
 # Where `sigma` is small, the centered `y` are confined to a narrow neck, and steps that suit the wide mouth are too long there.
 # A **divergence** is a step that went astray in this way; the sampler reports it.
 # The `z` have the same width whatever `sigma` is.
 # This is what a standard normal buys: not that the sampler leaves it alone, but that its prior does not depend on anything else.
 #
 # Do not conclude that non-centered is always better.
-# Here there were no data; with many observations of each contribution the centered form wins.
+# Here there were no data.
+# Where many observations inform one and the same variable, such as a contributor's mean, the centered form wins.
 # [03](03_centered.ipynb) and [04](04_noncentered.ipynb) take both apart.
 #
 # ## For experts: never register a `logp` on PyMC's own normal

@@ -13,13 +13,13 @@
 # The plainest model of that says so word for word: each contribution is a normal variable around its mean.
 # This is the *centered* form.
 # It is easy to write and easy to get wrong.
-# You meet two ways of getting it wrong here.
-# The first samples three numbers where the data know one.
+# You meet two failures here.
+# The first is a wrong model: it has three numbers where the data know one.
 # The second is the right model, and still the sampler cannot walk through it.
 #
 # **You will learn**
 #
-# - to run a hierarchical model from the prior to the trace plot;
+# - to run a model from the prior to the trace plot;
 # - to see which parameters the data never reach, by comparing prior and posterior;
 # - to write a model with one contribution for every observation;
 # - to make a layer's means sum to zero, and to know what each way of doing so assumes;
@@ -144,10 +144,12 @@ az.summary(offset_fits[0])
 # A divergence is a step at which the simulated path of the sampler leaves the path that it should follow, because the density bends faster than the step can.
 # You will see in a moment where they are.
 #
-# Read the table's `sd` and interval columns now.
-# Each average of the data is known to a tenth of a unit or better, since some 2,000 totals went into it.
+# Read the table's `sd` column and its interval now; `eti89_lb` and `eti89_ub` are the ends of the middle 89 % of the draws.
+# (The columns to their right are about the sampler, and come further down.)
+# Each average of the data is known to about a tenth of a unit, since some 2,000 totals went into it.
 # Yet most rows of the table have standard deviations of several units.
 # A *trace plot* shows the draws in the order in which the chains made them, beside their density.
+# The black ticks at the foot of each panel mark divergences.
 
 # %% mystnb={"image": {"alt": "Densities and traces of four parameters. The traces of the baseline's mean, of a contributor's mean and of its offset wander over some ten units; that of the baseline's standard deviation stays within a fifth of a unit of 5.1."}}
 az.plot_trace_dist(
@@ -208,6 +210,7 @@ ax.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
+# The panels show contributor 0, so the index 0 in their titles is its label and not the baseline's.
 # Only the sum in the last panel is pinned down, to about a hundredth of its prior.
 # Mean and offset are narrower than their priors merely because they are parts of a known sum.
 # The likelihood sees a contributor through one number, the sum $\mu_0 + y_c$, and through nothing else.
@@ -292,7 +295,7 @@ assert lowest_of_divergent < lowest_of_all
 # %% [markdown]
 # Dashed lines are two standard deviations to either side, and each divergent draw is shown by its smallest $\sigma_c$.
 # The divergences gather towards the neck, where a step that suits the wide part is far too long.
-# The lines above also compare how often the draws go down there with how often they should, by the prior.
+# The printed lines also compare how often the draws go down there with how often they should, by the prior.
 # Where the two disagree, the sampler has missed the neck or stuck in it, and averages over the draws are biased.
 # More data would not help: the funnel is the prior, and the data say nothing there.
 # So this is a wrong model with a hard geometry.
@@ -337,8 +340,10 @@ assert np.allclose(zero_sum_draws.sum(1), 0)
 # `ZeroSumNormal` treats all alike: each has variance $s^2 (1 - 1/m)$.
 #
 # Does it matter?
-# Take four averages with a standard error of 1 and a normal prior with covariance $\Sigma$.
-# Then the posterior mean is known exactly, $\Sigma (\Sigma + I)^{-1}$ times the averages.
+# Take four averages with a standard error of 1, and a normal prior for the four means.
+# The prior's *covariance matrix* $\Sigma$ has the means' variances on its diagonal, and beside it how each two of them vary together.
+# Then the posterior mean is known exactly, $\Sigma (\Sigma + I)^{-1}$ times the averages, with the identity matrix $I$ for their errors.
+# (For a single mean with prior variance $s^2$ it is $s^2 / (s^2 + 1)$ times the average.)
 # Now let each contributor in turn be the last.
 
 # %% tags=["nbval-check-output"]
@@ -375,6 +380,7 @@ pd.DataFrame(table, index=[f"mean of {k}" for k in range(1, m + 1)]).T.round(2)
 #
 # The baseline's contribution needs no variable: it is what is left of the total.
 # Scales of the priors come from the data's spread, through `mlm.Priors.from_cells`.
+# It needs the count, mean and spread of the totals of each combination of contributors, a *cell*; [06](06_integrating_out.ipynb) is about them.
 
 # %%
 layers = ["layer_1", "layer_2"]
@@ -416,8 +422,10 @@ print(f"numbers to sample: {sum(np.size(value) for value in start.values()):,}")
 #
 # You need two numbers here; [05](05_diagnostics.ipynb) explains them at length.
 # *R-hat* compares the spread between the chains with the spread within them, and should be below 1.01.
-# *ESS*, the effective sample size, is how many independent draws the 4,000 correlated ones are worth, and should be above 400.
-# `mlm.check_convergence` asks for both, and for no divergences.
+# *ESS*, the effective sample size, is how many independent draws the 4,000 correlated ones of four chains are worth, and should be above 400.
+# It is given for the middle of a distribution (bulk) and for its ends (tail).
+# `mlm.check_convergence` asks for both numbers, and for no divergences.
+# It counts 1,016 parameters where 1,014 are sampled, since the last mean of each layer follows from the others.
 
 # %%
 compiled = mlm.compile_model(centered_model)
@@ -501,10 +509,10 @@ assert np.isclose(ratio.std().item(), allowed, rtol=0.35)
 assert np.log(sigma).std().item() > 2 * allowed
 
 # %% [markdown]
-# On the left the dashed lines are two standard deviations, and the draws keep inside: this is the funnel again.
+# On the left the dashed lines are two standard deviations, and most draws keep inside: this is the funnel again.
 # On the right is why this funnel is so hard.
-# It has one mouth for every row, and together they leave almost no room:
-# given the contributions, $\log\sigma$ can only move by about $1/\sqrt{2n}$, because $n$ normal draws say how wide their distribution is.
+# Every row of the contributor makes such a funnel with the same $\sigma$, and together they leave almost no room.
+# Given the $n$ contributions, $\log\sigma$ can only move by about $1/\sqrt{2n}$, because $n$ normal draws say how wide their distribution is.
 # The posterior itself is many times wider.
 #
 # To change $\sigma$ by half, all of these contributions must move towards their mean or away from it, together.

@@ -88,7 +88,8 @@ with pm.Model(coords=coords) as noncentered_model:
 #
 # $$p(z) = p(y)\, \sigma, \qquad\text{so}\qquad \log p_\text{noncentered} = \log p_\text{centered} + \sum_i \sum_j \log \sigma_{j, k_j(i)}.$$
 #
-# The extra sum is the log of the *Jacobian*, the factor by which volume is stretched.
+# Here $k_j(i)$ is the contributor of layer $j$ in observation $i$, so the sum has one term for each contribution.
+# The sum is the log of the *Jacobian*, the factor by which volume is stretched.
 # Draw random points, translate them, and compare.
 
 # %%
@@ -115,8 +116,10 @@ for _ in range(3):
 
 # %% [markdown]
 # The densities agree to rounding.
-# The priors of the contributions agree as well, as draws show.
-# The exact standard deviation of a contribution follows from adding variances: that of its mean, $s^2 (1 - 1/m)$, and that of a draw, $E[\sigma^2]$.
+# The priors of the contributions agree as well, and draws of one contribution show it for mean and standard deviation.
+# The exact standard deviation follows from adding two variances.
+# One is that of the contributor's mean, $s^2 (1 - 1/m)$ as in 03, with $m = 3$ contributors and $s$ the `mu_sd` of the priors.
+# The other is that of a draw around this mean, $E[\sigma^2]$, which for a Weibull prior of shape 2 is the square of its scale.
 
 # %%
 n_draws = 10_000
@@ -153,14 +156,17 @@ axes[1].set(title="non-centered", xlabel="z, without unit")
 plt.show()
 
 # %% [markdown]
-# The funnel is gone: $z$ does not know about $\sigma$.
+# Dashed lines are two standard deviations to either side.
+# On the left they close to a neck.
+# On the right they are upright, because $z$ does not know about $\sigma$; the cloud is thin at the bottom only because small $\sigma$ are rare.
+# The funnel is gone.
 #
 # ## Does it help on the 500 rows?
 #
 # Compile both, sample both with three seeds, and compare.
 # A fair comparison counts what the sampler does, and not what the machine was doing besides.
 # The work of the sampler is to evaluate the *gradient*, the direction in which the log density rises, once for every step.
-# So you compare effective draws per gradient, which does not depend on the machine or how busy it is, and effective draws per second, which is what you wait for.
+# So you compare effective draws (the ESS of 03) per gradient, which does not depend on the machine or how busy it is, and effective draws per second, which is what you wait for.
 # Compile time is a cost of its own, paid once for each model.
 # `mlm.efficiency` lists all of them.
 
@@ -200,7 +206,7 @@ table = pd.DataFrame({key: efficiency_of(fit, parameters)[shown] for key, fit in
 table.infer_objects().round(3).rename_axis(["form", "run"])
 
 # %% [markdown]
-# The rows count the worst of all means and standard deviations.
+# Each row shows the largest R-hat and the smallest ESS among all means and standard deviations.
 # Read the column `converged` before anything else.
 # Neither form passes, on any seed, so the last two columns only rank two failures.
 # Where chains disagree, an ESS is a rough guess at best.
@@ -236,9 +242,11 @@ for key in fits:
     assert not table.loc[key, "converged"]
 
 # %% [markdown]
-# The non-centered form helps exactly where it changed something, in the standard deviations of the layers.
-# The means do well enough in both.
-# What is left is the baseline's standard deviation.
+# The non-centered form helps most with the standard deviations of the layers, whose contributions it rewrote.
+# (The factor is per gradient; the table counts whole runs.)
+# The means have an ESS above 400 in both forms.
+# No standard deviation has, in either form.
+# In the non-centered form the smallest ESS is that of the baseline's standard deviation, so look there next.
 #
 # ## What it cannot cure
 #
@@ -273,10 +281,12 @@ assert np.isclose(across, allowed, rtol=0.35)
 assert along > 2 * allowed
 
 # %% [markdown]
-# The needle has moved from the layers to the baseline.
+# On the dashed line both logarithms are equal.
+# The draws keep close to it and spread far along it: this is the needle.
+# It is in the centered form too, because the posterior is the same and the baseline's contribution was not rewritten.
 # It cannot be removed in this way: the total is observed, so one contribution always follows from the others.
 # The cure is to have no contributions at all.
-# A sum of independent normals is normal, so all of them can be integrated out.
+# A sum of independent normals is normal, so all of them can be *integrated out*: a formula averages over them, and the sampler never meets them.
 # That is [06](06_integrating_out.ipynb): what remains to be sampled are the means and standard deviations alone.
 #
 # ## Data can undo it
@@ -286,8 +296,11 @@ assert along > 2 * allowed
 #
 # Take the simplest hierarchical model: the means of a layer are drawn from $\mu_k \sim \text{Normal}(0, \tau)$, and you see the average of $n$ observations of each.
 # The unknown spread $\tau$ is shared, so contributors inform one another; this is *partial pooling*, the theme of [09](09_partial_pooling.ipynb).
-# For one contributor the posterior has two dimensions, and you can draw it without any sampling.
-# Its density in centered coordinates is $p(\tau)\, p(\mu \mid \tau)\, p(\bar x \mid \mu)$, and in non-centered ones the same with $\mu = \tau z$.
+# For one contributor the posterior has two dimensions, and you can plot it on a grid, without any sampling.
+# In centered coordinates its density is proportional to $p(\tau)\, p(\mu \mid \tau)\, p(\bar x \mid \mu)$.
+# In non-centered ones it is proportional to $p(\tau)\, p(z)\, p(\bar x \mid \tau z)$.
+# The plots have $\log\tau$ upwards, so both get one more Jacobian factor, $\tau$ (`+ log_tau` in the code).
+# The average is $\bar x = 2$, and a single observation has a known standard deviation of 5, the noise.
 
 # %%
 NOISE = 5.0  # standard deviation of one observation about its contributor's mean
@@ -384,7 +397,9 @@ def fit_dial(n, w, seed):
 
 
 # %% [markdown]
-# Sampling here uses the plain diagonal adaptation (`adaptation="diag"`) in both forms.
+# Before it keeps draws, the sampler adapts to the shape of the posterior.
+# Here it uses the plain diagonal adaptation (`adaptation="diag"`) in both forms: it learns one scale for each number, and no correlations.
+# For models this small `mlm.sample` by default learns some correlations too, which can make up for a part of a bad choice.
 
 # %%
 results = []
@@ -424,8 +439,9 @@ assert (advantage[2000] < 1 / 1.5).all()
 
 # %% [markdown]
 # With few observations the non-centered form wins, with many the centered form does, on every seed.
-# The change comes roughly where data and prior say equally much about a mean, $n \approx \text{noise}^2 / \\tau^2$.
-# With 2 observations per contributor, the centered form is not merely slow: the column `converged` says on what fraction of the seeds it can be trusted.
+# The change comes roughly where data and prior say equally much about a mean, $n = \text{noise}^2 / \tau^2 = 25$, the dashed line.
+# Far from there the losing form is not merely slow.
+# The column `converged` says on what fraction of the seeds a form can be trusted: see the centered form with 2 observations and the non-centered form with 2,000.
 #
 # Real data are rarely balanced.
 # Let eight contributors have 20,000 observations each, and twelve only one.
@@ -453,6 +469,8 @@ assert (mixed.loc["each its own", "max_rhat"] < 1.02).all()
 assert (mixed.loc["each its own", "min_ess_bulk"] > 400).all()
 
 # %% [markdown]
+# The runs with all centered converge here, unlike those with 2 observations for everyone: eight well-known means keep $\tau$ away from the neck.
+# They still give several times fewer effective draws than the runs with each its own.
 # So the choice is not one for a model, but one for each contributor.
 # The rule is the same in all cases: centered where the data say more about a mean than its prior does, non-centered where they say less.
 # A single contribution $y_{j,i}$ to a total is an extreme case of "less", since one total is all that anyone ever sees of it.

@@ -53,8 +53,10 @@ warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
 #
 # The data are the 500 rows of 03 and 04, with the same priors.
 # The *bad* run samples the centered model of 03: every contribution is an unknown, 1,000 of them beside the parameters.
-# The *good* run samples the same posterior of the parameters with the contributions integrated out, in coordinates made for it.
-# [06](06_integrating_out.ipynb) explains how that works; here it serves as a run without defects.
+# The *good* run samples the same posterior of the parameters without contributions: they are integrated out by algebra.
+# It sees the data as 12 *cells*; a cell is all the rows that share their contributors.
+# Its coordinates are made for this posterior.
+# [06](06_integrating_out.ipynb) explains the algebra and the cells, and [07](07_what_the_data_cannot_say.ipynb) the coordinates; here it serves as a run without defects.
 # Prior and data are the same in both, so the exact posterior of every mean and standard deviation is the same too.
 
 # %%
@@ -89,7 +91,8 @@ else:
 # ## R-hat: do the chains tell the same story?
 #
 # **What it compares.** Four [chains](../book/glossary.md) start at different places and should end up exploring one distribution.
-# Then the spread *between* the chains' averages is what chance makes of the spread *within* chains.
+# If they do, the chains' averages differ no more than chance allows, given the spread *within* the chains.
+# R-hat compares the spread *between* the averages with the spread within.
 # Split every chain in two, so that a chain that drifts disagrees with itself.
 # With half-chains of length $n$, the average $W$ of their variances, and the variance $B/n$ of their means,
 #
@@ -137,7 +140,7 @@ assert az.rhat(good["posterior"]["sigma_baseline"].values) < 1.01 < az.rhat(bad[
 # **Predict first.** Four lines are drawn for `sigma_baseline` in each run.
 # How far from zero do you expect them to go in the good run? And in the bad one?
 
-# %% mystnb={"image": {"alt": "Two panels with four lines each, one line a chain. In the left panel, the good run, all lines stay close to zero. In the right panel, the bad run, lines swing far away from zero in different directions."}}
+# %% mystnb={"image": {"alt": "Two panels with four lines each, one line a chain. In the left panel, the good run, all lines stay close to zero. In the right panel, the bad run, lines swing far away from zero in different directions."}} tags=["hide-input"]
 _, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True)
 for ax, (name, idata) in zip(axes, {"good": good, "bad": bad}.items(), strict=True):
     draws = idata["posterior"]["sigma_baseline"].values
@@ -191,13 +194,16 @@ assert table.loc[scales, ("bad", "ess_bulk")].min() < table.loc[~scales, ("bad",
 table.loc[:, (slice(None), ["ess_bulk", "ess_tail"])].round(0).astype(int)
 
 # %% [markdown]
+# In the good run ESS is often larger than the 4,000 draws, and that is no mistake.
+# If a draw above the average tends to be followed by one below, their errors cancel, and the average is better than that of independent draws.
 # The bad run is not equally bad for everything: its standard deviations suffer far more than its means.
 # A diagnostic belongs to one quantity of one run, so look at the worst, and at all that you report.
 #
 # ## MCSE: how many digits may I print?
 #
 # **What it compares.** Run the sampler again with another seed and the posterior mean comes out slightly different.
-# The Monte Carlo standard error, MCSE, is the standard deviation of that difference: the posterior standard deviation divided by the square root of the ESS of the mean.
+# The Monte Carlo standard error, MCSE, is the standard deviation of these posterior means from run to run.
+# It is estimated from a single run: the posterior standard deviation divided by the square root of the ESS of the mean.
 # It is about the computation; the posterior standard deviation is about the world.
 #
 # **Good** is small beside the posterior standard deviation, and smaller than the last digit that you print.
@@ -220,9 +226,10 @@ assert lower < ratio < upper, "20 runs contradict the MCSE; chance does that onc
 
 # %% [markdown]
 # The error that was promised is the error that occurs.
-# In the bad run no such promise is kept: while chains disagree, ESS and MCSE are estimates made from too little.
+# In the bad run you cannot count on that: while chains disagree, ESS and MCSE are estimates made from too little.
 # So read R-hat first.
-# Here is what each chain of either run would have told you, had it been the only one.
+# The next cell prints the MCSE of `sigma_baseline` in both runs.
+# Its table lists the average of each chain: what you would report if that chain were the only one.
 
 # %%
 print(f"MCSE of sigma_baseline: good {table.loc['sigma_baseline', ('good', 'mcse_mean')]:.3f}", end=", ")
@@ -238,8 +245,10 @@ pd.DataFrame(
 # %% [markdown]
 # ## Energy: can the sampler change levels?
 #
-# **What it compares.** Hamiltonian Monte Carlo gives every draw a random push.
-# Its *energy* is the sum of that push's kinetic energy and the negative log density where it is.
+# **What it compares.** The sampler of this course is a Hamiltonian Monte Carlo: it lets a ball roll without friction over a landscape.
+# The height of the landscape is the negative log density, so the ball is low where the posterior is dense.
+# Every move to a new draw begins with a random push.
+# The *energy* is the kinetic energy of that push plus the height at which the ball gets it.
 # During a move the energy stays the same; only a new push changes it.
 # If the pushes change the energy by far less than the energy varies across the posterior, the sampler needs many draws to get from low to high density, as from a funnel's mouth to its neck.
 # E-BFMI, the estimated Bayesian fraction of missing information, is the mean squared step of the energy divided by its variance.
@@ -364,12 +373,12 @@ wide = mlm.observation_model(
         sigma_scale=1_000 * priors.sigma_scale,
     ),
 )
+quickly = {"mode": "FAST_COMPILE"}  # compiling with numba would take longer than drawing
 totals = {
-    name: pm.sample_prior_predictive(500, model=prior_model, random_seed=SEED)["prior_predictive"][
-        "total"
-    ].values.ravel()
+    name: pm.sample_prior_predictive(500, model=prior_model, random_seed=SEED, compile_kwargs=quickly)
     for name, prior_model in {"default prior": model, "wide prior": wide}.items()
 }
+totals = {name: drawn["prior_predictive"]["total"].values.ravel() for name, drawn in totals.items()}
 
 _, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True)
 bins = np.geomspace(0.1, 1e6, 60)
@@ -452,7 +461,7 @@ for row, idata in zip(axes, (good, skewed), strict=True):
         replicated = statistic(idata["posterior_predictive"]["total"].values.reshape(-1, len(rows)))
         observed = statistic(idata["observed_data"]["total"].values)
         scores.loc[label, name] = (observed - replicated.mean()) / replicated.std()
-        ax.hist(replicated, 40, color=mlm.COLORS["estimate"], label="simulated")
+        ax.hist(replicated, 40, histtype="stepfilled", color=mlm.COLORS["estimate"], label="simulated")
         ax.axvline(observed, color=mlm.COLORS["truth"], linewidth=2, label="observed")
         ax.set(title=f"{label}: {name}", yticks=[])
 axes[1, 0].set_xlabel("units of the total")
@@ -466,6 +475,7 @@ scores.round(1)
 
 # %% [markdown]
 # The table counts how many standard deviations the real statistic is away from the average of the simulated ones.
+# Chance makes values of one or two, seldom three; it does not make twenty.
 # The standard deviation passes for both, because the model has parameters that fit it; such a check can hardly fail.
 # **Choose statistics that no parameter fits**, and that matter to your question.
 #
@@ -474,13 +484,17 @@ scores.round(1)
 # **What it compares.** Leave one row out, fit the others, and look up the log density of the row left out; sum over all rows.
 # The result is the expected log predictive density, ELPD: larger is better, and differences between models *of the same data* are what counts.
 # Nobody fits 500 times: Pareto-smoothed importance sampling, PSIS, reweights the draws of a single fit.
+# A draw counts less, the better it predicts the row that is left out.
 #
-# The weights' Pareto k says whether that worked. **Good** is below 0.7 for every row.
+# If a few draws then carry most of the weight, the result cannot be trusted.
+# The weights' Pareto k is large in that case. **Good** is below 0.7 for every row.
 # **Bad** is above: that row changes the posterior too much to be taken away by weights.
 # **What to do.** Integrate out what belongs to a single row; refit without the few rows concerned; or use K-fold cross-validation.
 #
 # PSIS needs the log likelihood of every row.
-# The posterior of the cells serves for it as well: parameters have the same names in the model of the rows.
+# The good run sees only cells, but `model`, made above for the prior predictive check, has a likelihood for each row.
+# It is the *marginal* model: contributions are integrated out there too, and its parameters have the same names.
+# So the draws of the good run serve for it as well.
 # Compare with the centered run, where the likelihood of a row is conditional on that row's own contributions.
 
 # %%
@@ -508,7 +522,8 @@ pd.DataFrame(
 # %% [markdown]
 # The centered model seems to predict better, and that is an illusion.
 # Its ELPD measures how well a row is predicted by contributions that were inferred from that very row.
-# Take the row away and nothing is known about them, as many k say.
+# Take the row away, and all that is known about them is the mean and the spread of their contributors.
+# That is why many rows have a k above 0.7.
 # The marginal model asks the question that you meant: a new row, of which only the contributors are known.
 # This is about the likelihood, not about convergence: a perfect centered run would show it too (Merkle and others 2019).
 #
@@ -517,10 +532,12 @@ pd.DataFrame(
 # **What it compares.** The probability integral transform, PIT, of a row is the probability that the model gave to totals below the one that came.
 # Leave the row out first, so that it does not predict itself.
 # If predictions are calibrated, these values are uniform.
-# **Good** stays within the band. **Bad** leaves it; a curve above zero on the left has too many rows below what was predicted, and a curve that crosses from one side to the other means predictions that are too wide or too narrow.
+# **Good** stays within the band. **Bad** leaves it.
+# A curve above zero all along has too many low totals: predictions are too high. Below all along, they are too low.
+# A curve first above and then below zero means predictions that are too narrow; first below and then above, too wide.
 # **What to do.** Change the family or the spread; the shape says which.
 
-# %% mystnb={"image": {"alt": "Two panels with the cumulative distribution of LOO-PIT values minus the uniform one, and a grey band. Left, the data of the model: the curve stays around the band at zero. Right, the skewed data: the curve swings far out of the band below and above."}}
+# %% mystnb={"image": {"alt": "Two panels with the cumulative distribution of LOO-PIT values minus the uniform one, and a grey band. Left, the data of the model: the curve stays within the band. Right, the skewed data: the curve swings far out of the band below and above."}}
 _, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True)
 pit = {}
 for ax, (name, idata) in zip(axes, {"data of the model": good, "skewed data": skewed}.items(), strict=True):
@@ -590,9 +607,9 @@ plt.show()
 # %% [markdown]
 # All eight means are covered as often as promised.
 # `sigma_baseline` is not, although every single fit converged, and although the model is the one that made the data.
-# The prior pulls every one of the 60 intervals to the same wrong place.
-# The data do not identify this number: only sums of variances are seen, and [07](07_what_the_data_cannot_say.ipynb) is about that.
-# For the same reason the other standard deviations carry no promise here.
+# The prior pulls the interval the same way in every replicate, below the true value of 5.
+# The data cannot correct that: only sums of variances are seen, and [07](07_what_the_data_cannot_say.ipynb) is about that.
+# For the same reason the other standard deviations carry no promise, and most of them fall short too.
 #
 # ## Power-scaling: is it the data that speak, or the prior?
 #
@@ -618,6 +635,8 @@ sensitivity
 
 # %% [markdown]
 # The means follow the data; `sigma_baseline` follows the prior, and other standard deviations may do so for the same reason.
+# A tick says only that the prior sensitivity is below 0.05.
+# Where the likelihood's is small too, the data still say little, so read both columns.
 # From one fit, without the truth, the check names the parameter that the simulation study found out.
 #
 # ## Check yourself

@@ -63,8 +63,8 @@ truth.to_frame().round(2)
 # ## A sum of independent normals is normal
 #
 # Take one layer first.
-# Its contribution $y$ has mean $m$ and variance $v$.
-# Everything else that is in the total, call it $e$, has mean $c$ and variance $r$.
+# Its contribution $y$ is normal with mean $m$ and variance $v$.
+# Everything else that is in the total, call it $e$, is normal with mean $c$ and variance $r$, and independent of $y$.
 # You see $x = y + e$ only, so you must add up all the ways in which $y$ could have been part of $x$:
 #
 # $$p(x) = \int \text{Normal}(y \mid m, v)\; \text{Normal}(x - y \mid c, r)\; dy .$$
@@ -217,17 +217,19 @@ print(f"largest relative difference at 100 settings: {np.max(np.abs(by_rows / by
 
 # %% [markdown]
 # Equal to rounding error.
-# This is no approximation that gets better with more data.
+# This is no approximation: it is exact for 10 rows as for 10,000.
 #
 # ## A cell as a distribution
 #
 # PyMC has no distribution for "average and sum of squares of $n$ normal observations".
 # Notebook [02](02_custom_distribution.ipynb) said what it asks of one; here the value is a vector of two numbers.
-# The *signature* `(),(),()->(2)` says so: three scalar parameters in, a vector of length 2 out.
+# The *signature* `(),(),()->(2)` says so: three scalar parameters in, which are `mu`, `sigma` and `n`, and a vector of length 2 out.
 # PyMC repeats the distribution over cells by broadcasting.
 #
+# From here on $\mu = M$ and $\sigma = \sqrt V$ are the mean and standard deviation of a total in the cell, and the second argument of Normal is a standard deviation again.
 # The random draws need the distribution of both statistics.
-# They are independent, $\bar x \sim \text{Normal}(\mu, \sigma / \sqrt n)$ and $S \sim \sigma^2 \chi^2_{n-1}$.
+# The two are independent: $\bar x \sim \text{Normal}(\mu, \sigma / \sqrt n)$ and $S \sim \sigma^2 \chi^2_{n-1}$.
+# Here $\chi^2_{n-1}$, chi-squared with $n - 1$ degrees of freedom, is the distribution of a sum of $n - 1$ squared independent standard normals.
 # A cell with one row has no spread: its $S$ is 0.
 
 
@@ -328,7 +330,8 @@ plt.show()
 
 # %% [markdown]
 # The sum of squares is skewed, and its average is $(n - 1)\sigma^2$.
-# With these draws, prior and posterior predictive checks work on cells as they do on rows.
+# With these draws you can make prior and posterior predictive checks of averages and spreads from cells alone.
+# The shape within a cell, such as the skewness in [05](05_diagnostics.ipynb), can only be checked on rows.
 #
 # ## The formula that you must not use
 #
@@ -374,7 +377,8 @@ table.round(3)
 #
 # Data often come in parts: one file a month, one machine a shard, too many rows for the memory.
 # Reduce each part to its cells, then merge.
-# Counts add, and the average is weighted.
+# Take one cell, seen in two parts $a$ and $b$.
+# Its counts add, and its average is that of the parts' averages, weighted by the counts.
 # The sum of squares needs a third term, because the parts' averages differ:
 #
 # $$S = S_a + S_b + \frac{n_a n_b}{n_a + n_b}\,(\bar x_b - \bar x_a)^2 .$$
@@ -482,14 +486,18 @@ print(f"making the cells costs as much as {longest.iloc[2] / longest.iloc[0]:.0f
 assert longest.iloc[0] > 100 * longest.iloc[1]
 
 # %% [markdown]
-# The rows are read once, before the sampler starts.
+# Row by row, the time grows with the rows, but not by exactly 10,000 times: at 1,000 rows much of it is the fixed cost of calling NumPy.
+# By cells, it does not grow.
+# Making the cells costs as much as a number of evaluations, but it is done once, before the sampler starts.
 # After that, ten million rows cost the sampler what a thousand do.
 # The price is a condition: rows can only be pooled where they share all contributors.
-# A layer with as many contributors as rows, or a number that changes from row to row, leaves nothing to pool.
+# A layer with as many contributors as rows leaves nothing to pool.
+# Nor does a predictor that changes from row to row, such as the length of a flight.
 #
 # ## The same posterior as in notebook 04
 #
-# Algebra says that the marginal model has the posterior of the latent one.
+# A model in which every contribution is an unknown is called *latent* here; the model without them is *marginal*.
+# Algebra says that both have the same posterior of means and standard deviations.
 # Show it with samplers: the 500 rows of notebooks 03 to 05, the same priors, two models.
 # One is non-centered and has 1,000 latent numbers; the other knows 12 cells.
 # The latent model gets twice the draws and smaller steps (`target_accept=0.98`), which it needs; the cells get neither.
@@ -514,8 +522,9 @@ costs[["converged", "min_ess_bulk", "gradients", "sampling_seconds"]].T
 # %% [markdown]
 # The cells pass the convergence check.
 # The latent model may not: the standard deviations of baseline and layers move slowly there, and chains that do not
-# agree with themselves cannot be compared with others.
-# That trouble is no fault of the latent form, and it is the subject of notebook
+# agree with each other cannot be compared with those of another model.
+# One cause is the needle of notebook 04: the baseline's contribution is still centered.
+# The other is that the data hardly tell these standard deviations apart, which is the subject of notebook
 # [07](07_what_the_data_cannot_say.ipynb).
 # So compare what both have sampled well: every mean, and the standard deviation of a total in each cell.
 #

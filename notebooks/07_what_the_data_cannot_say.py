@@ -74,7 +74,13 @@ print(mlm.check_convergence(idata).round(3).to_string())
 
 def predictive(fitted_model, posterior):
     """Return replicated averages and standard deviations of the cells, and the observed ones."""
-    drawn = pm.sample_posterior_predictive(posterior, model=fitted_model, random_seed=SEED, progressbar=False)
+    drawn = pm.sample_posterior_predictive(
+        posterior,
+        model=fitted_model,
+        random_seed=SEED,
+        progressbar=False,
+        compile_kwargs={"mode": "FAST_COMPILE"},  # compiling with numba would take longer than drawing
+    )
     both = {"replicated": drawn["posterior_predictive"]["cells"], "observed": drawn["observed_data"]["cells"]}
     for kind, pair in both.items():
         average, sum_sq = (pair.sel(statistic=name, drop=True) for name in ("mean", "sum_sq"))
@@ -124,7 +130,7 @@ mlm.plot_recovery(recovered)
 plt.show()
 
 # %% [markdown]
-# The means are found.
+# The means are found, to about two tenths of a unit.
 # The baseline's standard deviation is too small, and the contributors' are too large: most estimates are around 2 where
 # the truth is 1.
 # Something took variance from the baseline and gave it to the layers.
@@ -187,7 +193,8 @@ plt.show()
 #
 # ## Why: variance can move without a trace
 #
-# The data show the variance of each cell, $V = v_0 + v_{1,k_1} + v_{2,k_2}$, and nothing smaller.
+# Write $v = \sigma^2$ for the variance of each component.
+# The data show the variance of each cell, $V = v_0 + v_{1,k_1} + v_{2,k_2}$, and none of its parts.
 # Take a constant $c$ from the baseline's variance and add it to the variance of *every* contributor of layer 1.
 # Each total has exactly one contributor of layer 1, so each $V$ loses $c$ once and gains it once.
 
@@ -265,7 +272,7 @@ def explore(c):
 # All variances together form a vector $v$, and the cells see $D v$.
 # $D$ has a row for each cell and a column for each component, 1 where the component takes part and 0 elsewhere.
 # A direction that $D$ maps to zero leaves no trace.
-# The rank of $D$ counts the directions that do leave one.
+# The *rank* of $D$, the number of its linearly independent columns, counts the directions that do leave one.
 #
 # The *Fisher information* tells the same story about curvature.
 # It is the expected curvature of the log likelihood.
@@ -322,7 +329,8 @@ print("and with rows of baseline and layer_1, rank:   ", np.linalg.matrix_rank([
 # If two contributors always appear together, more is lost, so compute the rank for data of your own.
 #
 # The last two lines are good news for whoever can plan the measurements.
-# Rows that lack a layer, such as the baseline alone, raise the rank, and $J$ such kinds of rows identify all variances.
+# Rows that lack a layer, such as the baseline alone, raise the rank.
+# With $J$ such kinds of rows, well chosen, all variances are identified.
 # More rows of the old kinds never do.
 #
 # ## What the data do fix
@@ -430,8 +438,8 @@ plt.show()
 # to layer $j$.
 # The likelihood does not contain $p$.
 # So its posterior, given $A$, is its prior, given $A$.
-# Here a variance has an exponential prior with mean $s^2$, and a layer's share counts once for each of its $m_j$
-# contributors:
+# Here a variance has an exponential prior with mean $s^2$, so its density falls like $\exp(-v / s^2)$.
+# The part $A\, p_j$ is in the variance of each of the $m_j$ contributors of layer $j$, so it counts $m_j$ times:
 #
 # $$p(p_0, \dots, p_J \mid A) \propto \exp\Big(-A \sum_j b_j\, p_j\Big), \qquad b_j = m_j / s_j^2, \quad m_0 = 1 .$$
 #
@@ -493,7 +501,7 @@ axes[1].legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# On the left you have reproduced two posteriors of `sigma_baseline` from a prior and one number, $A$.
+# On the left you have reproduced two posteriors of `sigma_baseline` from a prior and the draws of one quantity, $A$.
 # On the right you can have almost any value up to $\sqrt A$, as you like.
 # The right panel takes $A$ from the fit under equal shares; under another prior $A$ itself moves a little, as the table
 # above showed.
@@ -523,7 +531,8 @@ sensitivity
 
 # %% [markdown]
 # The means and the standard deviations of totals move with the likelihood and hardly with the prior.
-# `sigma_baseline` moves with the prior, and the last column says so in words.
+# (A number says how far a posterior moves; ArviZ flags the prior from 0.05 on.)
+# `sigma_baseline` and the contributors' standard deviations move with the prior, and the last column says so in words.
 # Read this table for every model whose parameters you report.
 # It is a local check, of powers near 1, so no flag is no proof; the rank of the design is.
 #
@@ -537,9 +546,11 @@ sensitivity
 # |---|---|---|
 # | $t$ | locates $T = v_0 + \sum_j v_{j,r_j}$, with a reference contributor $r_j$ for each layer | data |
 # | $c_{jk}$ | $v_{jk} - v_{j,r_j}$, in units of its rough posterior scale $d_{jk}$ | data |
-# | logits | how $A$ is shared among baseline and layers | prior |
+# | logits | $\log(p_j / p_0)$: how $A$ is shared among baseline and layers | prior |
 #
-# The way back, for contributors with many observations (all of ours), takes a few lines.
+# The reference is the layer's contributor with most observations.
+# The way back, from these coordinates to standard deviations, takes a few lines if contributors have many observations,
+# as all of ours have.
 #
 # Changing coordinates must not change the model.
 # The density in the new coordinates carries the log determinant of the Jacobian, as in notebook 04.
@@ -602,7 +613,7 @@ print(f"offset between formula and numbers: {np.median(offsets):.5f}, spread {np
 # %% [markdown]
 # Same model, same prior, same data; now both coordinate systems, three seeds each.
 #
-# **Predict first.** In which column will the number of divergences be zero?
+# **Predict first.** With which coordinates will the number of divergences be zero?
 
 # %%
 log_compiled = mlm.compile_model(log_model)
@@ -668,7 +679,7 @@ def least_p_value(fractions):
     return min(stats.kstest(column, "uniform").pvalue for column in fractions.T)
 
 
-ranks = mlm.calibrate(cells, 200, seed=SEED)
+ranks = mlm.calibrate(cells, 200, seed=SEED, draws=250, tune=300, compiled=compiled)
 print(f"{ranks.shape[0]} replicates, {ranks.shape[1]} quantities, {ranks.attrs['failed']} fits with a warning")
 mlm.plot_calibration(ranks)
 plt.show()

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 08 Decomposing a total
 #
-# A total of 21 arrives where 5 was usual.
+# A total of 22 arrives where 7 was expected.
 # Who is responsible: the baseline, or one of the contributors?
 # The contributions themselves are never seen, only their sum.
 # Still, their distribution given the sum is known exactly, and so is what you may claim about it.
@@ -83,13 +83,18 @@ pd.DataFrame({"mean": mu, "variance": v}, index=components).round(2)
 # ## The distribution of contributions given their sum
 #
 # Contributions `y_j` are independent, `y_j ~ Normal(mu_j, v_j)`, and `x` is their sum.
-# So `x` has mean `M = sum(mu)` and variance `V = sum(v)`.
+# As in notebook 06, the second argument of Normal is a variance here.
+# The sum `x` has mean `M = sum(mu)` and variance `V = sum(v)`.
 # The covariance of `y_j` with `x` is `v_j`, because `y_j` is the only term of the sum that varies with it.
-# `y` and `x` are jointly normal, and the rule for conditioning a normal on another one gives
+# `y` and `x` are jointly normal, so there is a rule for the distribution of `y` once `x` is known.
+# The mean of `y_j` moves by `v_j / V`, covariance over variance, for each unit that `x` lies above `M`.
+# Variances and covariances lose the part that `x` explains:
 #
 # $$E[y_j \mid x] = \mu_j + w_j\,(x - M), \qquad w_j = \frac{v_j}{V}, \qquad \mathrm{Cov}[y \mid x] = \mathrm{diag}(v) - \frac{v v^\top}{V}.$$
 #
-# The surprise `x - M` is dealt out in proportion to variances.
+# Here $\mathrm{diag}(v)$ is the matrix with the variances on its diagonal and zeros elsewhere.
+# Call `x - M` the *surprise*: the total minus what was expected.
+# It is dealt out in proportion to variances.
 # Call `w_j` the *weight* of a component: who varies much gets much of the surprise.
 
 
@@ -159,8 +164,9 @@ plt.show()
 # %% [markdown]
 # Knowing the sum ties them together.
 # If the baseline took more of it, less is left for the others: the correlation is negative.
-# Note also how the left cloud shrinks.
-# The sum says much about the baseline, which varies most.
+# Compare the widths, too.
+# Along the baseline's axis the right cloud is far narrower than the left one; along that of `layer_1` it is about as long.
+# The sum says much about the baseline, which varies most, and little about `layer_1`.
 #
 # ## Weights shrink
 #
@@ -185,11 +191,12 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# The baseline gets 25/27 of it, because weights are shares of *variance*: 25 against 1 and 1.
+# The baseline gets 25/27 of it, or 9.3, because weights are shares of *variance*: 25 against 1 and 1.
 # The lines of the layers are almost flat.
 # Whatever the total, a layer's expected contribution stays near its mean.
-# An estimate that is pulled toward a mean in this way is *shrunk*; the contributor's own draw moves it little.
-# The bands are as wide for a small surprise as for a large one.
+# Such an estimate is *shrunk*: it is pulled toward a mean, and what the contributor really added this time moves it little.
+# The bands hold 89 % of the contributions given the total.
+# They are as wide for a small surprise as for a large one.
 #
 # ## Draws that add up
 #
@@ -218,7 +225,8 @@ pd.DataFrame(np.corrcoef(drawn.T), index=components, columns=components).round(2
 
 # %% [markdown]
 # Every draw adds up to the total exactly.
-# All correlations are negative, so uncertainties of parts do not add like those of independent quantities: the whole has none.
+# All correlations are negative, so a sum of parts is less uncertain than it would be if they were independent.
+# The sum of all three has no uncertainty at all, because the total is known.
 #
 # ## Now with estimated parameters
 #
@@ -253,7 +261,7 @@ usual, largest = surprise.abs().idxmin(), rows["total"].idxmax()
 for row in (i, usual, largest):
     in_words(parts, row)
 
-# %% mystnb={"image": {"alt": "Three waterfall figures for the row with a surprise of 8, the least surprising row and the row with the largest total. Bars of baseline, layer 1 and layer 2 follow one another and end at the total. Whiskers have nearly the same length in all three. Black diamonds mark the true contributions' cumulated ends."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Three waterfall figures for the row with a surprise of 8, the least surprising row and the row with the largest total. Bars of baseline, layer 1 and layer 2 follow one another and end at the total. Axes differ; whiskers are longest for the largest total. Black diamonds mark the true contributions' cumulated ends."}} tags=["hide-input"]
 fig, axes = plt.subplots(3, 1, figsize=(8.5, 7.5))
 for ax, row, title in zip(axes, (i, usual, largest), ["surprise of 8", "least surprise", "largest total"], strict=True):
     labels = {layer: f"{layer}: contributor {rows[layer][row]}" for layer in layers}
@@ -274,7 +282,10 @@ plt.show()
 # %% [markdown]
 # Each bar starts where the one above ends.
 # A diamond marks where the bar would end had it the true length.
-# The largest total is where to look: there the fit gives the layers several units of a surprise that is mostly the baseline's.
+# Whiskers are one posterior standard deviation either way; mind that the three axes differ.
+# They are longest for the largest total.
+# The weights are uncertain now, and a large surprise multiplies that uncertainty.
+# In that row the fit also gives the layers several units of a surprise that is mostly the baseline's.
 #
 # ## Compared with the truth
 #
@@ -283,8 +294,8 @@ plt.show()
 #
 # - *known parameters*: the formula with the true parameters, the best that anyone can do;
 # - *posterior*: the decomposition above;
-# - *all to the baseline*: each layer gets its posterior mean, the baseline the whole surprise;
-# - *equal parts*: each component gets its posterior mean and a third of the surprise.
+# - *all to the baseline*: each component gets its estimated `mu`, and the baseline also the whole surprise;
+# - *equal parts*: each component gets its estimated `mu` and a third of the surprise.
 
 # %%
 at_mean = idata["posterior"].to_dataset().mean(["chain", "draw"])
@@ -391,7 +402,7 @@ fig, ax = plt.subplots(figsize=(7, 3.8))
 for j, name in enumerate(components):
     ax.plot(j + rng.uniform(-0.15, 0.15, len(coverage)), coverage[:, j], "o", ms=4, color=colors[name], alpha=0.7)
     ax.plot(j + 0.25, coverage[:, j].mean(), "D", color=mlm.COLORS["truth"], label="average" if j == 0 else None)
-ax.axhline(0.89, color=mlm.COLORS["truth"], lw=0.8)
+ax.axhline(0.89, color=mlm.COLORS["truth"], lw=0.8, label="89 %")
 ax.set_xticks(range(3), components)
 ax.set(ylabel="share of contributions in\ntheir 89% intervals", ylim=(min(0.6, coverage.min() - 0.02), 1.02))
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
@@ -458,14 +469,16 @@ assert table["gap in sd"].iloc[5:].min() > 3
 table.round(2)
 
 # %% [markdown]
-# The data fix what was expected, how large the surprise is, how unusual it is, and the contributors' means.
-# They also speak about differences of variances within a layer, if not loudly: with some thousand rows each, such a difference is uncertain, and a tight prior pulls it toward zero.
-# They do not say how the surprise is shared.
-# The default prior at least admits it: look at the standard deviation of its weight.
+# The last column is the distance between the two means, in posterior standard deviations of the second fit.
+# It is small where the data decide: what was expected, how large the surprise is, how unusual it is, and the contributors' means.
+# The data also speak about differences of variances within a layer, if not loudly.
+# With some 3,000 rows each, such a difference is uncertain, and a tight prior pulls it toward zero.
+# The data do not say how the surprise is shared: the last two gaps are several standard deviations.
+# The default prior at least admits it: its weight of the baseline has the larger standard deviation.
 #
 # Averages over many rows are safe as well, because surprises cancel.
 
-# %% mystnb={"image": {"alt": "Two panels. Left: average contribution of each of seven contributors under two priors; circles and squares coincide with the true averages. Right: contributions of 200 single rows to layer 1 under one prior against those under the other; points lie on stripes that are flatter than the diagonal."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Two panels. Left: average contribution of each of seven contributors under two priors; circles and squares coincide, close to the true averages. Right: contributions of 200 single rows to layer 1 under one prior against those under the other; points lie on stripes that are flatter than the diagonal."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(10, 4))
 labels = [f"{name}[{k}]" for name in layers for k in truth[name].labels]
 for (name, split), marker, role in zip(splits.items(), "os", ["estimate", "alternative"], strict=True):
@@ -495,7 +508,7 @@ axes[1].legend()
 plt.show()
 
 # %% [markdown]
-# On the left both priors agree with each other and with the truth.
+# On the left both priors agree with each other, and they lie close to the truth.
 # On the right each point is one row.
 # Three stripes belong to the three contributors; each is flatter than the diagonal, because the second prior gives `layer_1` less of every surprise.
 #
@@ -541,7 +554,8 @@ mlm.quiz("08")
 # ## What to remember
 #
 # - Given the parameters, the contributions to a total are jointly normal: each gets its mean and a share `v_j / V` of the surprise.
-# - Parts add up exactly, are negatively correlated, and have the same uncertainty for large and small surprises.
+# - Parts add up exactly and are negatively correlated.
+#   With known parameters their uncertainty is the same for large and small surprises; with estimated ones it grows with the surprise.
 # - Averaging over the posterior carries the uncertainty of the parameters into the parts.
 # - Intervals are calibrated over the prior, and the split of a single surprise is as good as the prior of the split.
 # - Safe to claim: what was expected, how large and how unusual the surprise is, contributors' means, averages over many rows.

@@ -12,7 +12,7 @@
 # Until now every contributor had hundreds of observations, and its mean could be estimated from its own rows alone.
 # Real contributors are rarely so well off.
 # Radon is a radioactive gas that seeps from the ground into homes, and it was measured in 919 homes of Minnesota.
-# One county has more than a hundred of these homes, three counties have a single one.
+# Two counties have more than a hundred of these homes each, three counties have a single one.
 # What should you believe about a county with one home?
 # This notebook gives the answer that multilevel models are famous for: let the counties learn from each other, and let the data decide how much.
 #
@@ -67,7 +67,7 @@ by_county.sort_values("mean").iloc[[0, 1, 2, -3, -2, -1]].round(2)
 # **Predict first.** Suppose that all counties were equal and homes differed by chance alone.
 # Would the highest and the lowest county averages come from counties with many homes, or with few?
 
-# %% mystnb={"image": {"alt": "County averages of log radon against the number of homes on a logarithmic axis. Averages of counties with few homes spread widely, from about 0.4 to 2.6; those of large counties lie close together. A funnel shows where 95 percent of averages would lie if all counties were equal."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "County averages of log radon against the number of homes on a logarithmic axis. Averages of counties with few homes spread widely, from about 0.3 to 2.6; those of large counties lie close together. A funnel shows where 95 percent of averages would lie if all counties were equal."}} tags=["hide-input"]
 grid = np.geomspace(1, 130, 100)
 fig, ax = plt.subplots()
 ax.fill_between(
@@ -156,8 +156,8 @@ az.summary(partial_idata, var_names=["mu_baseline", "floor_effect", "tau", "sigm
 # Take `exp(floor_effect)` to read the effect of the floor as a ratio: a measurement on the first floor finds about half the radon of one in the basement.
 # `tau` is well away from zero and well below `sigma`: counties differ, but less than two homes of one county do.
 #
-# **Predict first.** An arrow will lead from each county's estimate without pooling to its estimate with partial pooling.
-# Which arrows are long, and where do they point?
+# **Predict first.** A line will lead from each county's estimate without pooling to its estimate with partial pooling.
+# Which lines are long, and where do they lead?
 
 # %% mystnb={"image": {"alt": "Shrinkage plot. County levels against the number of homes on a logarithmic axis. Open circles are estimates without pooling, filled dots those with partial pooling, joined by lines. For one to three homes the lines are long and lead to a horizontal dashed line near 1.5; for fifty homes and more, circle and dot nearly coincide."}} tags=["hide-input"]
 no_pooling = no_pooling_idata["posterior"]["county_level"].mean(["chain", "draw"]).values
@@ -183,12 +183,16 @@ plt.show()
 
 # %% [markdown]
 # Estimates move towards `mu_baseline`: this is *shrinkage*.
-# The fewer homes a county has, the farther it moves; the largest counties hardly move at all.
+# The fewer homes a county has, the larger the part of its way to `mu_baseline` that it moves.
+# The largest counties hardly move at all.
 # The two horizontal lines differ for a reason: complete pooling weighs homes equally, so the largest counties dominate it.
 # `mu_baseline` is the average of counties, large or small.
 #
 # How far an estimate moves can be computed by hand.
-# Given the other parameters, a level is an average of the county's own estimate and `mu_baseline`, weighted by precision, one over a variance (Gelman and Hill 2006, equation 12.1):
+# Take the other parameters as known.
+# The expected level is then an average of the county's own estimate and `mu_baseline`.
+# Each is weighted by its precision, one over its variance (Gelman and Hill 2006, equation 12.1).
+# The county's own estimate has the variance $\sigma^2/n_k$, and levels vary about `mu_baseline` with the variance $\tau^2$:
 #
 # $$\frac{n_k/\sigma^2}{n_k/\sigma^2 + 1/\tau^2} \quad\text{is the weight of the county's own homes.}$$
 
@@ -211,8 +215,9 @@ assert np.all(gap < 0.35 * level_sd)
 # A prettier picture is no proof, so hide data and predict it.
 # Take one random home out of every county that has two or more, estimate the levels from the rest, and predict the hidden homes.
 # Repeat with other hidden homes.
-# To be quick, each estimate uses its formula: the average of all homes, the average of a county, or their weighted average with $\sigma$ and $\tau$ as above.
-# These two numbers and the effect of the floor come from all homes, so the comparison is not strictly out of sample, but the same floor effect serves all three.
+# To be quick, each estimate uses its formula: the average of all homes, the average of a county, or the weighted average above, of a county's average and an estimate of `mu_baseline`.
+# The values of $\sigma$, $\tau$ and the floor effect come from all homes, the hidden ones included, so the comparison is not strict.
+# The floor effect serves all three estimates, $\sigma$ and $\tau$ only the last.
 
 # %%
 basement = log_radon - mean_of["floor_effect"] * floor
@@ -267,7 +272,7 @@ pd.DataFrame({name: {"mean": float(x.mean()), "sd": float(x.std())} for name, x 
 
 # %% [markdown]
 # The average of the counties at hand is known better than that of the population, as it has to be: it lacks the uncertainty about which counties there might be.
-# Use the sum-to-zero view for seven weekdays, the population view for counties, patients or couriers: contributors of which more may come.
+# Use the sum-to-zero view for seven weekdays, the population view for counties, patients or customers: contributors of which more may come.
 #
 # One more difference: this model has one `sigma` for all homes.
 # A county shifts the mean and has no spread of its own, so the question of [07](07_what_the_data_cannot_say.ipynb), which component owns the spread, does not arise.
@@ -276,7 +281,9 @@ pd.DataFrame({name: {"mean": float(x.mean()), "sd": float(x.std())} for name, x 
 # ## Uranium in the soil explains most of what counties differ by
 #
 # Counties differ for a reason.
-# A *predictor of contributors* goes where the levels come from: the centre of their distribution becomes a line in log uranium.
+# A *predictor of contributors* is a number known for each contributor, here log uranium.
+# It goes where the levels come from: `county_level ~ Normal(mu_baseline + uranium_effect * log_uranium, tau)`.
+# The centre is now a line, and `mu_baseline` is its height where log uranium is 0.
 # What the line leaves over is the county's own, with a smaller `tau`.
 # A smaller `tau` favours the non-centered form of [04](04_noncentered.ipynb), for reasons that the end of this notebook measures.
 
@@ -331,6 +338,7 @@ plt.show()
 # ## The published estimates, reproduced
 #
 # Gelman and Hill (2006) fitted both models by restricted maximum likelihood (sections 12.4 and 12.6).
+# That method gives a best value for each parameter instead of a posterior.
 # They print two decimals.
 # Posterior means under weak priors need not equal these estimates, but with 919 homes they should be close.
 # The check asks for half a published standard error; for standard deviations, which have none, for half a posterior standard deviation.
@@ -428,12 +436,12 @@ plt.show()
 # ## Centered or non-centered? It depends on the count
 #
 # The partial model above sampled levels as they are, the *centered* form: `county_level ~ Normal(mu_baseline, tau)`.
-# The uranium model sampled `z_county` and computed `mu_baseline + tau * z_county`, the *non-centered* form.
+# The uranium model sampled `z_county` and computed the level as the line plus `tau * z_county`, the *non-centered* form.
 # In [04](04_noncentered.ipynb) the question was about every single contribution.
 # Here it is about every contributor, and the same rule decides: which is stronger, the prior or the contributor's own data?
 #
-# - With few homes the prior is stronger. A level then moves with `mu_baseline` and `tau`, and sampling it as it is means climbing a funnel. Non-centered parts them.
-# - With many homes the data are stronger. The level is known, so `z_county` must move whenever `mu_baseline` or `tau` do. Centered parts them.
+# - With few homes the prior is stronger. A level then moves with `mu_baseline` and `tau`, and sampling it as it is means walking into the neck of a funnel. The non-centered form removes this dependence.
+# - With many homes the data are stronger. The level is then known, so `z_county` must move whenever `mu_baseline` or `tau` does. The centered form removes this dependence.
 #
 # One model can do both, with a switch for each county (after Papaspiliopoulos, Roberts and Sköld 2007).
 # Where `centered` is 1, `e` is the level; where it is 0, `e` is a standard normal.
@@ -465,7 +473,8 @@ switch = mlm.compile_model(switch_model)
 # First, Minnesotas that never were: every county has the same number of homes, simulated with the estimates above.
 # For each number, three data sets, each sampled in both forms.
 # Prior and data are the same for both forms, only the coordinates differ.
-# The sampler adapts with `adaptation="diag"` here, the default of most software, which cannot correct a bad choice by itself.
+# With `adaptation="diag"`, the default of most software, the sampler learns one scale for each coordinate and no correlations.
+# So it cannot correct a bad choice of coordinates by itself.
 # The measure is the smallest bulk [effective sample size](../book/glossary.md) of levels, `mu_baseline` and `tau`, per thousand gradients.
 
 # %%
@@ -553,7 +562,8 @@ choice.round(1)
 
 # %% [markdown]
 # The choice by county beats both uniform choices, which are about as good as each other here: each suits one part of the counties.
-# The posterior is the same in all three; a last check shows that for the levels, at a size set by Monte Carlo error.
+# The posterior is the same in all three.
+# A last check compares the fit by county with the partial model of the 919 rows: posterior means may differ by Monte Carlo error only.
 
 # %%
 mixed_idata = mlm.sample(switch.with_data(centered=forms["by county"], **real), seed=SEED)

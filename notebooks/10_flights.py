@@ -11,7 +11,7 @@
 #
 # Some planes make up a late start, others lose still more time.
 # Who loses time in the air: the carrier, the airport, or the month?
-# You fit all 327,346 flights that left New York in 2013 in seconds.
+# You fit the 327,346 flights from New York in 2013 whose delays are known, and the sampling takes seconds.
 # Then comes the larger half of the work: you find out where the model is wrong, and what a change is worth.
 #
 # **You will learn** to
@@ -107,10 +107,10 @@ mlm.check_convergence(idata)
 #
 # A contributor's mean is measured from the plain average of its layer, since means sum to zero in each layer.
 # So 0 is the average carrier, not the average flight.
-# Negative means: this carrier makes up more time than the average one.
+# A negative mean says that this carrier makes up more time than the average one.
 #
 # **Predict first.**
-# The smallest carrier in the table below has 29 flights and the largest one nearly 58,000.
+# The smallest carrier in the figure below has 29 flights and the largest one nearly 58,000.
 # How much wider will the small one's interval be?
 
 # %% mystnb={"image": {"alt": "Means of 16 carriers with 89 percent intervals, sorted from about plus 7 minutes lost to about minus 11. The intervals of large carriers are hidden behind their points. SkyWest with 29 flights has an interval many minutes wide, and Hawaiian, Mesa, Frontier and Alaska have visible ones."}}
@@ -130,11 +130,13 @@ print(f"posterior sd of {airlines[large]} minus {airlines[second]}: {sd_differen
 assert sd_small > 5 * sd_large > 5 * sd_difference
 
 # %% [markdown]
-# The small carrier's interval is more than five times as wide, but not as much wider as the counts suggest.
+# The small carrier's interval is about eleven times as wide.
+# By the counts alone it would be about 45 times as wide, by the square root of 57,782 / 29.
 # The large carrier's mean is measured from the average of all carriers, and that average is uncertain because of the small ones.
 # Compare two large carriers directly, and the difference is far more certain.
-# An unpooled carrier with few flights can land at either end of such a ranking by chance, so read the intervals before the ranks.
-# Notebook [09](09_partial_pooling.ipynb) shows how pooling tames them.
+# A carrier with few flights, whose mean is estimated from its own flights alone, can land at either end of such a ranking by chance.
+# So read the intervals before the ranks.
+# Notebook [09](09_partial_pooling.ipynb) shows how *pooling*, which lets carriers inform one another, tames such means.
 
 # %% mystnb={"image": {"alt": "Two panels with means and 89 percent intervals. Left: three airports within about 2 minutes of each other, Newark the highest and Kennedy the lowest. Right: twelve months in order, December highest at about plus 4 minutes, September lowest at about minus 5."}}
 airports = pd.Series({"EWR": "Newark", "JFK": "Kennedy", "LGA": "LaGuardia"})
@@ -200,7 +202,7 @@ pd.DataFrame(
 # Flights in July vary far more than flights in November, and that difference must belong to the month.
 # So the data give each layer's spread a least value, and the baseline's a greatest one.
 #
-# For a single carrier the same holds: its standard deviation moves with the prior, the difference of its variance to another carrier's does not.
+# For a single carrier the same holds: its standard deviation moves with the prior, the difference of its variance to another carrier's does not, if both have many flights.
 
 # %% mystnb={"image": {"alt": "Two panels with one row for each of 16 carriers and a circle and a square for two priors. Left, standard deviations: the square lies left of the circle for every carrier, by up to 2 minutes. Right, differences of variances to United: circle and square coincide for all large carriers."}} tags=["hide-input"]
 reference = "UA"
@@ -271,7 +273,7 @@ for i, (row, flight) in enumerate(chosen.iterrows()):
         f"to the month {share['month']:+.1f}, to the rest {share['baseline']:+.1f}."
     )
 
-# %% mystnb={"image": {"alt": "Three waterfall figures, one below the other. In each, bars for baseline, carrier, airport and month follow one another and end at the flight's total. For the two extreme flights all four bars are long and their whiskers wide; for the usual flight the bars are short."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Three waterfall figures, one below the other. In each, bars for baseline, carrier, airport and month follow one another and end at the flight's total. For the two extreme flights most bars are long; for the usual flight they are short. Whiskers are one posterior standard deviation either way."}} tags=["hide-input"]
 fig, axes = plt.subplots(3, 1, figsize=(8.5, 8))
 for i, ((_, flight), ax) in enumerate(zip(chosen.iterrows(), axes, strict=True)):
     labels = {
@@ -339,6 +341,7 @@ assert np.array_equal(np.bincount(cell, minlength=len(cells)), cells.n)
 # Simulate all flights twenty times, each time with another draw of the parameters.
 # Compare what the likelihood does not look at: [skewness](../book/glossary.md) (0 for a symmetric distribution, positive with a long right tail) and extremes.
 # To compare flights of different cells, divide each flight's surprise by its cell's standard deviation.
+# That depends on the draw, so the column `flights` is an average over the twenty draws, and its counts need not be whole.
 
 # %%
 x = flights[total].to_numpy()
@@ -382,9 +385,10 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# No simulated data set comes near the flights.
-# A plane can be sent into a holding pattern for hours, but none can arrive hours early.
-# A sum of normals is symmetric, so no choice of layers can mend this.
+# No simulated data set comes near the flights' skewness, or near their number beyond +5 standard deviations.
+# A plane can be sent into a holding pattern for hours, but it can hardly make up hours.
+# Within a cell a sum of normals is symmetric, so no values of the parameters can mend this.
+# Only a layer that names the cause of long delays could.
 #
 # ## Criticism, second part: the cells do not add up
 #
@@ -404,7 +408,7 @@ print(f"sum of squared standardized residuals: {discrepancy.mean():,.0f} observe
 print(f"posterior predictive p-value: {np.mean(simulated >= discrepancy):.3f}")
 assert discrepancy.min() > 5 * simulated.max()
 
-# %% mystnb={"image": {"alt": "Two panels. Left: standardized residuals of 399 cell means spread from minus 20 to plus 12, much wider than the standard normal curve. Right: ratio of observed to predicted standard deviation against the number of flights in the cell; many cells lie outside the shaded 99 percent band, small ones down to 0.6 and large ones by a tenth or two."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Two panels. Left: standardized residuals of 399 cell means spread from about minus 20 to plus 14, much wider than the standard normal curve. Right: ratio of observed to predicted standard deviation against the number of flights in the cell; many cells lie outside the shaded 99 percent band, small ones down to 0.6 and large ones by a tenth or two."}} tags=["hide-input"]
 residual = standardized.mean(axis=0)
 several = cells.n >= 10
 ratio = np.sqrt(cells.sum_sq[several] / (cells.n[several] - 1) / variance.mean(axis=0)[several])
@@ -484,7 +488,8 @@ lagged.round(3)
 # The second adds a layer for the destination.
 # Destinations with fewer than 4,000 flights share one label, to keep the run short.
 #
-# Compare models on flights that they have not seen: fit one half, and take the log density that the fit gives to each flight of the other half, averaged over the posterior.
+# Compare models on flights that they have not seen: fit one half, and see what density the fit gives to each flight of the other half.
+# Average this density over the posterior and take its logarithm.
 # A higher [log predictive density](../book/glossary.md) is better.
 # The halves are split within each combination of labels, so that no model meets an unknown contributor.
 
@@ -519,7 +524,10 @@ for name, names_of_layers in designs.items():
 
 # %% [markdown]
 # For each flight, average the density (not its logarithm) over draws, then take the logarithm.
-# Beside it stands the size of the cells' misfit: the standard deviation of the 399 standardized residuals of the unseen flights, 1 if the model holds.
+# A model's *gain* is this logarithm minus that of the three layers, added up over 1,000 flights.
+# A gain of 10 means that the density of a typical flight grows by 1 %.
+# For the destination the cell also computes the gain of its spreads alone, with the means of the three layers.
+# Beside the gain stands the size of the cells' misfit: the standard deviation of the standardized residuals of the cells of unseen flights, about 1 if the model holds.
 
 
 # %%
@@ -649,6 +657,8 @@ routes.rename(index=airlines).sort_values("destinations").head(6).round(2)
 # %% [markdown]
 # AirTran flies mostly to Atlanta, and flights to Atlanta make up less time than most.
 # Part of what looked like the carrier's belongs to the destination.
+# But few destinations alone do not move a mean: Frontier flies to Denver only, and hardly moves.
+# American and Virgin, with more destinations than AirTran, move by about a minute the other way.
 # Hawaiian hardly moves, since Honolulu is "elsewhere" in this model.
 # A layer of its own for Honolulu would not settle the matter either.
 # Nobody else flies there from Kennedy, so carrier and route always come together: they are *confounded*.

@@ -103,14 +103,18 @@ mlm.plot_contributors(idata, "courier", unit=UNIT)
 plt.show()
 
 # %% [markdown]
-# Intervals are for each courier's mean contribution, in minutes above or below the average of the five, with depot and weekday accounted for.
+# The second printed line holds the scales of the default priors, in minutes.
+# Intervals in the figure are for each courier's mean contribution, in minutes above or below the average of the five, with depot and weekday accounted for.
 # [NetCDF](https://www.unidata.ucar.edu/software/netcdf/) is a file format for labelled arrays that most scientific software reads.
 # The file holds draws, sampler statistics, the cells, the seed and the versions of the libraries.
 #
 # ## Does the model fit? One check before the figure is shown around
 #
-# In each draw, compare two sums with what the model itself would produce: the cells' means about their expected values (does the sum of three layers add up?), and the spreads within cells.
-# A posterior predictive p-value near 0 or 1 is a warning; [05](05_diagnostics.ipynb) and [10](10_flights.ipynb) show what to do then.
+# In each draw of the posterior, compute two numbers and compare each with what the model itself would produce.
+# The first sums up how far the cells' averages lie from their expected values: do baseline and layers add up?
+# The second is the largest misfit of the spread within any cell.
+# The posterior predictive p-value is the share of draws in which the model's own number is at least as large as that of the data.
+# A value near 0 or 1 is a warning; [05](05_diagnostics.ipynb) and [10](10_flights.ipynb) show what to do then.
 
 
 # %%
@@ -220,7 +224,7 @@ for name, table in tables.items():
 pd.DataFrame(rows, columns=["table", "cells differ (minutes)", "posteriors differ (MC errors)"])
 
 # %% [markdown]
-# Cells agree to the last digits or so, because sums taken in another order round differently.
+# Cells agree up to rounding: sums taken in another order round differently.
 # Where cells are equal to the last bit, so are the draws, since the seed is the same.
 # Where they differ in the last bit, a sampler's path soon departs, as it would with another seed, and posterior means differ by Monte Carlo error.
 # The posterior itself is the same.
@@ -377,13 +381,15 @@ fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=
 plt.show()
 
 # %% [markdown]
-# Reading rises with the rows, as it must: each row is looked at once or twice.
-# Sampling does not, because the sampler sees cells, and there are as many cells at ten million rows as at a thousand.
+# Beyond a hundred thousand rows or so, the time to read grows with the rows, as it must: each row is looked at once or twice.
+# The time to sample does not grow, because the sampler sees cells, and there are as many cells at ten million rows as at a thousand.
 # (The smallest file may even take longest: its posterior is far wider than the one that the sampler's coordinates were set up for.)
 # So nothing changes in sampling when the data grow.
-# What changes is the posterior: standard deviations shrink with the square root of the rows, as the last column of the table above shows.
+# What changes is the posterior of all that the data decide.
+# The last column of the table above shows it: with a hundred times the rows, the standard deviation of a courier's mean is a tenth.
+# `sigma_baseline` does not become certain in this way, as [07](07_what_the_data_cannot_say.ipynb) showed.
 #
-# Memory is where the ways differ.
+# The ways of reading differ in time, as the first table shows, and in memory.
 # Reading everything needs room for all rows.
 # File by file needs room for the largest file, whatever the number of files.
 # A lazy engine decides for itself how much it holds at a time.
@@ -411,8 +417,10 @@ print(f"compiling: {compiled.compile_seconds:.1f} s in March, {april_idata.attrs
 print(f"sampling: {april_idata.attrs['sampling_seconds']:.1f} s.")
 
 # %% [markdown]
-# New contributors, or combinations that did not occur in March, change the shape.
+# More or fewer contributors, or more or fewer combinations than in March, change the shape.
 # `with_data` then refuses, and you compile anew.
+# If a new courier replaces another one, the shape stays, and `with_data` cannot notice.
+# The assertion on the labels does.
 #
 # ## Load the posteriors again and use them
 #
@@ -420,7 +428,7 @@ print(f"sampling: {april_idata.attrs['sampling_seconds']:.1f} s.")
 # Did a courier change between the months?
 #
 # Means in a layer sum to zero, so if one courier of five becomes five minutes faster, the average of all five falls by one minute, and the other four *seem* one minute slower against it.
-# Compare what does not depend on the company: baseline plus courier, the minutes of a courier at an average depot on an average day.
+# Compare what does not depend on the other couriers: baseline plus courier, the minutes of a courier at an average depot on an average day.
 
 # %%
 months = {month: xr.load_datatree(path / f"{month}.nc", engine="h5netcdf") for month in ("march", "april")}
@@ -450,7 +458,7 @@ error = change_table["change (minutes)"] - pd.Series(true_change)
 assert np.all(np.abs(error) < 4.5 * change.std(axis=1))
 change_table.round(2)
 
-# %% mystnb={"image": {"alt": "Expected minutes of each of five couriers in March and April, with intervals. Eli drops by about four minutes from March to April; the other four hardly change."}}
+# %% mystnb={"image": {"alt": "Expected minutes of each of five couriers in March and April, with intervals. Eli drops by about four minutes from March to April; the other four hardly change."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(8, 3.2))
 for shift, (month, marker, role) in zip(
     (-0.12, 0.12), (("march", "o", "estimate"), ("april", "s", "alternative")), strict=True
@@ -466,8 +474,11 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
+# Eli became about four minutes faster, and the interval is far from zero.
+# For the other four the data show no clear change.
+#
 # The saved posterior also splits a new delivery, as in [08](08_decomposing_a_total.ipynb).
-# How the rest of a total is shared among components depends on their spreads, and with it on the prior, as [07](07_what_the_data_cannot_say.ipynb) showed.
+# How the surprise in a total is shared among components depends on their spreads, and with it on the prior, as [07](07_what_the_data_cannot_say.ipynb) showed.
 # Say so when you show this figure.
 
 # %% mystnb={"image": {"alt": "Waterfall of one delivery of 62 minutes in March: the baseline gives the largest part, then depot Harbour, courier Eli and weekday Friday add the rest; whiskers are one posterior standard deviation."}}
@@ -487,16 +498,17 @@ plt.show()
 #
 # 1. **Question.** Write down the quantity you want, with its unit, before you look: "minutes that courier A takes more than courier B at the same depot on the same day".
 # 2. **Total.** Is it a sum, or nearly one? Effects that multiply become sums after a logarithm.
-# 3. **Layers.** Each row has exactly one contributor in each. A column with one label is no layer. Interactions are not modelled; if you expect one, make the pair a layer of its own.
+# 3. **Layers.** Each row has exactly one contributor in each. A column with one label is no layer. Interactions are not modelled: a contributor's mean is the same whoever else takes part. If you expect one between two layers, make the pair a layer of its own.
 # 4. **Counts.** `cells.counts(layer)`: contributors with few rows want partial pooling, as in [09](09_partial_pooling.ipynb). Two layers that always go together cannot be told apart.
-# 5. **Priors.** In the units of the total. `print(priors)`, and ask if a mean of twice that size would surprise you.
+# 5. **Priors.** Their scales are in the units of the total. `print(priors)`, and ask if a contributor's mean of twice `mu_sd` would surprise you. It should.
 # 6. **Converge.** `mlm.check_convergence(idata)` before any number is read.
 # 7. **Check predictive.** Do cells add up, are spreads right, are the tails right? If not, the intervals of the means are wrong too, usually too narrow.
 # 8. **Prior sensitivity.** Fit again with another `sigma_scale`. Means, differences of variances within a layer, and the total variance should stay; the split between baseline and layers will not.
 # 9. **Claims.** You may claim what stayed. "Caused by" needs more than this model: couriers are rarely assigned to depots at random.
 # 10. **Record.** Save the posterior. Its file holds seed, data and versions.
 #
-# Points 4 and 8, in code:
+# Points 4 and 8, in code.
+# The second prior expects less variance in the baseline and more in the layers.
 
 # %%
 for layer in LAYERS:

@@ -1,6 +1,8 @@
 """What course.py says and does, without setting anything up."""
 
 import ast
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -102,6 +104,56 @@ def test_long_step_gives_a_sign_of_life(monkeypatch, capsys):
     monkeypatch.setattr(course, "HEARTBEAT", 0.1)
     course.run_step("waiting", [sys.executable, "-c", "import time; time.sleep(0.5)"], None)
     assert "still busy: waiting" in capsys.readouterr().out
+
+
+def test_step_returns_the_memory_of_what_it_started():
+    hog = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'x = b\"1\" * 300_000_000'])"
+    if not hasattr(course.os, "wait4"):
+        pytest.skip("this system notes no memory")
+    peak = course.run_step("using memory", [sys.executable, "-c", hog], None)
+    assert 3e8 < peak < 6e8
+
+
+@pytest.mark.parametrize(
+    ("remote", "address"),
+    [
+        ("https://github.com/someone/sums.git", "https://github.com/someone/sums"),
+        ("git@github.com:someone/sums.git", "https://github.com/someone/sums"),
+        ("https://gitlab.com/a/group/sums", "https://gitlab.com/a/group/sums"),
+        ("/some/folder/sums", ""),
+        ("https://example.org/private/sums.git", ""),
+    ],
+)
+def test_launch_buttons_lead_to_public_repositories_only(monkeypatch, remote, address):
+    monkeypatch.setattr(course.subprocess, "check_output", lambda *args, **kwargs: remote + "\n")
+    assert course.public_repository() == address
+
+
+def test_pdf_without_latex_is_told_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(course, "set_up", lambda extra: None)
+    monkeypatch.setattr(course, "fetch_assets", lambda: None)
+    monkeypatch.setattr(course.shutil, "which", lambda name: None)
+    assert course.main(["book", "--pdf"]) == 1
+    message = capsys.readouterr().err
+    assert "A PDF needs LaTeX, and latexmk and xelatex cannot be found" in message
+    assert "apt install latexmk texlive-xetex" in message
+
+
+def test_times_of_some_notebooks_leave_those_of_others(monkeypatch, tmp_path):
+    monkeypatch.setattr(course, "BOOK", tmp_path)
+    course.note_times({"02_b": {"seconds": 2.0, "peak_gb": 0.2}})
+    course.note_times({"01_a": {"seconds": 1.0, "peak_gb": 0.1}})
+    stored = json.loads((tmp_path / "times.json").read_text(encoding="utf-8"))
+    assert [(name, row["seconds"]) for name, row in stored["notebooks"].items()] == [("01_a", 1.0), ("02_b", 2.0)]
+    assert stored["machine"]["cores"] == os.cpu_count()
+
+
+def test_every_notebook_is_fast_and_small_enough():
+    stored = json.loads((ROOT / "book" / "times.json").read_text(encoding="utf-8"))["notebooks"]
+    assert set(stored) == {path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.py")}
+    assert max(row["seconds"] for row in stored.values()) < 120
+    assert max(row["peak_gb"] for row in stored.values()) < 2
+    assert sum(row["seconds"] for row in stored.values()) < 15 * 60
 
 
 def test_unreachable_index_is_said_in_one_sentence(incomplete_copy, monkeypatch, tmp_path, capsys):

@@ -268,3 +268,6 @@ class TestCalibrate:
         assert 0 <= ranks.attrs["failed"] <= 2
         pd.testing.assert_frame_equal(mlm.calibrate(small_cells(), 2, seed=9, **arguments), ranks)
         assert not mlm.calibrate(small_cells(), 2, seed=10, **arguments).equals(ranks)
+        monkeypatch.setattr(diagnostics, "compile_model", lambda model: pytest.fail("it is compiled already"))
+        again = mlm.calibrate(small_cells(), 2, seed=9, compiled=small_compiled(), **arguments)
+        pd.testing.assert_frame_equal(again, ranks)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from contrast import contrast
 from jsonschema import validate
+from matplotlib.colors import to_rgb
 
 import mlm_tutorial as mlm
-from mlm_tutorial.notebook import questions
+from mlm_tutorial.notebook import QUIZ_COLORS, questions
 
 ROOT = Path(__file__).resolve().parent.parent
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -174,3 +176,11 @@ def test_seed_of_a_notebook_can_be_replaced(monkeypatch):
     monkeypatch.setenv("MLM_SEED", "eleven")
     with pytest.raises(ValueError, match="MLM_SEED.*'eleven'"):
         mlm.notebook_seed(7)
+
+
+def test_letters_of_a_quiz_stand_out_from_their_background():
+    backgrounds = [color for name, color in QUIZ_COLORS.items() if name.endswith(("-bg", "-color"))]
+    dark = [color for color in backgrounds if color not in ("#fafafa", QUIZ_COLORS["--jq-text-color"])]
+    assert len(dark) == 5
+    for color in dark:
+        assert contrast(to_rgb(color), to_rgb(QUIZ_COLORS["--jq-text-color"])) >= 4.5

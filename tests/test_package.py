@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -145,3 +146,9 @@ def test_python_m_mlm_tutorial_prints_versions_and_ok():
     for library in ("pymc", "nutpie", "numpy"):
         assert f"{library} {version(library)}" in result.stdout
     assert result.stdout.strip().splitlines()[-1].startswith("OK")
+
+
+def test_documentation_names_exactly_the_public_names():
+    page = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
+    documented = [name for line in re.findall(r":members: (.*)", page) for name in line.split(", ")]
+    assert sorted(documented) == sorted(mlm.__all__)

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 import yaml
+from contrast import contrast
 
 import course
 
@@ -117,6 +118,17 @@ def typeset(page):
     page.evaluate("() => window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true")
 
 
+def serious_problems(page, part):
+    """Return what axe-core finds serious or critical in a part of a page."""
+    page.add_script_tag(path=str(AXE))
+    found = page.evaluate("part => axe.run(part, {resultTypes: ['violations']})", part)["violations"]
+    return [
+        f"{problem['id']}: {problem['help']}: {[node['html'][:150] for node in problem['nodes'][:3]]}"
+        for problem in found
+        if problem["impact"] in ("serious", "critical")
+    ]
+
+
 # Every page
 
 
@@ -146,14 +158,7 @@ def test_page_has_no_serious_accessibility_problem(browser, server, name, theme)
     with opened(browser, server + name, theme=theme) as page:
         typeset(page)
         assert page.evaluate("document.documentElement.dataset.theme") == theme
-        page.add_script_tag(path=str(AXE))
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-        serious = [
-            f"{problem['id']}: {problem['help']}: {[node['html'][:150] for node in problem['nodes'][:3]]}"
-            for problem in found
-            if problem["impact"] in ("serious", "critical")
-        ]
-        assert serious == []
+        assert serious_problems(page, "html") == []
 
 
 class Links(HTMLParser):
@@ -206,7 +211,7 @@ def test_notebook_page_has_what_a_reader_uses(browser, server, name):
         assert page.locator("button.copybtn").count() > 5
         assert page.locator("a.right-next, a.left-prev").count() >= 1
         assert page.locator(".cell_output", has_text="mlm-tutorial").last.inner_text().startswith("Python 3")
-        assert "Last updated on 20" in page.locator("footer").last.inner_text()
+        assert page.locator("footer", has_text=re.compile(r"Last updated on 20\d\d-\d\d-\d\d")).count()
 
 
 def test_notebooks_follow_each_other(browser, server):
@@ -231,6 +236,7 @@ def test_quiz_tells_right_from_wrong(browser, server, name):
                 if page.locator(f".Feedback.{verdict}, .{verdict}Button").count()
             }
         assert seen == {"correct", "incorrect"}
+        assert serious_problems(page, ".Quiz") == []
 
 
 def test_folded_code_unfolds(browser, server):
@@ -256,16 +262,19 @@ def test_search_finds_a_word_of_each_notebook(browser, server, number):
 # Without a server
 
 
-@pytest.mark.parametrize("name", [NOTEBOOKS[6], "book/explore.html", "search.html?q=funnel"])
-def test_site_works_from_a_folder(browser, name):
+@pytest.mark.parametrize("name", PAGES)
+def test_page_works_from_a_folder(browser, name):
     with opened(browser, course.SITE.as_uri() + "/" + name) as page:
         typeset(page)
+        assert page.locator("mjx-container").count() >= page.locator(".math.notranslate").count()
         if "explore" in name:
             page.wait_for_selector("#split-totals svg")
-        elif "search" in name:
-            page.wait_for_selector("ul.search li")
-        else:
-            assert page.locator("mjx-container").count() > 10
+
+
+def test_search_works_from_a_folder(browser):
+    with opened(browser, course.SITE.as_uri() + "/search.html?q=funnel") as page:
+        page.wait_for_selector("ul.search li")
+        assert page.locator("ul.search li").count() >= 3
 
 
 # The interactive page
@@ -312,25 +321,18 @@ def test_observations_straighten_the_centered_form_and_bend_the_other(browser, s
 def test_figures_of_the_interactive_page_are_legible(browser, server, theme):
     with opened(browser, server + "book/explore.html", theme=theme) as page:
         page.wait_for_selector("#funnel-noncentered svg")
-        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        background = page.eval_on_selector("#split svg", "svg => getComputedStyle(svg).backgroundColor")
         texts = page.eval_on_selector_all(
             "#split svg text, #funnel svg text", "all => all.map(t => getComputedStyle(t).fill)"
         )
         assert len(texts) > 10
         for color in set(texts):
-            assert contrast(color, background) >= 4.5, (color, background)
+            assert contrast(css_color(color), css_color(background)) >= 4.5, (color, background)
 
 
-def contrast(one, other):
-    """Return the contrast ratio of two CSS colours (WCAG 2.2)."""
-
-    def luminance(color):
-        parts = [int(x) / 255 for x in re.findall(r"\d+", color)[:3]]
-        linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
+def css_color(text):
+    """Return the three numbers, from 0 to 1, of a computed CSS colour."""
+    return [int(x) / 255 for x in re.findall(r"\d+", text)[:3]]
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

@@ -6,6 +6,7 @@ import pytest
 from problems import function
 
 import mlm_tutorial as mlm
+from mlm_tutorial.transforms import matvec
 
 # Observations of each layer's contributors; the same number in every layer of one case.
 DESIGNS = {
@@ -205,3 +206,11 @@ class TestLinearTransform:
         matrix = np.array([backward(e) - backward(np.zeros(6)) for e in np.eye(6)]).T
         np.testing.assert_allclose(matrix @ matrix.T, np.linalg.inv(precision), rtol=1e-8)
         np.testing.assert_allclose(forward(center), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (1, 1), (101, 100)], ids=["small", "single", "large enough for BLAS"])
+def test_product_of_matrix_and_vector_is_that_of_numpy(shape):
+    rng = np.random.default_rng(1)
+    matrix, vector = rng.normal(size=shape), rng.normal(size=shape[1])
+    x = pt.dvector()
+    np.testing.assert_allclose(function([x], matvec(matrix, x))(vector), matrix @ vector, rtol=1e-12)

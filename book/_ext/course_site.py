@@ -52,15 +52,19 @@ class CourseTimes(Directive):
         """Return the table and a line about the machine."""
         content = json.loads((ROOT / "book" / "times.json").read_text(encoding="utf-8"))
         rows = [
-            (title, f"{minutes} min", f"{row['seconds']:.0f} s", f"{row['peak_gb']:.1f} GB", row["date"])
+            (title, f"{minutes} min", f"{row['seconds']:.0f} s", f"{row['peak_gb']:.1f} GB")
             for title, minutes, row in notebook_times()
         ]
         minutes = sum(minutes for _, minutes, _ in notebook_times())
         seconds = sum(row["seconds"] for *_, row in notebook_times())
-        rows.append(("together", f"{minutes / 60:.1f} h", f"{seconds / 60:.0f} min", "", ""))
+        rows.append(("together", f"{minutes / 60:.1f} h", f"{seconds / 60:.0f} min", ""))
         machine = content["machine"]
-        about = f"Measured with {machine['cores']} cores, on {machine['system']}, with Python {machine['python']}."
-        header = ("notebook", "reading", "running", "memory", "measured")
+        dates = sorted({row["date"] for *_, row in notebook_times()})
+        about = (
+            f"Measured on {' to '.join(sorted({dates[0], dates[-1]}))} with {machine['cores']} cores, "
+            f"{machine['system']} and Python {machine['python']}."
+        )
+        header = ("notebook", "reading", "running", "memory")
         return [table(header, rows), nodes.paragraph("", about)]
 
 
@@ -107,7 +111,6 @@ def add_repository(app, config):
         options["use_repository_button"] = True
         options["launch_buttons"] = {
             "binderhub_url": "https://mybinder.org",
-            "colab_url": "https://colab.research.google.com",
             "notebook_interface": "jupyterlab",
         }
 

@@ -11,5 +11,10 @@ function nameControlsByTheirText() {
   for (const button of document.querySelectorAll(".theme-switch-button")) {
     button.setAttribute("aria-label", "Color mode: Light, Dark or System Settings");
   }
+  for (const input of document.querySelectorAll("input.Input-text")) {
+    input.setAttribute("aria-label", "Your answer, a number");
+  }
+  // A list's children must be its items, and a bibliography holds anchors between them.
+  for (const list of document.querySelectorAll(".citation-list[role]")) list.removeAttribute("role");
 }
 window.addEventListener("load", nameControlsByTheirText);

@@ -1,7 +1,7 @@
 // The two figures of book/explore.md. Densities are computed here; Observable Plot draws them.
 "use strict";
 
-const COLORS = { baseline: "#8A8A8A", a: "#0072B2", b: "#B8860B", c: "#C04000" };
+const COLORS = { baseline: "#6A6A6A", a: "#0072B2", b: "#8A6200", c: "#C04000" };
 const normal = (x, mean, sd) => Math.exp(-0.5 * ((x - mean) / sd) ** 2) / (sd * Math.sqrt(2 * Math.PI));
 const logNormal = (x, mean, sd) => -0.5 * ((x - mean) / sd) ** 2 - Math.log(sd);
 const element = (id) => document.getElementById(id);
