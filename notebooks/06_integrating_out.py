@@ -26,7 +26,7 @@
 # **You need** [01](01_simulating_sums.ipynb), [02](02_custom_distribution.ipynb) and
 # [04](04_noncentered.ipynb).
 #
-# **Time** About 35 minutes to read, about a minute to run.
+# **Time** About 35 minutes to read, about a minute and a half to run.
 
 # %%
 import time

@@ -25,7 +25,7 @@
 #
 # **You need** [03](03_centered.ipynb) and [04](04_noncentered.ipynb) for the two forms, [06](06_integrating_out.ipynb) for cells.
 #
-# **Time** 35 minutes of reading, about a minute and a half of running.
+# **Time** 35 minutes of reading, about a minute of running.
 
 # %%
 import arviz as az

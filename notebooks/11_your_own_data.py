@@ -23,7 +23,7 @@
 #
 # **You need** [06](06_integrating_out.ipynb) for cells, [07](07_what_the_data_cannot_say.ipynb) for what may be claimed, [08](08_decomposing_a_total.ipynb) for splitting a total.
 #
-# **Time** 25 minutes of reading, about a minute of running.
+# **Time** 25 minutes of reading, under two minutes of running.
 
 # %%
 import functools
