@@ -260,3 +260,15 @@ def test_pymcs_own_sampler_runs_on_the_identified_model():
     assert np.all(idata["posterior"]["sigma"] > 0)
     assert idata["posterior"]["mu_paint"].dims == ("chain", "draw", "paint")
     assert np.ptp(idata["posterior"]["mu_baseline"].values) > 0
+
+
+def test_quick_sampling_gives_the_draws_of_the_usual_one():
+    compiled = small_compiled()
+    names = ["mu_baseline", "sigma_baseline", "mu_size", "sigma_size"]
+    usual = mlm.sample(compiled, seed=3, draws=60, tune=80, chains=2)
+    quick, divergences = sampling.sample_quickly(compiled, names, seed=3, draws=60, tune=80, chains=2)
+    for name in names:
+        assert quick[name].dims == usual["posterior"][name].dims
+        np.testing.assert_array_equal(quick[name], usual["posterior"][name])
+    assert divergences == int(usual["sample_stats"]["diverging"].sum())
+    np.testing.assert_array_equal(quick["size"], usual["posterior"]["size"])
