@@ -236,6 +236,8 @@ def test_quiz_tells_right_from_wrong(browser, server, name):
                 if page.locator(f".Feedback.{verdict}, .{verdict}Button").count()
             }
         assert seen == {"correct", "incorrect"}
+        # Colours fade from one to the other; halfway, nothing can be said of their contrast.
+        page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
         assert serious_problems(page, ".Quiz") == []
 
 
