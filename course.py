@@ -411,7 +411,7 @@ def public_repository():
         address = subprocess.check_output(ask, encoding="utf-8", stderr=subprocess.DEVNULL).strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
-    found = re.match(r"(?:https://|git@)(github\.com|gitlab\.com)[/:](.+?)(?:\.git)?/?$", address)
+    found = re.match(r"(?:[a-z]+:/{2}|git@)(github\.com|gitlab\.com)[/:](.+?)(?:\.git)?/?$", address)
     return f"https://{found.group(1)}/{found.group(2)}" if found else ""
 
 
