@@ -158,17 +158,9 @@ def sample(
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
     options = {"adaptation": _adaptation(compiled)} | nutpie_options
-    _set_starts(compiled)
+    options |= {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
     start = time.perf_counter()
-    tree = nutpie.sample(
-        compiled.compiled,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        seed=seed,
-        progress_bar=show_progress(progress),
-        **options,
-    )
+    tree = _run(compiled, progress_bar=show_progress(progress), **options)
     sampling_seconds = time.perf_counter() - start
     gradients = sum(int(tree[group]["n_steps"].sum()) for group in ("sample_stats", "warmup_sample_stats"))
     tree["sample_stats"] = _tidy_statistics(tree["sample_stats"].to_dataset())
@@ -194,17 +186,8 @@ def sample_quickly(
 
     Turning all variables, statistics and tuning draws into a tree takes as long as sampling a small model does.
     """
-    _set_starts(compiled)
-    trace = nutpie.sample(
-        compiled.compiled,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        seed=seed,
-        progress_bar=False,
-        adaptation=_adaptation(compiled),
-        return_raw_trace=True,
-    )
+    options = {"draws": draws, "tune": tune, "chains": chains, "seed": seed, "adaptation": _adaptation(compiled)}
+    trace = _run(compiled, progress_bar=False, return_raw_trace=True, **options)
     dims, coords = compiled.model.named_vars_to_dims, compiled.model.coords
     posterior, divergences = {name: [] for name in names}, 0
     for batch, statistics in zip(*trace.get_arrow_trace(), strict=True):
@@ -220,9 +203,10 @@ def sample_quickly(
     return xr.Dataset(variables, coords={dim: list(coords[dim]) for dim in used}), divergences
 
 
-def _set_starts(compiled: CompiledModel) -> None:
+def _run(compiled: CompiledModel, **nutpie_options):
     for name, value in compiled.data.items():
         compiled.model[name].set_value(value)  # starting points are read from the model itself
+    return nutpie.sample(compiled.compiled, **nutpie_options)
 
 
 def _adaptation(compiled: CompiledModel) -> str:
