@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "recovery",
         ],
         "decomposition": ["decompose", "variance_shares"],
+        "exercises": ["check"],
         "plots": [
             "COLORS",
             "component_colors",

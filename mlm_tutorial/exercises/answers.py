@@ -1,0 +1,229 @@
+"""What a check works with: a student's answer, ways to read it, and hints."""
+
+import copy
+import html
+import linecache
+import math
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Number
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+#: Probability that a check refuses a right answer because of chance alone.
+FALSE_ALARM = 1e-6
+
+
+class Hint(Exception):
+    """The answer is not right. The message names the likely mistake and does not give the solution away."""
+
+
+class NotDone(Exception):
+    """The stub is still in place. The message is the stub's own."""
+
+
+class WrongAnswer(AssertionError):
+    """What :func:`check` raises instead of returning a hint, in grading."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of a check; true where the answer is right.
+
+    Attributes
+    ----------
+    task : str
+        Number of the task.
+    outcome : {"right", "hint", "not done", "unreadable"}
+    message : str
+        A remark on a right answer, or a hint.
+    """
+
+    task: str
+    outcome: str
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.outcome == "right"
+
+    def __str__(self) -> str:
+        heading = {"right": "right.", "not done": "not done yet."}.get(self.outcome, "not right yet.")
+        return f"{self.task} {heading} {self.message}".strip()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        mark, color = ("&#10003;", "#2e7031") if self else ("&#10007;", "#8c3b2e")
+        style = f"border-left: 4px solid {color}; padding: 0.3em 0.8em; max-width: 45em"
+        return f'<div style="{style}">{mark} {html.escape(str(self))}</div>'
+
+
+class Answer:
+    """A student's answer: a function, or a value where the task's function takes no arguments."""
+
+    def __init__(self, given: object):
+        self.given = given
+
+    def call(self, *args, **kwargs):
+        """Call the student's function; what goes wrong inside becomes a hint.
+
+        Mutable arguments are copied, so that the function cannot change what the check compares with.
+        """
+        if not callable(self.given):
+            raise Hint(f"give the function itself, without calling it; this is {describe(self.given)}")
+        copied = [_copy(x) for x in args]
+        try:
+            return self.given(*copied, **{name: _copy(x) for name, x in kwargs.items()})
+        except NotImplementedError as error:
+            raise NotDone(str(error)) from None
+        except (Exception, SystemExit) as error:
+            raise Hint(_explain(error, self.given, args, kwargs)) from None
+
+    def value(self):
+        """Return the answer to a task without arguments: the value, or what the function returns."""
+        return self.call() if callable(self.given) else self.given
+
+
+def _copy(value):
+    return copy.deepcopy(value) if isinstance(value, (pd.DataFrame, pd.Series, np.ndarray, dict, list)) else value
+
+
+def _explain(error: BaseException, function: Callable, args, kwargs) -> str:
+    name = getattr(function, "__name__", type(function).__name__)
+    shown = ", ".join([*(describe(x) for x in args), *(f"{key}={describe(x)}" for key, x in kwargs.items())])
+    message = f"{name}({shown}) stopped with {type(error).__name__}: {str(error)[:300]}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [
+        frame for frame in frames if frame.filename == getattr(getattr(function, "__code__", None), "co_filename", 0)
+    ]
+    line = linecache.getline(own[-1].filename, own[-1].lineno).strip() if own else ""
+    return message + (f", at the line: {line}" if line else "")
+
+
+def describe(value: object) -> str:
+    """Return a few words that say what a value is, for any value."""
+    if value is None or isinstance(value, (bool, Number)):
+        return repr(value)
+    kind = type(value).__name__
+    if isinstance(value, str):
+        return f"the text {value[:40]!r}"
+    try:
+        if isinstance(value, np.ndarray):
+            return f"an array of shape {value.shape}"
+        if isinstance(value, pd.DataFrame):
+            return f"a DataFrame with {len(value)} rows and columns {', '.join(map(str, value.columns[:8]))}"
+        if isinstance(value, (list, tuple, set, dict)):
+            text = repr(value)
+            return text if len(text) < 60 else f"a {kind} of {len(value)}"
+    except Exception:
+        pass
+    return f"a {kind}"
+
+
+# Reading an answer
+
+
+def number(value: object, what: str = "the answer") -> float:
+    """Return a finite number; anything else is a hint."""
+    if isinstance(value, (np.generic, np.ndarray, xr.DataArray)) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Hint(f"{what} should be one number, but it is {describe(value)}")
+    if not math.isfinite(value):
+        raise Hint(f"{what} should be a finite number, but it is {value}")
+    return float(value)
+
+
+def array(value: object, shape: Sequence[int], what: str = "the answer") -> np.ndarray:
+    """Return an array of finite numbers of a given shape; anything else is a hint."""
+    try:
+        result = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise Hint(f"{what} should be an array of numbers, but it is {describe(value)}") from None
+    if result.shape != tuple(shape):
+        raise Hint(f"{what} should be an array of shape {tuple(shape)}, but its shape is {result.shape}")
+    if not np.isfinite(result).all():
+        raise Hint(f"{what} should hold finite numbers, but {np.sum(~np.isfinite(result))} of them are not")
+    return result
+
+
+def instance(value: object, kind: type | tuple[type, ...], wanted: str, what: str = "the answer"):
+    """Return a value of a type; anything else is a hint that says what is wanted, as in "a DataFrame"."""
+    if not isinstance(value, kind):
+        raise Hint(f"{what} should be {wanted}, but it is {describe(value)}")
+    return value
+
+
+def frame(value: object, columns: Iterable[str], what: str = "the answer") -> pd.DataFrame:
+    """Return a DataFrame that has certain columns; anything else is a hint."""
+    instance(value, pd.DataFrame, "a DataFrame", what)
+    missing = [name for name in columns if name not in value.columns]
+    if missing:
+        raise Hint(f"{what} lacks the column {missing[0]!r}; its columns are {', '.join(map(str, value.columns))}")
+    return value
+
+
+def choice(value: object, options: Sequence[str], what: str = "the answer") -> str:
+    """Return one of several texts; anything else is a hint."""
+    if not isinstance(value, str) or value not in options:
+        listed = ", ".join(repr(option) for option in options)
+        raise Hint(f"{what} should be one of {listed}, but it is {describe(value)}")
+    return value
+
+
+def choices(value: object, options: Sequence[str], what: str = "the answer") -> set[str]:
+    """Return a set of several texts; anything else is a hint."""
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
+        raise Hint(f"{what} should be a set of texts, but it is {describe(value)}")
+    return {choice(item, options, f"each part of {what}") for item in value}
+
+
+def pair(value: object, what: str = "the answer") -> tuple:
+    """Return the two parts of a tuple or list; anything else is a hint."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise Hint(f"{what} should be a pair, two values with a comma between them, but it is {describe(value)}")
+    return tuple(value)
+
+
+# Comparing
+
+
+def close(given, right, rtol: float = 1e-6, atol: float = 1e-9) -> bool:
+    """Return whether two numbers or arrays agree, shape included."""
+    given, right = np.asarray(given, dtype=float), np.asarray(right, dtype=float)
+    return given.shape == right.shape and bool(np.allclose(given, right, rtol=rtol, atol=atol))
+
+
+def expect(given, right, mistakes: Iterable[tuple], otherwise: str, rtol: float = 1e-6, atol: float = 1e-9) -> None:
+    """Raise a hint unless a number or an array is right.
+
+    Parameters
+    ----------
+    given, right : float or array
+    mistakes : iterable of (value, str)
+        What typical mistakes lead to, and the hint that each of them earns.
+    otherwise : str
+        The hint for every other wrong value.
+    rtol, atol : float
+        Relative and absolute tolerance.
+    """
+    if close(given, right, rtol, atol):
+        return
+    for wrong, hint in mistakes:
+        if close(given, wrong, rtol, atol):
+            raise Hint(hint)
+    raise Hint(otherwise)
+
+
+def too_far(given: float, right: float, standard_error: float, n_comparisons: int = 1) -> bool:
+    """Return whether a random number is further from its expectation than chance allows.
+
+    For normal errors with this standard error, a right answer is called too far with probability `FALSE_ALARM` in all
+    of `n_comparisons` together.
+    """
+    from scipy.stats import norm
+
+    return abs(given - right) > norm.isf(FALSE_ALARM / (2 * n_comparisons)) * standard_error

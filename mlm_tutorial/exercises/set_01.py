@@ -1,0 +1,118 @@
+"""Checks of the exercises of notebook 01."""
+
+import numpy as np
+
+from mlm_tutorial.exercises.answers import Answer, Hint, array, close, expect, frame, number, pair, too_far
+from mlm_tutorial.layers import LayeredSum
+
+
+def total_sd(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 01.1."""
+    for n_layers in (2, 3, 1):
+        baseline, others = rng.uniform(1, 6), list(rng.uniform(1, 4, n_layers))
+        given = number(answer.call(baseline, others), "the standard deviation")
+        variance = baseline**2 + np.sum(np.square(others))
+        mistakes = [
+            (baseline + sum(others), "standard deviations do not add; ask which property of independent numbers does"),
+            (variance, "this is the variance; the task asks for the standard deviation"),
+            (np.sqrt(variance - baseline**2), "the baseline takes part in every total; your result leaves it out"),
+        ]
+        expect(given, np.sqrt(variance), mistakes, "variances of independent contributions add; what adds up here?")
+    return "Variances add, standard deviations do not."
+
+
+def centered_means(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 01.2."""
+    for m in (2, 3, 5):
+        baseline, mu = rng.normal(0, 3), rng.normal(2, 3, m)
+        first, second = pair(answer.call(baseline, mu), "the answer")
+        layer = array(second, (m,), "the second part, the layer's means")
+        new_baseline = number(first, "the first part, the baseline's mean")
+        if abs(layer.sum()) > 1e-8:
+            raise Hint(f"the layer's new means do not sum to zero: for {m} contributors they sum to {layer.sum():.3g}")
+        if not close(np.diff(layer), np.diff(mu)):
+            raise Hint("differences between contributors must stay as they were; subtract one number from all of them")
+        mistakes = [
+            (baseline, "the layer was shifted, and the baseline did not take up the shift: totals have moved"),
+            (baseline - mu.mean(), "the baseline moved in the wrong direction: what the layer loses, it must gain"),
+        ]
+        expect(new_baseline, baseline + mu.mean(), mistakes, "the sum of baseline and contributor must stay as it was")
+    return "What the layer loses, the baseline gains."
+
+
+def simulate_rides(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 01.3."""
+    n, p_rain = 20_000, rng.uniform(0.15, 0.35)
+    parts = ["y_baseline", "y_route", "y_weather"]
+    rows = frame(answer.call(n, p_rain, rng), ["total", "route", "weather", *parts], "the table")
+    if len(rows) != n:
+        raise Hint(f"asked for {n} rides, the table has {len(rows)} rows")
+    truth = LayeredSum.from_coefficients(
+        [{"all": (30, 4)}, {"river": (-2, 1), "hill": (2, 3)}, {"dry": (-3, 1), "rain": (3, 2)}],
+        names=["route", "weather"],
+    )
+    for name in ("route", "weather"):
+        labels = set(rows[name].unique())
+        if labels != set(truth[name].labels):
+            raise Hint(f"the column {name} should hold the labels {', '.join(truth[name].labels)}, it holds {labels}")
+    values = {name: array(rows[name], (n,), f"the column {name}") for name in ["total", *parts]}
+    if not close(values["total"], sum(values[name] for name in parts)):
+        raise Hint("the contributions of a ride must add up to its total")
+    for name, share, wanted in [("weather", p_rain, "rain"), ("route", 0.5, "hill")]:
+        found = np.mean(rows[name] == wanted)
+        if too_far(found, share, np.sqrt(share * (1 - share) / n), n_comparisons=12):
+            what = "the share of rainy rides" if name == "weather" else "the share of rides over the hill"
+            raise Hint(f"{what} should be near {share:.2f}, but it is {found:.2f}; see the argument `probabilities`")
+    for layer in truth:
+        for label, (mu, sigma) in layer.coefficients.items():
+            mine = np.ones(n, bool) if layer.name == "baseline" else (rows[layer.name] == label).to_numpy()
+            _check_contributions(values[f"y_{layer.name}"][mine], mu, sigma, f"{layer.name}, {label}")
+    return "Labels, probabilities and contributions are as they should be."
+
+
+def _check_contributions(y: np.ndarray, mu: float, sigma: float, where: str) -> None:
+    n, sd = len(y), y.std()
+    if sd < 1e-9:
+        raise Hint(
+            f"{where}: every ride has the same contribution, one value for each contributor; draw a fresh one each time"
+        )
+    if too_far(sd, sigma, sigma / np.sqrt(2 * n), n_comparisons=12):
+        if sigma != 1 and not too_far(sd, sigma**2, sigma**2 / np.sqrt(2 * n)):
+            raise Hint(f"{where}: a variance where a standard deviation is expected")
+        raise Hint(f"{where}: the standard deviation of the contributions is {sd:.2f}, not near the one in the text")
+    if too_far(y.mean(), mu, sigma / np.sqrt(n), n_comparisons=12):
+        raise Hint(f"{where}: the mean of the contributions is {y.mean():.2f}, not near the one in the text")
+
+
+def layer_variance(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 01.4."""
+    for m in (3, 2):  # with two contributors some mistakes look alike
+        mu, sigma, p = rng.normal(0, 3, m), rng.uniform(0.5, 3, m), rng.dirichlet(np.full(m, 2.0))
+        first, second = pair(answer.call(mu, sigma, p), "the answer")
+        spreads, means = number(first, "the part from spreads"), number(second, "the part from means")
+        right_spreads, center = np.sum(p * sigma**2), np.sum(p * mu)
+        right_means = np.sum(p * (mu - center) ** 2)
+        if close([spreads, means], [right_means, right_spreads]):
+            raise Hint("both parts are right, but they come in the other order: spreads first, then means")
+        equal = "this takes all contributors as equally frequent; weight them by p"
+        mistakes = [
+            (np.mean(sigma**2), equal),
+            (np.sum(p * sigma) ** 2, "average what adds up: the variance of each; do not square it after averaging"),
+            (np.sum(p * sigma), "this averages standard deviations; variances are what adds up"),
+        ]
+        expect(spreads, right_spreads, mistakes, "the part from spreads is the weighted average of the variances")
+        mistakes = [
+            (np.var(mu), equal),
+            (np.sum(p * (mu - mu.mean()) ** 2), "take distances around the weighted average of the means"),
+            (np.sum(p * mu**2), "this is right only where the weighted average of the means is zero"),
+        ]
+        expect(means, right_means, mistakes, "the part from means is the weighted variance of the means")
+    return "Weighted by how frequent they are, variances and means give the layer's two parts."
+
+
+CHECKERS = {
+    "01.1": total_sd,
+    "01.2": centered_means,
+    "01.3": simulate_rides,
+    "01.4": layer_variance,
+}
