@@ -334,7 +334,7 @@ def run(options, more):
     measured = {}
     for source in sources:
         began = time.monotonic()
-        peak = run_notebook(source)
+        peak = run_notebook(source, source.with_suffix(".ipynb"))
         measured[source.stem] = {"seconds": round(time.monotonic() - began, 1), "peak_gb": round(peak / 1e9, 2)}
         if options.times:
             note_times({source.stem: measured[source.stem]})  # at once, so that a later failure loses nothing
@@ -415,8 +415,45 @@ def public_repository():
     return f"https://{found.group(1)}/{found.group(2)}" if found else ""
 
 
-def run_notebook(source):
-    """Run one notebook in a fresh kernel; its .ipynb changes only when every cell has run.
+def exercises(options, more):
+    """Make the notebooks of stubs and solutions from notebooks/exercise_sources; run solutions that changed."""
+    set_up("dev")
+    drafts = PRIVATE / "exercises"
+    shutil.rmtree(str(drafts), ignore_errors=True)
+    make = [environment_python(), "-m", "mlm_tutorial.classroom.generate", drafts]
+    run_step("making the notebooks of exercises", make, environment_variables())
+    for draft in sorted((drafts / "exercises").glob("*.ipynb")):
+        os.replace(str(draft), str(NOTEBOOKS / "exercises" / draft.name))
+    for draft in sorted((drafts / "solutions").glob("*.ipynb")):
+        stored = NOTEBOOKS / "solutions" / draft.name
+        if options.all or not same_cells(draft, stored):
+            run_notebook(draft, stored)
+    for folder in ("exercises", "solutions"):
+        wanted = {path.stem for path in (NOTEBOOKS / "exercise_sources").glob("*.py")}
+        for path in (NOTEBOOKS / folder).glob("*.ipynb"):
+            if path.stem not in wanted:
+                path.unlink()
+    return 0
+
+
+def same_cells(draft, stored):
+    """Return whether a stored notebook has the cells of a draft, and outputs of just these."""
+    if not stored.exists():
+        return False
+    old, new = (json.loads(path.read_text(encoding="utf-8")) for path in (stored, draft))
+    texts = [[(cell["cell_type"], "".join(cell["source"])) for cell in content["cells"]] for content in (old, new)]
+    return texts[0] == texts[1] and old["metadata"].get("course", {}).get("outputs_of") == code_digest(new)
+
+
+def grade(options, more):
+    """Grade a class: a folder of submitted notebooks in, a table of grades and feedback pages out."""
+    set_up("teach")
+    output = ["--output", os.path.abspath(options.output)] if options.output else []
+    return hand_over(["-m", "mlm_tutorial.classroom.grading", os.path.abspath(options.folder), *output, *more])
+
+
+def run_notebook(source, target):
+    """Run one notebook in a fresh kernel; the target changes only when every cell has run.
 
     What an earlier run has compiled is not used, so that seconds in the outputs are those of a first run.
     Return the peak memory in bytes of the kernel.
@@ -426,14 +463,14 @@ def run_notebook(source):
     # What changes without anybody changing it: ids of cells, times, widgets' state, the version of Python.
     keys = "metadata.widgets metadata.language_info.version cell.metadata.execution"
     clean = [python, "-m", "nbstripout", "--keep-output", "--keep-count", "--extra-keys", keys, draft]
-    execute = [python, "-m", "jupytext", "--to", "ipynb", "--execute", "--run-path", NOTEBOOKS]
+    execute = [python, "-m", "jupytext", "--to", "ipynb", "--execute", "--run-path", target.parent]
     with tempfile.TemporaryDirectory() as cache:
         flags = ",".join(filter(None, [os.environ.get("PYTENSOR_FLAGS"), "base_compiledir=" + cache]))
         variables = environment_variables(CI="true", PYTENSOR_FLAGS=flags)  # CI: no progress bars in stored outputs
         peak = run_step("running " + source.name, [*execute, "--output", draft, source], variables)
     run_step("cleaning " + source.name, clean, variables)
     sign(draft)
-    os.replace(str(draft), str(source.with_suffix(".ipynb")))
+    os.replace(str(draft), str(target))
     os.utime(str(source))  # Jupytext expects the source to be the newer one of a pair
     return peak
 
@@ -452,7 +489,7 @@ def note_times(measured):
 def sign(notebook):
     """Note in a notebook which code its outputs come from, so that a test can tell when they are old."""
     content = json.loads(notebook.read_text(encoding="utf-8"))
-    content["metadata"]["course"] = {"outputs_of": code_digest(content)}
+    content["metadata"].setdefault("course", {})["outputs_of"] = code_digest(content)
     notebook.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -492,6 +529,13 @@ def parse(arguments):
     building.add_argument("--port", type=int, help="port to serve on (8000)")
     building.add_argument("--pdf", action="store_true", help="make one PDF instead; needs LaTeX")
     building.add_argument("--repository", help="address of the public repository, for launch buttons")
+    making = add(exercises)
+    making.add_argument("--all", action="store_true", help="run every solution, also those that did not change")
+    grading = add(
+        grade, "Limits: --cell-seconds N, --seconds N, --memory GB, --processes N; at the same time: --jobs N."
+    )
+    grading.add_argument("folder", help="a folder for each student, or notebooks named like the students")
+    grading.add_argument("--output", help="where grades and feedback go (FOLDER_graded beside it)")
     add(lint)
     add(environment)
     options, more = parser.parse_known_args(arguments)
