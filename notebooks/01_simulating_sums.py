@@ -520,6 +520,9 @@ plt.show()
 # In `cc_14` the one contributor that stands out by 4 is behind most of what the layer adds.
 #
 # ## Check yourself
+#
+# The quiz asks about ideas.
+# The [exercises](exercises/01_simulating_sums.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("01")

@@ -523,6 +523,9 @@ assert np.isclose(repaired, exact)
 # Our class has a type of its own, `StandardNormalRV`, so its entry is its own too.
 #
 # ## Check yourself
+#
+# The quiz asks about ideas.
+# The [exercises](exercises/02_custom_distribution.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("02")

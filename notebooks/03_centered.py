@@ -536,6 +536,9 @@ plt.show()
 # In [04](04_noncentered.ipynb) you write the same model in others.
 #
 # ## Check yourself
+#
+# The quiz asks about ideas.
+# The [exercises](exercises/03_centered.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("03")

@@ -477,6 +477,9 @@ assert (mixed.loc["each its own", "min_ess_bulk"] > 400).all()
 # This is why 500 rows asked for the non-centered form.
 #
 # ## Check yourself
+#
+# The quiz asks about ideas.
+# The [exercises](exercises/04_noncentered.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("04")

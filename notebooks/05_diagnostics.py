@@ -640,6 +640,9 @@ sensitivity
 # From one fit, without the truth, the check names the parameter that the simulation study found out.
 #
 # ## Check yourself
+#
+# The quiz asks about ideas.
+# The [exercises](exercises/05_diagnostics.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("05")

@@ -595,6 +595,9 @@ for name, idata in {"500 rows": marginal_idata, "10,000 rows": large_idata}.item
 
 # %% [markdown]
 # ## Check yourself
+#
+# The quiz asks about ideas.
+# The [exercises](exercises/06_integrating_out.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("06")

@@ -738,6 +738,9 @@ assert p < 1e-4
 # Notebook [08](08_decomposing_a_total.ipynb) splits single totals into contributions, and keeps to these rules.
 #
 # ## Check yourself
+#
+# The quiz asks about ideas.
+# The [exercises](exercises/07_what_the_data_cannot_say.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("07")

@@ -546,6 +546,9 @@ shares.round(3)
 # How the spreads divide among baseline and layers moves with the prior, as it did in notebook 07.
 #
 # ## Check yourself
+#
+# The quiz asks about ideas.
+# The [exercises](exercises/08_decomposing_a_total.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("08")

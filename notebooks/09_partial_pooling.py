@@ -579,6 +579,9 @@ assert largest_z < 5.5
 
 # %% [markdown]
 # ## Check yourself
+#
+# The quiz asks about ideas.
+# The [exercises](exercises/09_partial_pooling.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("09")

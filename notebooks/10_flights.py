@@ -671,6 +671,9 @@ routes.rename(index=airlines).sort_values("destinations").head(6).round(2)
 # A causal claim needs to say what would be changed, and what would be held fixed.
 #
 # ## Check yourself
+#
+# The quiz asks about ideas.
+# The [exercises](exercises/10_flights.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("10")

@@ -562,6 +562,9 @@ folder.cleanup()
 
 # %% [markdown]
 # ## Check yourself
+#
+# The quiz asks about ideas.
+# The [exercises](exercises/11_your_own_data.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("11")

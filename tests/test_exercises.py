@@ -181,6 +181,23 @@ def test_notebooks_are_those_that_the_source_makes(name):
 
 
 @each_set
+def test_a_notebook_of_stubs_runs_and_says_of_each_task_what_to_write(name):
+    notebook = nbformat.read(NOTEBOOKS / "exercises" / f"{name}.ipynb", as_version=4)
+    namespace, results, printed = {"__name__": "exercises"}, [], io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        for cell in notebook.cells:
+            if cell.source.startswith("mlm.check("):
+                results.append(eval(cell.source, namespace))
+            elif cell.cell_type == "code":
+                exec(compile(cell.source, "<stub>", "exec"), namespace)
+    assert [(result.outcome, result.message) for result in results] == [
+        ("not done", task.message) for task in SOURCES[name].tasks
+    ]
+    assert "rror" not in printed.getvalue()
+    assert "BEGIN SOLUTION" not in (NOTEBOOKS / "exercises" / f"{name}.ipynb").read_text(encoding="utf-8")
+
+
+@each_set
 def test_stored_solutions_pass_and_come_from_the_present_code(name):
     notebook = nbformat.read(NOTEBOOKS / "solutions" / f"{name}.ipynb", as_version=4)
     assert notebook.metadata.course.outputs_of == course.code_digest(notebook)

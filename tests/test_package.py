@@ -27,6 +27,7 @@ PUBLIC = {
     "sampling": ["compile_model", "sample"],
     "diagnostics": ["check_convergence", "ConvergenceError", "efficiency", "recovery", "calibrate"],
     "decomposition": ["decompose", "variance_shares"],
+    "exercises": ["check"],
 }
 # A module imports only from those before its group.
 ORDER = [
@@ -38,7 +39,7 @@ ORDER = [
     {"diagnostics", "decomposition"},
     {"plots"},
 ]
-OUTSIDE = {"__init__", "__main__", "exercises"}
+OUTSIDE = {"__init__", "__main__"}
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
 
 
@@ -66,6 +67,8 @@ def test_simulating_does_not_import_pymc():
         assert not heavy & set(sys.modules), "simulate"
         mlm.cell_statistics, mlm.load_radon()
         assert not heavy - {"scipy"} & set(sys.modules), "cells"
+        assert mlm.check("01.1", lambda a, b: (a**2 + sum(x**2 for x in b)) ** 0.5)
+        assert not heavy - {"scipy"} & set(sys.modules), "check"
         print("light")"""
     assert run(code).strip() == "light"
 

@@ -62,7 +62,8 @@ def pages_of_toc():
 
 
 PAGES = pages_of_toc()
-NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
+NOTEBOOKS = [page for page in PAGES if re.match(r"notebooks/\d\d_", page)]
+EXERCISES = [page for page in PAGES if page.startswith("notebooks/solutions/")]
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +248,29 @@ def test_folded_code_unfolds(browser, server):
         assert not folded.locator(".cell_input").is_visible()
         folded.locator("summary").click()
         assert folded.locator(".cell_input").is_visible()
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_exercises_show_stubs_and_unfold_solutions(browser, server, name):
+    with opened(browser, server + name, "phone") as page:
+        headings = page.locator("article h2")
+        solutions = page.locator("details.hide")
+        assert headings.count() == solutions.count() >= 3
+        stubs = page.locator("pre", has_text="raise NotImplementedError(")
+        assert stubs.count() == solutions.count()
+        for k in range(solutions.count()):
+            assert stubs.nth(k).is_visible()
+            assert not solutions.nth(k).locator(".cell_input").is_visible()
+            solutions.nth(k).locator("summary").click()
+            assert solutions.nth(k).locator(".cell_input").is_visible()
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_leads_to_its_exercises(browser, server, name):
+    with opened(browser, server + name) as page:
+        page.locator("article a", has_text=re.compile("^exercises$")).first.click()
+        page.wait_for_load_state("load")
+        assert page.url == server + name.replace("notebooks/", "notebooks/solutions/")
 
 
 # Search

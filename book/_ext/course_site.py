@@ -115,6 +115,12 @@ def add_repository(app, config):
         }
 
 
+def lead_to_solutions(app, docname, source):
+    """Let links to exercises lead to the site's pages of them, which hold stubs and, folded, solutions."""
+    if docname.startswith("notebooks/"):
+        source[0] = source[0].replace("](exercises/", "](solutions/")
+
+
 def drop_thebe(app, pagename, templatename, context, doctree):
     """Leave out the scripts of Thebe, which Jupyter Book adds twice and which would ask another host."""
     context["script_files"] = [
@@ -130,5 +136,6 @@ def setup(app):
     app.add_directive("course-plans", CoursePlans)
     app.add_directive("course-versions", CourseVersions)
     app.connect("config-inited", add_repository)
+    app.connect("source-read", lead_to_solutions)
     app.connect("html-page-context", drop_thebe)
     return {"version": version("mlm-tutorial"), "parallel_read_safe": True, "parallel_write_safe": True}

@@ -141,7 +141,7 @@ def array(value: object, shape: Sequence[int], what: str = "the answer") -> np.n
     """Return an array of finite numbers of a given shape; anything else is a hint."""
     try:
         result = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
+    except Exception:  # an odd object may raise anything
         raise Hint(f"{what} should be an array of numbers, but it is {describe(value)}") from None
     if result.shape != tuple(shape):
         raise Hint(f"{what} should be an array of shape {tuple(shape)}, but its shape is {result.shape}")

@@ -1,0 +1,269 @@
+"""Checks of the exercises of notebook 03."""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import xarray as xr
+from scipy import stats
+
+from mlm_tutorial.exercises.answers import Answer, Hint, array, choices, close, expect, instance, number, pair
+
+
+def not_reached(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 03.1."""
+    # Posterior minus prior mean and posterior sd, both in prior sds, and the hint where it is misjudged.
+    cases = [
+        (0.05, 0.86, True, "its posterior is 86 % as wide as its prior; compare standard deviations, not variances"),
+        (0.19, 0.90, True, "its mean moved by 0.19 of its prior's standard deviation; that is the unit to count in"),
+        (0.08, 1.10, True, "its posterior is even a little wider than its prior, and at the same place"),
+        (0.0, 0.3, False, "its posterior has the prior's mean and is much narrower; data can confirm a prior's mean"),
+        (1.5, 0.98, False, "its posterior is as wide as its prior, and lies elsewhere; compare the means too"),
+        (-1.2, 1.02, False, "its posterior lies far below its prior; a move down is a move"),
+        (0.4, 0.02, False, "its posterior is far narrower than its prior"),
+        (0.1, 0.65, False, "its posterior is 65 % as wide as its prior"),
+    ]
+    for _ in range(2):
+        names = rng.permutation(["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"]).tolist()
+        prior, posterior = {}, {}
+        for name, (moved, narrowed, _, _) in zip(names, cases, strict=True):
+            mean, sd = rng.normal(0, 50), np.exp(rng.normal(0, 2))
+            prior[name] = ("chain", "draw"), mean + sd * _standardized((1, 1000), rng)
+            posterior[name] = ("chain", "draw"), mean + moved * sd + narrowed * sd * _standardized((4, 500), rng)
+        idata = xr.DataTree.from_dict({"/prior": xr.Dataset(prior), "/posterior": xr.Dataset(posterior)})
+        given = choices(answer.call(idata), names)
+        for name, (_, _, silent, hint) in zip(names, cases, strict=True):
+            if silent and name not in given:
+                raise Hint(f"the data never reached {name!r}, and your answer lacks it: {hint}")
+            if not silent and name in given:
+                raise Hint(f"the data did reach {name!r}: {hint}")
+    return "What agrees with its prior in place and width was not learned from data."
+
+
+def _standardized(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Return draws whose moments are exact, so that chance cannot refuse a right answer."""
+    z = rng.normal(size=shape)
+    return (z - z.mean()) / z.std()
+
+
+def difference_sds(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 03.2."""
+    for m in (5, 3, 8):
+        s = rng.uniform(0.5, 4)
+        first, second = pair(answer.call(m, s), "the answer")
+        last, zero_sum = number(first, "the first part"), number(second, "the second part")
+        right_last, right_zero_sum = s * np.sqrt(m + 2), s * np.sqrt(2)
+        if close([last, zero_sum], [right_zero_sum, right_last]):
+            raise Hint("both parts are right, but they come in the other order")
+        off = np.abs(np.array([last / right_last, zero_sum / right_zero_sum]) - 1)
+        if 1e-6 < off.max() < 0.04:
+            raise Hint("close, and not exact: the task asks for a formula, not for a simulation")
+        if close([last, zero_sum], np.square([right_last, right_zero_sum])):
+            raise Hint("these are variances; the task asks for standard deviations")
+        mistakes = [
+            (
+                s * np.sqrt(m),
+                "with last minus the rest, variances of the two were added as if they were independent; but the last "
+                "contains the first",
+            ),
+            (s * np.sqrt(m - 2), "with last minus the rest: the last contains minus the first, so they pull apart"),
+            (s * np.sqrt(2), "with last minus the rest: this is the difference of two that are both free"),
+            (s * np.sqrt(m - 1), "with last minus the rest: this is the last one itself, not a difference"),
+        ]
+        expect(last, right_last, mistakes, "with last minus the rest: write the difference as a sum of free means")
+        mistakes = [
+            (
+                s * np.sqrt(2 * (1 - 1 / m)),
+                "with ZeroSumNormal, variances of the two were added as if they were independent; they share the "
+                "average that is subtracted",
+            ),
+            (s * np.sqrt(1 - 1 / m), "with ZeroSumNormal: this is one mean, not a difference"),
+        ]
+        expect(zero_sum, right_zero_sum, mistakes, "with ZeroSumNormal: what becomes of the average in a difference?")
+    return (
+        "In a difference the subtracted average cancels, so ZeroSumNormal compares contributors as if they were free."
+    )
+
+
+def divergent_shares(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 03.3."""
+    for labels in (["a", "b", "c"], [10, 20, 30, 40]):
+        idata = _funnels(labels, rng)
+        sigma = idata["posterior"]["sigma"]
+        diverging = idata["sample_stats"]["diverging"]
+        m = len(labels)
+        given = answer.call(idata.copy(deep=True))
+        kinds = (np.ndarray, xr.DataArray, pd.Series, list, tuple)
+        given = array(instance(given, kinds, "an array"), (m,), "the answer")
+        low = sigma < sigma.quantile(0.1, ["chain", "draw"])
+        right = _share(low, diverging)
+        if close(given, right):
+            continue
+        if np.abs(given - 0.1).max() < 0.02:
+            raise Hint(
+                "a tenth for everybody, whatever diverged: take the quantiles of all draws, and the shares among the "
+                "divergent ones"
+            )
+        if close(np.sort(given), np.sort(right)):
+            raise Hint("the shares are right, but in another order; keep the contributors as they come")
+        of_low = "this is the share of low draws that diverged; asked is the share of divergent draws that are low"
+        one_limit = "one limit was used for all contributors; each needs the quantile of its own draws"
+        chain_limit = "each chain has its own limit here; one limit comes from the contributor's draws of all chains"
+        mistakes = [
+            (100 * right, "these are percentages; give fractions"),
+            (_share(diverging, low), of_low),
+            (_share(low, ~diverging), "this takes the draws that did not diverge"),
+            (_share(sigma < sigma.quantile(0.1), diverging), one_limit),
+            (_share(sigma < sigma.quantile(0.1, "draw"), diverging), chain_limit),
+            (right * float(diverging.mean()), "you divide by the number of all draws, not of those that diverged"),
+            (_share(sigma > sigma.quantile(0.9, ["chain", "draw"]), diverging), "this is the wide end, not the neck"),
+            (1 - right, "this is the share above the limit; necks are below"),
+        ]
+        wrong = "count, among the divergent draws, those with a sigma below its 10 % quantile"
+        expect(given, right, mistakes, wrong)
+    return "A tenth is what chance gives; far more means a neck. Quantiles are the same draws in sigma and log sigma."
+
+
+def _share(what: xr.DataArray, among: xr.DataArray) -> np.ndarray:
+    """Return the share of draws with one property among those with another, for each contributor."""
+    return what.where(among).mean(["chain", "draw"]).values
+
+
+def _funnels(labels: list, rng: np.random.Generator) -> xr.DataTree:
+    """Return draws in which divergences gather where the sigma of one contributor is small."""
+    m, n_chains, n_draws = len(labels), 4, 300
+    guilty = rng.integers(m)
+    place = rng.normal(0, 0.3, (n_chains, 1, 1))  # chains differ, as they do in funnels
+    log_sigma = rng.normal(size=(n_chains, n_draws, m)) + place + 2 * np.arange(m)
+    rank = stats.rankdata(log_sigma[..., guilty]).reshape(n_chains, n_draws) / (n_chains * n_draws)
+    diverging = rng.random((n_chains, n_draws)) < 0.02 + 0.4 * (rank < 0.15)
+    posterior = xr.Dataset(
+        {"sigma": (("chain", "draw", "contributor"), np.exp(log_sigma))}, coords={"contributor": labels}
+    )
+    statistics = xr.Dataset({"diverging": (("chain", "draw"), diverging)})
+    return xr.DataTree.from_dict({"/posterior": posterior, "/sample_stats": statistics})
+
+
+def doubles_model(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 03.4."""
+    games = _games()
+    n, players = len(games), sorted({*games["first"], *games["second"]})
+    model = instance(answer.call(games), pm.Model, "a pm.Model")
+    free, observed = {rv.name: rv for rv in model.free_RVs}, {rv.name: rv for rv in model.observed_RVs}
+    reference, right_terms, start = _reference()
+    for name in ("mu_baseline", "sigma_baseline", "mu_player", "sigma_player", "y_first", "y_second"):
+        if name not in free:
+            computed = " (it is computed; this form has it as a normal variable)" if name in model.named_vars else ""
+            raise Hint(f"there is no free variable {name!r}{computed}; there are {', '.join(free) or 'none'}")
+    if "points" in free:
+        raise Hint("`points` is a free variable: the model does not know the data, so give them as `observed`")
+    if "points" not in observed:
+        raise Hint("there is no observed variable 'points'")
+    if len(free) != 6 or len(observed) != 1 or model.potentials:
+        unknown = sorted({*free, *observed} - {rv.name for rv in reference.basic_RVs})
+        raise Hint(f"the model has more variables than the text: {', '.join(unknown) or 'a potential'}")
+    for name, variable in {**free, **observed}.items():
+        wanted = () if name.endswith("baseline") else (len(players),) if name.endswith("player") else (n,)
+        shape = _shape(variable)
+        if name.startswith("y_") and shape == (len(players),):
+            raise Hint(f"{name!r} has one value a player: an offset; a contribution is drawn afresh for every game")
+        if shape != wanted:
+            raise Hint(f"{name!r} should have shape {wanted}, but its shape is {shape}")
+    for name in ("mu_player", "sigma_player"):
+        if model.named_vars_to_dims.get(name) != ("player",):
+            raise Hint(f"{name!r} should have the dim 'player', so that draws carry the players' names")
+    if list(model.coords.get("player") or ()) != players:
+        raise Hint(f"the coordinate 'player' should hold {', '.join(players)}, in alphabetical order")
+    values = {name: model.rvs_to_values[variable].name for name, variable in free.items()}
+    right_values = {name: reference.rvs_to_values[reference[name]].name for name in free}
+    for name in free:
+        if values[name] != right_values[name]:
+            what = "must sum to zero" if name == "mu_player" else "has another kind of prior in the text"
+            raise Hint(f"{name!r} {what}; the sampler walks on {values[name]!r} here")
+
+    points = [
+        {name: np.asarray(value + 0.3 * rng.normal(size=np.shape(value))) for name, value in start.items()}
+        for _ in range(2)
+    ]
+    try:
+        terms = _terms(model)
+        found = [terms(point) for point in points]
+    except Exception as error:
+        raise Hint(
+            f"the log density cannot be computed ({type(error).__name__}: {str(error)[:150]}); do all shapes fit?"
+        ) from None
+    for point, given in zip(points, found, strict=True):
+        right = right_terms(point)
+        for name in ("mu_baseline", "sigma_baseline", "mu_player", "sigma_player"):
+            if not close(given[name], right[name]):
+                raise Hint(f"the prior of {name!r} is not the one in the text")
+        for name in ("y_first", "y_second"):
+            if not close(given[name], right[name]):
+                other = {"y_first": "y_second", "y_second": "y_first"}[name]
+                beside = f"{other!r} is right: " if close(given[other], right[other]) else ""
+                raise Hint(
+                    f"the density of {name!r} is wrong. {beside}does every game find mean and standard deviation "
+                    f"of its own player {name[2:]!r}, although some players never play there?"
+                )
+        if not close(given["points"], right["points"]):
+            raise Hint(
+                "the density of 'points' is wrong: mean, standard deviation and data should be those of the text"
+            )
+    return "One layer, two contributions: the index says which player, the dim says that each game draws afresh."
+
+
+@cache
+def _games() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    pairs = [
+        ("Cem", "Ana"),
+        ("Ana", "Dia"),
+        ("Cem", "Eli"),
+        ("Eli", "Bo"),
+        ("Ana", "Bo"),
+        ("Cem", "Dia"),
+        ("Eli", "Ana"),
+    ]
+    games = pd.DataFrame(pairs, columns=["first", "second"])
+    return games.assign(points=rng.normal(50, 8, len(games)).round(1))
+
+
+def _doubles(games: pd.DataFrame) -> pm.Model:
+    players = sorted({*games["first"], *games["second"]})
+    with pm.Model(coords={"player": players, "game": games.index}) as model:
+        mu_baseline = pm.Normal("mu_baseline", 50, 20)
+        sigma_baseline = pm.Weibull("sigma_baseline", 2, 5)
+        mu = pm.ZeroSumNormal("mu_player", sigma=10, dims="player")
+        sigma = pm.Weibull("sigma_player", 2, 5, dims="player")
+        expected = mu_baseline
+        for role in ("first", "second"):
+            k = games[role].map(players.index).to_numpy()
+            expected = expected + pm.Normal(f"y_{role}", mu[k], sigma[k], dims="game")
+        pm.Normal("points", expected, sigma_baseline, observed=games["points"], dims="game")
+    return model
+
+
+def _terms(model: pm.Model):
+    """Return a function from a point to the log density of each variable."""
+    function = model.compile_logp(sum=False, mode="FAST_COMPILE")
+    names = [variable.name for variable in model.basic_RVs]
+    return lambda point: {name: np.sum(term) for name, term in zip(names, function(point), strict=True)}
+
+
+@cache
+def _reference():
+    model = _doubles(_games())
+    return model, _terms(model), model.initial_point()
+
+
+def _shape(variable) -> tuple[int, ...]:
+    return tuple(int(size) for size in variable.shape.eval(mode="FAST_COMPILE"))
+
+
+CHECKERS = {
+    "03.1": not_reached,
+    "03.2": difference_sds,
+    "03.3": divergent_shares,
+    "03.4": doubles_model,
+}

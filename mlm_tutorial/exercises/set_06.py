@@ -1,0 +1,351 @@
+"""Checks of the exercises of notebook 06."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from mlm_tutorial.exercises.answers import (
+    FALSE_ALARM,
+    Answer,
+    Hint,
+    array,
+    close,
+    expect,
+    frame,
+    instance,
+    number,
+    pair,
+)
+
+
+def marginal(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 06.1."""
+    for size in (2, 4, 3):
+        mu, sigma = rng.normal(3, 4, size), rng.uniform(0.5, 3, size)
+        weights = np.append(rng.choice([-1.0, 0.5, 2.0, 3.0], size - 1), -2.0)
+        draws = np.append(rng.permutation(np.arange(2, 1 + size)), 1)
+        first, second = pair(answer.call(mu, sigma, weights, draws))
+        mean, variance = number(first, "the mean"), number(second, "the variance")
+        wv, v = weights**2 * sigma**2, sigma**2
+        once = "this takes one contribution from every component; `draws` says how many there are"
+        mistakes = [
+            (np.sum(weights * mu), once),
+            (np.sum(draws * mu), "each contribution is multiplied by its weight before it is added; the mean shows it"),
+            (np.sum(draws * np.abs(weights) * mu), "a negative weight subtracts; the mean must show its sign"),
+        ]
+        expect(mean, np.sum(draws * weights * mu), mistakes, "means add, each as often as it is drawn, with its weight")
+        mistakes = [
+            (np.sqrt(np.sum(draws * wv)), "the second part is the standard deviation; the task asks for the variance"),
+            (np.sum(wv), once),
+            (
+                np.sum(draws * weights * v),
+                "two copies of the same draw deviate together, and fresh draws do not; your variance treats a weight "
+                "like a number of draws",
+            ),
+            (
+                np.sum(draws**2 * wv),
+                "your variance treats fresh draws as one contribution counted several times; they deviate "
+                "independently",
+            ),
+            (np.sum(draws * v), "the variance of a contribution changes when it is multiplied by its weight"),
+            (np.sum(draws * np.abs(weights) * sigma) ** 2, "standard deviations do not add; variances do"),
+            (np.sum(draws * weights * sigma) ** 2, "standard deviations do not add; variances do"),
+        ]
+        otherwise = "variances of independent draws add; think about what a weight does to a variance"
+        expect(variance, np.sum(draws * wv), mistakes, otherwise)
+    return "A draw counted twice has four times the variance, two fresh draws have twice the variance."
+
+
+def log_likelihood(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 06.2."""
+    for with_single in (False, True):  # NaN in a cell with one row would hide every other mistake
+        n = rng.permutation([2, 3, 5, 12, 40])
+        if with_single:
+            n = np.insert(n, rng.integers(6), 1)
+        mu, sigma = rng.normal(0, 3, len(n)), rng.uniform(2, 5, len(n))
+        rows = [rng.normal(m + 1, s * 1.3, k) for m, s, k in zip(mu, sigma, n, strict=True)]
+        right = np.array([stats.norm.logpdf(x, m, s).sum() for x, m, s in zip(rows, mu, sigma, strict=True)])
+        average = np.array([x.mean() for x in rows])
+        sum_sq = np.array([np.sum((x - x.mean()) ** 2) for x in rows])
+        sd = np.array([pd.Series(x).std() for x in rows])
+        given = answer.call(n, average, sd, mu, sigma)
+        is_a_vector = isinstance(given, np.ndarray) and given.shape == n.shape and given.dtype == float
+        if with_single and is_a_vector and np.isnan(given[n == 1]).all():
+            raise Hint("a cell with one row gives NaN; one row has no spread, but it has a likelihood")
+        given = array(given, n.shape, "the log likelihood")
+        log_scale, distance = np.log(2 * np.pi * sigma**2), n * (average - mu) ** 2
+        whole = -n / 2 * log_scale - (sum_sq + distance) / (2 * sigma**2)
+        published = (
+            "the published standard deviation is turned into a sum of squares with the wrong factor; "
+            "see what it divides by"
+        )
+        mistakes = [
+            (right - sum_sq / np.maximum(n - 1, 1) / (2 * sigma**2), published),
+            (right + (sum_sq - sum_sq / np.maximum(n - 1, 1)) / (2 * sigma**2), published),
+            (right + (sum_sq - np.nan_to_num(sd)) / (2 * sigma**2), published),
+            (right + (n - 1) / 2 * log_scale, "the scale enters once a cell here, but every row has one"),
+            (right + distance / (2 * sigma**2), "the sum says nothing of how far the average is from mu"),
+            (whole + (n - 1) / n * distance / (2 * sigma**2), "each of the rows has the distance from average to mu"),
+            (np.exp(right), "this is the likelihood; the task asks for its logarithm"),
+            (-right, "the sign is wrong: this is minus the log likelihood"),
+            (
+                -n / 2 * np.log(2 * np.pi * sigma) - (sum_sq + distance) / (2 * sigma),
+                "sigma is a standard deviation; the formula of the notebook has the variance V",
+            ),
+        ]
+        expect(given, right, mistakes, "compare with the sum of log densities of a few rows that you make up")
+    return "Three published numbers a cell are as good as all its rows."
+
+
+def _cells(rows: pd.DataFrame, layers: list[str], offset: float) -> pd.DataFrame:
+    """Return n, mean and sum_sq by layers; the offset is added to the means afterwards, so that no digit is lost."""
+    grouped = rows.groupby(layers)["total"]
+    n = grouped.size()
+    return pd.DataFrame({"n": n, "mean": grouped.mean() + offset, "sum_sq": grouped.var(ddof=0) * n})
+
+
+def drop_layer(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 06.3."""
+    plans = [  # labels of each layer, the layer that leaves, and an offset of the totals
+        ({"route": ["hill", "river"], "weather": ["dry", "rain", "snow"]}, "weather", 0.0),
+        ({"month": [1, 2, 3], "carrier": ["AA", "UA"], "origin": ["EWR", "JFK", "LGA"]}, "month", 0.0),
+        ({"route": ["hill", "river"], "weather": ["dry", "rain"]}, "route", 2e8),
+    ]
+    for labels, leaves, offset in plans:
+        n = 150
+        rows = pd.DataFrame({name: rng.choice(values, n) for name, values in labels.items()})
+        shift = rows[leaves].map({label: 4.0 * k for k, label in enumerate(labels[leaves])})
+        rows["total"] = shift + rng.normal(0, 3, n)
+        keep = [name for name in labels if name != leaves]
+        table = _cells(rows, list(labels), offset).reset_index()
+        table = table.sample(frac=1, random_state=int(rng.integers(2**31))).reset_index(drop=True)
+        right = _cells(rows, keep, offset)
+        right["mean"] -= offset
+        given = frame(answer.call(table, leaves), [*keep, "n", "mean", "sum_sq"], "the table")
+        if leaves in given.columns:
+            raise Hint(f"the column {leaves!r} is still in the table; that layer should leave")
+        if len(given) != len(right):
+            raise Hint(
+                f"the table should have {len(right)} rows, one for each cell that remains, but it has {len(given)}"
+            )
+        try:
+            given = given.set_index(keep)[["n", "mean", "sum_sq"]].reindex(right.index)
+        except Exception as error:
+            raise Hint(f"the columns {', '.join(keep)} should hold each combination of labels once: {error}") from None
+        size = len(right)
+        count = array(given["n"], (size,), "the column n (one value for each combination of the remaining labels)")
+        mean, sum_sq = (array(given[name], (size,), f"the column {name}") for name in ("mean", "sum_sq"))
+        if not close(count, right["n"]):
+            raise Hint("the column n should hold the number of rows in each new cell; counts add up")
+        grouped = table.groupby(keep)
+        mistakes = [
+            (
+                grouped["mean"].mean().to_numpy() - offset,
+                "the mean weighs a cell of 3 rows like one of 30; it should not",
+            ),
+            (grouped["mean"].sum().to_numpy() - offset, "means do not add up; they are averaged, with weights"),
+        ]
+        otherwise = "the mean of a new cell should be that of all its rows"
+        # A time stamp of 2e8 is stored to about 3e-8, and sums of some tens of them to about 1e-6.
+        expect(mean - offset, right["mean"], mistakes, otherwise, rtol=1e-6, atol=1e-4 if offset else 1e-9)
+        within = grouped["sum_sq"].sum().to_numpy()
+        center = table.join(right["mean"].rename("center"), on=keep)["center"]
+        distance = table["mean"] - offset - center
+        unweighted = within + (distance**2).groupby([table[name] for name in keep]).sum().to_numpy()
+        mistakes = [
+            (within, "the sums of squares add nothing for the distances between the means of the merged cells"),
+            (unweighted, "a cell's distance to the new mean counts once here, but every one of its rows has it"),
+        ]
+        otherwise = "the sum of squares should be about the new mean, over all rows of the new cell"
+        if offset:
+            otherwise = "with totals of 2e8 the sums of squares lose their digits; subtract before you square"
+        expect(sum_sq, right["sum_sq"], mistakes, otherwise, rtol=1e-5)
+    return "Any number of cells merge at once, by their distances to the common mean."
+
+
+def _one_array(batches: list):
+    """Yield batches in one array that is filled again each time."""
+    buffer = np.zeros(max(map(len, batches)))
+    for batch in batches:
+        buffer[: len(batch)] = batch
+        yield buffer[: len(batch)]
+
+
+def statistics_of_stream(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 06.4."""
+    plans = [  # sizes of the batches, offset; the first batch is smaller than the last: they tell themselves apart
+        ([30, 7, 1, 50, 20], 0.0),
+        ([0, 12, 0, 40, 25, 0], 0.0),
+        ([400] * 5 + [17], 1.7e9),
+    ]
+    for sizes, offset in plans:
+        batches = [offset + rng.normal(rng.normal(0, 6), 4, size) for size in sizes]
+        values = array(answer.call(_one_array(batches)), (3,), "the answer (count, average, sum of squares)")
+        x = np.concatenate(batches) - offset
+        right = np.array([len(x), x.mean(), np.sum((x - x.mean()) ** 2)])
+        given = values - [0, offset, 0]
+        if not close(given[0], right[0]):
+            raise Hint(f"the stream has {len(x)} totals, but your count is {values[0]:g}")
+        full = [batch - offset for batch in batches if len(batch)]
+        last = np.zeros(max(sizes))
+        for batch in full:
+            last[: len(batch)] = batch
+        stale = np.concatenate([last[:size] for size in sizes])
+        overwritten = "you kept batches for later, but they had been overwritten by then; keep their statistics alone"
+        mistakes = [
+            (stale.mean(), overwritten),
+            (np.mean([b.mean() for b in full]), "batches of different sizes count alike in your average"),
+            (full[-1].mean(), "this is the average of the last batch; merge it with what came before"),
+        ]
+        # Time stamps of 1.7e9 are stored to about 2e-7.
+        otherwise = "the average should be that of all totals; weigh each batch by its size"
+        expect(given[1], right[1], mistakes, otherwise, atol=1e-4 if offset else 1e-9)
+        mistakes = [
+            (np.sum((stale - stale.mean()) ** 2), overwritten),
+            (
+                sum(np.sum((b - b.mean()) ** 2) for b in full),
+                "the batches' averages differ, and the sum of squares should say so; one term is missing",
+            ),
+            (right[2] / len(x), "this is a variance; the sum of squares is not divided by anything"),
+            (right[2] / (len(x) - 1), "this is a variance; the sum of squares is not divided by anything"),
+        ]
+        otherwise = "the sum of squares should be about the average of all totals; see how the notebook merges cells"
+        if offset:
+            otherwise = "with totals above a thousand million the digits are lost; subtract before you square"
+        expect(given[2], right[2], mistakes, otherwise, rtol=1e-5)
+    return "One pass, three numbers in memory, and all digits are there."
+
+
+def days(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 06.5."""
+    n = np.array([1, 2, 3, 8, 30])
+    settings = 6
+    counts = np.tile(n, settings).astype(float)
+    mu, own, shared = rng.normal(0, 2, counts.size), rng.uniform(1, 3, counts.size), rng.uniform(1, 3, counts.size)
+    value = np.tile(
+        np.column_stack([rng.normal(0, 3, n.size), np.where(n > 1, rng.chisquare(n) * 4, 0.0)]), (settings, 1)
+    )
+    given = _log_density(_variable(answer.call(mu, own, shared, counts), counts.size), value)
+    _check_log_density(given, value, mu, own, shared, counts)
+    _check_draws(answer, rng)
+    return "What all rows of a day share is in their average and not in their spread."
+
+
+def _variable(given, n_cells: int):
+    from pytensor.tensor.variable import TensorVariable
+
+    wanted = "a variable, as pm.CustomDist.dist(...) returns it"
+    instance(given, TensorVariable, wanted, "what your function returns")
+    if given.ndim != 2:
+        raise Hint(
+            f"the variable should have two dimensions, {n_cells} days and 2 statistics, but it has {given.ndim}; "
+            "the signature says that a value is a vector of length 2"
+        )
+    return given
+
+
+def _evaluate(variable, what: str):
+    import pytensor
+
+    try:
+        return pytensor.function([], variable, mode="FAST_COMPILE")()
+    except Exception as error:
+        raise Hint(f"{what} stopped with {type(error).__name__}: {str(error)[:300]}") from None
+
+
+def _log_density(variable, value: np.ndarray) -> np.ndarray:
+    import pymc as pm
+
+    try:
+        density = pm.logp(variable, value)
+    except Exception as error:
+        raise Hint(f"the log density stopped with {type(error).__name__}: {str(error)[:300]}") from None
+    given = np.asarray(_evaluate(density, "the log density"))
+    one_ride = value[:, 1] == 0
+    if given.shape == one_ride.shape and np.array_equal(~np.isfinite(given), one_ride):
+        raise Hint("the log density is not finite on days with one ride; there S is always 0 and says nothing")
+    return array(given, one_ride.shape, "the log density")
+
+
+def _check_log_density(given, value, mu, own, shared, n) -> None:
+    average, sum_sq = value.T
+    vo, vs = own**2, shared**2
+
+    def reference(log_spread, spread, of_average):  # of_average is n times the variance of the average
+        logs = (n - 1) * np.log(log_spread) + np.log(of_average)
+        return -(logs + sum_sq / spread + n * (average - mu) ** 2 / of_average) / 2
+
+    def without_constant(density):  # what depends on parameters: one line a setting, one column a cell
+        table = np.reshape(density, (-1, 5))
+        return table - table.mean(axis=0)
+
+    right = reference(vo, vo, vo + n * vs)
+    logs = ((n - 1) * np.log(vo) + np.log(vo + n * vs)) / 2
+    mistakes = [
+        (reference(vo + vs, vo + vs, vo + vs), "your log density is right as if every ride had a fresh contribution"),
+        (
+            reference(vo + vs, vo + vs, vo + n * vs),
+            "S is made of deviations from the average, and the shared contribution cancels in them",
+        ),
+        (
+            reference(vo, vo, vo + vs),
+            "the average of many rides keeps the shared contribution; averaging shrinks the rest",
+        ),
+        (reference(vo, vo, vo / n + vs), "nearly right: check where n belongs in the terms with the average"),
+        (right + logs, "your log density leaves out the logarithms of the standard deviations"),
+        (right - np.log(vo) / 2, "count the logarithms: n rows leave n - 1 free deviations and one average"),
+        (reference(vo, vo, vo), "your log density leaves out the shared contribution"),
+        (reference(own, own, own + n * shared), "a standard deviation stands where a variance belongs"),
+    ]
+    mistakes = [(without_constant(wrong), hint) for wrong, hint in mistakes]
+    otherwise = (
+        "the log density depends on the parameters in another way than the rows' does; "
+        "for two rides you can compare it with scipy.stats.multivariate_normal"
+    )
+    expect(without_constant(given), without_constant(right), mistakes, otherwise, rtol=1e-6, atol=1e-6)
+
+
+def _check_draws(answer: Answer, rng: np.random.Generator) -> None:
+    """Draw many days at once: 1,000 of each size."""
+    import pymc as pm
+
+    repeats = 1000
+    n = np.repeat([1.0, 3.0, 10.0], repeats)
+    mu, own, shared = rng.normal(0, 2, n.size), rng.uniform(1, 2, n.size), rng.uniform(2, 3, n.size)
+    variable = _variable(answer.call(mu, own, shared, n), n.size)
+    try:
+        drawn = pm.draw(variable, random_seed=int(rng.integers(2**31)), mode="FAST_COMPILE")
+    except Exception as error:
+        raise Hint(f"the random draws stopped with {type(error).__name__}: {str(error)[:300]}") from None
+    average, sum_sq = array(drawn, (n.size, 2), "what is drawn").T
+    if np.any(sum_sq[n == 1] != 0):
+        raise Hint("a day with one ride has no spread, but its sum of squares is drawn as another number than 0")
+    z = (average - mu) / np.sqrt(own**2 / n + shared**2)
+    many = n > 1
+    chi_squared = sum_sq[many] / own[many] ** 2
+    # Four tests of a right answer, false alarm FALSE_ALARM altogether.
+    limit = FALSE_ALARM / 4
+    if stats.kstest(z, "norm").pvalue < limit:
+        spread = z.std()
+        if abs(z.mean()) > 0.2:
+            raise Hint("the averages that you draw are not around mu")
+        raise Hint(
+            f"the averages that you draw vary too {'little' if spread < 1 else 'much'}; see what all rides share"
+        )
+    if stats.kstest(stats.chi2.cdf(chi_squared, n[many] - 1), "uniform").pvalue < limit:
+        ratio = chi_squared.mean() / (n[many] - 1).mean()
+        size = "small" if ratio < 0.97 else "large" if ratio > 1.03 else ""
+        what = f"are too {size} on average" if size else "have another distribution than those of rows"
+        raise Hint(f"the sums of squares that you draw {what}; see the scale and the degrees of freedom")
+    for each in (3.0, 10.0):
+        if stats.spearmanr(z[n == each], sum_sq[n == each] / own[n == each] ** 2).pvalue < limit:
+            raise Hint("average and sum of squares should be drawn independently of each other")
+
+
+CHECKERS = {
+    "06.1": marginal,
+    "06.2": log_likelihood,
+    "06.3": drop_layer,
+    "06.4": statistics_of_stream,
+    "06.5": days,
+}

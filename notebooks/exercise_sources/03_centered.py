@@ -1,0 +1,435 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Exercises 03: Centered
+#
+# These exercises belong to [notebook 03](../03_centered.ipynb).
+# In each task, replace the line `raise NotImplementedError(...)` by your code, run the cell, and run the check below it.
+# A check says that your answer is right, or gives a hint.
+# It tries your function with inputs of its own, so an answer that fits one example only will not pass.
+#
+# | task | what it practises | points |
+# |---|---|---|
+# | 03.1 | see which parameters the data never reach | 1 |
+# | 03.2 | know what each way to sum to zero assumes | 2 |
+# | 03.3 | find the divergences in a funnel | 2 |
+# | 03.4 | write a model with one contribution for every observation | 3 |
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pymc as pm
+import xarray as xr
+
+import mlm_tutorial as mlm
+
+rng = np.random.default_rng(mlm.notebook_seed(103))
+mlm.use_style()
+
+# %% [markdown] tags=["task:03.1"]
+# ## 03.1 Which parameters did the data never reach? (easy)
+#
+# You get draws from the prior and from the posterior of the same parameters.
+# Say that the data never reached a parameter if both of these hold:
+#
+# - the posterior's standard deviation is more than 0.8 times the prior's;
+# - the two means differ by less than 0.2 times the prior's standard deviation.
+#
+# Return the names of these parameters.
+
+
+# %% tags=["solution:03.1"]
+def not_reached(idata):
+    """Names of the parameters that the data never reached.
+
+    idata: xarray.DataTree with the groups "prior" and "posterior", as PyMC and nutpie return them
+        idata["prior"]["alpha"] holds the prior draws of the parameter alpha, with the dims chain and draw.
+        idata["prior"].data_vars lists all names. Every parameter is one number; the numbers of draws may differ.
+    Returns a set of texts, such as {"alpha", "eta"}.
+    """
+    ### BEGIN SOLUTION: return the set of names for which both conditions hold
+    names = set()
+    for name in idata["prior"].data_vars:
+        prior, posterior = idata["prior"][name], idata["posterior"][name]
+        wide = posterior.std() > 0.8 * prior.std()
+        near = abs(posterior.mean() - prior.mean()) < 0.2 * prior.std()
+        if wide and near:
+            names.add(name)
+    return names
+    ### END SOLUTION
+
+
+# %% tags=["check:03.1"]
+mlm.check("03.1", not_reached)
+
+
+# %% tags=["mistake:03.1"]
+# earns: compare the means too
+def not_reached(idata):
+    prior, posterior = idata["prior"], idata["posterior"]
+    return {name for name in prior.data_vars if posterior[name].std() > 0.8 * prior[name].std()}
+
+
+# %% tags=["mistake:03.1"]
+# earns: can confirm a prior's mean
+def not_reached(idata):
+    prior, posterior = idata["prior"], idata["posterior"]
+    return {
+        name for name in prior.data_vars if abs(posterior[name].mean() - prior[name].mean()) < 0.2 * prior[name].std()
+    }
+
+
+# %% tags=["mistake:03.1"]
+# earns: not variances
+def not_reached(idata):
+    prior, posterior = idata["prior"], idata["posterior"]
+    return {
+        name
+        for name in prior.data_vars
+        if posterior[name].var() > 0.8 * prior[name].var()
+        and abs(posterior[name].mean() - prior[name].mean()) < 0.2 * prior[name].std()
+    }
+
+
+# %% tags=["mistake:03.1"]
+# earns: the unit to count in
+def not_reached(idata):
+    prior, posterior = idata["prior"], idata["posterior"]
+    return {
+        name
+        for name in prior.data_vars
+        if posterior[name].std() > 0.8 * prior[name].std()
+        and abs(posterior[name].mean() - prior[name].mean()) < 0.2 * posterior[name].std()
+    }
+
+
+# %% tags=["mistake:03.1"]
+# earns: a move down is a move
+def not_reached(idata):
+    prior, posterior = idata["prior"], idata["posterior"]
+    return {
+        name
+        for name in prior.data_vars
+        if posterior[name].std() > 0.8 * prior[name].std()
+        and posterior[name].mean() - prior[name].mean() < 0.2 * prior[name].std()
+    }
+
+
+# %% [markdown] tags=["task:03.2"]
+# ## 03.2 How far apart may two contributors be? (medium)
+#
+# A layer has $m$ contributors with means $\mu_1, \dots, \mu_m$ that sum to zero.
+# There are two priors:
+#
+# - *last minus the rest*: $\mu_1, \dots, \mu_{m-1}$ are independent and $\text{Normal}(0, s)$, and $\mu_m$ is minus their sum;
+# - `pm.ZeroSumNormal(sigma=s)`: draw $m$ independent $\text{Normal}(0, s)$, and subtract their average.
+#
+# The notebook compared single means.
+# What a model is asked for is mostly a difference.
+# Return the prior standard deviation of $\mu_1 - \mu_m$, the first minus the last, under each prior.
+# Give exact numbers, not simulated ones.
+
+
+# %% tags=["solution:03.2"]
+def difference_sds(m, s):
+    """Prior standard deviations of the first mean minus the last.
+
+    m: int, number of contributors, at least 3
+    s: float, scale of the prior
+    Returns a pair of floats: with last minus the rest, with ZeroSumNormal.
+    For example, the first of the pair difference_sds(7, 1.0) is 3.0.
+    """
+    ### BEGIN SOLUTION: return the pair (last minus the rest, ZeroSumNormal)
+    # The first minus the last is twice the first plus the other m - 2 free means.
+    last_minus_rest = s * np.sqrt(2**2 + (m - 2))
+    # The average is subtracted from both, so it cancels: two independent normals are left.
+    zero_sum = s * np.sqrt(2)
+    return last_minus_rest, zero_sum
+    ### END SOLUTION
+
+
+# %% tags=["check:03.2"]
+mlm.check("03.2", difference_sds)
+
+
+# %% tags=["mistake:03.2"]
+# earns: the last contains the first
+def difference_sds(m, s):
+    return s * np.sqrt(1 + (m - 1)), s * np.sqrt(2)
+
+
+# %% tags=["mistake:03.2"]
+# earns: they share the average
+def difference_sds(m, s):
+    return s * np.sqrt(m + 2), s * np.sqrt(2 * (1 - 1 / m))
+
+
+# %% tags=["mistake:03.2"]
+# earns: these are variances
+def difference_sds(m, s):
+    return s**2 * (m + 2), 2 * s**2
+
+
+# %% tags=["mistake:03.2"]
+# earns: not for a simulation
+def difference_sds(m, s):
+    free = rng.normal(0, s, size=(100_000, m - 1))
+    means = rng.normal(0, s, size=(100_000, m))
+    return (free[:, 0] + free.sum(1)).std(), (means[:, 0] - means[:, -1]).std()
+
+
+# %% tags=["mistake:03.2"]
+# earns: the other order
+def difference_sds(m, s):
+    return s * np.sqrt(2), s * np.sqrt(m + 2)
+
+
+# %% [markdown] tags=["task:03.3"]
+# ## 03.3 In whose neck are the divergences? (medium)
+#
+# Every contributor has a funnel of its own, with its neck where its $\sigma$ is small.
+# Some draws diverged, and you want to know in whose neck.
+# The next figure shows an example.
+# A divergent draw has a cross in each of the three columns, since a draw has a $\sigma$ for every contributor.
+# In one column only, the crosses gather below the dashed line, which cuts off the lowest tenth of all draws.
+#
+# For each contributor, return the share of the divergent draws in which its $\sigma$ lies below the 10 % quantile of its own draws.
+
+# %% mystnb={"image": {"alt": "Three columns of grey draws of log sigma, for the contributors north, south and west, each with a dashed line near the lower end. Orange crosses mark divergent draws. For north and west they are spread over the column; for south most of them lie below the line."}}
+log_sigma = rng.normal(size=(4, 500, 3))
+in_the_neck = log_sigma[:, :, 1] < -1.5
+diverging = rng.random((4, 500)) < np.where(in_the_neck, 0.5, 0.005)
+example = xr.DataTree.from_dict(
+    {
+        "/posterior": xr.Dataset(
+            {"sigma": (("chain", "draw", "contributor"), np.exp(log_sigma))},
+            coords={"contributor": ["north", "south", "west"]},
+        ),
+        "/sample_stats": xr.Dataset({"diverging": (("chain", "draw"), diverging)}),
+    }
+)
+
+fig, ax = plt.subplots(figsize=(8, 4))
+for column in range(3):
+    place = column + rng.uniform(-0.3, 0.3, size=(4, 500))
+    height = log_sigma[:, :, column]
+    ax.plot(place.ravel(), height.ravel(), ".", color=mlm.COLORS["data"], markersize=3)
+    ax.plot(place[diverging], height[diverging], "x", color=mlm.COLORS["alternative"])
+    ax.plot([column - 0.35, column + 0.35], [np.quantile(height, 0.1)] * 2, "--", color=mlm.COLORS["truth"])
+ax.set_xticks(range(3), ["north", "south", "west"])
+ax.set(xlabel="contributor", ylabel="log sigma; crosses: divergent draws")
+plt.show()
+
+
+# %% tags=["solution:03.3"]
+def divergent_shares(idata):
+    """Share of the divergent draws that lie in the lowest tenth of each contributor's sigma.
+
+    idata: xarray.DataTree, as nutpie returns it
+        idata["posterior"]["sigma"] has the dims chain, draw and contributor (m of them).
+        idata["sample_stats"]["diverging"] has the dims chain and draw, and is True where a draw diverged.
+    Returns an array of m fractions, in the order of the contributors.
+    For the example in the figure it is about [0.1, 0.9, 0.1].
+    """
+    ### BEGIN SOLUTION: return an array with one share for each contributor
+    sigma = idata["posterior"]["sigma"]
+    low = sigma < sigma.quantile(0.1, dim=["chain", "draw"])
+    diverging = idata["sample_stats"]["diverging"]
+    return low.values[diverging.values].mean(axis=0)
+    ### END SOLUTION
+
+
+# %% tags=["check:03.3"]
+mlm.check("03.3", divergent_shares)
+
+
+# %% tags=["mistake:03.3"]
+# earns: the share of low draws that diverged
+def divergent_shares(idata):
+    sigma, diverging = idata["posterior"]["sigma"], idata["sample_stats"]["diverging"]
+    low = sigma < sigma.quantile(0.1, dim=["chain", "draw"])
+    return diverging.where(low).mean(["chain", "draw"]).values
+
+
+# %% tags=["mistake:03.3"]
+# earns: one limit was used for all contributors
+def divergent_shares(idata):
+    sigma, diverging = idata["posterior"]["sigma"], idata["sample_stats"]["diverging"]
+    return (sigma < sigma.quantile(0.1)).values[diverging.values].mean(axis=0)
+
+
+# %% tags=["mistake:03.3"]
+# earns: a tenth for everybody
+def divergent_shares(idata):
+    sigma = idata["posterior"]["sigma"]
+    return (sigma < sigma.quantile(0.1, dim=["chain", "draw"])).mean(["chain", "draw"])
+
+
+# %% tags=["mistake:03.3"]
+# earns: the number of all draws
+def divergent_shares(idata):
+    sigma, diverging = idata["posterior"]["sigma"], idata["sample_stats"]["diverging"]
+    low = sigma < sigma.quantile(0.1, dim=["chain", "draw"])
+    return (low & diverging).mean(["chain", "draw"])
+
+
+# %% tags=["mistake:03.3"]
+# earns: whatever diverged
+def divergent_shares(idata):
+    sigma = idata["posterior"]["sigma"].values[idata["sample_stats"]["diverging"].values]
+    return (sigma < np.quantile(sigma, 0.1, axis=0)).mean(axis=0)
+
+
+# %% [markdown] tags=["task:03.4"]
+# ## 03.4 Doubles: two contributions from one layer (hard)
+#
+# Two players of a club play game $i$ together, a first and a second.
+# Their points are a sum: a baseline, a contribution of the first player $a(i)$, and a contribution of the second player $b(i)$.
+# There is one layer, `player`: whoever plays, first or second, has the same mean and the same standard deviation.
+# Contributions are fresh draws for every game:
+#
+# $$y_{\text{first},i} \sim \text{Normal}(\mu_{a(i)}, \sigma_{a(i)}), \qquad y_{\text{second},i} \sim \text{Normal}(\mu_{b(i)}, \sigma_{b(i)}),$$
+#
+# $$\text{points}_i \sim \text{Normal}(\mu_0 + y_{\text{first},i} + y_{\text{second},i},\ \sigma_0).$$
+#
+# The priors are
+#
+# - `mu_baseline` ($\mu_0$): normal with mean 50 and standard deviation 20;
+# - `mu_player` ($\mu$): `pm.ZeroSumNormal` with scale 10;
+# - `sigma_baseline` ($\sigma_0$) and `sigma_player` ($\sigma$): `pm.Weibull` with shape 2 and scale 5.
+#
+# Some players always play first, and some always second.
+# Return the model in its centered form.
+
+
+# %% tags=["solution:03.4"]
+def doubles_model(games):
+    """Centered model of the points of a doubles team.
+
+    games: DataFrame with one row a game and the columns first, second (names of players, text) and points (float)
+        For example pd.DataFrame({"first": ["Ana", "Cem"], "second": ["Bo", "Ana"], "points": [48.0, 55.5]}).
+    Returns a pm.Model with the free variables mu_baseline and sigma_baseline (numbers), mu_player and sigma_player (dim
+    "player"), y_first and y_second (one value a game), and the observed variable points (one value a game).
+    The coordinate "player" holds the names of all players in alphabetical order.
+    """
+    ### BEGIN SOLUTION: return a pm.Model with the variables that the docstring names
+    players = sorted(set(games["first"]) | set(games["second"]))
+    first = pd.Categorical(games["first"], categories=players).codes
+    second = pd.Categorical(games["second"], categories=players).codes
+    with pm.Model(coords={"player": players, "game": games.index}) as model:
+        mu_baseline = pm.Normal("mu_baseline", 50, 20)
+        sigma_baseline = pm.Weibull("sigma_baseline", 2, 5)
+        mu = pm.ZeroSumNormal("mu_player", sigma=10, dims="player")
+        sigma = pm.Weibull("sigma_player", 2, 5, dims="player")
+        y_first = pm.Normal("y_first", mu[first], sigma[first], dims="game")
+        y_second = pm.Normal("y_second", mu[second], sigma[second], dims="game")
+        pm.Normal("points", mu_baseline + y_first + y_second, sigma_baseline, observed=games["points"], dims="game")
+    return model
+    ### END SOLUTION
+
+
+# %% tags=["check:03.4"]
+mlm.check("03.4", doubles_model)
+
+
+# %% tags=["mistake:03.4"]
+# earns: although some players never play there
+def doubles_model(games):
+    players = sorted(set(games["first"]) | set(games["second"]))
+    with pm.Model(coords={"player": players, "game": games.index}) as model:
+        expected = pm.Normal("mu_baseline", 50, 20)
+        sigma_baseline = pm.Weibull("sigma_baseline", 2, 5)
+        mu = pm.ZeroSumNormal("mu_player", sigma=10, dims="player")
+        sigma = pm.Weibull("sigma_player", 2, 5, dims="player")
+        for role in ("first", "second"):
+            k = games[role].astype("category").cat.codes.to_numpy()
+            expected = expected + pm.Normal(f"y_{role}", mu[k], sigma[k], dims="game")
+        pm.Normal("points", expected, sigma_baseline, observed=games["points"], dims="game")
+    return model
+
+
+# %% tags=["mistake:03.4"]
+# earns: drawn afresh for every game
+def doubles_model(games):
+    players = sorted(set(games["first"]) | set(games["second"]))
+    with pm.Model(coords={"player": players, "game": games.index}) as model:
+        expected = pm.Normal("mu_baseline", 50, 20)
+        sigma_baseline = pm.Weibull("sigma_baseline", 2, 5)
+        mu = pm.ZeroSumNormal("mu_player", sigma=10, dims="player")
+        sigma = pm.Weibull("sigma_player", 2, 5, dims="player")
+        for role in ("first", "second"):
+            k = pd.Categorical(games[role], categories=players).codes
+            expected = expected + pm.Normal(f"y_{role}", mu, sigma, dims="player")[k]
+        pm.Normal("points", expected, sigma_baseline, observed=games["points"], dims="game")
+    return model
+
+
+# %% tags=["mistake:03.4"]
+# earns: must sum to zero
+def doubles_model(games):
+    players = sorted(set(games["first"]) | set(games["second"]))
+    with pm.Model(coords={"player": players, "game": games.index}) as model:
+        expected = pm.Normal("mu_baseline", 50, 20)
+        sigma_baseline = pm.Weibull("sigma_baseline", 2, 5)
+        mu = pm.Normal("mu_player", 0, 10, dims="player")
+        sigma = pm.Weibull("sigma_player", 2, 5, dims="player")
+        for role in ("first", "second"):
+            k = pd.Categorical(games[role], categories=players).codes
+            expected = expected + pm.Normal(f"y_{role}", mu[k], sigma[k], dims="game")
+        pm.Normal("points", expected, sigma_baseline, observed=games["points"], dims="game")
+    return model
+
+
+# %% tags=["mistake:03.4"]
+# earns: no free variable 'y_first'
+def doubles_model(games):
+    players = sorted(set(games["first"]) | set(games["second"]))
+    with pm.Model(coords={"player": players, "game": games.index}) as model:
+        expected = pm.Normal("mu_baseline", 50, 20)
+        variance = pm.Weibull("sigma_baseline", 2, 5) ** 2
+        mu = pm.ZeroSumNormal("mu_player", sigma=10, dims="player")
+        sigma = pm.Weibull("sigma_player", 2, 5, dims="player")
+        for role in ("first", "second"):
+            k = pd.Categorical(games[role], categories=players).codes
+            expected, variance = expected + mu[k], variance + sigma[k] ** 2
+        pm.Normal("points", expected, pm.math.sqrt(variance), observed=games["points"], dims="game")
+    return model
+
+
+# %% tags=["mistake:03.4"]
+# earns: the prior of 'sigma_player'
+def doubles_model(games):
+    players = sorted(set(games["first"]) | set(games["second"]))
+    with pm.Model(coords={"player": players, "game": games.index}) as model:
+        expected = pm.Normal("mu_baseline", 50, 20)
+        sigma_baseline = pm.Weibull("sigma_baseline", 2, 5)
+        mu = pm.ZeroSumNormal("mu_player", sigma=10, dims="player")
+        sigma = pm.HalfNormal("sigma_player", 5, dims="player")
+        for role in ("first", "second"):
+            k = pd.Categorical(games[role], categories=players).codes
+            expected = expected + pm.Normal(f"y_{role}", mu[k], sigma[k], dims="game")
+        pm.Normal("points", expected, sigma_baseline, observed=games["points"], dims="game")
+    return model
+
+
+# %% tags=["mistake:03.4"]
+# earns: does not know the data
+def doubles_model(games):
+    players = sorted(set(games["first"]) | set(games["second"]))
+    with pm.Model(coords={"player": players, "game": games.index}) as model:
+        expected = pm.Normal("mu_baseline", 50, 20)
+        sigma_baseline = pm.Weibull("sigma_baseline", 2, 5)
+        mu = pm.ZeroSumNormal("mu_player", sigma=10, dims="player")
+        sigma = pm.Weibull("sigma_player", 2, 5, dims="player")
+        for role in ("first", "second"):
+            k = pd.Categorical(games[role], categories=players).codes
+            expected = expected + pm.Normal(f"y_{role}", mu[k], sigma[k], dims="game")
+        pm.Normal("points", expected, sigma_baseline, dims="game")
+    return model
