@@ -302,7 +302,8 @@ def _convergence_statistics(idata: xr.DataTree) -> pd.DataFrame:
     columns = {
         "rhat": az.rhat(posterior),
         "ess_bulk": az.ess(posterior, method="bulk"),
-        "ess_tail": az.ess(posterior, method="tail"),
+        # The quantiles of Vehtari et al. (2021); ArviZ would take those of its default interval.
+        "ess_tail": az.ess(posterior, method="tail", prob=(0.05, 0.95)),
     }
     return pd.DataFrame(
         {name: _flat(values.expand_dims(["chain", "draw"])).iloc[0] for name, values in columns.items()}

@@ -166,7 +166,8 @@ plt.show()
 # **What it compares.** Neighbouring draws of a chain resemble each other.
 # The effective sample size, ESS, is the number of *independent* draws that would determine an average equally well.
 # *Bulk* ESS is about the middle of a distribution: means and medians.
-# *Tail* ESS is the smaller of the ESS of the 5 % and the 95 % quantile: ends of intervals.
+# *Tail* ESS is about the ends of intervals: the smaller of the ESS of a low and of a high quantile.
+# `mlm.check_convergence` takes the 5 % and the 95 % quantile; ArviZ's table below takes the 11 % and the 89 % quantile, after its default interval of 89 %.
 #
 # **Good** is at least 400, or 100 a chain; below that, R-hat and ESS themselves cannot be trusted.
 # **Bad** is below, however many draws you stored. If only the tail is bad, do not report intervals.

@@ -13,6 +13,7 @@ A source is a notebook in the percent format. Tags say what a cell is:
     a typical mistake, for tests alone; its first line is ``# earns:`` and words of the hint that it must earn
 """
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,7 +143,8 @@ def stub_of(solution: str, number: str) -> str:
     """Return a solution with its region replaced by an error that says what to write."""
 
     def replace(region):
-        return f'{region.group(1)}raise NotImplementedError("{stub_message(number, region.group(2))}")'
+        message = stub_message(number, region.group(2))
+        return f"{region.group(1)}raise NotImplementedError({json.dumps(message, ensure_ascii=False)})"
 
     return _REGION.sub(replace, solution)
 

@@ -52,9 +52,10 @@ def grade(folder: Path) -> dict:
     api = NbGraderAPI(config=course_config(folder, job["cell_seconds"], job["sockets"]))
     logging.getLogger("traitlets").setLevel(logging.WARNING)
     result = api.autograde(name, STUDENT)
-    print(result["log"], flush=True)
+    said = "\n".join([result.get("log", ""), result.get("error", "")])
+    print(said, flush=True)
     if not result["success"]:
-        return {"problem": _explain(result["log"])}
+        return {"problem": _explain(said)}
     points = {}
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
         for notebook in gradebook.find_submission(name, STUDENT).notebooks:

@@ -226,7 +226,7 @@ def laplace(answer: Answer, rng: np.random.Generator) -> str:
 
     if _shape(variable) != (n,):
         raise Hint(
-            f"asked for {n} values, and the variable has shape {_shape(variable)}; who gets `size`, and who gets `shape`?"
+            f"asked for {n} values, and the variable has shape {_shape(variable)}; who gets `size`, who `shape`?"
         )
     draws = np.asarray(pm.draw(variable, random_seed=int(rng.integers(2**31)), mode="FAST_COMPILE"))
     _require_shape(draws, (n,), "the draws")
