@@ -30,7 +30,8 @@ class Limits:
     seconds : float
         Time from start to end.
     memory : float
-        Bytes that all its processes together may hold in memory. Each single one can also not ask for more.
+        Bytes that all its processes together may hold in memory. A single one gets no more than three quarters of
+        that, so that a hungry notebook meets a MemoryError, and the grader beside it goes on.
     processes : int
         Processes at the same time, its own included.
     """
@@ -98,7 +99,7 @@ def run(command: list[str], limits: Limits, log: Path, environment: dict[str, st
             stderr=subprocess.STDOUT,
             env=environment,
             start_new_session=True,
-            preexec_fn=_limit_memory(limits.memory) if os.name == "posix" else None,
+            preexec_fn=_limit_memory(0.75 * limits.memory) if os.name == "posix" else None,
         )
         seen = {}
         try:
