@@ -26,6 +26,7 @@ POINTS = {"easy": 1, "medium": 2, "hard": 3}
 KINDS = ("task", "solution", "check", "mistake")
 _REGION = re.compile(r"^( *)### BEGIN SOLUTION: (.+)\n((?:.*\n)*?) *### END SOLUTION$", re.MULTILINE)
 _HEADING = re.compile(r"^## (\d\d\.\d+) (.+) \((easy|medium|hard)\)$", re.MULTILINE)
+_PROMPTS = {"code_prompt_show": "Show a solution", "code_prompt_hide": "Hide the solution"}
 _NOTICE = "This notebook is made from `notebooks/exercise_sources/{name}.py`: change that file, not this one."
 
 
@@ -176,7 +177,7 @@ def solution_notebook(source: Source) -> NotebookNode:
         if kind == "solution":
             stub = f"```python\n{stub_of(cell.source, number)}\n```"
             cells.append(nbformat.v4.new_markdown_cell(stub))
-            cells.append(_cell(cell, solved(cell.source), {}, tags=[*tags, "hide-input"]))
+            cells.append(_cell(cell, solved(cell.source), {"mystnb": _PROMPTS}, tags=[*tags, "hide-input"]))
         else:
             cells.append(
                 _cell(cell, cell.source, {}, tags=[*tags, *(["nbval-check-output"] if kind == "check" else [])])
