@@ -80,7 +80,8 @@ def make_class(folder):
     hand_in("endless loop", RIGHT | {"01.2": loop}, but(t2=0), remark="took too long and was interrupted")
     hog = "centered_means = bytearray(10**11)"
     hand_in("memory hog", RIGHT | {"01.2": hog}, but(t2=0), remark="ran out of memory")
-    leak = "hoard = []\nwhile True:\n    hoard.append(bytearray(10**7))"
+    # What is hoarded is let go, or else the tasks after it have no memory left either.
+    leak = "hoard = []\ntry:\n    while True:\n        hoard.append(bytearray(10**7))\nfinally:\n    hoard.clear()"
     hand_in("memory leak", RIGHT | {"01.2": leak}, but(t2=0), remark="ran out of memory")
     leaves = "import os\nos._exit(0)"
     hand_in("os._exit", RIGHT | {"01.3": leaves}, none, problem="ended its own Python process")
