@@ -7,6 +7,7 @@ squares say all that its rows say about them.
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import narwhals as nw
@@ -93,6 +94,10 @@ class Cells:
 
     def additive_means(self) -> np.ndarray:
         """Return the cells' means as an additive fit gives them: weighted least squares on the layers, shape (C,)."""
+        return self._additive_means.copy()
+
+    @cached_property
+    def _additive_means(self) -> np.ndarray:  # seconds with thousands of contributors, and asked for several times
         center, _ = self.pooled()
         design = self.design()
         weight = np.sqrt(self.n)

@@ -22,6 +22,9 @@ PARAMETRIZATIONS = ("marginal", "noncentered", "centered")
 COORDINATES = ("identified", "log")
 
 
+#: Dimensions above which a dense mass matrix costs more than it saves, so that coordinates must do its work.
+MANY_DIMENSIONS = 150
+
 @dataclass(frozen=True)
 class Priors:
     r"""Priors of a layered sum's parameters.
@@ -313,6 +316,7 @@ def _parameters_in_identified_coordinates(cells: Cells, priors: Priors):
             [cells.counts(name) for name in cells.layers],
             [priors.sigma_scale_of(name) ** 2 for name in cells.layers],
             cells.residual_variance(),
+            whiten=_dimensions(cells) > MANY_DIMENSIONS,
         ),
     )
     center, basis = _means_from_offsets(cells, priors)
@@ -331,6 +335,12 @@ def _parameters_in_identified_coordinates(cells: Cells, priors: Priors):
         mu[name] = pm.Deterministic(f"mu_{name}", all_mu[part], dims=name)
         sigma[name] = pm.Deterministic(f"sigma_{name}", all_sigma[part], dims=name)
     return mu, sigma
+
+
+def _dimensions(cells: Cells) -> int:
+    """Return how many numbers are to be found: means that sum to zero, and standard deviations."""
+    sizes = np.array([len(cells.labels[name]) for name in cells.layers])
+    return int(1 + np.sum(sizes - 1) + 1 + np.sum(sizes))
 
 
 def contributor_names(layers: Sequence[str], labels: Mapping[str, Sequence]) -> list[str]:

@@ -14,10 +14,9 @@ import xarray as xr
 from arviz import dict_to_dataset
 from pymc.backends.arviz import find_constants, find_observations
 
-__all__ = ["CompiledModel", "compile_model", "sample"]
+from mlm_tutorial.models import MANY_DIMENSIONS
 
-#: Dimensions up to which nutpie's low-rank adaptation of the mass matrix costs less than it saves.
-LOW_RANK_LIMIT = 150
+__all__ = ["CompiledModel", "compile_model", "sample"]
 
 _LIBRARIES = ("arviz", "nutpie", "numpy", "pymc", "pytensor", "mlm-tutorial")
 
@@ -132,8 +131,8 @@ def sample(
     progress : bool, optional
         Whether to show a progress bar. Default: not in tests, and not where ``CI`` is set.
     **nutpie_options
-        Further options of ``nutpie.sample``, such as ``target_accept``. ``adaptation`` is by default ``"low_rank"``
-        up to 150 dimensions and ``"diag"`` above.
+        Further options of ``nutpie.sample``. By default ``adaptation`` is ``"low_rank"`` up to 150 dimensions, and
+        above ``"diag"`` with a ``target_accept`` of 0.9.
 
     Returns
     -------
@@ -157,7 +156,7 @@ def sample(
         raise TypeError(f"expected a PyMC model or a CompiledModel, got {type(model).__name__}")
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
-    options = {"adaptation": _adaptation(compiled)} | nutpie_options
+    options = _adaptation(compiled) | nutpie_options
     options |= {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
     start = time.perf_counter()
     tree = _run(compiled, progress_bar=show_progress(progress), **options)
@@ -186,7 +185,7 @@ def sample_quickly(
 
     Turning all variables, statistics and tuning draws into a tree takes as long as sampling a small model does.
     """
-    options = {"draws": draws, "tune": tune, "chains": chains, "seed": seed, "adaptation": _adaptation(compiled)}
+    options = {"draws": draws, "tune": tune, "chains": chains, "seed": seed} | _adaptation(compiled)
     trace = _run(compiled, progress_bar=False, return_raw_trace=True, **options)
     dims, coords = compiled.model.named_vars_to_dims, compiled.model.coords
     posterior, divergences = {name: [] for name in names}, 0
@@ -209,8 +208,12 @@ def _run(compiled: CompiledModel, **nutpie_options):
     return nutpie.sample(compiled.compiled, **nutpie_options)
 
 
-def _adaptation(compiled: CompiledModel) -> str:
-    return "low_rank" if compiled.compiled.n_dim <= LOW_RANK_LIMIT else "diag"
+def _adaptation(compiled: CompiledModel) -> dict:
+    """Return nutpie's options that depend on the number of dimensions."""
+    if compiled.compiled.n_dim <= MANY_DIMENSIONS:
+        return {"adaptation": "low_rank"}
+    # With hundreds of variances, some are near zero in most draws: smaller steps round the bend there.
+    return {"adaptation": "diag", "target_accept": 0.9}
 
 
 def show_progress(progress: bool | None) -> bool:

@@ -38,6 +38,9 @@ class IdentifiedScales(Transform):
         For each layer the prior mean :math:`s_j^2` of a variance.
     variance : float
         Rough variance V of one observation about its mean.
+    whiten : bool
+        Whether to take out of t and c what the reference's own error puts into them all. All differences are to one
+        contributor; with hundreds of others, their common part is the widest direction by far.
 
     Notes
     -----
@@ -52,6 +55,11 @@ class IdentifiedScales(Transform):
         d_{jk}\,\mathrm{softplus}(v_{j,r_j}/d_{jk} + c_{jk}).
 
     So :math:`A p_j` is the smallest variance among a layer's reference and well observed contributors.
+
+    With `whiten`, these t and c are linear functions of the coordinates. Where variances have independent errors of
+    size d, c has the covariance :math:`I + q q^\top` with :math:`q_k = d_{jr}/d_{jk}`, so c is its symmetric square
+    root times the coordinates; and what c says about the reference's error,
+    :math:`\sum_k d_{jr} q_k c_k / (1 + q^\top q)`, is subtracted from T.
     """
 
     name = "identified"
@@ -62,7 +70,9 @@ class IdentifiedScales(Transform):
         counts: Sequence[np.ndarray],
         prior_variance: Sequence[float],
         variance: float,
+        whiten: bool = False,
     ):
+        self.whiten = whiten
         self.n_layers = len(counts)
         self.unit = 3 * variance * np.sqrt(2 / np.sum(counts[0]))
         self.references = []  # positions in the vector of standard deviations
@@ -70,10 +80,16 @@ class IdentifiedScales(Transform):
         self.scales = []  # one array a layer: d of `others`
         self.well = []  # one array a layer: which of `others` are well observed
         start = 1
+        self.ratios = []  # one array a layer: the reference's rough scale in units of each of `others`
+        self.pulls = []  # one array a layer: how t moves with c where the reference is off
         for n, s2 in zip(counts, prior_variance, strict=True):
             m, r = len(n), int(np.argmax(n))
             others = np.delete(np.arange(m), r)
-            scale = np.minimum(variance * np.sqrt(2 / np.asarray(n)[others]), s2)
+            rough = np.minimum(variance * np.sqrt(2 / np.asarray(n)), s2)
+            scale = rough[others]
+            ratio = rough[r] / scale
+            self.ratios.append(ratio)
+            self.pulls.append(rough[r] / self.unit / (1 + ratio @ ratio) * ratio)
             self.references.append(start + r)
             self.others.append(start + others)
             self.scales.append(scale)
@@ -103,6 +119,9 @@ class IdentifiedScales(Transform):
         total = pt.sum(left_over)
         t = _softplus_inverse(total / self.unit) + sum(floors) / self.unit
         logits = pt.log(left_over[1:]) - pt.log(left_over[0])
+        if self.whiten:
+            t = t + sum(pt.sum(pull * c_j) for pull, c_j in zip(self.pulls, c, strict=True))
+            c = [_stretched(c_j, ratio, -0.5) for c_j, ratio in zip(c, self.ratios, strict=True)]
         return pt.concatenate([t[None], *c, logits])
 
     def backward(self, value, *inputs):
@@ -125,8 +144,11 @@ class IdentifiedScales(Transform):
     def _variances(self, value):
         """Return variances, logarithms of the slopes of the softplus terms, log shares, and A."""
         t, c, logits = value[0], value[1 : -self.n_layers], value[-self.n_layers :]
-        log_shares = pt.special.log_softmax(pt.concatenate([pt.zeros(1), logits]))
         by_layer = [c[part] for part in self.slices]
+        if self.whiten:
+            by_layer = [_stretched(c_j, ratio, 0.5) for c_j, ratio in zip(by_layer, self.ratios, strict=True)]
+            t = t - sum(pt.sum(pull * c_j) for pull, c_j in zip(self.pulls, by_layer, strict=True))
+        log_shares = pt.special.log_softmax(pt.concatenate([pt.zeros(1), logits]))
         floors = [_floor(c_j, scale, well) for c_j, scale, well in zip(by_layer, self.scales, self.well, strict=True)]
         argument = t - sum(floors) / self.unit
         total = self.unit * pt.softplus(argument)
@@ -143,6 +165,12 @@ class IdentifiedScales(Transform):
             log_slopes.append(pt.where(well, 0.0, -pt.softplus(-curved)))
         ordered = pt.concatenate([v[:1], references, *others])
         return ordered[self.positions], log_slopes, log_shares, total
+
+
+def _stretched(c, ratio, power):
+    """Return ``(I + ratio ratio')**power @ c``."""
+    square = ratio @ ratio
+    return c + ((1 + square) ** power - 1) / square * ratio * pt.sum(ratio * c)
 
 
 def _floor(c, scale, well):

@@ -22,10 +22,10 @@ DESIGNS = {
 class Compiled:
     """A transform and its functions, with which positions in its vector belong to which layer."""
 
-    def __init__(self, counts, prior_variance, variance):
+    def __init__(self, counts, prior_variance, variance, whiten=False):
         self.counts = [np.array(n) for n in counts]
         self.prior_variance, self.variance = prior_variance, variance
-        self.transform = mlm.IdentifiedScales(self.counts, prior_variance, variance)
+        self.transform = mlm.IdentifiedScales(self.counts, prior_variance, variance, whiten)
         x = pt.dvector()
         sigma = self.transform.backward(x)
         self.forward = function([x], self.transform.forward(x))
@@ -50,9 +50,10 @@ class Compiled:
             yield start + rng.normal(0, rng.choice([0.3, 2.0, 10.0]), self.size)
 
 
-@pytest.fixture(scope="module", params=DESIGNS)
+@pytest.fixture(scope="module", params=[(name, whiten) for name in DESIGNS for whiten in (False, True)], ids=str)
 def identified(request):
-    return Compiled(*DESIGNS[request.param])
+    name, whiten = request.param
+    return Compiled(*DESIGNS[name], whiten)
 
 
 def test_identified_coordinates_can_be_undone(identified):
@@ -120,8 +121,10 @@ def test_derivatives_are_those_of_finite_differences(identified):
     np.testing.assert_allclose(identified.jacobian(point), np.transpose(numerical), rtol=1e-5, atol=1e-8 * scale)
 
 
-def test_coordinates_mean_what_they_claim(identified):
+@pytest.mark.parametrize("name", DESIGNS)
+def test_coordinates_mean_what_they_claim(name):
     """Check every coordinate against its definition in words, from counts alone."""
+    identified = Compiled(*DESIGNS[name])
     rng = np.random.default_rng(7)
     n_layers = len(identified.counts)
     for _ in range(50):
@@ -176,6 +179,26 @@ def test_only_the_logits_change_when_variance_moves_from_baseline_to_a_layer():
     assert well[1].all()
     np.testing.assert_allclose(after[:-3], before[:-3], rtol=1e-9, atol=1e-9)
     assert abs(after[-2] - before[-2]) > 0.1
+
+
+def test_whitened_coordinates_are_uncorrelated_where_variances_have_independent_errors():
+    """Independent errors of size d, far from zero, of all contributors' totals: unit covariance but for t's unit."""
+    n = np.array([9000, 8000, 5000, 8500, 7000])
+    identified = Compiled([n], [4.0], 5.0, whiten=True)
+    d = 5.0 * np.sqrt(2 / n)
+    start = identified.forward(np.sqrt(np.array([1.0, 4, 4, 4, 4, 4])))
+    # How coordinates follow each contributor's variance, at a given baseline: differences are linear.
+    steps = []
+    for k in range(5):
+        moved = np.array([1.0, 4, 4, 4, 4, 4])
+        moved[1 + k] += d[k]
+        steps.append(identified.forward(np.sqrt(moved)) - start)
+    # The logit is the split, which the prior decides.
+    covariance = np.einsum("ki,kj->ij", steps, steps)[:-1, :-1]
+    h = 3 * 5.0 * np.sqrt(2 / n.sum())
+    expected = np.eye(5)
+    expected[0, 0] = 1 / np.sum(1 / d**2) / h**2
+    np.testing.assert_allclose(covariance, expected, atol=1e-3)
 
 
 class TestLinearTransform:
