@@ -12,18 +12,22 @@ from scipy.sparse import diags_array
 from scipy.sparse.linalg import lsqr
 
 from mlm_tutorial.cells import Cells, cell_statistics
-from mlm_tutorial.distributions import NormalCells, StandardNormal
+from mlm_tutorial.distributions import NormalCells, PooledScales, StandardNormal
 from mlm_tutorial.layers import BASELINE, TOTAL
-from mlm_tutorial.transforms import IdentifiedScales, LinearTransform, matvec
+from mlm_tutorial.rough import RoughEffects, rough_effects
+from mlm_tutorial.transforms import IdentifiedScales, LinearTransform, PooledMeans, PooledVariances, Split, matvec
 
 __all__ = ["Priors", "cell_data", "cell_model", "observation_model"]
 
 PARAMETRIZATIONS = ("marginal", "noncentered", "centered")
 COORDINATES = ("identified", "log")
 
-
 #: Dimensions above which a dense mass matrix costs more than it saves, so that coordinates must do its work.
 MANY_DIMENSIONS = 150
+
+#: Means above which a dense matrix that decorrelates them costs more than the rest of the model.
+MANY_MEANS = 500
+
 
 @dataclass(frozen=True)
 class Priors:
@@ -33,6 +37,17 @@ class Priors:
     - ``mu_<layer> ~ ZeroSumNormal(mu_sd)``, for every layer
     - ``sigma ~ Weibull(2, sigma_scale)`` for the baseline and every contributor, also called Rayleigh. The variance
       is then exponential with mean ``sigma_scale**2``: variances are what adds up in a sum.
+
+    With `pooled`, the contributors of a layer are instead partially pooled, with scales that are learned:
+
+    - ``mu_<layer> ~ ZeroSumNormal(mu_scale)`` with ``mu_scale ~ HalfNormal(mu_sd)``
+    - ``log(sigma_<layer>**2) ~ Normal(log(sigma_level**2) - sigma_spread**2 / 2, sigma_spread)`` with
+      ``sigma_level ~ Weibull(2, sigma_scale)`` and ``sigma_spread ~ HalfNormal(1)``. So ``sigma_level**2`` is the mean
+      variance of the layer, and the prior mean of a variance is what it is without pooling.
+
+    Without pooling, each contributor brings a prior that prefers a small variance, and a layer with hundreds of them
+    decides by their number how the variance that the data cannot split is shared. With pooling, a layer has one such
+    prior, however many contributors it has.
 
     Parameters
     ----------
@@ -45,6 +60,8 @@ class Priors:
     sigma_scale : float or mapping of str to float
         Root mean square of the prior of a standard deviation, for all components or for each by name, the baseline's
         as ``"baseline"``.
+    pooled : bool
+        Whether contributors are partially pooled. Of use where a layer has many of them.
 
     Raises
     ------
@@ -56,6 +73,7 @@ class Priors:
     baseline_mu_sd: float
     mu_sd: float | Mapping[str, float]
     sigma_scale: float | Mapping[str, float]
+    pooled: bool = False
 
     def __post_init__(self):
         if not np.isfinite(self.baseline_mu):
@@ -67,7 +85,7 @@ class Priors:
                     raise ValueError(f"{name} must be positive and finite, got {given}")
 
     @classmethod
-    def from_cells(cls, cells: Cells) -> "Priors":
+    def from_cells(cls, cells: Cells, pooled: bool = False) -> "Priors":
         """Return the default priors, whose scales come from the totals.
 
         The baseline's mean is within five standard deviations of the totals' average, and the means of contributors
@@ -77,6 +95,8 @@ class Priors:
         Parameters
         ----------
         cells : Cells
+        pooled : bool
+            Whether contributors are partially pooled.
 
         Returns
         -------
@@ -85,7 +105,7 @@ class Priors:
         mean, variance = cells.pooled()
         sd = np.sqrt(variance)
         scale = np.sqrt(cells.residual_variance() / (len(cells.layers) + 1))
-        return cls(mean, float(5 * sd), float(2.5 * sd), float(scale))
+        return cls(mean, float(5 * sd), float(2.5 * sd), float(scale), pooled)
 
     def mu_sd_of(self, layer: str) -> float:
         """Return the scale of one layer's means."""
@@ -126,7 +146,9 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
         Variables ``mu_baseline``, ``sigma_baseline``, and for each layer ``mu_<layer>`` and ``sigma_<layer>`` with
         the layer as dim and its labels as coords. Observed are ``cells``, mean and centred sum of squares of each
         cell. Data are named as in :func:`cell_data`. In identified coordinates the free
-        variables are the vectors ``sigma`` and ``mu_offset``, from which the named variables follow.
+        variables are the vectors ``sigma`` and ``mu_offset`` (``mu``, with an average in each layer that nothing but
+        its prior knows, where means are more than 500), from which the named variables follow. With pooled priors
+        there are also ``mu_scale``, ``sigma_level`` and ``sigma_spread``, with dim ``layer``.
 
     Raises
     ------
@@ -144,7 +166,8 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
             for name, value in cell_data(cells, priors, coordinates).items()
         }
         if coordinates == "identified":
-            mu, sigma = _parameters_in_identified_coordinates(cells, priors)
+            build = _pooled_in_identified_coordinates if priors.pooled else _parameters_in_identified_coordinates
+            mu, sigma = build(cells, priors)
         else:
             mu, sigma = _parameters(cells, priors)
         codes, n, statistics = (data[f"cell_{x}"] for x in ("codes", "n", "statistics"))
@@ -182,7 +205,8 @@ def cell_data(cells: Cells, priors: Priors | None = None, coordinates: str = "id
     -------
     dict of str to numpy.ndarray
         ``cell_codes`` (C, J), ``cell_n`` (C,), ``cell_statistics`` (C, 2), and in identified coordinates
-        ``start_sigma`` and ``start_mu_offset``: a rough fit, where :func:`mlm_tutorial.sampling.sample` starts chains.
+        ``start_<variable>`` for the free variables: a rough fit, where :func:`mlm_tutorial.sampling.sample` starts
+        chains.
     """
     data = {
         "cell_codes": cells.codes,
@@ -191,7 +215,11 @@ def cell_data(cells: Cells, priors: Priors | None = None, coordinates: str = "id
     }
     if coordinates == "identified":
         priors = priors or Priors.from_cells(cells)
+        if priors.pooled:
+            return data | _pooled_starts(cells)
         data["start_sigma"] = np.sqrt(_rough_variances(cells, _component_scales(cells, priors)))
+        if _n_means(cells) > MANY_MEANS:
+            return data | {"start_mu": _rough_means(rough_effects(cells), cells)}
         data["start_mu_offset"] = _rough_posterior_of_offsets(cells, priors)[0]
     return data
 
@@ -297,6 +325,14 @@ def _parameters(cells: Cells, priors: Priors):
     """Add the parameters to the model in context; return means and standard deviations by component."""
     mu = {BASELINE: pm.Normal("mu_baseline", priors.baseline_mu, priors.baseline_mu_sd)}
     sigma = {BASELINE: pm.Weibull("sigma_baseline", 2, priors.sigma_scale_of(BASELINE))}
+    if priors.pooled:
+        mu_scale, spread = _pooled_scales(cells, priors)
+        level = pm.Weibull("sigma_level", 2, [priors.sigma_scale_of(x) for x in cells.layers], dims="layer")
+        for j, name in enumerate(cells.layers):
+            mu[name] = pm.ZeroSumNormal(f"mu_{name}", sigma=mu_scale[j], dims=name)
+            center = pm.math.log(level[j]) - spread[j] ** 2 / 4
+            sigma[name] = pm.LogNormal(f"sigma_{name}", center, spread[j] / 2, dims=name)
+        return mu, sigma
     for name in cells.layers:
         mu[name] = pm.ZeroSumNormal(f"mu_{name}", sigma=priors.mu_sd_of(name), dims=name)
         sigma[name] = pm.Weibull(f"sigma_{name}", 2, priors.sigma_scale_of(name), dims=name)
@@ -316,9 +352,23 @@ def _parameters_in_identified_coordinates(cells: Cells, priors: Priors):
             [cells.counts(name) for name in cells.layers],
             [priors.sigma_scale_of(name) ** 2 for name in cells.layers],
             cells.residual_variance(),
-            whiten=_dimensions(cells) > MANY_DIMENSIONS,
+            whiten=_n_means(cells) + _n_sigmas(cells) > MANY_DIMENSIONS,
         ),
     )
+    sigma, end = {BASELINE: pm.Deterministic("sigma_baseline", all_sigma[0])}, 1
+    if _n_means(cells) > MANY_MEANS:
+        mu_scale = pm.math.stack([priors.mu_sd_of(name) for name in cells.layers])
+        mu = _standardized_means(cells, priors, mu_scale, rough_effects(cells))
+    else:
+        mu = _decorrelated_means(cells, priors)
+    for name in cells.layers:
+        part = slice(end, end := end + len(cells.labels[name]))
+        sigma[name] = pm.Deterministic(f"sigma_{name}", all_sigma[part], dims=name)
+    return mu, sigma
+
+
+def _decorrelated_means(cells: Cells, priors: Priors):
+    """Add means in coordinates without correlation, were all observations' variances the same."""
     center, basis = _means_from_offsets(cells, priors)
     offset = StandardNormal(
         "mu_offset",
@@ -327,20 +377,116 @@ def _parameters_in_identified_coordinates(cells: Cells, priors: Priors):
         transform=LinearTransform(*_rough_posterior_of_offsets(cells, priors)),
     )
     all_mu = center + matvec(basis, offset)
-    mu = {BASELINE: pm.Deterministic("mu_baseline", all_mu[0])}
-    sigma = {BASELINE: pm.Deterministic("sigma_baseline", all_sigma[0])}
-    end = 1
+    mu, end = {BASELINE: pm.Deterministic("mu_baseline", all_mu[0])}, 1
     for name in cells.layers:
         part = slice(end, end := end + len(cells.labels[name]))
         mu[name] = pm.Deterministic(f"mu_{name}", all_mu[part], dims=name)
+    return mu
+
+
+def _pooled_scales(cells: Cells, priors: Priors):
+    """Add how far the means, and the logarithms of the variances, of each layer's contributors are apart."""
+    mu_scale = pm.HalfNormal("mu_scale", [priors.mu_sd_of(x) for x in cells.layers], dims="layer")
+    return mu_scale, pm.HalfNormal("sigma_spread", 1.0, dims="layer")
+
+
+def _pooled_in_identified_coordinates(cells: Cells, priors: Priors):
+    """Add the parameters of pooled priors, each contributor standardized by what its observations say."""
+    model = pm.modelcontext(None)
+    names = contributor_names(cells.layers, cells.labels)
+    model.add_coords({"component": [BASELINE, *cells.layers], "contributor": names, "pooled_contributor": names[1:]})
+    rough = rough_effects(cells)
+    counts = [cells.counts(name) for name in cells.layers]
+    of_layer = np.repeat(np.arange(len(counts)), [len(n) for n in counts])
+    mu_scale, spread = _pooled_scales(cells, priors)
+    level = pm.Weibull(
+        "sigma_total",
+        2,
+        [priors.sigma_scale_of(x) for x in (BASELINE, *cells.layers)],
+        dims="component",
+        default_transform=None,
+        transform=Split(rough.variance, cells.n_observations),
+    )
+    pm.Deterministic("sigma_level", level[1:], dims="layer")
+    all_sigma = PooledScales(
+        "sigma",
+        level,
+        spread,
+        of_layer,
+        dims="pooled_contributor",
+        default_transform=None,
+        transform=PooledVariances(counts, rough.variances, rough.variance),
+    )
+    mu = _standardized_means(cells, priors, mu_scale, rough)
+    sigma = {BASELINE: pm.Deterministic("sigma_baseline", level[0])}
+    end = 0
+    for name in cells.layers:
+        part = slice(end, end := end + len(cells.labels[name]))
         sigma[name] = pm.Deterministic(f"sigma_{name}", all_sigma[part], dims=name)
     return mu, sigma
 
 
-def _dimensions(cells: Cells) -> int:
-    """Return how many numbers are to be found: means that sum to zero, and standard deviations."""
-    sizes = np.array([len(cells.labels[name]) for name in cells.layers])
-    return int(1 + np.sum(sizes - 1) + 1 + np.sum(sizes))
+def _standardized_means(cells: Cells, priors: Priors, mu_scale, rough: RoughEffects):
+    """Add means whose scales are given by layer, each contributor standardized by what its observations say.
+
+    Unlike a matrix that takes out all correlation, this costs no more than the means are many.
+    """
+    sizes = [len(cells.labels[name]) for name in cells.layers]
+    scale = pm.math.concatenate([[priors.baseline_mu_sd], mu_scale[np.repeat(np.arange(len(sizes)), sizes)]])
+    all_mu = pm.Normal(
+        "mu",
+        np.append(priors.baseline_mu, np.zeros(sum(sizes))),
+        scale,
+        dims="contributor",
+        default_transform=None,
+        transform=PooledMeans([cells.counts(x) for x in cells.layers], rough.means, rough.mean, rough.variance),
+    )
+    mu, end = {BASELINE: pm.Deterministic("mu_baseline", all_mu[0])}, 1
+    for name in cells.layers:
+        # Independent normals about their average are a zero-sum normal; their average itself is in no likelihood.
+        part = all_mu[end : (end := end + len(cells.labels[name]))]
+        mu[name] = pm.Deterministic(f"mu_{name}", part - part.mean(), dims=name)
+    return mu
+
+
+def _pooled_starts(cells: Cells) -> dict[str, np.ndarray]:
+    """Return where chains of a pooled model start."""
+    rough = rough_effects(cells)
+    counts = [cells.counts(name) for name in cells.layers]
+    variances = []
+    lowest = rough.variance
+    for n, effect, scale in zip(counts, rough.variances, rough.variance_scales, strict=True):
+        variances.append(effect * scale**2 / (scale**2 + 2 * rough.variance**2 / n))
+        lowest += variances[-1].min()
+    # No split may leave a contributor without variance.
+    baseline = max(min(rough.variance / (1 + len(counts)), lowest / 2), rough.variance / 20)
+    level = (rough.variance - baseline) / len(counts)
+    return {
+        "start_mu_scale": np.array(rough.mean_scales),
+        "start_sigma_spread": np.clip(np.array(rough.variance_scales) / level, 0.05, 1.0),
+        "start_sigma_total": np.sqrt(np.append(baseline, np.full(len(counts), level))),
+        "start_sigma": np.sqrt(np.maximum(level + np.concatenate(variances), level / 10)),
+        "start_mu": _rough_means(rough, cells),
+    }
+
+
+def _rough_means(rough: RoughEffects, cells: Cells) -> np.ndarray:
+    """Return the baseline's and all contributors' means to start from, each drawn to zero by its standard error."""
+    baseline, means = rough.mean, []
+    for name, effect, scale in zip(cells.layers, rough.means, rough.mean_scales, strict=True):
+        n = cells.counts(name)
+        means.append(effect * scale**2 / (scale**2 + rough.variance / n))
+        baseline += means[-1].mean() - np.average(means[-1], weights=n)
+    return np.concatenate([[baseline], *means])
+
+
+def _n_sigmas(cells: Cells) -> int:
+    return 1 + sum(len(cells.labels[name]) for name in cells.layers)
+
+
+def _n_means(cells: Cells) -> int:
+    """Return how many means are free, when those of each layer sum to zero."""
+    return _n_sigmas(cells) - len(cells.layers)
 
 
 def contributor_names(layers: Sequence[str], labels: Mapping[str, Sequence]) -> list[str]:

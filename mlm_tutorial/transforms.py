@@ -5,13 +5,15 @@ the new coordinates carries the logarithm of the Jacobian determinant.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 from scipy.linalg import cholesky, solve_triangular
 
-__all__ = ["IdentifiedScales", "LinearTransform"]
+__all__ = ["IdentifiedScales", "LinearTransform", "PooledMeans", "PooledVariances", "Split"]
 
 
 class IdentifiedScales(Transform):
@@ -225,3 +227,198 @@ def matvec(matrix, vector):
     if np.prod(matrix.shape) > 10_000:
         return pt.dot(matrix, vector)
     return pt.sum(matrix * vector, axis=1)
+
+
+class _Layer(NamedTuple):
+    """What standardizes the means of one layer."""
+
+    center: object
+    scale: object
+    direction: object
+    stretch: object
+
+
+class PooledMeans(Transform):
+    r"""Coordinates of contributors' means :math:`z_{jk} \sim \text{Normal}(0, \tau_j)` that fit every count.
+
+    Where :math:`\tau_j` and one observation's variance V were known, the posterior of a mean with n observations would
+    be normal with mean :math:`g\,\hat y` and variance :math:`\tau^2 (1 - g)`, :math:`g = \tau^2 / (\tau^2 + V/n)`
+    (Gelman et al. 2013, *Bayesian Data Analysis*, section 5.4). The coordinates are standardized by it, at the current
+    :math:`\tau_j`: a contributor with many observations is centered, one with few is non-centered, without a choice.
+
+    The vector is ``[baseline, layer 1's contributors, ...]``, its standard deviations are those of the distribution
+    that is transformed. Its layers' averages are not part of the sums-to-zero that a model makes of them; the baseline
+    that the data fix is the one at the layers' weighted averages.
+
+    Parameters
+    ----------
+    counts : sequence of array_like of int
+        For each layer the observations of each contributor, shape (m_j,).
+    effects : sequence of array_like of float
+        For each layer rough means, shape (m_j,), whose average weighted by `counts` is zero.
+    center : float
+        Rough mean of all totals.
+    variance : float
+        Rough variance V of one observation about its mean.
+
+    Notes
+    -----
+    With :math:`a_k = n_k/V`, :math:`s_k = \tau\sqrt{1-g_k}` and :math:`b_k = s_k a_k / \sqrt{\sum a}`, coordinates w
+    give :math:`z_k = g_k (\hat y_k + \bar y) + s_k u_k` with :math:`\bar y = \sum a g \hat y / \sum a (1 - g)`,
+    where :math:`u = w + (\rho - 1)\, b b^\top w / b^\top b` with
+    :math:`\rho^{-2} = 1 - b^\top b` undoes that the data do not see a layer's weighted average.
+    """
+
+    name = "pooled_means"
+    ndim_supp = 1
+
+    def __init__(self, counts: Sequence[np.ndarray], effects: Sequence[np.ndarray], center: float, variance: float):
+        self.precisions = [np.asarray(n) / variance for n in counts]
+        self.effects = [np.asarray(x, dtype=float) for x in effects]
+        self.center = float(center)
+        self.unit = float(np.sqrt(variance / np.sum(counts[0])))
+        ends = np.cumsum([1, *map(len, counts)])
+        self.slices = [slice(start, end) for start, end in pairwise(ends)]
+
+    def forward(self, value, *inputs):
+        """Return the coordinates of means of shape (1 + sum of m_j,)."""
+        parts = []
+        for part, layer in zip(self.slices, self._layers(inputs), strict=True):
+            u = (value[part] - layer.center) / layer.scale
+            parts.append(u + (1 / layer.stretch - 1) * layer.direction * pt.sum(layer.direction * u))
+        return pt.concatenate([((value[0] - self._baseline(value)) / self.unit)[None], *parts])
+
+    def backward(self, value, *inputs):
+        """Return the means at coordinates."""
+        parts = []
+        for part, layer in zip(self.slices, self._layers(inputs), strict=True):
+            w = value[part]
+            u = w + (layer.stretch - 1) * layer.direction * pt.sum(layer.direction * w)
+            parts.append(layer.center + layer.scale * u)
+        means = pt.concatenate([value[:1] * self.unit, *parts])
+        return pt.concatenate([(means[0] + self._baseline(means))[None], *parts])
+
+    def log_jac_det(self, value, *inputs):
+        """Return the log determinant of the means' Jacobian, up to a constant."""
+        return sum(pt.sum(pt.log(layer.scale)) + pt.log(layer.stretch) for layer in self._layers(inputs))
+
+    def _layers(self, inputs):
+        """Yield what standardizes each layer at the standard deviations among a normal's inputs."""
+        *_, sd = inputs
+        for part, precision, effect in zip(self.slices, self.precisions, self.effects, strict=True):
+            tau = sd[part][0]
+            odds = tau**2 * precision
+            scale = tau / pt.sqrt(1 + odds)
+            direction = scale * precision
+            share = odds / (1 + odds)
+            blind = pt.sum(precision / (1 + odds)) / precision.sum()  # 1 - b'b without the digits it loses
+            # The layer's weighted average, which only the prior on all its means locates.
+            average = pt.sum(precision * share * effect) / precision.sum() / blind
+            yield _Layer(
+                center=share * (effect + average),
+                scale=scale,
+                direction=direction / pt.sqrt(pt.sum(direction**2)),
+                stretch=1 / pt.sqrt(blind),
+            )
+
+    def _baseline(self, means):
+        """Return the baseline at which the weighted average of all totals is the rough one."""
+        shifts = []
+        for part, precision in zip(self.slices, self.precisions, strict=True):
+            weight = precision / precision.sum() - 1 / len(precision)
+            shifts.append(pt.sum(weight * means[part]))
+        return self.center - sum(shifts)
+
+
+class PooledVariances(Transform):
+    r"""Coordinates of standard deviations that are partially pooled, see :class:`PooledScales`.
+
+    The data fix the variance of a total, :math:`v_0 + \sum_j v_{jk}`, not how it is split. So a contributor's variance
+    is located, at any split, where the total is as observed: with :math:`m_j` the layers' levels it is about
+    :math:`y = \delta_{jk} + (V - v_0)\, m_j / \sum_i m_i`, with standard error d. In the logarithm, that is combined
+    with the prior like two measurements, and the coordinate is standardized by the result: contributors with many
+    observations are centered on the data, those with few are non-centered, all at the current :math:`v_0`,
+    :math:`m_j` and spread.
+
+    Parameters
+    ----------
+    counts : sequence of array_like of int
+        For each layer the observations of each contributor, shape (m_j,).
+    effects : sequence of array_like of float
+        For each layer rough differences :math:`\delta_{jk}` of the variances to the layer's average, shape (m_j,).
+    variance : float
+        Rough variance V of one observation about its mean.
+    """
+
+    name = "pooled_variances"
+    ndim_supp = 1
+
+    def __init__(self, counts: Sequence[np.ndarray], effects: Sequence[np.ndarray], variance: float):
+        self.effect = np.concatenate(list(effects)).astype(float)
+        observed = np.maximum(variance + self.effect, variance / 4)
+        self.scale = observed * np.sqrt(2 / np.concatenate(list(counts)))
+        self.variance = float(variance)
+
+    def forward(self, value, *inputs):
+        """Return the coordinates of standard deviations of shape (sum of m_j,)."""
+        center, scale = self._standardization(inputs)
+        return (2 * pt.log(value) - center) / scale
+
+    def backward(self, value, *inputs):
+        """Return the standard deviations at coordinates."""
+        center, scale = self._standardization(inputs)
+        return pt.exp(0.5 * (center + scale * value))
+
+    def log_jac_det(self, value, *inputs):
+        """Return the log determinant of the standard deviations' Jacobian, up to a constant."""
+        center, scale = self._standardization(inputs)
+        return pt.sum(0.5 * (center + scale * value) + pt.log(scale))
+
+    def _standardization(self, inputs):
+        """Return location and scale of the logarithms of the variances."""
+        *_, level, spread, layer = inputs
+        mean, tau = level[1:] ** 2, spread[layer]
+        expected = (self.variance - level[0] ** 2) * (mean / pt.sum(mean))[layer]
+        relative = pt.softplus((self.effect + expected) / self.scale)
+        odds = (relative * tau) ** 2
+        prior = pt.log(mean)[layer] - tau**2 / 2
+        center = (prior + odds * pt.log(self.scale * relative)) / (1 + odds)
+        return center, tau / pt.sqrt(1 + odds)
+
+
+class Split(Transform):
+    """Coordinates of a few standard deviations: their variances' total, which the data fix, and its split.
+
+    Parameters
+    ----------
+    variance : float
+        Rough total of the variances.
+    count : int
+        Observations that fix it.
+    """
+
+    name = "split"
+    ndim_supp = 1
+
+    def __init__(self, variance: float, count: int):
+        self.variance, self.unit = float(variance), float(np.sqrt(2 / count))
+
+    def forward(self, value, *inputs):
+        """Return the coordinates of standard deviations, both of shape (J + 1,)."""
+        v = pt.as_tensor(value) ** 2
+        return pt.concatenate([(pt.log(pt.sum(v) / self.variance) / self.unit)[None], pt.log(v[1:] / v[0])])
+
+    def backward(self, value, *inputs):
+        """Return the standard deviations at coordinates."""
+        return pt.exp(0.5 * (self._log_total(value) + self._log_shares(value)))
+
+    def log_jac_det(self, value, *inputs):
+        """Return the log determinant of the standard deviations' Jacobian, up to a constant."""
+        # d log v / d(t, logits) has the determinant of the unit; the shares' own factors cancel.
+        return pt.sum(0.5 * (self._log_total(value) + self._log_shares(value)))
+
+    def _log_total(self, value):
+        return np.log(self.variance) + self.unit * value[0]
+
+    def _log_shares(self, value):
+        return pt.special.log_softmax(pt.concatenate([pt.zeros(1), value[1:]]))

@@ -1,0 +1,316 @@
+"""Partially pooled contributors: the same model in both coordinate systems, and layers that do not win by number."""
+
+from functools import cache
+from types import SimpleNamespace
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+from problems import AS_IT_STANDS, LAYERS, function, small_cells, unconstrained_point
+from scipy import stats
+from test_models import Density, flat, log_coordinates, three_layers, unflat
+
+import mlm_tutorial as mlm
+from mlm_tutorial import models
+from mlm_tutorial.rough import rough_effects
+
+FALSE_ALARM = 1e-6  # of one test function, shared among its comparisons (Bonferroni)
+PRIORS = mlm.Priors(8.0, 6.0, {"paint": 2.0, "size": 3.0}, {"baseline": 2.5, "paint": 1.5, "size": 1.0}, pooled=True)
+HYPERPARAMETERS = ["mu_scale", "sigma_spread", "sigma_level"]
+
+
+def parameters_of(layers):
+    return [f"{kind}_{name}" for name in ("baseline", *layers) for kind in ("mu", "sigma")] + HYPERPARAMETERS
+
+
+class PooledDensity(Density):
+    """Density of a pooled model, with the hyperparameters among its named parameters and all means as they are."""
+
+    def __init__(self, model, layers):
+        self.model, self.names = model, parameters_of(layers)
+        means = [model["mu"]] if "mu" in model.named_vars else []
+        outputs = [model.logp(jacobian=True), model.logp(jacobian=False)]
+        values = model.replace_rvs_by_values([model[name] for name in self.names] + means)
+        self.names = [*self.names, "mu"][: len(values)]
+        self.function = function(model.value_vars, outputs + values)
+
+
+def log_density_of_averages(parameters, cells):
+    """Return the log density of the layers' averages, which only the identified coordinates have: Normal(0, tau^2/m).
+
+    Averages of independent normals are independent of the differences to them. Volume goes by sqrt(m), a constant.
+    """
+    result, end = 0.0, 1
+    for j, name in enumerate(cells.layers):
+        m = len(cells.labels[name])
+        average, end = parameters["mu"][end : end + m].mean(), end + m
+        result += stats.norm.logpdf(average, 0, parameters["mu_scale"][j] / np.sqrt(m))
+    return result
+
+
+def pooled_log_coordinates(model, layers):
+    """Return a function from named parameters to a point of the plain model."""
+    names = [name for name in parameters_of(layers) if name in {x.name for x in model.free_RVs}]
+    inputs = [model[name].type() for name in names]
+    transforms = [model.rvs_to_transforms[model[name]] for name in names]
+    values = [
+        x if f is None else f.forward(x, *model[n].owner.inputs)
+        for n, x, f in zip(names, inputs, transforms, strict=True)
+    ]
+    forward = function(inputs, values)
+    keys = [model.rvs_to_values[model[name]].name for name in names]
+    return lambda parameters: dict(zip(keys, forward(*(parameters[name] for name in names)), strict=True))
+
+
+@pytest.fixture(scope="module", params=["small", "three layers"])
+def problem(request):
+    cells, priors = (small_cells(), PRIORS) if request.param == "small" else (three_layers(), None)
+    priors = priors or mlm.Priors.from_cells(cells, pooled=True)
+    models = {name: mlm.cell_model(cells, priors, coordinates=name) for name in ("identified", "log")}
+    return SimpleNamespace(
+        cells=cells,
+        priors=priors,
+        models=models,
+        density={name: PooledDensity(model, cells.layers) for name, model in models.items()},
+        to_log=pooled_log_coordinates(models["log"], cells.layers),
+    )
+
+
+def test_both_coordinate_systems_give_the_same_density_to_named_parameters(problem):
+    rng, differences, densities = np.random.default_rng(1), [], []
+    for scale in (0.1, 0.5, 1, 2) * 6:
+        here = problem.density["identified"](unconstrained_point(problem.models["identified"], rng, scale))
+        there = problem.density["log"](problem.to_log(here.parameters))
+        for name, value in there.parameters.items():
+            np.testing.assert_allclose(here.parameters[name], value, rtol=1e-9, atol=1e-9)
+        extra = log_density_of_averages(here.parameters, problem.cells)
+        differences.append(here.without_jacobian - there.without_jacobian - extra)
+        densities.append(there.without_jacobian)
+    assert np.ptp(densities) > 10
+    assert np.ptp(differences) < 1e-7
+
+
+def test_the_jacobian_of_the_identified_coordinates_is_that_of_finite_differences(problem):
+    """log |d (free variables) / d (coordinates)|, all variables at once, since each one's scale depends on others."""
+    model = problem.models["identified"]
+    free = function(model.value_vars, model.replace_rvs_by_values(model.free_RVs))
+    start = {v.name: v for v in model.value_vars}
+    rng, differences = np.random.default_rng(2), []
+    for scale in (0.2, 1.0, 2.0) * 3:
+        point = unconstrained_point(model, rng, scale)
+        point = {name: point[name] for name in start}
+        vector, step = flat(point), 1e-5
+
+        def values(x, like=point):
+            return np.concatenate([np.ravel(v) for v in free(**unflat(x, like))])
+
+        jacobian = [(values(vector + step * e) - values(vector - step * e)) / (2 * step) for e in np.eye(len(vector))]
+        here = problem.density["identified"](point)
+        differences.append(here.log_density - here.without_jacobian - np.linalg.slogdet(np.array(jacobian))[1])
+    assert np.ptp(differences) < 1e-5
+
+
+def test_coordinates_can_be_undone(problem):
+    model = problem.models["identified"]
+    rng = np.random.default_rng(3)
+    constants = list(model.value_vars)
+    for variable in model.free_RVs:
+        transform, value = model.rvs_to_transforms[variable], model.rvs_to_values[variable]
+        inputs = variable.owner.inputs
+        there = transform.backward(value, *inputs)
+        back = model.replace_rvs_by_values([transform.forward(there, *inputs)])
+        undo = function(constants, back)
+        for _ in range(10):
+            point = unconstrained_point(model, rng, 1.5)
+            np.testing.assert_allclose(undo(**point)[0], point[value.name], rtol=1e-7, atol=1e-7)
+
+
+def test_standardized_means_of_a_model_without_pooling_are_the_same_model(monkeypatch):
+    """What thousands of contributors get, on a small problem: the plain model, times the averages' own density."""
+    cells, priors = small_cells(), mlm.Priors(8.0, 6.0, {"paint": 2.0, "size": 3.0}, 1.5)
+    plain = mlm.cell_model(cells, priors, "log")
+    monkeypatch.setattr(models, "MANY_MEANS", 0)
+    monkeypatch.setattr(models, "MANY_DIMENSIONS", 0)
+    model = mlm.cell_model(cells, priors)
+    assert "mu_offset" not in model.named_vars
+    names = [f"{kind}_{name}" for name in ("baseline", *LAYERS) for kind in ("mu", "sigma")]
+    outputs = [model.logp(jacobian=False), *model.replace_rvs_by_values([model[x] for x in [*names, "mu"]])]
+    density = function(model.value_vars, outputs)
+    to_log, expected = log_coordinates(plain, LAYERS), Density(plain, LAYERS)
+    rng, differences = np.random.default_rng(9), []
+    for scale in (0.3, 1.0, 2.0) * 5:
+        value, *parameters, mu = density(**unconstrained_point(model, rng, scale))
+        there = expected(to_log(dict(zip(names, parameters, strict=True))))
+        extra = stats.norm.logpdf([mu[1:3].mean(), mu[3:].mean()], 0, [2 / np.sqrt(2), 3 / np.sqrt(3)]).sum()
+        differences.append(value - there.without_jacobian - extra)
+    assert np.ptp(differences) < 1e-7
+
+
+def test_the_plain_model_is_that_of_the_formulas(problem):
+    rng, cells, priors = np.random.default_rng(4), problem.cells, problem.priors
+    differences = []
+    for _ in range(20):
+        here = problem.density["log"](unconstrained_point(problem.models["log"], rng, 0.7))
+        p = here.parameters
+        expected = stats.norm.logpdf(p["mu_baseline"], priors.baseline_mu, priors.baseline_mu_sd)
+        expected += stats.weibull_min.logpdf(p["sigma_baseline"], 2, scale=priors.sigma_scale_of("baseline"))
+        mean, variance = p["mu_baseline"], p["sigma_baseline"] ** 2
+        for j, name in enumerate(cells.layers):
+            mu, sigma = p[f"mu_{name}"], p[f"sigma_{name}"]
+            scale, level, spread = (p[x][j] for x in HYPERPARAMETERS[:1] + HYPERPARAMETERS[2:] + HYPERPARAMETERS[1:2])
+            expected += stats.halfnorm.logpdf(scale, scale=priors.mu_sd_of(name)) + stats.halfnorm.logpdf(spread)
+            expected += stats.weibull_min.logpdf(level, 2, scale=priors.sigma_scale_of(name))
+            expected -= np.sum(mu**2) / (2 * scale**2) + (len(mu) - 1) * np.log(scale)
+            # Density of sigma from that of the logarithm of its square: d log(sigma^2) / d sigma = 2 / sigma.
+            center = np.log(level**2) - spread**2 / 2
+            expected += np.sum(stats.norm.logpdf(np.log(sigma**2), center, spread) + np.log(2 / sigma))
+            mean, variance = mean + mu[cells.codes[:, j]], variance + sigma[cells.codes[:, j]] ** 2
+        expected += np.sum(
+            -cells.n / 2 * np.log(2 * np.pi * variance)
+            - (cells.sum_sq + cells.n * (cells.mean - mean) ** 2) / (2 * variance)
+        )
+        differences.append(here.without_jacobian - expected)
+    assert np.ptp(differences) < 1e-8
+
+
+@pytest.mark.parametrize("coordinates", ["identified", "log"])
+def test_prior_draws_have_the_priors_moments(coordinates):
+    """A variance has its level's mean, with or without pooling; standardized, means and variances are normal."""
+    n = 2000
+    model = mlm.cell_model(small_cells(), PRIORS, coordinates)
+    names = parameters_of(LAYERS)
+    draws = dict(zip(names, pm.draw([model[x] for x in names], draws=n, random_seed=5, mode=AS_IT_STANDS), strict=True))
+    scores = []
+
+    def compare(values, mean, sd):
+        scores.extend(np.ravel((values.mean(axis=0) - mean) / (sd / np.sqrt(n))))
+
+    for j, (name, m) in enumerate((("paint", 2), ("size", 3))):
+        spread, level = draws["sigma_spread"][:, j], draws["sigma_level"][:, j]
+        standard = (np.log(draws[f"sigma_{name}"] ** 2) - np.log(level**2)[:, None]) / spread[:, None]
+        standard = standard + spread[:, None] / 2
+        compare(standard, 0, 1)
+        compare(standard**2, 1, np.sqrt(2))
+        compare(standard[:, 0] * standard[:, 1], 0, 1)  # contributors are independent given the layer
+        compare(level**2, PRIORS.sigma_scale_of(name) ** 2, PRIORS.sigma_scale_of(name) ** 2)
+        compare(spread**2, 1, np.sqrt(2))
+        scale = draws["mu_scale"][:, j]
+        compare(scale**2, PRIORS.mu_sd_of(name) ** 2, np.sqrt(2) * PRIORS.mu_sd_of(name) ** 2)
+        z = draws[f"mu_{name}"] / scale[:, None]
+        np.testing.assert_allclose(z.sum(axis=1), 0, atol=1e-10)
+        compare(z**2, 1 - 1 / m, np.sqrt(2) * (1 - 1 / m))
+    assert np.abs(scores).max() < stats.norm.isf(FALSE_ALARM / 2 / len(scores))
+
+
+def test_without_spread_all_contributors_of_a_layer_have_its_level():
+    draws = pm.draw(mlm.PooledScales.dist([9.0, 2.0, 3.0], [1e-9, 1e-9], [0, 0, 1]), 5, mode=AS_IT_STANDS)
+    np.testing.assert_allclose(draws, np.broadcast_to([2.0, 2.0, 3.0], (5, 3)), rtol=1e-6)
+
+
+def test_density_outside_the_support_is_zero():
+    scales = mlm.PooledScales.dist([9.0, 2.0], [0.5], [0, 0])
+    assert pm.logp(scales, np.array([-1.0, 2.0])).eval(mode=AS_IT_STANDS) == -np.inf
+
+
+def test_means_are_standardized_by_their_conditional_posterior():
+    """In a layer of normal means with a known scale, the coordinates are exactly standard normal: no correlation."""
+    n, tau, variance = np.array([1, 5, 40, 1000]), 0.7, 2.0
+    effects = np.array([0.5, -1.0, 0.2, 0.0])
+    effects -= np.average(effects, weights=n)
+    transform = mlm.PooledMeans([n], [effects], 3.0, variance)
+    x = pt.dvector()
+    sd = pt.as_tensor(np.array([1e6, tau, tau, tau, tau]))
+    backward = function([x], transform.backward(x, None, None, pt.zeros(5), sd))
+    origin = backward(np.zeros(5))
+    matrix = np.array([backward(e) - origin for e in np.eye(5)]).T
+    # Posterior of raw means: baseline plus a mean minus the layer's average is observed with precision n / V.
+    design = np.column_stack([np.ones(4), np.eye(4) - 1 / 4])
+    precision = design.T @ np.diag(n / variance) @ design + np.diag([1e-12, *np.full(4, tau**-2)])
+    np.testing.assert_allclose(matrix.T @ precision @ matrix, np.eye(5), atol=1e-8)
+    center = np.linalg.solve(precision, design.T @ (n / variance * (3.0 + effects)))
+    np.testing.assert_allclose(origin, center, atol=1e-8)
+
+
+def test_what_the_data_see_does_not_move_with_the_split():
+    """Variance goes from the baseline to the layer: well observed contributors' totals stay where the data put them."""
+    n = np.array([1_000_000, 2_000_000, 1_500_000])
+    transform = mlm.PooledVariances([n], [np.array([-0.5, 0.1, 0.2])], 4.0)
+    x = pt.dvector()
+    totals = []
+    for v0 in (0.5, 1.0, 2.0):
+        level, spread = pt.as_tensor(np.sqrt([v0, 4.0 - v0])), pt.as_tensor([0.5])
+        inputs = (None, None, level, spread, np.zeros(3, dtype=int))
+        totals.append(v0 + function([x], transform.backward(x, *inputs))(np.zeros(3)) ** 2)
+    np.testing.assert_allclose(totals, np.broadcast_to([3.5, 4.1, 4.2], (3, 3)), atol=1e-3)
+
+
+# --- A rough fit --------------------------------------------------------------------------------------------------
+
+
+def many_contributors(m=40, n=4000, seed=6):
+    """Return a frame whose layer `many` has log-normal variances beside a baseline of 2.5, and the truth."""
+    rng = np.random.default_rng(seed)
+    many, few = rng.choice(m, n, p=rng.dirichlet(np.full(m, 2.0))), rng.integers(3, size=n)
+    mu, v = rng.normal(0, 1, m), 1.5 * np.exp(rng.normal(-0.18, 0.6, m))
+    x = mu[many] + np.array([0.5, -0.5, 0.0])[few] + rng.normal(size=n) * np.sqrt(2.5 + v[many])
+    return pd.DataFrame({"total": x, "many": many, "few": few}), mu, v
+
+
+def test_rough_effects_are_near_the_truth():
+    frame, mu, v = many_contributors(n=40_000)
+    cells = mlm.cell_statistics(frame, layers=["many", "few"])
+    rough, n = rough_effects(cells), cells.counts("many")
+    error = rough.means[0] - (mu - np.average(mu, weights=n))
+    assert np.abs(error / np.sqrt(rough.variance / n)).max() < stats.norm.isf(1e-6 / 2 / 40) + 1  # V is an average
+    assert np.corrcoef(rough.variances[0], v)[0, 1] > 0.9
+    assert 0.6 < rough.mean_scales[0] < 1.5
+    for effects, name in zip(rough.means + rough.variances, cells.layers * 2, strict=True):
+        assert abs(np.average(effects, weights=cells.counts(name))) < 1e-10
+
+
+# --- Posteriors ---------------------------------------------------------------------------------------------------
+
+
+@cache
+def pooled_fit():
+    frame, mu, v = many_contributors()
+    cells = mlm.cell_statistics(frame, layers=["many", "few"])
+    compiled = mlm.compile_model(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=True)))
+    return SimpleNamespace(cells=cells, compiled=compiled, mu=mu, v=v, idata=mlm.sample(compiled, seed=7))
+
+
+@pytest.mark.slow
+def test_a_pooled_posterior_converges_at_default_settings_and_covers_the_truth():
+    fit = pooled_fit()
+    mlm.check_convergence(fit.idata)
+    posterior = fit.idata["posterior"]
+    error = posterior["mu_many"] - (fit.mu - fit.mu.mean())
+    z = (error.mean(("chain", "draw")) / error.std(("chain", "draw"))).values
+    assert np.abs(z).max() < 4.5
+    # 40 standardized errors of about unit size: their squares' sum, were they independent, within a 1e-6 interval.
+    assert stats.chi2.ppf(5e-7, 30) < np.sum(z**2) < stats.chi2.isf(5e-7, 40)
+    total = posterior["sigma_baseline"] ** 2 + posterior["sigma_many"] ** 2 + (posterior["sigma_few"] ** 2).mean("few")
+    error = total.values.reshape(-1, 40) - (2.5 + fit.v)
+    assert np.abs(error.mean(axis=0) / error.std(axis=0)).max() < 4.5
+    assert np.corrcoef(total.mean(("chain", "draw")), fit.v)[0, 1] > 0.8
+
+
+@pytest.mark.slow
+def test_new_data_are_fitted_without_compiling():
+    """Totals moved by 100 and doubled: the posterior moves and doubles, within Monte Carlo error."""
+    fit = pooled_fit()
+    c = fit.cells
+    moved = mlm.Cells(c.layers, c.labels, c.codes, c.n, c.mean + 3, c.sum_sq)
+    priors = mlm.Priors.from_cells(c, pooled=True)
+    again = mlm.sample(fit.compiled.with_data(**mlm.cell_data(moved, priors)), seed=8)
+    assert again.attrs["compile_seconds"] == 0
+    mlm.check_convergence(again)
+    a, b = (x["posterior"].to_dataset() for x in (fit.idata, again))
+    for name in ("mu_few", "sigma_many", "sigma_baseline", "mu_scale"):
+        error = np.sqrt(az.mcse(a[name]) ** 2 + az.mcse(b[name]) ** 2)
+        score = (a[name].mean(("chain", "draw")) - b[name].mean(("chain", "draw"))) / error
+        assert np.abs(np.asarray(score.to_array() if hasattr(score, "to_array") else score)).max() < 5.5
+    assert abs(float(b["mu_baseline"].mean() - a["mu_baseline"].mean()) - 3) < 0.05
