@@ -288,6 +288,8 @@ def open_course(options, more):
 def test(options, more):
     """Run the unit tests and every notebook."""
     set_up("dev")
+    if not options.fast:
+        set_up("big")
     say("running the tests" + ("" if options.fast or more else " and every notebook, which takes minutes"))
     return hand_over(["-m", "pytest", *(["--ignore-glob=*.ipynb", "-m", "not slow"] if options.fast else []), *more])
 

@@ -4,6 +4,7 @@ All observations with the same contributors share one mean and one variance, so 
 squares say all that its rows say about them.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -241,38 +242,25 @@ def cell_statistics(frame: Any, total: str = TOTAL, layers: Sequence[str] = (), 
     if not schema[total].is_numeric():
         raise TypeError(f"column {total!r} must be numeric, got {schema[total]}; convert it to numbers first")
     data = data.select(nw.col(total).cast(nw.Float64).alias("__x"), *layers)
-    pivot = _check_values(data, total, layers)
-    # Averages of x minus a rough mean: an offset of 1e9 would otherwise cost nine digits. The grouped variance is
-    # each backend's own, and none of them computes it as sum(x^2) - n mean^2.
-    grouped = (
-        data.with_columns(nw.col("__x") - pivot)
-        .group_by(*layers)
-        .agg(
-            nw.len().alias("__n"),
-            nw.col("__x").mean().alias("__mean"),
-            nw.col("__x").var(ddof=0).alias("__var"),
-        )
-        .lazy()
-        .collect()
-    )
+    grouped = _group(data, layers)
+    if grouped.empty or _has_bad_values(grouped, layers):
+        _check_values(data, total, layers)  # says which value, and where
     labels, codes = {}, []
     for name in layers:
-        column = grouped[name].to_list()
+        column = grouped[name].tolist()
         labels[name] = _sorted_labels(column)
         position = {label: k for k, label in enumerate(labels[name])}
         codes.append([position[label] for label in column])
     codes = np.array(codes, dtype=np.int64).T
     order = np.lexsort(codes.T[::-1])
-    n = grouped["__n"].to_numpy().astype(np.int64)[order]
-    variance = np.nan_to_num(grouped["__var"].to_numpy().astype(float))[order]
+    n, mean, sum_sq = (grouped[name].to_numpy()[order] for name in ("__n", "__mean", "__sum_sq"))
     cells = Cells(
         layers=tuple(layers),
         labels=labels,
         codes=codes[order],
         n=n,
-        mean=grouped["__mean"].to_numpy().astype(float)[order] + pivot,
-        # A cell with one row has no spread; rounding must not leave one, nor a negative one.
-        sum_sq=np.where(n > 1, np.maximum(variance, 0) * n, 0.0),
+        mean=grouped["__pivot"].to_numpy()[order] + mean,
+        sum_sq=sum_sq,
     )
     if not partial:
         cells.require_whole()
@@ -288,7 +276,10 @@ def _as_narwhals(frame: Any):
         if twice:
             raise ValueError(f"the frame has more than one column named {twice[0]!r}")
     try:
-        return nw.from_native(frame)
+        with warnings.catch_warnings():
+            # narwhals will ask for a package `narwhals-dask` some day; today there is none to install.
+            warnings.filterwarnings("ignore", "Dask support is moving", FutureWarning)
+            return nw.from_native(frame)
     except TypeError:
         raise TypeError(
             f"expected a data frame (pandas, Polars, PyArrow, DuckDB, Dask or PySpark), got {type(frame).__name__}"
@@ -317,8 +308,93 @@ def _checked_columns(data, total: str, layers: Sequence[str]) -> list[str]:
     return layers
 
 
-def _check_values(data, total: str, layers: list[str]) -> float:
-    """Raise on missing and infinite values; return a rough mean of the totals."""
+def _group(data, layers: list[str]) -> pd.DataFrame:
+    """Return a row a cell in one pass: labels, ``__n``, ``__count`` of totals, ``__pivot``, ``__mean``, ``__sum_sq``.
+
+    Means are those of x minus a pivot: an offset of 1e9 would otherwise cost nine digits.
+    """
+    if data.implementation.is_dask():
+        return _group_partitions(data.to_native(), layers)
+    # The middle of a few rows, for a mean of all would take a pass of its own. Only this one number comes back.
+    middle = data.select("__x").filter(nw.col("__x").is_finite()).head(1_000).select(nw.col("__x").median())
+    pivot = _collect(middle)["__x"].to_list()[0] or 0.0
+    # The grouped variance is each backend's own, and none of those left computes it as sum(x^2) - n mean^2.
+    grouped = _collect(
+        data.with_columns(nw.col("__x") - pivot)
+        .group_by(*layers)
+        .agg(
+            nw.len().alias("__n"),
+            nw.col("__x").count().alias("__count"),
+            nw.col("__x").mean().alias("__mean"),
+            nw.col("__x").var(ddof=0).alias("__var"),
+        )
+    )
+    table = {name: pd.Series(grouped[name].to_list(), dtype=object) for name in layers}
+    table |= {name: grouped[name].to_numpy().astype(np.int64) for name in ("__n", "__count")}
+    n, variance = table["__n"], np.nan_to_num(grouped["__var"].to_numpy().astype(float))
+    # A cell with one row has no spread; rounding must not leave one, nor a negative one.
+    sum_sq = np.where(n > 1, np.maximum(variance, 0) * n, 0.0)
+    mean = grouped["__mean"].to_numpy().astype(float)
+    return pd.DataFrame(table | {"__pivot": float(pivot), "__mean": mean, "__sum_sq": sum_sq})
+
+
+def _collect(data) -> nw.DataFrame:
+    """Compute a lazy frame; Polars in batches, so that the rows need not fit into memory."""
+    data = data.lazy()
+    return data.collect(engine="streaming") if data.implementation.is_polars() else data.collect()
+
+
+def _group_partitions(frame, layers: list[str]) -> pd.DataFrame:
+    """Group a Dask frame: each partition where it is, then the cells of several partitions, as in a tree.
+
+    Dask's own grouped variance is sum(x^2) - n mean^2.
+    """
+    return frame.reduction(
+        _group_partition,
+        aggregate=_merge_groups,
+        combine=_merge_groups,
+        chunk_kwargs={"layers": layers},
+        aggregate_kwargs={"layers": layers},
+        combine_kwargs={"layers": layers},
+        meta=_group_partition(frame._meta, layers),
+        split_every=8,
+    ).compute()
+
+
+def _group_partition(frame: pd.DataFrame, layers: list[str]) -> pd.DataFrame:
+    return _group(nw.from_native(frame), layers)
+
+
+def _merge_groups(groups: pd.DataFrame, layers: list[str]) -> pd.DataFrame:
+    """Merge cells with the same labels (Chan, Golub and LeVeque 1979); each part comes with its own pivot."""
+    if groups.empty:
+        return groups
+    # The difference of two pivots is exact or nearly so; adding a pivot to a mean would round the mean.
+    pivot = groups["__pivot"].iloc[0]
+    groups["__mean"] += groups["__pivot"] - pivot
+    key = groups.groupby(layers, sort=False, dropna=False).ngroup().to_numpy()
+    first = np.unique(key, return_index=True)[1]
+    n, mean = groups["__n"].to_numpy(), groups["__mean"].to_numpy()
+
+    def add(values):
+        return np.bincount(key, weights=values)
+
+    merged = groups.iloc[first].reset_index(drop=True)
+    merged["__n"], merged["__count"] = add(n).astype(np.int64), add(groups["__count"]).astype(np.int64)
+    merged["__pivot"], merged["__mean"] = pivot, add(n * mean) / add(n)
+    between = n * (mean - merged["__mean"].to_numpy()[key]) ** 2
+    merged["__sum_sq"] = add(groups["__sum_sq"] + between)
+    return merged
+
+
+def _has_bad_values(grouped: pd.DataFrame, layers: list[str]) -> bool:
+    """Return whether a label or a total is missing, or a total is infinite."""
+    labels = any(grouped[name].isna().any() for name in layers)
+    return labels or (grouped["__n"] != grouped["__count"]).any() or not np.isfinite(grouped["__mean"]).all()
+
+
+def _check_values(data, total: str, layers: list[str]) -> None:
+    """Raise ValueError if there are no rows, or missing or infinite values, and say where."""
     schema = data.collect_schema()
     bad = {total: nw.col("__x").is_null() | ~nw.col("__x").is_finite()}
     for name in layers:
@@ -330,7 +406,6 @@ def _check_values(data, total: str, layers: list[str]) -> float:
     summary = (
         flags.select(
             nw.len().alias("__n"),
-            nw.col("__x").mean().alias("__mean"),
             *(nw.col(f"__bad_{i}").sum() for i in range(len(bad))),
         )
         .lazy()
@@ -344,7 +419,6 @@ def _check_values(data, total: str, layers: list[str]) -> float:
             kind = "missing or infinite totals" if name == total else "missing labels"
             where = _first_bad_row(data, list(bad.values())[i], layers)
             raise ValueError(f"column {name!r} has {count} {kind}; the first is {where}")
-    return float(summary["__mean"].to_list()[0])
 
 
 def _first_bad_row(data, flag, layers: list[str]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.dataset
 import pytest
 from backends import BACKENDS
 from hypothesis import given, settings
@@ -57,6 +58,25 @@ def random_columns(offset, n=3_000, seed=1):
     total = offset + rng.normal(size=n) + month / 4 + (carrier == "AA")
     total[0], carrier[0], month[0] = offset + 0.1, "alone", 12
     return {"total": total, "carrier": carrier.tolist(), "month": month}
+
+
+def far_apart(n=3_000):
+    """Return columns with cells whose means are a million standard deviations apart."""
+    rng = np.random.default_rng(4)
+    carrier = rng.choice(["near", "far"], size=n)
+    return {
+        "total": rng.normal(size=n) + 1e6 * (carrier == "far"),
+        "carrier": carrier.tolist(),
+        "month": [1, 2] * (n // 2),
+    }
+
+
+def assert_exact_spreads(frame, columns, rel=1e-10):
+    """Check the cells of a frame with totals up to a million against rational numbers."""
+    got = as_dict(cell_statistics(frame, "total", LAYERS))
+    for key, (_, mean, sum_sq) in exact_cells(columns).items():
+        assert got[key][1] == pytest.approx(mean, abs=1e-8)
+        assert got[key][2] == pytest.approx(sum_sq, rel=rel)
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +237,18 @@ def test_the_table_is_not_modified(kind, columns):
         assert after.equals(before)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_cells_far_from_each_other_keep_their_small_spreads(backend):
+    assert_exact_spreads(BACKENDS[backend](far_apart()), far_apart())
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+def test_rows_sorted_by_their_totals_lose_little(ascending):
+    frame = pd.DataFrame(far_apart()).sort_values("total", ascending=ascending)
+    # Sorted rows are the worst case of a running mean (Welford 1962); sum(x^2) - n mean^2 would be off by 1e-4.
+    assert_exact_spreads(frame, far_apart(), rel=1e-8)
+
+
 # --- labels ---
 
 
@@ -328,6 +360,17 @@ def test_chunks_without_a_common_label_merge_to_the_whole(columns, cells):
     merged = reduce(Cells.merge, parts[::-1])
     assert_same_cells(merged, cells)
     assert merged.labels["carrier"] == cells.labels["carrier"]
+
+
+def test_files_read_in_batches_merge_to_the_whole(tmp_path, columns, cells):
+    frame = pd.DataFrame(columns)
+    for i, rows in enumerate((slice(0, 1), slice(1, 900), slice(900, None))):
+        frame[rows].to_parquet(tmp_path / f"{i}.parquet", row_group_size=250)
+    files = pyarrow.dataset.dataset(tmp_path)
+    batches = (pa.table(batch) for batch in files.to_batches(batch_size=200) if batch.num_rows)
+    parts = [cell_statistics(batch, "total", LAYERS, partial=True) for batch in batches]
+    assert len(parts) > 10
+    assert_same_cells(reduce(Cells.merge, parts), cells)
 
 
 def test_merging_changes_neither_part(columns):
