@@ -1,0 +1,1 @@
+"""What sufficient statistics and good coordinates buy, measured: ``python course.py bench``."""

@@ -1,0 +1,40 @@
+"""Run the measurements: ``python -m benchmarks [SUBSET ...]``."""
+
+import argparse
+import importlib
+import time
+from pathlib import Path
+
+from benchmarks import figures, store, tables
+
+SUBSETS = ("samplers", "rows", "contributors", "calibration", "cold")
+
+
+def main(arguments=None) -> None:
+    """Measure the subsets named, all without names; store results and figures."""
+    parser = argparse.ArgumentParser(prog="course.py bench", description=__doc__.split(":")[0] + ".")
+    parser.add_argument("subsets", nargs="*", metavar="SUBSET", help=f"any of {', '.join(SUBSETS)}; all without")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything works")
+    parser.add_argument("--repeats", type=int, help="how often to measure (3, and calibration once)")
+    parser.add_argument("--output", type=Path, default=store.RESULTS, help="the file of results")
+    options = parser.parse_args(arguments)
+    unknown = set(options.subsets) - set(SUBSETS)
+    if unknown:
+        parser.error(f"unknown subset {', '.join(sorted(unknown))}; there are {', '.join(SUBSETS)}")
+    for subset in [name for name in SUBSETS if name in options.subsets or not options.subsets]:
+        print(f"{subset}:", flush=True)
+        start = time.monotonic()
+        measure = importlib.import_module(f"benchmarks.{subset}").run
+        settings = {"quick": options.quick}
+        chosen = {} if options.repeats is None else {"repeats": options.repeats}
+        rows = measure(quick=options.quick, report=lambda text: print("  " + text, flush=True), **chosen)
+        store.save(subset, rows, time.monotonic() - start, settings, options.output)
+        content = store.load(options.output)[subset]
+        for sentence in tables.claims(subset, content):
+            print(sentence, flush=True)
+        if subset in figures.WITH_FIGURE and options.output == store.RESULTS:
+            figures.draw(subset, content)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""What the results say, as sentences and tables; the site and the command line show the same."""
+
+from collections.abc import Callable
+
+Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+
+STAGES = {
+    "import": "importing",
+    "cells": "simulating and reducing rows",
+    "model": "building the model",
+    "compile": "compiling",
+    "sample": "sampling",
+    "check": "checking convergence",
+}
+
+
+def number(value: float) -> str:
+    """Write a number with three significant digits."""
+    if value and abs(value) < 0.001:
+        return f"{value:.1e}"
+    digits = max(0, 2 - (len(str(int(abs(value)))) - 1 if abs(value) >= 1 else -1))
+    return f"{value:,.{digits}f}"
+
+
+def size(bytes_: float) -> str:
+    """Write an amount of memory in gigabytes."""
+    return f"{bytes_ / 1e9:.2f} GB"
+
+
+def spread(found: dict[str, float], write: Callable[[float], str] = number) -> str:
+    """Write a median, with the least and the largest of the repeats where there are several."""
+    if found["repeats"] == 1:
+        return write(found["median"])
+    return f"{write(found['median'])} ({write(found['min'])} to {write(found['max'])})"
+
+
+def samplers(content: dict) -> Table:
+    """Return the table of ways to sample one posterior, fastest first within each data set."""
+    header = (
+        "data", "likelihood of", "coordinates", "sampler", "tuning + draws a chain", "compiling, s", "sampling, s",
+        "bulk ESS a second", "tail ESS a second", "bulk ESS in 1,000 gradients", "tail ESS in 1,000 gradients",
+    )  # fmt: skip
+    rows = []
+    for row in sorted(content["rows"], key=lambda row: (row["data"], -_speed(row))):
+        start = (_data(row), row["likelihood"], row["coordinates"], row["sampler"])
+        start += (f"{row['tune']:,} + {row['draws']:,}",)
+        if not row["passed"]:
+            reason = "not finished" if row["problem"].startswith("no answer") else "not converged"
+            rows.append((*start, "", reason, "failed", "failed", "failed", "failed"))
+            continue
+        costs = [spread(row[name]) for name in ("compile_seconds", "sampling_seconds")]
+        costs += [spread(row[f"ess_{kind}_per_second"]) for kind in ("bulk", "tail")]
+        costs += [number(1_000 * row[f"ess_{kind}_per_gradient"]["median"]) for kind in ("bulk", "tail")]
+        rows.append((*start, *costs))
+    return header, rows
+
+
+def _speed(row: dict) -> float:
+    return row["ess_bulk_per_second"]["median"] if row["passed"] else 0.0
+
+
+def _data(row: dict) -> str:
+    name, *n = row["data"].split()
+    return f"{name}, {int(n[0]):,} rows" if n else name
+
+
+def rows(content: dict) -> Table:
+    """Return the table of seconds and memory against rows, a column for each backend."""
+    backends = list(dict.fromkeys(row["backend"] for row in content["rows"] if row["goal"] == "cells"))
+    header = ("rows", *backends)
+    found = {(row["rows"], row["backend"]): row for row in content["rows"] if row["goal"] == "cells"}
+    table = []
+    for n in dict.fromkeys(n for n, _ in found):
+        table.append((f"{n:,}", *(_seconds_and_memory(found.get((n, backend))) for backend in backends)))
+    return header, table
+
+
+def _seconds_and_memory(row: dict | None) -> str:
+    if row is None:
+        return "not tried"
+    if row["problem"]:
+        return "not finished"
+    return f"{number(row['seconds']['median'])} s, {size(row['peak_bytes']['median'])}"
+
+
+def posteriors(content: dict) -> Table:
+    """Return the table of the whole way from a file to a posterior, in a new process."""
+    header = ("rows", "backend", "all, s", "pass, s", "compiling, s", "sampling, s", "peak of memory")
+    table = []
+    for row in content["rows"]:
+        if row["goal"] == "posterior":
+            start = (f"{row['rows']:,}", row["backend"])
+            if row["problem"]:
+                table.append((*start, "not finished", "", "", "", ""))
+                continue
+            names = ("seconds", "pass_seconds", "compile_seconds", "sampling_seconds")
+            table.append((*start, *(spread(row[name]) for name in names), spread(row["peak_bytes"], size)))
+    return header, table
+
+
+def contributors(content: dict) -> Table:
+    """Return the table of costs against the number of contributors."""
+    header = ("contributors", "counts", "rows", "cells", "compiling, s", "sampling, s", "least bulk ESS", "passed")
+    table = []
+    for row in content["rows"]:
+        start = (f"{row['contributors']:,}", row["counts"])
+        passed = f"{row['passed']} of {row['repeats']}"
+        if not row["passed"]:
+            table.append((*start, "", "", "", "failed", "failed", passed))
+            continue
+        sizes = [f"{row[name]['median']:,.0f}" for name in ("rows", "cells")]
+        costs = [spread(row[name]) for name in ("compile_seconds", "sampling_seconds", "min_ess_bulk")]
+        table.append((*start, *sizes, *costs, passed))
+    return header, table
+
+
+def calibration(content: dict) -> Table:
+    """Return the table of what calibration costs."""
+    header = ("replicates", "rows", "all, s", "of which compiling, s", "a replicate, s", "replicates that failed")
+    names = ("seconds", "compile_seconds", "seconds_per_replicate")
+    return header, [
+        (f"{row['replicates']:,}", f"{row['rows']:,}", *(number(row[name]) for name in names), f"{row['failed']:,}")
+        for row in content["rows"]
+    ]
+
+
+def cold(content: dict) -> Table:
+    """Return the table of stages from a cold kernel to a posterior."""
+    header = ("stage", *(f"{row['cache']} cache, s" for row in content["rows"]))
+    table = [(text, *(spread(row[name]) for row in content["rows"])) for name, text in STAGES.items()]
+    return header, [*table, ("together", *(spread(row["seconds"]) for row in content["rows"]))]
+
+
+#: The tables of each subset, each with a caption.
+TABLES = {
+    "samplers": [("Effective draws, and what they cost", samplers)],
+    "rows": [("The pass over the rows: seconds, and peak of memory", rows), ("From a file to a posterior", posteriors)],
+    "contributors": [("Sampling at default settings", contributors)],
+    "calibration": [("Simulation-based calibration", calibration)],
+    "cold": [("Stages of a first posterior", cold)],
+}
+
+
+def tables(subset: str, content: dict) -> list[tuple[str, Table]]:
+    """Return captions and tables of one subset's results."""
+    return [(caption, make(content)) for caption, make in TABLES[subset]]
+
+
+# Sentences
+
+
+def _find(content: dict, **wanted) -> dict | None:
+    """Return the first row with these values, if it has been measured and passed."""
+    for row in content["rows"]:
+        if all(row.get(key) == value for key, value in wanted.items()) and not (
+            row.get("problem") and not row["passed"]
+        ):
+            return row
+    return None
+
+
+def speed_up(content: dict, data: str = "cc_27 10000", sampler: str = "nutpie") -> float | None:
+    """Return how many times the bulk ESS per second grows from rows in log to cells in identified coordinates."""
+    best = _find(content, data=data, likelihood="cells", coordinates="identified", sampler=sampler)
+    naive = _find(content, data=data, likelihood="rows", coordinates="log", sampler=sampler)
+    return _speed(best) / _speed(naive) if best and naive else None
+
+
+def claims(subset: str, content: dict) -> list[str]:
+    """Return what one subset's results say, in sentences."""
+    return {
+        "samplers": _samplers_claims,
+        "rows": _rows_claims,
+        "contributors": _contributors_claims,
+        "calibration": _calibration_claims,
+        "cold": _cold_claims,
+    }[subset](content)
+
+
+def _samplers_claims(content: dict) -> list[str]:
+    sentences = []
+    for data in dict.fromkeys(row["data"] for row in content["rows"]):
+        ratio = speed_up(content, data)
+        name = _data({"data": data})
+        if ratio is None:
+            sentences.append(f"On {name}, the likelihood of rows in log coordinates gave no posterior that passes.")
+        else:
+            sentences.append(
+                f"On {name}, cells in identified coordinates give {number(ratio)} times the bulk ESS a second of rows "
+                "in log coordinates, both sampled with nutpie."
+            )
+    return sentences
+
+
+def _rows_claims(content: dict) -> list[str]:
+    done = [row for row in content["rows"] if row["goal"] == "posterior" and not row["problem"]]
+    if not done:
+        return []
+    small, large = done[0], done[-1]
+    times = [f"{number(row['sampling_seconds']['median'])} s" for row in (small, large)]
+    return [
+        f"From {large['rows']:,} rows in a Parquet file to a converged posterior, in a new process, "
+        f"{large['backend']} took {number(large['seconds']['median'])} s and {size(large['peak_bytes']['median'])}.",
+        f"Sampling took {times[0]} for {small['rows']:,} rows and {times[1]} for {large['rows']:,}.",
+    ]
+
+
+def _contributors_claims(content: dict) -> list[str]:
+    largest = max(row["contributors"] for row in content["rows"])
+    sentences = []
+    for row in content["rows"]:
+        if row["contributors"] == largest:
+            seconds = number(row["sampling_seconds"]["median"]) if row["passed"] else ""
+            how = f"took {seconds} s" if row["passed"] else "did not converge"
+            sentences.append(f"A layer of {largest:,} contributors with {row['counts']} counts {how}.")
+    return sentences
+
+
+def _calibration_claims(content: dict) -> list[str]:
+    row = content["rows"][0]
+    return [
+        f"{row['replicates']:,} replicates took {number(row['seconds'] / 60)} minutes. "
+        f"The least p-value for uniform ranks among {row['parameters']} parameters is {number(row['least_p'])}, "
+        "corrected for their number."
+    ]
+
+
+def _cold_claims(content: dict) -> list[str]:
+    sentences = []
+    for row in content["rows"]:
+        longest = sorted(STAGES, key=lambda name: -row[name]["median"])[:2]
+        shares = " and ".join(f"{STAGES[x]} {row[x]['median'] / row['seconds']['median']:.0%}" for x in longest)
+        together = number(row["seconds"]["median"])
+        sentences.append(
+            f"With an {row['cache']} cache, {together} s pass: {shares}."
+            if row["cache"] == "empty"
+            else f"With a {row['cache']} cache, {together} s pass: {shares}."
+        )
+    return sentences
+
+
+def conditions(content: dict) -> str:
+    """Return when and on what the results were measured."""
+    machine = content["machine"]
+    busy = f", while {machine['load']} processes on average wanted to run" if machine["load"] is not None else ""
+    versions = ", ".join(f"{name} {number_}" for name, number_ in machine["versions"].items())
+    return (
+        f"Measured on {content['date']} with {machine['cores']} cores, {machine['system']} and Python "
+        f"{machine['python']}{busy}. {versions}."
+    )
