@@ -346,6 +346,13 @@ def run(options, more):
     return 0
 
 
+def bench(options, more):
+    """Measure what sufficient statistics and good coordinates buy; results and figures go to the site."""
+    set_up("dev")
+    set_up("bench")
+    return hand_over(["-m", "benchmarks", *more])
+
+
 def book(options, more):
     """Build the site from stored outputs; with --open, serve it on this machine."""
     set_up("site")
@@ -526,6 +533,7 @@ def parse(arguments):
     running = add(run)
     running.add_argument("names", nargs="*", help="how the notebooks' names start, for instance 01; all without")
     running.add_argument("--times", action="store_true", help="store the seconds and the memory for the site")
+    add(bench, "More arguments: subsets to measure, and --quick, --repeats N, --output FILE.")
     building = add(book)
     building.add_argument("--open", action="store_true", help="serve the site on this machine")
     building.add_argument("--port", type=int, help="port to serve on (8000)")

@@ -8,7 +8,7 @@ LIMIT = 900
 
 
 def run(quick: bool = False, repeats: int = 1, report=print) -> list[dict]:
-    """Measure one calibration; return its row."""
+    """Measure one calibration, which repeats itself a thousand times; return its row."""
     n = 5 if quick else 1_000
     row = measure("benchmarks.calibration:prepare", LIMIT, data="cc_27 10000", n_simulations=n)
     del row["prepare_seconds"]

@@ -40,7 +40,7 @@ def run(quick: bool = False, repeats: int = 3, report=print) -> list[dict]:
             for name in [name for name, most in backends.items() if n <= most]:
                 rows.append(_row(n, "cells", name, "pass_with", repeats=repeats if n < 10**8 else 2, path=path))
                 report(_told(rows[-1]))
-            if n == sizes[-1] or not quick:
+            if TO_POSTERIOR and (n == sizes[-1] or not quick):
                 rows.append(_row(n, "posterior", TO_POSTERIOR, "posterior_with", repeats=repeats, path=path))
                 report(_told(rows[-1]))
             path.unlink()
@@ -188,6 +188,7 @@ def _spark():
 
     builder = SparkSession.builder.master(f"local[{os.cpu_count()}]").config("spark.ui.enabled", "false")
     builder = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
-    session = builder.config("spark.driver.memory", "1g").config("spark.log.level", "ERROR").getOrCreate()
+    builder = builder.config("spark.driver.memory", "1g").config("spark.log.level", "ERROR")
+    session = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
     session.range(1).collect()
     return session

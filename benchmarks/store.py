@@ -47,6 +47,7 @@ def machine() -> dict:
 
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Return median, least and largest of repeated measurements, and how many there were."""
+    values = [float(value) for value in values]
     return {"median": statistics.median(values), "min": min(values), "max": max(values), "repeats": len(values)}
 
 

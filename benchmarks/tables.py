@@ -1,5 +1,6 @@
 """What the results say, as sentences and tables; the site and the command line show the same."""
 
+import math
 from collections.abc import Callable
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
@@ -16,10 +17,11 @@ STAGES = {
 
 def number(value: float) -> str:
     """Write a number with three significant digits."""
-    if value and abs(value) < 0.001:
+    if value == 0:
+        return "0"
+    if abs(value) < 0.001:
         return f"{value:.1e}"
-    digits = max(0, 2 - (len(str(int(abs(value)))) - 1 if abs(value) >= 1 else -1))
-    return f"{value:,.{digits}f}"
+    return f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
 
 
 def size(bytes_: float) -> str:

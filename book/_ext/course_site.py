@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT))  # for benchmarks
+from benchmarks import figures, store, tables  # noqa: E402
+
 PACKAGES = ("pymc", "nutpie", "pytensor", "arviz", "numpy", "scipy", "pandas", "xarray", "seaborn", "jupyterlab")
 
 
@@ -101,6 +105,29 @@ class CourseVersions(Directive):
         return [table(("package", "version"), [(name, version(name)) for name in PACKAGES])]
 
 
+class CourseBenchmark(Directive):
+    """What one subset of the benchmarks found: sentences, figure and tables, all made from the stored results."""
+
+    required_arguments = 1
+
+    def run(self):
+        """Return the nodes, or a line that says that nothing has been measured yet."""
+        subset = self.arguments[0]
+        content = store.load().get(subset)
+        if content is None:
+            return [nodes.paragraph("", f"Not measured yet: python course.py bench {subset}")]
+        found = [nodes.paragraph("", sentence) for sentence in tables.claims(subset, content)]
+        if subset in figures.WITH_FIGURE:
+            # Relative to the page, which lies in book/.
+            uri = figures.path_of(subset).relative_to(store.BOOK).as_posix()
+            found.append(nodes.image(uri=uri, alt=figures.alt(subset, content)))
+        for caption, (header, rows) in tables.tables(subset, content):
+            made = table(header, rows)
+            made.insert(0, nodes.title("", caption))
+            found.append(made)
+        return [*found, nodes.paragraph("", tables.conditions(content))]
+
+
 def add_repository(app, config):
     """Add launch buttons and a footer; course.py says where the repository is, if anywhere."""
     options = config.html_theme_options
@@ -133,6 +160,7 @@ def drop_thebe(app, pagename, templatename, context, doctree):
 def setup(app):
     """Register everything with Sphinx."""
     app.add_directive("course-times", CourseTimes)
+    app.add_directive("course-benchmark", CourseBenchmark)
     app.add_directive("course-plans", CoursePlans)
     app.add_directive("course-versions", CourseVersions)
     app.connect("config-inited", add_repository)

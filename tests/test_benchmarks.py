@@ -1,0 +1,269 @@
+"""The benchmarks measure what they say, and their file of results is whole."""
+
+import json
+import os
+import re
+import time
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+from problems import function
+
+import mlm_tutorial as mlm
+from benchmarks import __main__ as command
+from benchmarks import figures, problems, rows, samplers, store, tables
+from benchmarks.workers import OutOfTimeError, Worker, measure
+
+NUMBER = {"type": "number", "minimum": 0}
+WHOLE = {"type": "integer", "minimum": 0}
+TEXT = {"type": "string"}
+SPREAD = {
+    "type": "object",
+    "properties": {"median": NUMBER, "min": NUMBER, "max": NUMBER, "repeats": {"type": "integer", "minimum": 1}},
+    "required": ["median", "min", "max", "repeats"],
+    "additionalProperties": False,
+}
+
+
+def table_of(required, measured=()):
+    """Return the schema of a row: what every row has, and what a row has where something was measured."""
+    return {
+        "type": "object",
+        "properties": required | dict.fromkeys(measured, SPREAD),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+ESS = [f"ess_{kind}_per_{unit}" for kind in ("bulk", "tail") for unit in ("second", "gradient")]
+LEAST = ["min_ess_bulk", "min_ess_tail"]
+ROWS = {
+    "samplers": table_of(
+        dict.fromkeys(("data", "likelihood", "coordinates", "sampler", "problem"), TEXT)
+        | {"passed": {"type": "boolean"}, "tune": WHOLE, "draws": WHOLE, "target_accept": NUMBER},
+        ["compile_seconds", "sampling_seconds", "gradients", *LEAST, *ESS],
+    ),
+    "rows": table_of(
+        {"rows": WHOLE, "goal": {"enum": ["cells", "posterior"]}, "backend": TEXT, "problem": TEXT},
+        ["seconds", "peak_bytes", "cells", "pass_seconds", "compile_seconds", "sampling_seconds"],
+    ),
+    "contributors": table_of(
+        {"contributors": WHOLE, "counts": TEXT, "problem": TEXT, "repeats": WHOLE, "passed": WHOLE},
+        [
+            "cells",
+            "rows",
+            "compile_seconds",
+            "sampling_seconds",
+            *LEAST,
+            "ess_bulk_per_second",
+            "ess_bulk_per_gradient",
+        ],
+    ),
+    "calibration": table_of(
+        dict.fromkeys(("replicates", "rows", "parameters", "failed"), WHOLE)
+        | dict.fromkeys(("seconds", "compile_seconds", "seconds_per_replicate", "least_p"), NUMBER)
+    ),
+    "cold": table_of({"cache": TEXT}, [*tables.STAGES, "seconds", "peak_bytes"]),
+}
+ROWS["samplers"]["properties"] |= {"prepare_seconds": NUMBER, "repeats_failed": WHOLE}
+ROWS["cold"]["required"] += [*tables.STAGES, "seconds"]
+
+
+def validate(content):
+    """Check the form of a file of results, and that spreads are in order and passed rows have their numbers."""
+    for subset, found in content.items():
+        assert set(found) == {"date", "seconds", "machine", "settings", "rows"}
+        jsonschema.validate(found["rows"], {"type": "array", "minItems": 1, "items": ROWS[subset]})
+        for row in found["rows"]:
+            for value in row.values():
+                if isinstance(value, dict):
+                    assert value["min"] <= value["median"] <= value["max"]
+            if subset == "samplers":
+                assert row["passed"] == ("ess_bulk_per_second" in row), row
+                assert row["passed"] or row["problem"]
+
+
+def test_stored_results_are_whole_and_of_full_size():
+    content = store.load()
+    validate(content)
+    assert set(content) == set(command.SUBSETS)
+    assert not any(found["settings"]["quick"] for found in content.values())
+    wanted = [tuple(case.values()) for case in samplers.cases(quick=False)]
+    keys = ("data", "likelihood", "coordinates", "sampler")
+    assert [tuple(row[key] for key in keys) for row in content["samplers"]["rows"]] == wanted
+    measured = {(row["rows"], row["backend"]) for row in content["rows"]["rows"] if row["goal"] == "cells"}
+    assert measured == {(n, name) for name, most in rows.BACKENDS.items() for n in rows.SIZES if n <= most}
+
+
+def test_stored_figures_are_there():
+    for subset in figures.WITH_FIGURE:
+        assert figures.path_of(subset).stat().st_size > 10_000
+
+
+def test_every_number_on_the_page_is_measured():
+    page = (store.BOOK / "benchmarks.md").read_text(encoding="utf-8")
+    prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", page, flags=re.DOTALL)
+    # The threshold of a failed replicate is the package's own and no result.
+    assert re.findall(r"\d[\d.,]*\d|\d", prose) == ["1.05"]
+    assert re.findall(r"\{course-benchmark\} (\w+)", page) == list(command.SUBSETS)
+
+
+# --- tables and sentences ---
+
+
+def test_failed_ways_show_no_effective_size():
+    good = store.spread([2.0, 1.0, 4.0])
+    base = {"data": "cc_27 10000", "sampler": "nutpie", "tune": 1_000, "draws": 1_000, "target_accept": 0.8}
+    measured = dict.fromkeys(("compile_seconds", "sampling_seconds", "gradients", *LEAST, *ESS), good)
+    best = base | {"likelihood": "cells", "coordinates": "identified", "passed": True, "problem": ""} | measured
+    naive = base | {"likelihood": "rows", "coordinates": "log", "passed": False, "problem": "not converged. R-hat"}
+    content = {"rows": [naive, best]}
+    _, lines = tables.samplers(content)
+    assert lines[0][:4] == ("cc_27, 10,000 rows", "cells", "identified", "nutpie")
+    assert lines[0][6] == "2.00 (1.00 to 4.00)"
+    assert lines[1][-5:] == ("not converged", "failed", "failed", "failed", "failed")
+    assert tables.speed_up(content) is None
+    assert "no posterior that passes" in tables.claims("samplers", content)[0]
+    slow = dict(naive, passed=True, problem="", **measured | {"ess_bulk_per_second": store.spread([0.01])})
+    assert tables.speed_up({"rows": [slow, best]}) == pytest.approx(200)
+    assert "200 times" in tables.claims("samplers", {"rows": [slow, best]})[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.00012, "1.2e-04"), (0.0123, "0.0123"), (0.5, "0.500"), (1.234, "1.23"), (12.34, "12.3"),
+     (123.4, "123"), (22_000.4, "22,000")],
+)  # fmt: skip
+def test_numbers_have_three_digits(value, text):
+    assert tables.number(value) == text
+
+
+def test_results_of_one_subset_leave_the_others_alone(tmp_path):
+    path = tmp_path / "results.json"
+    store.save("cold", [{"a": 1.23456, "b": [float("nan"), 2]}], 1.0, {}, path)
+    store.save("rows", [{"a": 1}], 1.0, {}, path)
+    store.save("rows", [{"a": 2}], 1.0, {}, path)
+    content = store.load(path)
+    assert content["cold"]["rows"] == [{"a": 1.235, "b": [None, 2]}]
+    assert content["rows"]["rows"] == [{"a": 2}]
+
+
+# --- processes ---
+
+
+def test_a_worker_is_another_process_and_answers_again():
+    with Worker("answers:sleepy", {"BENCHMARK_TEST": "x"}) as worker:
+        one, two = worker.ask(60), worker.ask(60)
+    assert one["pid"] == two["pid"] != os.getpid()
+    assert one["variable"] == "x"
+    assert "BENCHMARK_TEST" not in os.environ
+
+
+def test_a_worker_that_takes_too_long_is_ended():
+    with Worker("answers:sleepy") as worker:
+        worker.ask(60)
+        start = time.monotonic()
+        with pytest.raises(OutOfTimeError, match="no answer within 0 s"):
+            worker.ask(0.2, nap=60)
+        assert time.monotonic() - start < 30
+        assert not worker._process.is_alive()
+
+
+def test_a_failure_in_a_worker_is_told():
+    with Worker("answers:sleepy") as worker, pytest.raises(RuntimeError, match="ValueError: on purpose"):
+        worker.ask(60, fail=True)
+
+
+def test_the_peak_of_memory_is_that_of_the_worker_alone():
+    block = np.ones(600_000_000, np.int8)  # a child inherits the peak that the system notes of its parent
+    answer = measure("answers:hungry", 60, n_bytes=300_000_000)
+    assert block.size
+    assert 2.9e8 < answer["grown"] < 4e8
+    assert answer["before"] < 1e8
+
+
+# --- what is measured ---
+
+
+def test_rows_as_cells_of_their_own_have_the_same_posterior_density():
+    frame, total, layers = problems.data("cc_27 60")
+    cells = mlm.cell_statistics(frame, total, layers)
+    priors = mlm.Priors.from_cells(cells)
+    single = samplers._one_cell_a_row(frame, total, cells)
+    assert single.n_observations == cells.n_observations == len(single)
+    assert single.residual_variance() == pytest.approx(cells.residual_variance(), rel=1e-6)
+    models = [mlm.cell_model(x, priors) for x in (cells, single)]
+    differences = []
+    for model in models:
+        logp = function(model.value_vars, model.logp())
+        start = [model.initial_point()[value.name] for value in model.value_vars]
+        differences.append(logp(*(x + 0.1 for x in start)) - logp(*start))
+    assert differences[0] == pytest.approx(differences[1], rel=1e-6)
+
+
+def test_compilations_inside_of_compilations_count_once():
+    assert samplers._length([(0, 2), (1, 1.5), (1, 3), (5, 6)]) == 4
+    assert samplers._length([]) == 0
+
+
+def test_all_backends_reduce_a_file_to_the_same_cells(tmp_path):
+    path = tmp_path / "rows.parquet"
+    rows.write(path, 2_000)
+    expected = mlm.cell_statistics(pd.read_parquet(path), "total", list(problems.SIMULATED.names))
+    for backend in ("polars", "duckdb", "pyarrow", "pyarrow batches", "pandas"):
+        got = rows._reader(backend)(path)
+        np.testing.assert_array_equal(got.n, expected.n)
+        np.testing.assert_allclose(got.sum_sq, expected.sum_sq, rtol=1e-10)
+
+
+def test_a_file_of_several_chunks_has_all_its_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "CHUNK", 300)
+    rows.write(tmp_path / "x.parquet", 1_000)
+    frame = pd.read_parquet(tmp_path / "x.parquet")
+    assert len(frame) == 1_000
+    assert frame["total"].nunique() == 1_000
+
+
+@pytest.mark.parametrize("unequal", [False, True])
+def test_a_large_layer_has_the_counts_it_says(unequal):
+    cells = problems.one_large_layer(30, unequal)
+    counts = cells.counts(cells.layers[0])
+    assert len(cells.labels[cells.layers[0]]) == 30
+    assert (counts.max() / counts.min() > 10) == unequal
+
+
+def test_unknown_subsets_are_named(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["flights"])
+    assert "unknown subset flights; there are samplers, rows" in capsys.readouterr().err
+
+
+def test_a_subset_runs_and_is_stored_in_seconds(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(rows, "TO_POSTERIOR", None)
+    output = tmp_path / "results.json"
+    command.main(["rows", "--quick", "--repeats", "1", "--output", str(output)])
+    content = store.load(output)
+    validate(content)
+    assert [row["rows"] for row in content["rows"]["rows"]] == [1_000, 1_000, 5_000, 5_000]
+    assert content["rows"]["rows"][0]["cells"]["median"] == 12
+    assert "5,000 rows to cells, polars" in capsys.readouterr().out
+    figures.draw("rows", content["rows"], tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_every_subset_runs_at_its_smallest(tmp_path):
+    output = tmp_path / "results.json"
+    command.main(["--quick", "--repeats", "1", "--output", str(output)])
+    content = json.loads(output.read_text(encoding="utf-8"))
+    assert set(content) == set(command.SUBSETS)
+    validate(content)
+    assert content["samplers"]["rows"][0]["passed"]
+    for subset, found in content.items():
+        assert tables.tables(subset, found)
+        assert all(isinstance(sentence, str) for sentence in tables.claims(subset, found))
+        if subset in figures.WITH_FIGURE:
+            figures.draw(subset, found, tmp_path / f"{subset}.png")
+            assert figures.alt(subset, found)
