@@ -38,7 +38,7 @@ def run(quick: bool = False, repeats: int = 3, report=print) -> list[dict]:
             write(path, n)
             report(f"{n:,} rows written in {time.perf_counter() - start:.1f} s")
             for name in [name for name, most in backends.items() if n <= most]:
-                rows.append(_row(n, "cells", name, "pass_with", repeats=repeats if n < 10**8 else 2, path=path))
+                rows.append(_row(n, "cells", name, "pass_with", repeats=repeats, path=path))
                 report(_told(rows[-1]))
             if TO_POSTERIOR and (n == sizes[-1] or not quick):
                 rows.append(_row(n, "posterior", TO_POSTERIOR, "posterior_with", repeats=repeats, path=path))

@@ -85,21 +85,33 @@ def validate(content):
                 assert row["passed"] or row["problem"]
 
 
-def test_stored_results_are_whole_and_of_full_size():
+def stored(subset):
+    """Return the stored results of one subset; skip where nobody has measured it yet."""
     content = store.load()
-    validate(content)
-    assert set(content) == set(command.SUBSETS)
-    assert not any(found["settings"]["quick"] for found in content.values())
-    wanted = [tuple(case.values()) for case in samplers.cases(quick=False)]
-    keys = ("data", "likelihood", "coordinates", "sampler")
-    assert [tuple(row[key] for key in keys) for row in content["samplers"]["rows"]] == wanted
-    measured = {(row["rows"], row["backend"]) for row in content["rows"]["rows"] if row["goal"] == "cells"}
-    assert measured == {(n, name) for name, most in rows.BACKENDS.items() for n in rows.SIZES if n <= most}
+    if subset not in content:
+        pytest.skip(f"not measured yet: python course.py bench {subset}")
+    return content[subset]
 
 
-def test_stored_figures_are_there():
-    for subset in figures.WITH_FIGURE:
+@pytest.mark.parametrize("subset", command.SUBSETS)
+def test_stored_results_are_whole_and_of_full_size(subset):
+    content = stored(subset)
+    validate({subset: content})
+    assert not content["settings"]["quick"]
+    if subset in figures.WITH_FIGURE:
         assert figures.path_of(subset).stat().st_size > 10_000
+        assert "nan" not in figures.alt(subset, content)
+
+
+def test_stored_samplers_are_all_that_are_to_be_compared():
+    keys = ("data", "likelihood", "coordinates", "sampler")
+    wanted = [tuple(case.values()) for case in samplers.cases(quick=False)]
+    assert [tuple(row[key] for key in keys) for row in stored("samplers")["rows"]] == wanted
+
+
+def test_stored_rows_have_every_size_on_every_backend():
+    measured = {(row["rows"], row["backend"]) for row in stored("rows")["rows"] if row["goal"] == "cells"}
+    assert measured == {(n, name) for name, most in rows.BACKENDS.items() for n in rows.SIZES if n <= most}
 
 
 def test_every_number_on_the_page_is_measured():

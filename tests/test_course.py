@@ -222,6 +222,24 @@ def test_arguments_reach_pytest_in_their_order(monkeypatch):
     ]
 
 
+def test_big_tables_are_installed_for_all_but_the_fast_tests(monkeypatch):
+    asked = []
+    monkeypatch.setattr(course, "set_up", asked.append)
+    monkeypatch.setattr(course, "hand_over", lambda command: command)
+    course.main(["test", "--fast"])
+    assert asked == ["dev"]
+    course.main(["test"])
+    assert asked == ["dev", "dev", "big"]
+
+
+def test_subsets_reach_the_benchmarks(monkeypatch):
+    asked = []
+    monkeypatch.setattr(course, "set_up", asked.append)
+    monkeypatch.setattr(course, "hand_over", lambda command: command)
+    assert course.main(["bench", "rows", "cold", "--quick"]) == ["-m", "benchmarks", "rows", "cold", "--quick"]
+    assert asked == ["dev", "bench"]
+
+
 def test_unknown_notebook_is_named(capsys):
     assert course.main(["run", "99_none"]) == 1
     assert "No notebook's name starts with 99_none" in capsys.readouterr().err
