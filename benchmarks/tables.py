@@ -44,16 +44,17 @@ def samplers(content: dict) -> Table:
     )  # fmt: skip
     rows = []
     for row in sorted(content["rows"], key=lambda row: (row["data"], -_speed(row))):
-        start = (_data(row), row["likelihood"], row["coordinates"], row["sampler"])
-        start += (f"{row['tune']:,} + {row['draws']:,}",)
+        about = (_data(row), row["likelihood"], row["coordinates"], row["sampler"])
+        about += (f"{row['tune']:,} + {row['draws']:,}",)
         if not row["passed"]:
-            reason = "not finished" if row["problem"].startswith("no answer") else "not converged"
-            rows.append((*start, "", reason, "failed", "failed", "failed", "failed"))
+            kinds = {"no answer": "not finished", "error": "error"}
+            reason = next((kinds[sign] for sign in kinds if row["problem"].startswith(sign)), "not converged")
+            rows.append((*about, "", reason, "failed", "failed", "failed", "failed"))
             continue
         costs = [spread(row[name]) for name in ("compile_seconds", "sampling_seconds")]
         costs += [spread(row[f"ess_{kind}_per_second"]) for kind in ("bulk", "tail")]
         costs += [number(1_000 * row[f"ess_{kind}_per_gradient"]["median"]) for kind in ("bulk", "tail")]
-        rows.append((*start, *costs))
+        rows.append((*about, *costs))
     return header, rows
 
 
