@@ -33,8 +33,8 @@ def alt(subset: str, content: dict) -> str:
     """Return the alternative text of a figure: what is drawn, and what it says."""
     drawn = {
         "samplers": "Bulk effective sample size a second of every way of sampling that passes, on a logarithmic axis.",
-        "rows": "Two panels against the number of rows, both axes logarithmic: seconds of the pass, and peak of "
-        "memory, a line for each backend.",
+        "rows": "Two panels against the number of rows, on a logarithmic axis: seconds of the pass, logarithmic "
+        "too, and peak of memory; a line for each backend.",
         "contributors": "Seconds of sampling against the number of contributors, both axes logarithmic, a line for "
         "equal and one for unequal counts.",
         "cold": "One bar for each state of the cache, divided into the seconds of the stages.",
@@ -80,7 +80,8 @@ def _rows(content, plt):
         axes[0].plot(n, [row["seconds"]["median"] for row in shown], **style)
         axes[1].plot(n, [row["peak_bytes"]["median"] / 1e9 for row in shown], **style)
     axes[0].set(xscale="log", yscale="log", xlabel="rows", ylabel="seconds of the pass")
-    axes[1].set(xscale="log", yscale="log", xlabel="rows", ylabel="peak of memory, GB")
+    axes[1].set(xscale="log", xlabel="rows", ylabel="peak of memory, GB")
+    axes[1].set_ylim(bottom=0)
     axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return figure
 

@@ -152,13 +152,16 @@ def _reader(backend: str):
 
         return lambda path: reduced(pq.read_table(path, columns=columns))
     if backend == "pyarrow batches":
-        import pyarrow as pa
+        from functools import reduce
+
         import pyarrow.parquet as pq
 
         def in_batches(path):
-            batches = pq.ParquetFile(path).iter_batches(CHUNK // 4, columns=columns)
-            parts = (mlm.cell_statistics(pa.table(x), "total", layers, partial=True) for x in batches)
-            return _merged(parts)
+            file = pq.ParquetFile(path)
+            # One row group after the other: `iter_batches` reads far ahead.
+            tables = (file.read_row_group(i, columns) for i in range(file.num_row_groups))
+            parts = (mlm.cell_statistics(table, "total", layers, partial=True) for table in tables)
+            return reduce(mlm.Cells.merge, parts)
 
         return in_batches
     if backend == "pandas":
@@ -173,14 +176,6 @@ def _reader(backend: str):
         session = _spark()
         return lambda path: reduced(session.read.parquet(path))
     raise ValueError(f"unknown backend {backend!r}; expected one of {', '.join(BACKENDS)}")
-
-
-def _merged(parts):
-    from functools import reduce
-
-    from mlm_tutorial import Cells
-
-    return reduce(Cells.merge, parts)
 
 
 def _spark():

@@ -47,7 +47,7 @@ class Worker:
                 self.close()
                 raise OutOfTimeError(f"no answer within {seconds:.0f} s")
             failed, answer = self._connection.recv()
-        except (EOFError, BrokenPipeError):
+        except (EOFError, ConnectionError):
             self.close()
             raise RuntimeError(f"the process ended with exit code {self._process.exitcode}") from None
         if failed:
