@@ -33,7 +33,7 @@ PUBLIC = {
 ORDER = [
     {"layers", "datasets", "notebook"},
     {"cells"},
-    {"distributions", "transforms"},
+    {"distributions", "rough", "transforms"},
     {"models"},
     {"sampling"},
     {"diagnostics", "decomposition"},
