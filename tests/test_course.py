@@ -200,12 +200,27 @@ def test_first_notebook_is_opened(monkeypatch):
     command = course.main(["open", "--no-browser", "--port", "8899", "--ServerApp.token=abc"])
     assert any(part.startswith("--LabApp.default_url=/lab/tree/notebooks/01_") for part in command)
     assert "--no-browser" in command
+    assert (f"--ServerApp.contents_manager_class={course.WHOLE_FILES}" in command) == (os.name == "posix")
     assert command[command.index("--port") + 1] == 8899
     assert command[-1] == "--ServerApp.token=abc"
 
 
+@pytest.mark.parametrize("place", ["CI", "elsewhere"])
+def test_ci_installs_the_hub_that_it_tests(monkeypatch, place):
+    installed = []
+    monkeypatch.setenv("CI", "true")
+    if place != "CI":
+        monkeypatch.delenv("CI")
+    monkeypatch.setattr(course, "set_up", installed.append)
+    monkeypatch.setattr(course, "fetch_proxy", lambda: installed.append("proxy"))
+    monkeypatch.setattr(course, "hand_over", lambda command: command)
+    course.main(["test"])
+    assert installed == (["dev", "hub", "proxy"] if place == "CI" else ["dev"])
+
+
 def test_arguments_reach_pytest_in_their_order(monkeypatch):
     monkeypatch.setattr(course, "set_up", lambda extra: None)
+    monkeypatch.setattr(course, "fetch_proxy", lambda: None)
     monkeypatch.setattr(course, "hand_over", lambda command: command)
     assert course.main(["test"]) == ["-m", "pytest"]
     command = course.main(["test", "--fast", "-x", "-k", "cells and not slow", "--durations=3"])
