@@ -358,6 +358,27 @@ def bench(options, more):
     return hand_over(["-m", "benchmarks", *more])
 
 
+def versions(options, more):
+    """Run the fast tests with the oldest or the newest versions, in an environment of its own."""
+    from upkeep.versions import try_versions  # needs a newer Python than this file
+
+    return try_versions(options.resolution, options.python, options.store, more)
+
+
+def drift(options, more):
+    """Run notebooks again and say which stored outputs changed beyond Monte Carlo error."""
+    set_up("dev")
+    arguments = [*options.names, "--seeds", options.seeds, *(["--store"] if options.store else [])]
+    return hand_over(["-m", "upkeep.drift", *arguments])
+
+
+def audit(options, more):
+    """Look up every package of uv.lock and package-lock.json among known vulnerabilities."""
+    set_up("site")
+    set_up("dev")
+    return hand_over(["-m", "upkeep.audit", find_uv(), *(["--store"] if options.store else [])])
+
+
 def book(options, more):
     """Build the site from stored outputs; with --open, serve it on this machine."""
     set_up("site")
@@ -567,6 +588,15 @@ def parse(arguments):
     running.add_argument("names", nargs="*", help="how the notebooks' names start, for instance 01; all without")
     running.add_argument("--times", action="store_true", help="store the seconds and the memory for the site")
     add(bench, "More arguments: subsets to measure, and --quick, --repeats N, --output FILE.")
+    trying = add(versions, "More arguments go to pytest.")
+    trying.add_argument("--resolution", choices=["lowest-direct", "highest"], default="highest", help="how uv chooses")
+    trying.add_argument("--python", default=dotted(sys.version_info[:2]), help="version of Python, or a path of one")
+    drifting = add(drift)
+    drifting.add_argument("names", nargs="*", help="how the notebooks' names start, for instance 01; all without")
+    drifting.add_argument("--seeds", type=int, default=5, help="runs with other seeds where an output changed (5)")
+    auditing = add(audit)
+    for command in (trying, drifting, auditing):
+        command.add_argument("--store", action="store_true", help="store the numbers for the site")
     building = add(book)
     building.add_argument("--open", action="store_true", help="serve the site on this machine")
     building.add_argument("--port", type=int, help="port to serve on (8000)")

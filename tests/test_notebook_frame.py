@@ -117,7 +117,7 @@ def test_links_of_a_page_resolve(name):
 
 def test_readme_lists_every_notebook():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [path.name for path in PATHS] == re.findall(r"\(notebooks/(\S+)\)", readme)
+    assert [path.name for path in PATHS] == re.findall(r"\(notebooks/(\d\S+)\)", readme)
 
 
 @each_notebook

@@ -1,0 +1,40 @@
+"""A deprecation that the course's own calls cause fails a test; one that its dependencies cause does not."""
+
+import json
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CATEGORIES = [DeprecationWarning, PendingDeprecationWarning, FutureWarning]
+
+
+def call_from(module, category):
+    """Call, as code of `module` would, a function that warns its caller."""
+
+    def old_function():
+        warnings.warn("old", category, stacklevel=2)
+
+    exec("old_function()", {"__name__": module, "old_function": old_function})
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+@pytest.mark.parametrize("module", ["mlm_tutorial.cells", "mlm_tutorial.exercises.set_01", "upkeep.drift", "test_cells"])
+def test_deprecated_call_of_our_own_is_an_error(module, category):
+    with pytest.raises(category, match="old"):
+        call_from(module, category)
+
+
+@pytest.mark.filterwarnings("ignore:old:DeprecationWarning:scipy")
+def test_deprecated_call_of_a_dependency_is_none():
+    call_from("scipy.stats", DeprecationWarning)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("**/*.ipynb")), ids=lambda path: path.stem)
+def test_no_notebook_stores_a_deprecation(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    streams = [output for cell in cells for output in cell.get("outputs", []) if output["output_type"] == "stream"]
+    printed = "".join("".join(output["text"]) for output in streams)
+    assert not re.search(r"\b(Pending)?(Deprecation|Future)Warning\b", printed)

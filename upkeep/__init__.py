@@ -1,0 +1,1 @@
+"""What keeps the course alive: trials with other versions, a comparison of stored outputs, an audit."""
