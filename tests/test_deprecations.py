@@ -21,7 +21,9 @@ def call_from(module, category):
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-@pytest.mark.parametrize("module", ["mlm_tutorial.cells", "mlm_tutorial.exercises.set_01", "upkeep.drift", "test_cells"])
+@pytest.mark.parametrize(
+    "module", ["mlm_tutorial.cells", "mlm_tutorial.exercises.set_01", "upkeep.drift", "test_cells"]
+)
 def test_deprecated_call_of_our_own_is_an_error(module, category):
     with pytest.raises(category, match="old"):
         call_from(module, category)

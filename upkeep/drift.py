@@ -115,7 +115,9 @@ def _outputs_changed(stored, fresh):
     """Return a verdict on runs that have different outputs: a new warning, an error, a figure less."""
     old, new = shape(stored), shape(fresh)
     first = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
-    texts = [f"{kinds[first][1]} in cell {kinds[first][0]}" if first < len(kinds) else "nothing" for kinds in (old, new)]
+    texts = [
+        f"{kinds[first][1]} in cell {kinds[first][0]}" if first < len(kinds) else "nothing" for kinds in (old, new)
+    ]
     cell = min(kinds[first][0] for kinds in (old, new) if first < len(kinds))
     return Verdict(cell, "which outputs there are", *texts, "", "changed")
 
@@ -299,7 +301,9 @@ def main(arguments: list[str] | None = None) -> int:
         for message in result["failed"]:
             print(f"{name} failed, {message}", file=sys.stderr)
     if options.store:
-        columns = {name: dict(zip(HEADER[1:], row_of(name, result)[1:], strict=True)) for name, result in results.items()}
+        columns = {
+            name: dict(zip(HEADER[1:], row_of(name, result)[1:], strict=True)) for name, result in results.items()
+        }
         store("drift", {**circumstances(), "seeds": options.seeds, "notebooks": columns}, table)
     bad = any(result["failed"] or any(v.status == "changed" for v in result["verdicts"]) for result in results.values())
     return int(bad)
