@@ -256,7 +256,7 @@ def examine(source: Path, n_seeds: int, run=run_fresh) -> dict:
 
 def row_of(name: str, result: dict) -> list:
     """Return one notebook's row of the table."""
-    count = {status: 0 for status in JUDGED}
+    count = dict.fromkeys(JUDGED, 0)
     unjudged = {}
     for verdict in result["verdicts"]:
         table = count if verdict.status in count else unjudged

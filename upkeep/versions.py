@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 import tomllib
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
