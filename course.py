@@ -237,11 +237,11 @@ def read_stamp():
         return {}
 
 
-def set_up(extra):
-    """Bring the environment up to date with uv.lock and one extra, such as ``student`` or ``dev``."""
+def set_up(*wanted):
+    """Bring the environment up to date with uv.lock and some extras, such as ``student`` or ``dev``."""
     state, found = wanted_state(), read_stamp()
     extras = found.pop("extras", [])
-    if found == state and extra in extras and environment_python().exists():
+    if found == state and set(wanted) <= set(extras) and environment_python().exists():
         return
     require_space()
     if found and found.get("folder") != state["folder"]:
@@ -250,7 +250,7 @@ def set_up(extra):
     say(f"setting up the course in {VENV} (a few minutes the first time)")
     variables = dict(os.environ, UV_PYTHON_DOWNLOADS="never", UV_PROJECT_ENVIRONMENT=str(VENV))
     variables.pop("VIRTUAL_ENV", None)
-    extras = sorted({"student", extra, *extras})
+    extras = sorted({"student", *wanted, *extras})
     sync = [find_uv(), "sync", "--frozen", "--inexact", "--python", base_python()]
     run_step("installing the packages", [*sync, *("--extra=" + name for name in extras)], variables)
     state["extras"] = extras
@@ -289,11 +289,11 @@ def open_course(options, more):
 
 def test(options, more):
     """Run the unit tests and every notebook."""
-    set_up("dev")
-    if not options.fast:
-        set_up("big")
-    if "CI" in os.environ and not options.fast:  # elsewhere, who wants to test the class runs `class` once
-        set_up("hub")
+    if "CI" in os.environ and not options.fast:
+        # Elsewhere tests of Dask, Spark and JupyterHub are skipped, for the sake of a gigabyte: `test --all` runs them.
+        options.all = True
+    set_up("dev", *(["big", "hub"] if options.all else []))
+    if options.all:
         fetch_proxy()
     say("running the tests" + ("" if options.fast or more else " and every notebook, which takes minutes"))
     return hand_over(["-m", "pytest", *(["--ignore-glob=*.ipynb", "-m", "not slow"] if options.fast else []), *more])
@@ -353,8 +353,7 @@ def run(options, more):
 
 def bench(options, more):
     """Measure what sufficient statistics and good coordinates buy; results and figures go to the site."""
-    set_up("dev")
-    set_up("bench")
+    set_up("dev", "bench")
     return hand_over(["-m", "benchmarks", *more])
 
 
@@ -374,8 +373,7 @@ def drift(options, more):
 
 def audit(options, more):
     """Look up every package of uv.lock and package-lock.json among known vulnerabilities."""
-    set_up("site")
-    set_up("dev")
+    set_up("dev", "site")
     return hand_over(["-m", "upkeep.audit", find_uv(), *(["--store"] if options.store else [])])
 
 
@@ -583,6 +581,7 @@ def parse(arguments):
     opening.add_argument("--port", type=int, help="port to serve on (8888 unless it is taken)")
     testing = add(test, "More arguments go to pytest.")
     testing.add_argument("--fast", action="store_true", help="leave out notebooks and slow tests")
+    testing.add_argument("--all", action="store_true", help="also test Dask, Spark and JupyterHub, which it installs")
     add(check)
     running = add(run)
     running.add_argument("names", nargs="*", help="how the notebooks' names start, for instance 01; all without")

@@ -205,19 +205,6 @@ def test_first_notebook_is_opened(monkeypatch):
     assert command[-1] == "--ServerApp.token=abc"
 
 
-@pytest.mark.parametrize("place", ["CI", "elsewhere"])
-def test_ci_installs_the_hub_that_it_tests(monkeypatch, place):
-    installed = []
-    monkeypatch.setenv("CI", "true")
-    if place != "CI":
-        monkeypatch.delenv("CI")
-    monkeypatch.setattr(course, "set_up", installed.append)
-    monkeypatch.setattr(course, "fetch_proxy", lambda: installed.append("proxy"))
-    monkeypatch.setattr(course, "hand_over", lambda command: command)
-    course.main(["test"])
-    assert installed == (["dev", "hub", "proxy"] if place == "CI" else ["dev"])
-
-
 def test_arguments_reach_pytest_in_their_order(monkeypatch):
     monkeypatch.setattr(course, "set_up", lambda extra: None)
     monkeypatch.setattr(course, "fetch_proxy", lambda: None)
@@ -237,22 +224,33 @@ def test_arguments_reach_pytest_in_their_order(monkeypatch):
     ]
 
 
-def test_big_tables_are_installed_for_all_but_the_fast_tests(monkeypatch):
-    asked = []
-    monkeypatch.setattr(course, "set_up", asked.append)
+@pytest.mark.parametrize(
+    ("arguments", "in_ci", "extras"),
+    [
+        (["test"], False, ["dev"]),
+        (["test"], True, ["dev", "big", "hub"]),
+        (["test", "--all"], False, ["dev", "big", "hub"]),
+        (["test", "--fast"], True, ["dev"]),
+        (["bench", "rows"], False, ["dev", "bench"]),
+    ],
+)
+def test_what_is_large_is_installed_only_where_it_is_used(monkeypatch, arguments, in_ci, extras):
+    asked, fetched = [], []
+    monkeypatch.delenv("CI", raising=False)
+    if in_ci:
+        monkeypatch.setenv("CI", "true")
+    monkeypatch.setattr(course, "set_up", lambda *wanted: asked.extend(wanted))
+    monkeypatch.setattr(course, "fetch_proxy", lambda: fetched.append(True))
     monkeypatch.setattr(course, "hand_over", lambda command: command)
-    course.main(["test", "--fast"])
-    assert asked == ["dev"]
-    course.main(["test"])
-    assert asked == ["dev", "dev", "big"]
+    course.main(arguments)
+    assert asked == extras
+    assert bool(fetched) == ("hub" in extras)
 
 
 def test_subsets_reach_the_benchmarks(monkeypatch):
-    asked = []
-    monkeypatch.setattr(course, "set_up", asked.append)
+    monkeypatch.setattr(course, "set_up", lambda *wanted: None)
     monkeypatch.setattr(course, "hand_over", lambda command: command)
     assert course.main(["bench", "rows", "cold", "--quick"]) == ["-m", "benchmarks", "rows", "cold", "--quick"]
-    assert asked == ["dev", "bench"]
 
 
 def test_unknown_notebook_is_named(capsys):

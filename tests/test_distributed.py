@@ -1,6 +1,6 @@
 """Cells of tables that are spread over processes: Dask and PySpark reduce them where they are.
 
-The clusters are local and small. ``python course.py test`` installs both; PySpark needs Java 17 besides.
+The clusters are local and small. ``python course.py test --all`` installs both; PySpark needs Java 17 besides.
 """
 
 import importlib.util
