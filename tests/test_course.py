@@ -130,7 +130,7 @@ def test_launch_buttons_lead_to_public_repositories_only(monkeypatch, remote, ad
 
 
 def test_pdf_without_latex_is_told_what_to_install(monkeypatch, capsys):
-    monkeypatch.setattr(course, "set_up", lambda extra: None)
+    monkeypatch.setattr(course, "set_up", lambda *wanted: None)
     monkeypatch.setattr(course, "fetch_assets", lambda: None)
     monkeypatch.setattr(course.shutil, "which", lambda name: None)
     assert course.main(["book", "--pdf"]) == 1
@@ -189,13 +189,13 @@ def test_up_to_date_environment_is_left_alone(monkeypatch):
 
 
 def test_folder_without_notebooks_is_said_to_be_incomplete(incomplete_copy, monkeypatch, capsys):
-    monkeypatch.setattr(course, "set_up", lambda extra: None)
+    monkeypatch.setattr(course, "set_up", lambda *wanted: None)
     assert course.main(["open", "--no-browser"]) == 1
     assert "not complete" in capsys.readouterr().err
 
 
 def test_first_notebook_is_opened(monkeypatch):
-    monkeypatch.setattr(course, "set_up", lambda extra: None)
+    monkeypatch.setattr(course, "set_up", lambda *wanted: None)
     monkeypatch.setattr(course, "hand_over", lambda command: command)
     command = course.main(["open", "--no-browser", "--port", "8899", "--ServerApp.token=abc"])
     assert any(part.startswith("--LabApp.default_url=/lab/tree/notebooks/01_") for part in command)
@@ -206,7 +206,7 @@ def test_first_notebook_is_opened(monkeypatch):
 
 
 def test_arguments_reach_pytest_in_their_order(monkeypatch):
-    monkeypatch.setattr(course, "set_up", lambda extra: None)
+    monkeypatch.setattr(course, "set_up", lambda *wanted: None)
     monkeypatch.setattr(course, "fetch_proxy", lambda: None)
     monkeypatch.setattr(course, "hand_over", lambda command: command)
     assert course.main(["test"]) == ["-m", "pytest"]
