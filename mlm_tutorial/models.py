@@ -355,14 +355,22 @@ def _parameters_in_identified_coordinates(cells: Cells, priors: Priors):
             whiten=_n_means(cells) + _n_sigmas(cells) > MANY_DIMENSIONS,
         ),
     )
-    sigma, end = {BASELINE: pm.Deterministic("sigma_baseline", all_sigma[0])}, 1
     if _n_means(cells) > MANY_MEANS:
         mu_scale = pm.math.stack([priors.mu_sd_of(name) for name in cells.layers])
-        mu = _standardized_means(cells, priors, mu_scale, rough_effects(cells))
+        all_mu = _standardized_means(cells, priors, mu_scale, rough_effects(cells))
     else:
-        mu = _decorrelated_means(cells, priors)
+        all_mu = _decorrelated_means(cells, priors)
+    return _named(cells, all_mu, all_sigma)
+
+
+def _named(cells: Cells, all_mu, all_sigma):
+    """Name the parts of the vectors of all means and all standard deviations, baseline first."""
+    mu = {BASELINE: pm.Deterministic("mu_baseline", all_mu[0])}
+    sigma = {BASELINE: pm.Deterministic("sigma_baseline", all_sigma[0])}
+    end = 1
     for name in cells.layers:
         part = slice(end, end := end + len(cells.labels[name]))
+        mu[name] = pm.Deterministic(f"mu_{name}", all_mu[part], dims=name)
         sigma[name] = pm.Deterministic(f"sigma_{name}", all_sigma[part], dims=name)
     return mu, sigma
 
@@ -376,12 +384,7 @@ def _decorrelated_means(cells: Cells, priors: Priors):
         default_transform=None,
         transform=LinearTransform(*_rough_posterior_of_offsets(cells, priors)),
     )
-    all_mu = center + matvec(basis, offset)
-    mu, end = {BASELINE: pm.Deterministic("mu_baseline", all_mu[0])}, 1
-    for name in cells.layers:
-        part = slice(end, end := end + len(cells.labels[name]))
-        mu[name] = pm.Deterministic(f"mu_{name}", all_mu[part], dims=name)
-    return mu
+    return center + matvec(basis, offset)
 
 
 def _pooled_scales(cells: Cells, priors: Priors):
@@ -417,13 +420,8 @@ def _pooled_in_identified_coordinates(cells: Cells, priors: Priors):
         default_transform=None,
         transform=PooledVariances(counts, rough.variances, rough.variance),
     )
-    mu = _standardized_means(cells, priors, mu_scale, rough)
-    sigma = {BASELINE: pm.Deterministic("sigma_baseline", level[0])}
-    end = 0
-    for name in cells.layers:
-        part = slice(end, end := end + len(cells.labels[name]))
-        sigma[name] = pm.Deterministic(f"sigma_{name}", all_sigma[part], dims=name)
-    return mu, sigma
+    all_mu = _standardized_means(cells, priors, mu_scale, rough)
+    return _named(cells, all_mu, pm.math.concatenate([level[:1], all_sigma]))
 
 
 def _standardized_means(cells: Cells, priors: Priors, mu_scale, rough: RoughEffects):
@@ -441,12 +439,12 @@ def _standardized_means(cells: Cells, priors: Priors, mu_scale, rough: RoughEffe
         default_transform=None,
         transform=PooledMeans([cells.counts(x) for x in cells.layers], rough.means, rough.mean, rough.variance),
     )
-    mu, end = {BASELINE: pm.Deterministic("mu_baseline", all_mu[0])}, 1
-    for name in cells.layers:
+    parts, end = [all_mu[:1]], 1
+    for size in sizes:
+        part = all_mu[end : (end := end + size)]
         # Independent normals about their average are a zero-sum normal; their average itself is in no likelihood.
-        part = all_mu[end : (end := end + len(cells.labels[name]))]
-        mu[name] = pm.Deterministic(f"mu_{name}", part - part.mean(), dims=name)
-    return mu
+        parts.append(part - part.mean())
+    return pm.math.concatenate(parts)
 
 
 def _pooled_starts(cells: Cells) -> dict[str, np.ndarray]:
