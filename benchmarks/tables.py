@@ -68,22 +68,24 @@ def _data(row: dict) -> str:
 
 
 def rows(content: dict) -> Table:
-    """Return the table of seconds and memory against rows, a column for each backend."""
-    backends = list(dict.fromkeys(row["backend"] for row in content["rows"] if row["goal"] == "cells"))
-    header = ("rows", *backends)
+    """Return the table of seconds of the pass against rows, a column for each backend."""
+    return _by_backend(content, lambda row: spread(row["seconds"]))
+
+
+def memory(content: dict) -> Table:
+    """Return the table of peaks of memory against rows, a column for each backend."""
+    return _by_backend(content, lambda row: size(row["peak_bytes"]["median"]))
+
+
+def _by_backend(content: dict, write: Callable[[dict], str]) -> Table:
     found = {(row["rows"], row["backend"]): row for row in content["rows"] if row["goal"] == "cells"}
-    table = []
-    for n in dict.fromkeys(n for n, _ in found):
-        table.append((f"{n:,}", *(_seconds_and_memory(found.get((n, backend))) for backend in backends)))
-    return header, table
+    backends = list(dict.fromkeys(backend for _, backend in found))
 
+    def cell(row):
+        return "not tried" if row is None else "not finished" if row["problem"] else write(row)
 
-def _seconds_and_memory(row: dict | None) -> str:
-    if row is None:
-        return "not tried"
-    if row["problem"]:
-        return "not finished"
-    return f"{number(row['seconds']['median'])} s, {size(row['peak_bytes']['median'])}"
+    sizes = dict.fromkeys(n for n, _ in found)
+    return ("rows", *backends), [(f"{n:,}", *(cell(found.get((n, name))) for name in backends)) for n in sizes]
 
 
 def posteriors(content: dict) -> Table:
@@ -137,7 +139,11 @@ def cold(content: dict) -> Table:
 #: The tables of each subset, each with a caption.
 TABLES = {
     "samplers": [("Effective draws, and what they cost", samplers)],
-    "rows": [("The pass over the rows: seconds, and peak of memory", rows), ("From a file to a posterior", posteriors)],
+    "rows": [
+        ("Seconds of the pass over the rows", rows),
+        ("Peak of memory of the pass", memory),
+        ("From a file to a posterior", posteriors),
+    ],
     "contributors": [("Sampling at default settings", contributors)],
     "calibration": [("Simulation-based calibration", calibration)],
     "cold": [("Stages of a first posterior", cold)],
