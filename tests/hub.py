@@ -192,9 +192,10 @@ class Hub:
         found = []
         for process in psutil.process_iter():
             key = process.pid, process.create_time()
-            if key not in self._kinds:
-                self._kinds[key] = self._kind_of(process)
-            kind, owner = self._kinds[key]
+            kind, owner = self._kinds.get(key) or self._kind_of(process)
+            # A young process may still be a copy of the hub, about to become a server.
+            if kind or time.time() - key[1] > 60:
+                self._kinds[key] = kind, owner
             if kind and student in (None, owner) and process.is_running():
                 found.append((kind, owner, process))
         return found
@@ -465,12 +466,10 @@ async def hold_class(hub, number, stagger):
             await asyncio.gather(*work)
             first, second, *others = students
             say("killing a kernel, a server and the hub")
-            # The victims first, because a server that is killed needs the hub to come back.
             work = [asyncio.create_task(finish(student)) for student in others]
-            faults = {"kernel": lose_kernel(hub, first), "server": lose_server(hub, second)}
-            results = await asyncio.gather(lose_hub(hub, others[:3]), *work)
-            faults = dict(zip(faults, await asyncio.gather(*faults.values()), strict=True))
-            faults["hub"] = results[0]
+            faults = {"hub": await lose_hub(hub, others[:3])}
+            results = await asyncio.gather(lose_kernel(hub, first), lose_server(hub, second), *work)
+            faults.update(kernel=results[0], server=results[1])
             faults["proxy"] = await lose_proxy(hub, students)
             await asyncio.gather(*(check_work(hub, student) for student in students))
         finally:

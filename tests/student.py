@@ -56,7 +56,7 @@ class Student:
         self.notebook = None
         self.kernel = None
         self.seconds = {"run": 0.0}
-        self._socket = None
+        self._socket = self._messages = self._listening = None
         self._saving = asyncio.Lock()  # one save after the other, as JupyterLab does
         # unsafe: a browser keeps the cookies of an address without a name as well
         self._browser = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
@@ -142,6 +142,8 @@ class Student:
         """Connect to the kernel of the notebook."""
         channels = self.server / "api" / "kernels" / self.kernel / "channels" % {"session_id": uuid.uuid4().hex}
         self._socket = await self._browser.ws_connect(channels, max_msg_size=0)
+        self._messages = asyncio.Queue()
+        self._listening = asyncio.create_task(self._listen(self._socket, self._messages))
 
     async def execute(self, code):
         """Run code in the kernel; return the count and the outputs of the cell.
@@ -207,14 +209,21 @@ class Student:
 
     # The browser
 
+    async def _listen(self, connection, messages):
+        """Collect what a kernel sends, also while nobody waits for it: a server hangs up on who answers no ping."""
+        async for message in connection:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                messages.put_nowait(json.loads(message.data))
+            elif message.type is aiohttp.WSMsgType.BINARY:
+                messages.put_nowait(deserialize_binary_message(message.data))
+        messages.put_nowait(None)
+
     async def _receive(self):
         """Return the next message of the kernel."""
-        message = await self._socket.receive()
-        if message.type is aiohttp.WSMsgType.TEXT:
-            return json.loads(message.data)
-        if message.type is aiohttp.WSMsgType.BINARY:
-            return deserialize_binary_message(message.data)
-        raise ConnectionError(f"the server of {self.name} closed the connection ({message.type.name})")
+        message = await self._messages.get()
+        if message is None:
+            raise ConnectionError(f"the server of {self.name} closed the connection")
+        return message
 
     async def _ask(self, method, address, **more):
         """Send a request as a page of the hub or of the server would; return what a JSON answer holds."""

@@ -7,6 +7,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import re
 import sys
 
 import pytest
@@ -55,3 +56,26 @@ def test_lock_of_the_proxy_names_no_address():
     assert lock["packages"][""]["dependencies"] == wanted["dependencies"]
     assert not any("resolved" in package for package in lock["packages"].values())
     assert all("integrity" in package for name, package in lock["packages"].items() if name)
+
+
+def test_guide_sets_what_the_class_has_tried():
+    guide = (course.BOOK / "instructors.md").read_text(encoding="utf-8")
+    settings = re.findall(r"^(c\.\S+) = (.*?)(?:  +#.*)?$", guide, re.MULTILINE)
+    tried = (course.ROOT / "tests" / "hub.py").read_text(encoding="utf-8")
+    assert len(settings) == 3
+    for name, value in settings:
+        assert f"{name} = " in tried
+        assert f"{name} = {value}" in tried or course.WHOLE_FILES in value
+
+
+def test_seats_fill_the_memory_that_is_left_and_no_more():
+    pytest.importorskip("docutils")  # comes with the site
+    from trust_hub import SYSTEM_MB, measurement, seat_of_heaviest, seats
+
+    measured = {"hub_mb": 200, "shared_mb": 100}
+    assert seats((SYSTEM_MB + 300 + 30 * 400) / 1000, 400, measured) == 30
+    assert seats((SYSTEM_MB + 299 + 30 * 400) / 1000, 400, measured) == 29
+    assert seats(1, 400, measured) == 0
+    stored = measurement()
+    assert stored["finished"] == stored["students"] >= 30
+    assert stored["seat"]["mb"]["max"] < seat_of_heaviest(stored)[1]
