@@ -161,6 +161,8 @@ def try_versions(resolution: str, python: str, keep: bool, more: list[str]) -> i
     -------
     int
     """
+    if keep and more:
+        raise course.CourseError("--store keeps the numbers of all fast tests; leave out " + " ".join(more))
     interpreter = find_python(python)
     name = f"{resolution}-{python_version(interpreter)}"
     folder = course.PRIVATE / "versions" / name

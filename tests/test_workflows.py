@@ -1,0 +1,89 @@
+"""Workflows pin what they use by digest and ask for the least rights; a bot knows every lock file."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import course
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
+#: Triggers that run foreign code with the repository's own rights.
+DANGEROUS = {"pull_request_target", "workflow_run", "issue_comment"}
+
+
+def faults(text):
+    """Return what is wrong with the text of a workflow."""
+    workflow = yaml.safe_load(text)
+    triggers = workflow.get("on", workflow.get(True))  # YAML 1.1 reads `on` as true
+    found = [f"trigger {name}" for name in DANGEROUS & set(triggers if not isinstance(triggers, str) else [triggers])]
+    if workflow.get("permissions") not in ({}, {"contents": "read"}):
+        found.append("permissions of the workflow")
+    uses = re.findall(r"^\s*(?:- )?uses: *(.*)$", text, re.MULTILINE)
+    found += [f"not pinned: {use}" for use in uses if not re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\S*", use)]
+    for name, job in workflow["jobs"].items():
+        if "permissions" in job and job["permissions"] not in ({}, {"contents": "read"}):
+            found.append(f"permissions of job {name}")
+        if "timeout-minutes" not in job:
+            found.append(f"no time limit in job {name}")
+        if "container" in job or "services" in job:
+            found.append(f"an image in job {name}")  # would have to be pinned as well
+        if "steps" not in job:
+            found.append(f"another workflow in job {name}")
+        for step in job.get("steps", []):
+            checks_out = step.get("uses", "").startswith("actions/checkout@")
+            if checks_out and step.get("with", {}).get("persist-credentials") is not False:
+                found.append(f"credentials stay in job {name}")
+            if "${{" in step.get("run", ""):  # text from elsewhere would become a command
+                found.append(f"an expression inside a command of job {name}")
+    return found
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflow_pins_what_it_uses_and_asks_for_the_least_rights(path):
+    assert faults(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        (r"@[0-9a-f]{40} # v6.0.2", "@v6", "not pinned: actions/checkout@v6"),
+        (r"@[0-9a-f]{40} # v6.0.2", "@main", "not pinned: actions/checkout@main"),
+        (" # v6.0.2", "", "not pinned: actions/checkout@"),
+        ("contents: read", "contents: write", "permissions of the workflow"),
+        (r"permissions:\n  contents: read\n", "", "permissions of the workflow"),
+        ("    runs-on:", "    permissions: write-all\n    runs-on:", "permissions of job"),
+        ("persist-credentials: false", "fetch-depth: 1", "credentials stay in job"),
+        ("    timeout-minutes: .*\n", "", "no time limit in job"),
+        ("workflow_dispatch:|push:", "pull_request_target:", "trigger pull_request_target"),
+        ("run: python", 'run: echo "${{ github.head_ref }}"; python', "an expression inside a command"),
+    ],
+)
+def test_fault_of_a_workflow_is_found(old, new, fault):
+    text = (ROOT / ".github" / "workflows" / "audit.yml").read_text(encoding="utf-8")
+    broken = re.sub(old, new, text)
+    assert broken != text
+    assert any(found.startswith(fault) for found in faults(broken)), faults(broken)
+
+
+def test_a_bot_knows_every_lock_file():
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
+    known = {(update["package-ecosystem"], update["directory"]) for update in updates}
+    assert known == {("uv", "/"), ("npm", "/book"), ("github-actions", "/")}
+    assert (ROOT / "uv.lock").exists()
+    assert (ROOT / "book" / "package-lock.json").exists()
+
+
+def test_scheduled_workflow_tries_both_ends_of_the_versions():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "versions.yml").read_text(encoding="utf-8"))
+    matrix = workflow["jobs"]["try"]["strategy"]["matrix"]
+    assert matrix == {"resolution": ["lowest-direct", "highest"], "python": ["3.12", "3.13"]}
+    assert "schedule" in workflow[True]
+    steps = " ".join(step.get("run", "") + str(step.get("with", "")) for step in workflow["jobs"]["try"]["steps"])
+    for shown in ("GITHUB_STEP_SUMMARY", "summary.md", "tests.xml"):
+        assert shown in steps
+    command = next(step["run"] for step in workflow["jobs"]["try"]["steps"] if "versions" in step.get("run", ""))
+    options, _ = course.parse(command.split()[2:3] + ["--resolution", "lowest-direct"])
+    assert options.command == "versions"
