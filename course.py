@@ -15,6 +15,7 @@ import os
 import queue
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ SITE = BOOK / "_build" / "html"
 VENV = ROOT / ".venv"
 PRIVATE = ROOT / ".course"
 STAMP = VENV / "course.json"
+UNFINISHED = PRIVATE / "unfinished"  # there while packages are installed, and after that was cut short
 
 OLDEST_PYTHON = (3, 12)
 NEWEST_PYTHON = (3, 14)  # the newest for which every package of uv.lock is ready to install
@@ -129,6 +131,39 @@ def explain(step, lines):
     return f"This step failed: {step}. Its last lines:\n{output}{hint}"
 
 
+def cannot_write(error):
+    """Say which file or folder cannot be written, from an OSError."""
+    return (
+        f"{error.filename or ROOT} cannot be written: {error.strerror}. Put the course into a folder of your own, on "
+        "a disk that is not write-protected, then run this again."
+    )
+
+
+# Files that others see whole or not at all
+
+
+def write_whole(path, text):
+    """Write a file so that it is never seen half written, even if this process is killed."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.replace(str(draft), str(path))
+    except BaseException:
+        if draft.exists():
+            draft.unlink()
+        raise
+
+
+def locked(name, doing):
+    """Return a context in which no other copy of this script does `name` in this folder."""
+    path = Path(__file__).resolve().parent / "mlm_tutorial" / "locking.py"
+    if "course_locking" not in sys.modules:  # by path, because the package around it needs what is not installed yet
+        spec = importlib.util.spec_from_file_location("course_locking", str(path))
+        sys.modules["course_locking"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["course_locking"])
+    return sys.modules["course_locking"].Lock(PRIVATE / (name + ".lock"), doing)
+
+
 # Set-up
 
 
@@ -137,9 +172,22 @@ def environment_python():
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
+def home_variables():
+    """Return the variables of this process; where its home cannot be written, with one inside the course's folder.
+
+    The installer, the compiler, Jupyter and matplotlib all keep files in the user's home.
+    """
+    variables = dict(os.environ)
+    if not os.access(os.path.expanduser("~"), os.W_OK | os.X_OK):
+        home = PRIVATE / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        variables.update(HOME=str(home), USERPROFILE=str(home))
+    return variables
+
+
 def environment_variables(**more):
     """Return the variables for commands that run in the course's environment."""
-    variables = dict(os.environ, VIRTUAL_ENV=str(VENV), PYTHONUTF8="1", **more)
+    variables = dict(home_variables(), VIRTUAL_ENV=str(VENV), PYTHONUTF8="1", **more)
     variables["PATH"] = str(environment_python().parent) + os.pathsep + variables.get("PATH", "")
     return variables
 
@@ -203,9 +251,10 @@ def find_uv():
             "This Python cannot make virtual environments. On Debian and Ubuntu, run "
             f"`sudo apt install python{dotted(sys.version_info[:2])}-venv`, then run this again."
         )
-    run_step("making room for uv, the installer", [base_python(), "-m", "venv", "--clear", PRIVATE / "uv"], os.environ)
+    variables = home_variables()
+    run_step("making room for uv, the installer", [base_python(), "-m", "venv", "--clear", PRIVATE / "uv"], variables)
     pip = [private.with_name(environment_python().name), "-m", "pip", "--disable-pip-version-check"]
-    run_step("downloading uv", [*pip, "install", "--retries", "2", "--timeout", "20", UV_TO_INSTALL], os.environ)
+    run_step("downloading uv", [*pip, "install", "--retries", "2", "--timeout", "20", UV_TO_INSTALL], variables)
     return str(private)
 
 
@@ -239,22 +288,44 @@ def read_stamp():
 
 def set_up(*wanted):
     """Bring the environment up to date with uv.lock and some extras, such as ``student`` or ``dev``."""
+    if not is_set_up(*wanted):
+        with locked("set-up", "setting up the course"):
+            install(*wanted)
+
+
+def is_set_up(*wanted):
+    """Return whether the environment is whole, up to date, and has some extras."""
+    found = read_stamp()
+    extras = found.pop("extras", [])
+    current = found == wanted_state() and environment_python().exists() and not UNFINISHED.exists()
+    return current and set(wanted) <= set(extras)
+
+
+def install(*wanted):
+    """Make the environment or change it, so that a later start can tell if this was cut short."""
     state, found = wanted_state(), read_stamp()
     extras = found.pop("extras", [])
-    if found == state and set(wanted) <= set(extras) and environment_python().exists():
-        return
     require_space()
-    if found and found.get("folder") != state["folder"]:
+    if VENV.exists() and UNFINISHED.exists():
+        say("an earlier set-up was cut short: making the environment anew")
+        shutil.rmtree(str(VENV))  # a package may be there in part, which the installer takes for the whole
+    elif found and found.get("folder") != state["folder"]:
         say("the folder has moved: making its environment anew")
         shutil.rmtree(str(VENV))  # its commands hold the old path
     say(f"setting up the course in {VENV} (a few minutes the first time)")
-    variables = dict(os.environ, UV_PYTHON_DOWNLOADS="never", UV_PROJECT_ENVIRONMENT=str(VENV))
+    variables = dict(home_variables(), UV_PYTHON_DOWNLOADS="never", UV_PROJECT_ENVIRONMENT=str(VENV))
     variables.pop("VIRTUAL_ENV", None)
     extras = sorted({"student", *wanted, *extras})
     sync = [find_uv(), "sync", "--frozen", "--inexact", "--python", base_python()]
-    run_step("installing the packages", [*sync, *("--extra=" + name for name in extras)], variables)
-    state["extras"] = extras
-    STAMP.write_text(json.dumps(state, indent=1), encoding="utf-8")
+    UNFINISHED.touch()
+    try:
+        run_step("installing the packages", [*sync, *("--extra=" + name for name in extras)], variables)
+    except CourseError as error:
+        if str(error) != DISK_FULL:  # the installer changes nothing before it has everything
+            UNFINISHED.unlink()
+        raise
+    write_whole(STAMP, json.dumps(dict(state, extras=extras), indent=1))
+    UNFINISHED.unlink()
     say("ready")
 
 
@@ -338,17 +409,24 @@ def run(options, more):
     if not sources:
         raise CourseError(f"No notebook's name starts with {' or '.join(names)}.")
     set_up("dev")
+    with locked("notebooks", "running notebooks"):
+        measured = run_notebooks(sources, options.times)
+    rows = {**measured, "together": {"seconds": sum(row["seconds"] for row in measured.values())}}
+    for name, row in rows.items():
+        print(f"{name:<40} {row['seconds']:6.1f} s" + (f" {row['peak_gb']:5.2f} GB" if "peak_gb" in row else ""))
+    return 0
+
+
+def run_notebooks(sources, note):
+    """Run notebooks one after another; return seconds and memory by name, and note them where asked."""
     measured = {}
     for source in sources:
         began = time.monotonic()
         peak = run_notebook(source, source.with_suffix(".ipynb"))
         measured[source.stem] = {"seconds": round(time.monotonic() - began, 1), "peak_gb": round(peak / 1e9, 2)}
-        if options.times:
+        if note:
             note_times({source.stem: measured[source.stem]})  # at once, so that a later failure loses nothing
-    rows = {**measured, "together": {"seconds": sum(row["seconds"] for row in measured.values())}}
-    for name, row in rows.items():
-        print(f"{name:<40} {row['seconds']:6.1f} s" + (f" {row['peak_gb']:5.2f} GB" if "peak_gb" in row else ""))
-    return 0
+    return measured
 
 
 def bench(options, more):
@@ -380,6 +458,18 @@ def audit(options, more):
 def book(options, more):
     """Build the site from stored outputs; with --open, serve it on this machine."""
     set_up("site")
+    with locked("site", "building the site"):
+        code = build_site(options)
+    if code == 0 and options.open and not options.pdf:
+        say("serving it on this machine; Ctrl-C stops")
+        serve = ["-m", "http.server", options.port or 8000, "--bind", "127.0.0.1", "--directory", SITE]
+        say(f"open http://127.0.0.1:{options.port or 8000}/book/index.html")
+        return hand_over(serve)
+    return code
+
+
+def build_site(options):
+    """Build the site or the PDF; return the exit code."""
     assets = fetch_assets()
     variables = environment_variables(COURSE_REPOSITORY=options.repository or public_repository())
     program = "from jupyter_book.cli.main import main; main()"
@@ -390,11 +480,6 @@ def book(options, more):
     say(f"building the site with {', '.join(sorted(path.name for path in assets.iterdir()))}")
     run_step("building the site", [environment_python(), *shared, "--all"], variables)
     say(f"the site is in {SITE}; its first page is {SITE / 'index.html'}")
-    if options.open:
-        say("serving it on this machine; Ctrl-C stops")
-        serve = ["-m", "http.server", options.port or 8000, "--bind", "127.0.0.1", "--directory", SITE]
-        say(f"open http://127.0.0.1:{options.port or 8000}/book/index.html")
-        return hand_over(serve)
     return 0
 
 
@@ -418,6 +503,8 @@ def fetch_assets():
     wanted, stamp = package_files(BOOK), assets.parent / "fetched.json"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return assets
+    if stamp.exists():
+        stamp.unlink()  # first, so that it never vouches for a part
     shutil.rmtree(str(assets), ignore_errors=True)
     install_from_npm("fetching what the site ships", BOOK, npm)
     modules = npm / "node_modules"
@@ -426,7 +513,7 @@ def fetch_assets():
         target.parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (modules / source).is_dir() else shutil.copy
         copy(str(modules / source), str(target))
-    stamp.write_text(wanted, encoding="utf-8")
+    write_whole(stamp, wanted)
     return assets
 
 
@@ -469,6 +556,13 @@ def public_repository():
 def exercises(options, more):
     """Make the notebooks of stubs and solutions from notebooks/exercise_sources; run solutions that changed."""
     set_up("dev")
+    with locked("notebooks", "making the notebooks of exercises"):
+        make_exercises(options.all)
+    return 0
+
+
+def make_exercises(run_all):
+    """Make stubs and solutions; each notebook takes its place when it is whole."""
     drafts = PRIVATE / "exercises"
     shutil.rmtree(str(drafts), ignore_errors=True)
     make = [environment_python(), "-m", "mlm_tutorial.classroom.generate", drafts]
@@ -477,14 +571,13 @@ def exercises(options, more):
         os.replace(str(draft), str(NOTEBOOKS / "exercises" / draft.name))
     for draft in sorted((drafts / "solutions").glob("*.ipynb")):
         stored = NOTEBOOKS / "solutions" / draft.name
-        if options.all or not same_cells(draft, stored):
+        if run_all or not same_cells(draft, stored):
             run_notebook(draft, stored)
     for folder in ("exercises", "solutions"):
         wanted = {path.stem for path in (NOTEBOOKS / "exercise_sources").glob("*.py")}
         for path in (NOTEBOOKS / folder).glob("*.ipynb"):
             if path.stem not in wanted:
                 path.unlink()
-    return 0
 
 
 def same_cells(draft, stored):
@@ -519,8 +612,15 @@ def run_notebook(source, target):
     What an earlier run has compiled is not used, so that seconds in the outputs are those of a first run.
     Return the peak memory in bytes of the kernel.
     """
-    python, draft = environment_python(), PRIVATE / "run" / (source.stem + ".ipynb")
-    draft.parent.mkdir(parents=True, exist_ok=True)
+    # Where a copy was killed, what it had started may still write to a draft; so no two have the same.
+    (PRIVATE / "run").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=str(PRIVATE / "run")) as folder:
+        return run_draft(source, target, Path(folder) / (source.stem + ".ipynb"))
+
+
+def run_draft(source, target, draft):
+    """Run one notebook into a draft, which takes the target's place at the end."""
+    python = environment_python()
     # What changes without anybody changing it: ids of cells, times, widgets' state, the version of Python.
     keys = "metadata.widgets metadata.language_info.version cell.metadata.execution"
     clean = [python, "-m", "nbstripout", "--keep-output", "--keep-count", "--extra-keys", keys, draft]
@@ -544,7 +644,7 @@ def note_times(measured):
     notebooks = {**stored.get("notebooks", {}), **measured}
     machine = {"cores": os.cpu_count(), "python": sys.version.split()[0], "system": sys.platform}
     content = {"machine": machine, "notebooks": dict(sorted(notebooks.items()))}
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(content, indent=1) + "\n")
 
 
 def sign(notebook):
@@ -629,10 +729,25 @@ def main(arguments=None):
         print("\nStopped.", file=sys.stderr)
         return 130
     except OSError as error:
-        message = DISK_FULL if error.errno == errno.ENOSPC else f"{error}. Mend this, then run this again."
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            message = DISK_FULL
+        elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            message = cannot_write(error)
+        else:
+            message = f"{error}. Mend this, then run this again."
+    except Exception as error:
+        if type(error).__name__ != "LockedError":  # its class is known only once something was locked
+            raise
+        message = str(error)
     print("\n" + message, file=sys.stderr)
     return 1
 
 
+def stop(number, frame):
+    """End as Ctrl-C does, with everything that was started."""
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)
     sys.exit(main())

@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "decomposition": ["decompose", "variance_shares"],
         "exercises": ["check"],
+        "files": ["save_posterior"],
         "plots": [
             "COLORS",
             "component_colors",

@@ -29,6 +29,7 @@ def incomplete_copy(tmp_path, monkeypatch):
     monkeypatch.setattr(course, "NOTEBOOKS", folder / "notebooks")
     monkeypatch.setattr(course, "VENV", folder / ".venv")
     monkeypatch.setattr(course, "PRIVATE", folder / ".course")
+    monkeypatch.setattr(course, "UNFINISHED", folder / ".course" / "unfinished")
     monkeypatch.setattr(course, "STAMP", folder / ".venv" / "course.json")
     return folder
 

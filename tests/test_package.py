@@ -31,7 +31,7 @@ PUBLIC = {
 }
 # A module imports only from those before its group.
 ORDER = [
-    {"layers", "datasets", "notebook"},
+    {"layers", "datasets", "notebook", "files", "locking"},
     {"cells"},
     {"distributions", "rough", "transforms"},
     {"models"},

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import nbformat
 
-from mlm_tutorial.classroom.grading import write_whole
 from mlm_tutorial.classroom.sources import SourceError, read_source, solution_notebook, stub_notebook
+from mlm_tutorial.files import write_whole
 
 SOURCES = Path(__file__).resolve().parents[2] / "notebooks" / "exercise_sources"
 

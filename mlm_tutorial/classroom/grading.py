@@ -7,6 +7,7 @@ the students'. Nothing in it is changed. Beside it, a folder with ``_graded`` at
 
 import argparse
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -25,10 +26,13 @@ import nbformat
 from mlm_tutorial.classroom import sandbox
 from mlm_tutorial.classroom.sources import Source, grade_id, grading_notebook, read_source
 from mlm_tutorial.exercises import RAISES
+from mlm_tutorial.files import write_whole
+from mlm_tutorial.locking import Lock, LockedError
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "notebooks" / "exercise_sources"
 LARGEST = 20e6  # bytes; a notebook that is larger holds something else than answers
+SPACE_NEEDED = 10e6  # bytes; a notebook, its feedback page and nbgrader's database take a few
 IGNORED = re.compile(r"^(\.|__MACOSX$|Thumbs\.db$)|^\.ipynb_checkpoints$")
 
 
@@ -221,6 +225,8 @@ def grade_submission(
         command = sandbox.closed_off(command, course, readable, list(hidden))
     stopped = sandbox.run(command, limits, course / "log.txt", _variables(home))
     outcome = _read_outcome(course)
+    if not stopped and "points" not in outcome:
+        _require_space(course)
     submission.problem = stopped or outcome.get("problem", "")
     submission.remarks += outcome.get("remarks", [])
     for task in source.tasks:
@@ -235,6 +241,12 @@ def _variables(home: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in needed if name in os.environ}
     own = {"HOME": str(home), "USERPROFILE": str(home), "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
     return kept | own | {"CI": "true", RAISES: "1"}
+
+
+def _require_space(folder: Path) -> None:
+    """Raise OSError where the disk is full: then it is not the notebook that failed."""
+    if shutil.disk_usage(folder).free < SPACE_NEEDED:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def _read_outcome(course: Path) -> dict:
@@ -376,17 +388,6 @@ def _store(output: Path, submission: Submission, page: str, log: bytes) -> None:
     write_whole(output / "results" / f"{name}.json", json.dumps(asdict(submission)).encode("utf-8"))
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is never seen half written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        draft.write_bytes(content)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
 def write_grades(path: Path, submissions: list[Submission], sources: dict[str, Source]) -> None:
     """Write the table of grades, one row a submission, for any spreadsheet."""
     present = sorted({x.exercises for x in submissions if x.exercises})
@@ -439,7 +440,17 @@ def main(arguments: list[str] | None = None) -> int:
     limits = sandbox.Limits(options.seconds, options.memory * 1e9, options.processes)
     # nbgrader calls another program of this environment, which may not be active.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    submissions = grade_class(folder, output, limits, options.cell_seconds, options.jobs)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with Lock(output / ".lock", f"grading {folder.name}"):
+            submissions = grade_class(folder, output, limits, options.cell_seconds, options.jobs)
+    except LockedError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        what = "The disk is full" if error.errno == errno.ENOSPC else f"{error.filename}: {error.strerror}"
+        print(f"\n{what}. Mend this, then run this again: what was graded is kept in {output}.", file=sys.stderr)
+        return 1
     failed = sum(bool(x.problem) for x in submissions)
     minutes = (time.monotonic() - started) / 60
     print(f"{len(submissions)} submissions in {minutes:.1f} minutes, {failed} not graded: see the column problem.")

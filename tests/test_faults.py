@@ -1,0 +1,454 @@
+"""Killed, full, locked, read-only: each ends in a clear message, and no part of a file is taken for the whole."""
+
+import csv
+import errno
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import xarray as xr
+from classroom import FULL, NAME, RIGHT, notebook_with
+from problems import small_compiled
+
+import course
+import mlm_tutorial as mlm
+from mlm_tutorial.classroom import grading, sandbox
+from mlm_tutorial.locking import Lock, LockedError
+
+ROOT = Path(__file__).resolve().parent.parent
+posix = pytest.mark.skipif(os.name != "posix", reason="stands in for programs by shell scripts, and kills them")
+
+
+@contextmanager
+def started(command, **settings):
+    """Start a command in a group of its own; end whatever is left of it."""
+    settings = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} | settings
+    with subprocess.Popen([str(part) for part in command], start_new_session=True, **settings) as process:
+        try:
+            yield process
+        finally:
+            for stop in (lambda: os.killpg(process.pid, signal.SIGKILL), process.kill):
+                with suppress(ProcessLookupError):
+                    stop()
+
+
+def wait_until(true, seconds=60):
+    """Wait until something is true; fail if it does not come true."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def finish(command, **settings):
+    return subprocess.run([str(x) for x in command], capture_output=True, text=True, timeout=300, **settings)
+
+
+# --- The lock -----------------------------------------------------------------------------------------------------
+
+
+def test_a_lock_names_its_holder_and_does_not_outlive_it(tmp_path):
+    path = tmp_path / "a é.lock"
+    code = f"import time\nfrom mlm_tutorial.locking import Lock\nwith Lock({str(path)!r}, 'counting sheep'):\n"
+    with started(
+        [sys.executable, "-c", code + "    print('locked', flush=True)\n    time.sleep(60)"], cwd=ROOT
+    ) as other:
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(LockedError, match=rf"counting sheep \(process {other.pid}\)"), Lock(path, "this"):
+            pass
+        other.kill()
+        other.wait()
+        with Lock(path, "this"):
+            pass
+
+
+# --- course.py ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_course(tmp_path):
+    """Return a folder with course.py, the environment of this one, and a single notebook."""
+    folder = tmp_path / "a course é, 2"
+    for name in ("notebooks", "mlm_tutorial", ".venv/bin", ".course"):
+        (folder / name).mkdir(parents=True)
+    files = ("course.py", "pyproject.toml", "uv.lock", "mlm_tutorial/locking.py", "notebooks/jupytext.toml")
+    for name in files:
+        shutil.copy(ROOT / name, folder / name)
+    write_script(folder / ".venv" / "bin" / "python", f'exec "{sys.executable}" "$@"')
+    spec = importlib.util.spec_from_file_location("small_course", folder / "course.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    stamp = module.wanted_state() | {"extras": ["dev", "student"]}
+    module.STAMP.write_text(json.dumps(stamp), encoding="utf-8")
+    return folder
+
+
+def write_script(path, text):
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+
+
+def write_notebook(folder, code):
+    kernel = ["jupyter:", "  kernelspec:", "    display_name: Python 3", "    language: python", "    name: python3"]
+    text = "\n".join(["# ---", *(f"# {line}" for line in kernel), "# ---", "", "# %%", code, ""])
+    (folder / "notebooks" / "01_a.py").write_text(text, encoding="utf-8")
+
+
+@posix
+def test_a_killed_run_leaves_the_notebook_as_it_was_and_no_lock(small_course):
+    stored = small_course / "notebooks" / "01_a.ipynb"
+    run = [sys.executable, "course.py", "run"]
+    write_notebook(
+        small_course, "from pathlib import Path\nPath('begun').touch()\nimport time\ntime.sleep(25)\n'first'"
+    )
+    stored.write_bytes(b"as it was")
+    with started(run, cwd=small_course) as first:
+        wait_until((small_course / "notebooks" / "begun").exists)
+        second = finish(run, cwd=small_course)
+        assert second.returncode == 1
+        assert f"Another copy is at work on this folder: running notebooks (process {first.pid})" in second.stderr
+        assert "Traceback" not in second.stderr
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+        assert stored.read_bytes() == b"as it was"
+        # What the first had started may still be running; it must not get into the way of the next.
+        write_notebook(small_course, "print('second')")
+        third = finish(run, cwd=small_course)
+        assert third.returncode == 0, third.stdout + third.stderr
+    notebook = nbformat.read(stored, 4)
+    assert "second" in notebook.cells[0].outputs[0].text
+
+
+@posix
+def test_a_terminated_run_stops_what_it_started(small_course):
+    write_notebook(small_course, "from pathlib import Path\nPath('begun').touch()\nimport time\ntime.sleep(100)")
+    with started([sys.executable, "course.py", "run"], cwd=small_course) as process:
+        wait_until((small_course / "notebooks" / "begun").exists)
+        process.terminate()
+        assert process.wait(20) == 130
+        assert list((small_course / ".course" / "run").iterdir()) == []
+        assert not (small_course / "notebooks" / "01_a.ipynb").exists()
+
+
+UV = r"""
+[ "$1" = --version ] && echo "uv 0.13.9" && exit
+echo "home is $HOME"
+if [ -e "$UV_PROJECT_ENVIRONMENT/bin" ]; then echo "found parts"; exit 3; fi
+mkdir -p "$UV_PROJECT_ENVIRONMENT/bin"
+if [ -n "$SLOW" ]; then sleep 20; fi
+if [ -n "$FULL" ]; then echo "No space left on device (os error 28)"; exit 2; fi
+printf '#!/bin/sh\necho checked' > "$UV_PROJECT_ENVIRONMENT/bin/python"
+chmod +x "$UV_PROJECT_ENVIRONMENT/bin/python"
+"""
+
+
+@pytest.fixture
+def without_environment(small_course, tmp_path):
+    """Return a course that is not set up, and variables with an installer that does as it is told."""
+    shutil.rmtree(small_course / ".venv")
+    (tmp_path / "bin").mkdir()
+    write_script(tmp_path / "bin" / "uv", UV)
+    return small_course, os.environ | {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+
+
+@posix
+def test_a_killed_set_up_is_done_anew_and_a_second_one_waits_its_turn(without_environment):
+    folder, variables = without_environment
+    check = [sys.executable, "course.py", "check"]
+    with started(check, cwd=folder, env=variables | {"SLOW": "1"}) as first:
+        wait_until((folder / ".venv" / "bin").exists)
+        second = finish(check, cwd=folder, env=variables)
+        assert second.returncode == 1
+        assert f"setting up the course (process {first.pid})" in second.stderr
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+    third = finish(check, cwd=folder, env=variables)
+    assert third.returncode == 0, third.stdout + third.stderr
+    assert "an earlier set-up was cut short: making the environment anew" in third.stdout
+    assert third.stdout.endswith("checked\n")
+
+
+@posix
+def test_a_set_up_on_a_full_disk_says_so_and_is_done_anew(without_environment):
+    folder, variables = without_environment
+    check = [sys.executable, "course.py", "check"]
+    first = finish(check, cwd=folder, env=variables | {"FULL": "1"})
+    assert first.returncode == 1
+    assert "The disk is full" in first.stderr
+    assert finish(check, cwd=folder, env=variables).stdout.endswith("checked\n")
+
+
+@posix
+def test_a_home_that_cannot_be_written_is_replaced(without_environment, tmp_path, monkeypatch):
+    folder, variables = without_environment
+    result = finish(
+        [sys.executable, "course.py", "check"], cwd=folder, env=variables | {"HOME": str(tmp_path / "none")}
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    monkeypatch.setenv("HOME", str(tmp_path / "none"))
+    monkeypatch.setattr(course, "PRIVATE", folder / ".course")
+    assert course.environment_variables()["HOME"] == str(folder / ".course" / "home")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert course.environment_variables()["HOME"] == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "message"), [(errno.ENOSPC, "The disk is full"), (errno.EROFS, "notebooks cannot be written: Read-only")]
+)
+def test_a_folder_that_cannot_be_written_is_named(monkeypatch, capsys, number, message):
+    def fail(extra):
+        raise OSError(number, os.strerror(number), "notebooks")
+
+    monkeypatch.setattr(course, "set_up", fail)
+    assert course.main(["check"]) == 1
+    assert message in capsys.readouterr().err
+
+
+# --- Posteriors ---------------------------------------------------------------------------------------------------
+
+SAVING = """
+import sys, numpy as np, xarray as xr
+import mlm_tutorial as mlm
+path, version, size = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
+groups = ("posterior", "sample_stats", "observed_data", "constant_data")
+tree = xr.DataTree.from_dict({g: xr.Dataset({"x": ("i", np.full(size, version))}) for g in groups})
+print("saving", flush=True)
+if len(sys.argv) > 4:
+    import resource, signal
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), int(sys.argv[4])))
+mlm.save_posterior(tree, path)
+print("saved", flush=True)
+"""
+
+
+GROUPS = ("posterior", "sample_stats", "observed_data", "constant_data")
+
+
+def save_version(path, version):
+    """Save a small tree that holds a number in all of its groups."""
+    tree = xr.DataTree.from_dict({group: xr.Dataset({"x": ("i", np.full(10, version))}) for group in GROUPS})
+    mlm.save_posterior(tree, path)
+
+
+def version_in(path):
+    """Return the number that a saved tree holds in all of its groups."""
+    tree = xr.load_datatree(path, engine="h5netcdf")
+    (version,) = {float(x) for group in GROUPS for x in (tree[group]["x"].min(), tree[group]["x"].max())}
+    return version
+
+
+def save(path, version, size, *more):
+    return [sys.executable, "-c", SAVING, path, version, size, *more]
+
+
+@posix
+def test_a_posterior_is_whole_whenever_its_writer_is_killed(tmp_path):
+    path = tmp_path / "posterior é.nc"
+    save_version(path, 1)
+    for delay in (0.0, 0.05):  # four groups of 40 MB take longer than that
+        with started(save(path, 2, 5_000_000), cwd=ROOT) as process:
+            assert process.stdout.readline() == "saving\n"
+            wait_until(lambda: process.poll() is not None or list(tmp_path.glob("*.part")))
+            time.sleep(delay)
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
+        assert version_in(path) == 1
+        for part in tmp_path.glob("*.part"):
+            part.unlink()
+    save_version(path, 2)
+    assert version_in(path) == 2
+
+
+@posix
+def test_a_posterior_that_finds_no_room_leaves_the_old_one(tmp_path):
+    path = tmp_path / "posterior.nc"
+    save_version(path, 1)
+    result = finish(save(path, 2, 1_000_000, 9_000_000), cwd=ROOT)
+    assert result.returncode == 1
+    assert "OSError" in result.stderr
+    assert version_in(path) == 1
+    assert [x.name for x in tmp_path.iterdir()] == ["posterior.nc"]
+
+
+# --- Grading ------------------------------------------------------------------------------------------------------
+
+ATTACK = """
+import os, socket
+attempts = {{
+    "network": lambda: socket.create_connection(("127.0.0.1", {port}), timeout=3),
+    "neighbour": lambda: print(open({neighbour!r}).read()),
+    "beside": lambda: open({beside!r}, "w").write("x"),
+    "course": lambda: open({course!r}, "w").write("x"),
+}}
+for name, attempt in attempts.items():
+    try:
+        attempt()
+        print(name, "came through")
+    except OSError as error:
+        print(name, "failed with", type(error).__name__)
+"""
+FORK = """
+import subprocess, sys, time
+children = [subprocess.Popen([sys.executable, "-c", "import time; time.sleep(40)"]) for _ in range(40)]
+time.sleep(40)
+"""
+
+
+def grade(folder):
+    limits = ["--cell-seconds", "60", "--memory", "2.5", "--processes", "24", "--jobs", "1"]
+    return [sys.executable, "-u", "-m", "mlm_tutorial.classroom.grading", folder, *limits]
+
+
+def hand_in(folder, student, code=""):
+    notebook = notebook_with(RIGHT)
+    if code:
+        notebook.cells.insert(1, nbformat.v4.new_code_cell(code))
+    (folder / student).mkdir(parents=True)
+    nbformat.write(notebook, folder / student / NAME)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sandbox.can_close_off(), reason="bubblewrap is not installed or may not make namespaces")
+def test_a_notebook_that_breaks_out_of_its_limits_gets_nowhere_and_killed_grading_goes_on(tmp_path):
+    pytest.importorskip("nbgrader", reason="grading needs the extra `teach`")
+    folder, output = tmp_path / "a class é", tmp_path / "a class é_graded"
+    secret = f"secret-{os.getpid()}"
+    hand_in(folder, "Neighbour")
+    (folder / "Neighbour" / "answers.txt").write_text(secret)
+    beside, stray = folder / "Neighbour" / "planted.txt", ROOT / "planted.txt"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.1)
+        places = {"neighbour": str(folder / "Neighbour" / "answers.txt"), "beside": str(beside), "course": str(stray)}
+        attack = ATTACK.format(port=listener.getsockname()[1], **places)
+        hand_in(folder, "Attacker", attack)
+        hand_in(folder, "Forker", FORK)
+        # First the grader is killed when it has the first result, while it works on the second.
+        with started(grade(folder), cwd=ROOT) as first:
+            wait_until(lambda: "Attacker: set 01" in first.stdout.readline(), 120)
+            second = finish(grade(folder), cwd=ROOT)
+            assert second.returncode == 1
+            assert f"grading a class é (process {first.pid})" in second.stderr
+            os.kill(first.pid, signal.SIGKILL)
+            first.wait()
+        assert not (output / "grades.csv").exists()
+        third = finish(grade(folder), cwd=ROOT)
+        assert third.returncode == 0, third.stdout + third.stderr
+        assert "Attacker: unchanged" in third.stdout
+        with pytest.raises(TimeoutError):
+            listener.accept()
+        # The same code comes through where nothing holds it; otherwise this test would prove nothing.
+        free = finish([sys.executable, "-c", attack]).stdout
+    assert [line for line in free.splitlines() if line.endswith("came through")] == [
+        f"{name} came through" for name in ("network", "neighbour", "beside", "course")
+    ]
+    for path in (beside, stray):
+        path.unlink()
+    text = (output / "grades.csv").read_text(encoding="utf-8-sig")
+    rows = {row["student"]: row for row in csv.DictReader(text.splitlines())}
+    for student in ("Attacker", "Neighbour"):
+        assert {task: float(rows[student][task]) for task in FULL} == FULL
+        assert rows[student]["problem"] == ""
+    assert rows["Forker"]["problem"] == "stopped because it started more than 24 processes"
+    (page,) = (output / "feedback").glob("Attacker*.html")
+    page = page.read_text(encoding="utf-8")
+    assert secret not in page
+    assert [f"{name} came through" in page for name in ("network", "neighbour", "beside", "course")] == [False] * 4
+    assert page.count(" failed with ") >= 4
+
+
+def test_a_full_disk_is_not_held_against_a_student(tmp_path, monkeypatch):
+    monkeypatch.setattr(grading.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 10**5))
+    with pytest.raises(OSError, match="No space left"):
+        grading._require_space(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only an administrator makes a small disk")
+def test_grading_onto_a_full_disk_says_so_and_keeps_the_grades_before(tmp_path):
+    folder, output = tmp_path / "class", tmp_path / "class_graded"
+    (folder / "Ada").mkdir(parents=True)
+    output.mkdir()
+    if finish(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", output]).returncode:
+        pytest.skip("may not mount")
+    try:
+        assert finish(grade(folder), cwd=ROOT).returncode == 0
+        before = (output / "grades.csv").read_bytes()
+        (folder / "Ben").mkdir()
+        with (output / "ballast").open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+            file.writelines(b"x" * 4096 for _ in range(100))
+        result = finish(grade(folder), cwd=ROOT)
+        assert result.returncode == 1
+        assert "The disk is full. Mend this, then run this again" in result.stderr
+        assert "Traceback" not in result.stderr
+        assert (output / "grades.csv").read_bytes() == before
+        assert not list(output.glob("*.part"))
+    finally:
+        finish(["umount", output])
+
+
+# --- Elsewhere ----------------------------------------------------------------------------------------------------
+
+AWAY_FROM_HOME = """
+import locale, sys
+if locale.setlocale(locale.LC_ALL, "") and "--comma" in sys.argv:
+    assert locale.localeconv()["decimal_point"] == ","
+from mlm_tutorial.__main__ import main
+code = main()
+import matplotlib.pyplot as plt
+import pandas as pd
+plt.plot([0.5, 1.5])
+plt.savefig(sys.argv[1] + "/figure.png")
+pd.DataFrame({"x": [0.5]}).to_csv(sys.argv[1] + "/table.csv", index=False)
+raise SystemExit(code)
+"""
+
+
+@pytest.mark.slow
+@posix
+def test_a_fit_works_after_a_killed_one_without_a_home_or_display_and_with_decimal_commas(tmp_path, monkeypatch):
+    work, home = tmp_path / "arbeit ä ö", tmp_path / "home"
+    work.mkdir()
+    home.mkdir()
+    monkeypatch.setattr(course, "PRIVATE", tmp_path / ".course")
+    monkeypatch.setenv("HOME", str(tmp_path / "none"))
+    variables = course.environment_variables()
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND"):
+        variables.pop(name, None)
+    comma = (
+        [] if finish(["localedef", "-i", "de_DE", "-f", "UTF-8", work / "de_DE.UTF-8"]).returncode > 1 else ["--comma"]
+    )
+    if comma:
+        variables |= {"LOCPATH": str(work), "LC_ALL": "de_DE.UTF-8"}
+    command = [sys.executable, "-c", AWAY_FROM_HOME, work, *comma]
+    if sandbox.can_close_off():  # then the home is there, and cannot be written even by an administrator
+        monkeypatch.setenv("HOME", str(home))
+        command = ["bwrap", "--dev-bind", "/", "/", "--ro-bind", home, home, "--", *command]
+    with started(command, cwd=ROOT, env=variables) as killed:
+        wait_until(lambda: "Compiling" in killed.stdout.readline())
+        time.sleep(4)  # it imports, compiles or samples by now, depending on the machine
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.wait()
+    result = finish(command, cwd=ROOT, env=variables)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "OK: this machine is ready." in result.stdout
+    assert (work / "figure.png").stat().st_size > 1000
+    assert (work / "table.csv").read_text().split() == ["x", "0.5"]
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory that Linux notes")
+def test_many_fits_of_one_compiled_model_take_no_more_memory():
+    from long_run import growth, refit
+
+    assert growth(refit(small_compiled()), n=16, warmup=4) < 0.5e6
