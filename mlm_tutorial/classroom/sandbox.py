@@ -148,9 +148,21 @@ def _excess(process: psutil.Process, limits: Limits, seconds: float, seen: dict)
 
 def _stop(process: psutil.Process, seen: dict) -> None:
     """Stop a command and everything that it started."""
-    with contextlib.suppress(psutil.Error):
-        for child in process.children(recursive=True):
-            seen[child.pid] = child
+    # Halted first, parents before their children, until no new one is found: what is halted starts no more.
+    halted = set()
+    while True:
+        with contextlib.suppress(psutil.Error):
+            for child in process.children(recursive=True):
+                seen[child.pid] = child
+        found = [each for each in (process, *seen.values()) if each.pid not in halted]
+        if not found:
+            break
+        for each in found:
+            halted.add(each.pid)
+            with contextlib.suppress(psutil.Error):
+                each.suspend()
+                for child in each.children(recursive=True):
+                    seen[child.pid] = child
     if os.name == "posix":
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
