@@ -126,7 +126,7 @@ class ClassFaults(Directive):
                 f"the student was told after {faults['kernel']['noticed_seconds']:.1f} s, and ran the notebook again",
             ),
             (
-                f"a server, between and during saves, after {faults['server']['saves_before']:.0f} of them",
+                f"a server, while it saved again and again, after {faults['server']['saves_before']:.0f} of them",
                 f"started again by the student, {faults['server']['back_seconds']:.1f} s later it was back",
             ),
             (
