@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from benchmarks import figures, store, tables
+from benchmarks.workers import OutOfTimeError
 
 SUBSETS = ("samplers", "rows", "contributors", "calibration", "cold")
 
@@ -27,7 +28,11 @@ def main(arguments=None) -> None:
         measure = importlib.import_module(f"benchmarks.{subset}").run
         settings = {"quick": options.quick}
         chosen = {} if options.repeats is None else {"repeats": options.repeats}
-        rows = measure(quick=options.quick, report=lambda text: print("  " + text, flush=True), **chosen)
+        try:
+            rows = measure(quick=options.quick, report=lambda text: print("  " + text, flush=True), **chosen)
+        except OutOfTimeError as error:  # nothing is stored, and the other subsets go on
+            print(f"  {error}: is the machine busy?", flush=True)
+            continue
         store.save(subset, rows, time.monotonic() - start, settings, options.output)
         content = store.load(options.output)[subset]
         for sentence in tables.claims(subset, content):
