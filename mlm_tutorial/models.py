@@ -61,7 +61,9 @@ class Priors:
         Root mean square of the prior of a standard deviation, for all components or for each by name, the baseline's
         as ``"baseline"``.
     pooled : bool
-        Whether contributors are partially pooled. Of use where a layer has many of them.
+        Whether contributors are partially pooled. Of use where a layer has many of them. Such models are harder to
+        sample: at the default settings of :func:`mlm_tutorial.sampling.sample` a few transitions diverge, and
+        :func:`mlm_tutorial.diagnostics.check_convergence` says so.
 
     Raises
     ------
