@@ -454,5 +454,6 @@ def test_a_fit_works_after_a_killed_one_without_a_home_or_display_and_with_decim
 def test_many_fits_of_one_compiled_model_take_no_more_memory():
     from long_run import growth, refit
 
-    # What a process holds goes up and down by several megabytes from fit to fit, so the slope needs many of them.
-    assert growth(refit(small_compiled()), n=40, warmup=8) < 1e6
+    # What a process holds goes up and down by several megabytes from fit to fit, so the slope needs many of them. A
+    # result that is kept holds 1.8 MB; a kernel that kept them all was seen to grow by 1.1 MB a fit.
+    assert growth(refit(small_compiled()), n=40, warmup=8) < 0.6e6
