@@ -1,5 +1,5 @@
 # The course's problem with Stan and lme4: `python -m benchmarks.peers` calls this with a folder of data.
-# Debian: apt-get install r-cran-rstan r-cran-lme4 r-cran-jsonlite
+# Debian: apt-get install r-cran-rstan r-cran-lme4 r-cran-jsonlite libboost-dev libeigen3-dev
 folder <- commandArgs(trailingOnly = TRUE)[1]
 rows <- read.csv(file.path(folder, "rows.csv"))
 given <- jsonlite::fromJSON(file.path(folder, "priors.json"))
@@ -33,6 +33,8 @@ model {
   k1 <- as.integer(factor(rows$layer_1)); k2 <- as.integer(factor(rows$layer_2))
   data <- c(list(N = nrow(rows), M1 = max(k1), M2 = max(k2), x = rows$total, k1 = k1, k2 = k2,
                  H1 = basis(max(k1)), H2 = basis(max(k2))), given$priors)
+  # Debian keeps Boost with the system's headers, where rstan does not look.
+  if (!nzchar(system.file("include", package = "BH"))) rstan::rstan_options(boost_lib = "/usr/include")
   start <- proc.time()[["elapsed"]]
   compiled <- rstan::stan_model(model_code = code)
   compile_seconds <- proc.time()[["elapsed"]] - start
@@ -41,7 +43,8 @@ model {
                          warmup = given$tune, iter = given$tune + given$draws,
                          control = list(adapt_delta = given$target_accept))
   seconds <- proc.time()[["elapsed"]] - start
-  found <- rstan::monitor(fit, print = FALSE)
+  # warmup = 0: the fit has dropped its tuning draws already. Without its class, rows can be picked.
+  found <- as.data.frame(unclass(rstan::monitor(as.array(fit), warmup = 0, print = FALSE)))
   found <- found[rownames(found) != "lp__", ]
   divergences <- rstan::get_num_divergent(fit)
   passed <- max(found$Rhat) <= 1.01 && min(found$Bulk_ESS, found$Tail_ESS) >= 400 && divergences == 0
