@@ -32,15 +32,8 @@ def unequal(sizes, n, seed=5):
 def flights(*columns):
     """Return cells of the flights, with one layer whose contributors are the combinations of some columns."""
     frame = mlm.load_flights()
-    frame = frame.assign(
-        minutes_lost=frame["arr_delay"] - frame["dep_delay"],
-        flown=frame[list(columns)].astype(str).agg("-".join, axis=1),
-    )
-    return mlm.cell_statistics(
-        frame.rename(columns={"contributor": "flown"})[["minutes_lost", "flown"]],
-        total="minutes_lost",
-        layers=["flown"],
-    )
+    frame = frame.assign(flown=frame[list(columns)].astype(str).agg("-".join, axis=1))
+    return mlm.cell_statistics(frame, total="minutes_lost", layers=["flown"])
 
 
 def crossed(sizes=(3000, 1000), n=70_000, seed=7):

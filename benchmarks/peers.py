@@ -23,7 +23,7 @@ def main(arguments=None) -> None:
     parser.add_argument("--rung", type=int, default=0, choices=range(len(LADDER)), help="tuning, draws, acceptance")
     options = parser.parse_args(arguments)
     if shutil.which("Rscript") is None:
-        raise SystemExit("There is no Rscript. On Debian: apt-get install r-cran-rstan r-cran-lme4 libboost-dev libeigen3-dev")
+        raise SystemExit(f"There is no Rscript. {SCRIPT.name} says what Debian calls all that it needs.")
     frame, total, layers = problems.data(f"cc_27 {options.rows}")
     priors = mlm.Priors.from_cells(mlm.cell_statistics(frame, total, layers))
     names = {"b_mu": "baseline_mu", "b_sd": "baseline_mu_sd", "mu_sd": "mu_sd", "s": "sigma_scale"}
