@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import sys
 from pathlib import Path
 
 import nbformat
@@ -227,6 +228,18 @@ def test_in_grading_a_wrong_answer_is_an_error(monkeypatch):
     monkeypatch.setenv(exercises.RAISES, "1")
     with pytest.raises(exercises.WrongAnswer, match=r"^01\.1 not right yet"):
         mlm.check("01.1", lambda sigma_baseline, sigma_contributors: 3.0)
+
+
+def test_in_grading_warnings_are_output_and_no_error(monkeypatch, capsys):
+    def total_sd(sigma_baseline, sigma_contributors):
+        print("to the error stream", file=sys.stderr)
+        return np.sqrt(sigma_baseline**2 + np.sum(np.square(sigma_contributors)))
+
+    monkeypatch.setenv(exercises.RAISES, "1")
+    assert mlm.check("01.1", total_sd)
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "to the error stream" in printed.out
 
 
 def test_an_error_inside_an_answer_names_the_call_the_error_and_the_line(tmp_path):

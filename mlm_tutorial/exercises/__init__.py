@@ -3,7 +3,9 @@
 One module a set, ``set_01`` for the exercises of notebook 01, is loaded when one of its tasks is checked.
 """
 
+import contextlib
 import importlib
+import io
 import os
 import re
 from importlib.resources import files
@@ -43,24 +45,40 @@ def check(task: str, answer: object, seed: int = 0) -> Result:
     WrongAnswer
         Instead of returning, where the environment variable ``MLM_CHECK_RAISES`` is set and the answer is not right.
     """
-    checker = _checkers(task)[task]
+    grading = bool(os.environ.get(RAISES))
+    with _errors_as_output() if grading else contextlib.nullcontext():
+        result = _outcome(task, _checkers(task)[task], answer, seed)
+    if grading and not result:
+        raise WrongAnswer(str(result))
+    return result
+
+
+@contextlib.contextmanager
+def _errors_as_output():
+    """Print what an answer writes to the error stream, warnings included, as output: nbgrader takes it for an error."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            yield
+    finally:
+        print(said.getvalue(), end="")
+
+
+def _outcome(task: str, checker, answer: object, seed: int) -> Result:
+    """Return the outcome of a check; whatever the answer does, no error leaves it."""
     given = Answer(answer)
     try:
         # Warnings of NumPy inside a check that tries odd values would only frighten.
         with np.errstate(all="ignore"):
             praise = checker(given, np.random.default_rng(seed))
-        result = Result(task, "right", praise or "")
+        return Result(task, "right", praise or "")
     except NotDone as error:
-        result = Result(task, "not done", str(error))
+        return Result(task, "not done", str(error))
     except Hint as error:
-        result = Result(task, "hint", str(error))
+        return Result(task, "hint", str(error))
     except Exception as error:  # whatever else an answer can do to a check must not end in a traceback
-        result = Result(
-            task, "unreadable", f"this answer could not be read: {describe(answer)} ({type(error).__name__}: {error})"
-        )
-    if not result and os.environ.get(RAISES):
-        raise WrongAnswer(str(result)) from None
-    return result
+        problem = f"this answer could not be read: {describe(answer)} ({type(error).__name__}: {error})"
+        return Result(task, "unreadable", problem)
 
 
 def tasks() -> list[str]:
