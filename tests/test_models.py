@@ -45,9 +45,8 @@ class Density:
         )
 
 
-def log_coordinates(model, layers):
+def log_coordinates(model, names):
     """Return a function from named parameters to a point of a model whose free variables are the named ones."""
-    names = named_parameters(layers)
     inputs = [model[name].type() for name in names]
     transforms = [model.rvs_to_transforms[model[name]] for name in names]
     values = [
@@ -89,7 +88,7 @@ def problem(request):
         priors=priors or mlm.Priors.from_cells(cells),
         models=models,
         density={name: Density(model, cells.layers) for name, model in models.items()},
-        to_log=log_coordinates(models["log"], cells.layers),
+        to_log=log_coordinates(models["log"], named_parameters(cells.layers)),
     )
 
 
@@ -392,7 +391,7 @@ def test_a_model_with_new_data_is_a_new_model(coordinates):
     with model:
         pm.set_data(mlm.cell_data(other_cells(), PRIORS, coordinates))
     fresh = mlm.cell_model(other_cells(), PRIORS, "log")
-    to_log = log_coordinates(fresh, LAYERS)
+    to_log = log_coordinates(fresh, named_parameters(LAYERS))
     density, expected = Density(model, LAYERS), Density(fresh, LAYERS)
     rng, differences = np.random.default_rng(52), []
     for _ in range(15):
@@ -431,7 +430,8 @@ def test_labels_are_only_labels(coordinates):
     cells = mlm.cell_statistics(renamed, layers=LAYERS)
     model = mlm.cell_model(small_cells(), None, coordinates)
     other = mlm.cell_model(cells, None, "log")
-    density, expected, to_log = Density(model, LAYERS), Density(other, LAYERS), log_coordinates(other, LAYERS)
+    density, expected = Density(model, LAYERS), Density(other, LAYERS)
+    to_log = log_coordinates(other, named_parameters(LAYERS))
     rng, differences = np.random.default_rng(54), []
     for _ in range(10):
         here = density(unconstrained_point(model, rng))

@@ -11,7 +11,7 @@ import pytensor.tensor as pt
 import pytest
 from problems import AS_IT_STANDS, LAYERS, function, small_cells, unconstrained_point
 from scipy import stats
-from test_models import Density, flat, log_coordinates, three_layers, unflat
+from test_models import Density, flat, log_coordinates, named_parameters, three_layers, unflat
 
 import mlm_tutorial as mlm
 from mlm_tutorial import models
@@ -54,15 +54,7 @@ def log_density_of_averages(parameters, cells):
 def pooled_log_coordinates(model, layers):
     """Return a function from named parameters to a point of the plain model."""
     names = [name for name in parameters_of(layers) if name in {x.name for x in model.free_RVs}]
-    inputs = [model[name].type() for name in names]
-    transforms = [model.rvs_to_transforms[model[name]] for name in names]
-    values = [
-        x if f is None else f.forward(x, *model[n].owner.inputs)
-        for n, x, f in zip(names, inputs, transforms, strict=True)
-    ]
-    forward = function(inputs, values)
-    keys = [model.rvs_to_values[model[name]].name for name in names]
-    return lambda parameters: dict(zip(keys, forward(*(parameters[name] for name in names)), strict=True))
+    return log_coordinates(model, names)
 
 
 @pytest.fixture(scope="module", params=["small", "three layers"])
@@ -139,7 +131,7 @@ def test_standardized_means_of_a_model_without_pooling_are_the_same_model(monkey
     names = [f"{kind}_{name}" for name in ("baseline", *LAYERS) for kind in ("mu", "sigma")]
     outputs = [model.logp(jacobian=False), *model.replace_rvs_by_values([model[x] for x in [*names, "mu"]])]
     density = function(model.value_vars, outputs)
-    to_log, expected = log_coordinates(plain, LAYERS), Density(plain, LAYERS)
+    to_log, expected = log_coordinates(plain, named_parameters(LAYERS)), Density(plain, LAYERS)
     rng, differences = np.random.default_rng(9), []
     for scale in (0.3, 1.0, 2.0) * 5:
         value, *parameters, mu = density(**unconstrained_point(model, rng, scale))
