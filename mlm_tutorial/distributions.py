@@ -1,4 +1,4 @@
-"""Custom distributions: a standard normal without parameters, a cell's statistics, pooled standard deviations."""
+"""Custom distributions: a standard normal without parameters, and a cell's statistics."""
 
 import numpy as np
 import pytensor
@@ -10,7 +10,7 @@ from pymc.distributions.shape_utils import implicit_size_from_params, rv_size_is
 from pymc.pytensorf import normalize_rng_param
 from pytensor.tensor.random.utils import normalize_size_param
 
-__all__ = ["NormalCells", "PooledScales", "StandardNormal"]
+__all__ = ["NormalCells", "StandardNormal"]
 
 
 class StandardNormalRV(SymbolicRandomVariable):
@@ -148,69 +148,3 @@ class NormalCells(Distribution):
         logp = -0.5 * n * pt.log(2 * np.pi * variance) - (sum_sq + n * (mean - mu) ** 2) / (2 * variance)
         logp = pt.where(sum_sq >= 0, logp, -np.inf)
         return check_parameters(logp, sigma > 0, n > 0, msg="sigma > 0, n > 0")
-
-
-class PooledScalesRV(SymbolicRandomVariable):
-    """Draws of standard deviations that are partially pooled within their layers."""
-
-    name = "pooled_scales"
-    extended_signature = "[rng],[size],(l),(j),(k)->[rng],(k)"
-    _print_name = ("PooledScales", "\\operatorname{PooledScales}")
-
-    @classmethod
-    def rv_op(cls, level, spread, layer, *, rng=None, size=None):
-        level, spread, layer = (pt.as_tensor(x) for x in (level, spread, layer))
-        rng = normalize_rng_param(rng)
-        size = normalize_size_param(size)
-        mu, sigma = _log_normal(level, spread, layer)
-        shape = None if rv_size_is_none(size) else pt.concatenate([size, layer.shape])
-        next_rng, draws = pt.random.lognormal(mu, sigma, size=shape, rng=rng, return_next_rng=True)
-        return cls(inputs=[rng, size, level, spread, layer], outputs=[next_rng, draws])(rng, size, level, spread, layer)
-
-
-def _log_normal(level, spread, layer):
-    """Return mean and standard deviation of the logarithms of standard deviations whose variances average level^2."""
-    tau = spread[..., layer]
-    return pt.log(level[..., 1:])[..., layer] - tau**2 / 4, tau / 2
-
-
-class PooledScales(Distribution):
-    r"""Standard deviations of contributors, partially pooled within layers.
-
-    .. math:: \log v_{jk} \sim \text{Normal}(\log m_j - \tau_j^2/2,\ \tau_j), \qquad \sigma_{jk} = \sqrt{v_{jk}}
-
-    The variances of layer j are log-normal with mean :math:`m_j`, the square of the layer's level, and contributors
-    differ by a factor of about :math:`e^{\tau_j}`. As :math:`\tau_j` goes to zero, they all have the same variance.
-
-    Parameters
-    ----------
-    level : tensor_like of float, shape (1 + J,)
-        Standard deviation of the baseline, then the root mean square of each layer's standard deviations. The
-        baseline's has no part in the density: coordinates need it, see :class:`PooledVariances`.
-    spread : tensor_like of float, shape (J,)
-        Standard deviation of the logarithms of each layer's variances.
-    layer : array_like of int, shape (sum of m_j,)
-        Which layer each contributor belongs to, from 0.
-    """
-
-    rv_type = PooledScalesRV
-    rv_op = PooledScalesRV.rv_op
-
-    @classmethod
-    def dist(cls, level, spread, layer, **kwargs):
-        """Return an unnamed variable."""
-        level, spread = (pt.cast(x, pytensor.config.floatX) for x in (level, spread))
-        return super().dist([level, spread, np.asarray(layer)], **kwargs)
-
-    def support_point(rv, size, level, spread, layer):
-        """Return the medians."""
-        point = pt.exp(_log_normal(level, spread, layer)[0])
-        return point if rv_size_is_none(size) else pt.broadcast_to(point, [*size, layer.shape[0]])
-
-    def logp(value, level, spread, layer):
-        """Return the log density of all standard deviations together."""
-        mu, sigma = _log_normal(level, spread, layer)
-        log_value = pt.log(pt.switch(value > 0, value, 1.0))
-        logp = -0.5 * ((log_value - mu) / sigma) ** 2 - pt.log(sigma) - 0.5 * np.log(2 * np.pi) - log_value
-        logp = pt.sum(pt.switch(value > 0, logp, -np.inf), axis=-1)
-        return check_parameters(logp, level > 0, spread > 0, msg="level > 0, spread > 0")

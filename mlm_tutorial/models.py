@@ -12,10 +12,10 @@ from scipy.sparse import diags_array
 from scipy.sparse.linalg import lsqr
 
 from mlm_tutorial.cells import Cells, cell_statistics
-from mlm_tutorial.distributions import NormalCells, PooledScales, StandardNormal
+from mlm_tutorial.distributions import NormalCells, StandardNormal
 from mlm_tutorial.layers import BASELINE, TOTAL
 from mlm_tutorial.rough import RoughEffects, rough_effects
-from mlm_tutorial.transforms import IdentifiedScales, LinearTransform, PooledMeans, PooledVariances, Split, matvec
+from mlm_tutorial.transforms import IdentifiedScales, LinearTransform, PooledMeans, PooledVariances, matvec
 
 __all__ = ["Priors", "cell_data", "cell_model", "observation_model"]
 
@@ -41,13 +41,15 @@ class Priors:
     With `pooled`, the contributors of a layer are instead partially pooled, with scales that are learned:
 
     - ``mu_<layer> ~ ZeroSumNormal(mu_scale)`` with ``mu_scale ~ HalfNormal(mu_sd)``
-    - ``log(sigma_<layer>**2) ~ Normal(log(sigma_level**2) - sigma_spread**2 / 2, sigma_spread)`` with
-      ``sigma_level ~ Weibull(2, sigma_scale)`` and ``sigma_spread ~ HalfNormal(1)``. So ``sigma_level**2`` is the mean
-      variance of the layer, and the prior mean of a variance is what it is without pooling.
+    - ``sigma_<layer>**2 = sigma_floor**2 + excess``, with a floor that all contributors of the layer share and an
+      excess of each: ``excess ~ Exponential(mean sigma_spread**2)``. Floor and spread have the prior
+      ``Weibull(2, sigma_scale / sqrt(2))``, so the prior mean of a variance is what it is without pooling. A spread
+      near zero pools the contributors completely; a floor of zero is the prior without pooling, but for a scale that
+      is learned.
 
     Without pooling, each contributor brings a prior that prefers a small variance, and a layer with hundreds of them
     decides by their number how the variance that the data cannot split is shared. With pooling, a layer has one such
-    prior, however many contributors it has.
+    prior, that of its floor, however many contributors it has.
 
     Parameters
     ----------
@@ -61,9 +63,7 @@ class Priors:
         Root mean square of the prior of a standard deviation, for all components or for each by name, the baseline's
         as ``"baseline"``.
     pooled : bool
-        Whether contributors are partially pooled. Of use where a layer has many of them. Such models are harder to
-        sample: at the default settings of :func:`mlm_tutorial.sampling.sample` a few transitions diverge, and
-        :func:`mlm_tutorial.diagnostics.check_convergence` says so.
+        Whether contributors are partially pooled. Of use where a layer has many of them.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
         cell. Data are named as in :func:`cell_data`. In identified coordinates the free
         variables are the vectors ``sigma`` and ``mu_offset`` (``mu``, with an average in each layer that nothing but
         its prior knows, where means are more than 500), from which the named variables follow. With pooled priors
-        there are also ``mu_scale``, ``sigma_level`` and ``sigma_spread``, with dim ``layer``.
+        there are also ``mu_scale``, ``sigma_floor`` and ``sigma_spread``, with dim ``layer``.
 
     Raises
     ------
@@ -326,15 +326,12 @@ def _coords(cells: Cells) -> dict[str, list]:
 def _parameters(cells: Cells, priors: Priors):
     """Add the parameters to the model in context; return means and standard deviations by component."""
     mu = {BASELINE: pm.Normal("mu_baseline", priors.baseline_mu, priors.baseline_mu_sd)}
-    sigma = {BASELINE: pm.Weibull("sigma_baseline", 2, priors.sigma_scale_of(BASELINE))}
     if priors.pooled:
-        mu_scale, spread = _pooled_scales(cells, priors)
-        level = pm.Weibull("sigma_level", 2, [priors.sigma_scale_of(x) for x in cells.layers], dims="layer")
+        mu_scale = _mu_scale(cells, priors)
         for j, name in enumerate(cells.layers):
             mu[name] = pm.ZeroSumNormal(f"mu_{name}", sigma=mu_scale[j], dims=name)
-            center = pm.math.log(level[j]) - spread[j] ** 2 / 4
-            sigma[name] = pm.LogNormal(f"sigma_{name}", center, spread[j] / 2, dims=name)
-        return mu, sigma
+        return mu, _by_component(cells, "sigma", _pooled_sigma(cells, priors))
+    sigma = {BASELINE: pm.Weibull("sigma_baseline", 2, priors.sigma_scale_of(BASELINE))}
     for name in cells.layers:
         mu[name] = pm.ZeroSumNormal(f"mu_{name}", sigma=priors.mu_sd_of(name), dims=name)
         sigma[name] = pm.Weibull(f"sigma_{name}", 2, priors.sigma_scale_of(name), dims=name)
@@ -362,19 +359,16 @@ def _parameters_in_identified_coordinates(cells: Cells, priors: Priors):
         all_mu = _standardized_means(cells, priors, mu_scale, rough_effects(cells))
     else:
         all_mu = _decorrelated_means(cells, priors)
-    return _named(cells, all_mu, all_sigma)
+    return _by_component(cells, "mu", all_mu), _by_component(cells, "sigma", all_sigma)
 
 
-def _named(cells: Cells, all_mu, all_sigma):
-    """Name the parts of the vectors of all means and all standard deviations, baseline first."""
-    mu = {BASELINE: pm.Deterministic("mu_baseline", all_mu[0])}
-    sigma = {BASELINE: pm.Deterministic("sigma_baseline", all_sigma[0])}
-    end = 1
+def _by_component(cells: Cells, kind: str, values):
+    """Name the parts of the vector of all means or all standard deviations, baseline first."""
+    parts, end = {BASELINE: pm.Deterministic(f"{kind}_{BASELINE}", values[0])}, 1
     for name in cells.layers:
-        part = slice(end, end := end + len(cells.labels[name]))
-        mu[name] = pm.Deterministic(f"mu_{name}", all_mu[part], dims=name)
-        sigma[name] = pm.Deterministic(f"sigma_{name}", all_sigma[part], dims=name)
-    return mu, sigma
+        part = values[end : (end := end + len(cells.labels[name]))]
+        parts[name] = pm.Deterministic(f"{kind}_{name}", part, dims=name)
+    return parts
 
 
 def _decorrelated_means(cells: Cells, priors: Priors):
@@ -389,41 +383,38 @@ def _decorrelated_means(cells: Cells, priors: Priors):
     return center + matvec(basis, offset)
 
 
-def _pooled_scales(cells: Cells, priors: Priors):
-    """Add how far the means, and the logarithms of the variances, of each layer's contributors are apart."""
-    mu_scale = pm.HalfNormal("mu_scale", [priors.mu_sd_of(x) for x in cells.layers], dims="layer")
-    return mu_scale, pm.HalfNormal("sigma_spread", 1.0, dims="layer")
+def _mu_scale(cells: Cells, priors: Priors):
+    """Add how far the means of each layer's contributors are apart."""
+    return pm.HalfNormal("mu_scale", [priors.mu_sd_of(x) for x in cells.layers], dims="layer")
+
+
+def _pooled_sigma(cells: Cells, priors: Priors, **transform):
+    """Add the parts of pooled variances; return all standard deviations, baseline first."""
+    names = contributor_names(cells.layers, cells.labels)
+    pm.modelcontext(None).add_coord("variance_part", [BASELINE, *cells.layers, *names[1:]])
+    half = np.array([priors.sigma_scale_of(x) for x in cells.layers]) / np.sqrt(2)
+    spread = pm.Weibull("sigma_spread", 2, half, dims="layer")
+    of_layer = np.repeat(np.arange(len(cells.layers)), [len(cells.labels[x]) for x in cells.layers])
+    variance = pm.Exponential(
+        "variance",
+        scale=pm.math.concatenate([[priors.sigma_scale_of(BASELINE) ** 2], half**2, spread[of_layer] ** 2]),
+        dims="variance_part",
+        **transform,
+    )
+    floor, excess = variance[1 : 1 + len(half)], variance[1 + len(half) :]
+    pm.Deterministic("sigma_floor", pm.math.sqrt(floor), dims="layer")
+    return pm.math.sqrt(pm.math.concatenate([variance[:1], floor[of_layer] + excess]))
 
 
 def _pooled_in_identified_coordinates(cells: Cells, priors: Priors):
     """Add the parameters of pooled priors, each contributor standardized by what its observations say."""
-    model = pm.modelcontext(None)
-    names = contributor_names(cells.layers, cells.labels)
-    model.add_coords({"component": [BASELINE, *cells.layers], "contributor": names, "pooled_contributor": names[1:]})
+    pm.modelcontext(None).add_coord("contributor", contributor_names(cells.layers, cells.labels))
     rough = rough_effects(cells)
     counts = [cells.counts(name) for name in cells.layers]
-    of_layer = np.repeat(np.arange(len(counts)), [len(n) for n in counts])
-    mu_scale, spread = _pooled_scales(cells, priors)
-    level = pm.Weibull(
-        "sigma_total",
-        2,
-        [priors.sigma_scale_of(x) for x in (BASELINE, *cells.layers)],
-        dims="component",
-        default_transform=None,
-        transform=Split(rough.variance, cells.n_observations),
-    )
-    pm.Deterministic("sigma_level", level[1:], dims="layer")
-    all_sigma = PooledScales(
-        "sigma",
-        level,
-        spread,
-        of_layer,
-        dims="pooled_contributor",
-        default_transform=None,
-        transform=PooledVariances(counts, rough.variances, rough.variance),
-    )
-    all_mu = _standardized_means(cells, priors, mu_scale, rough)
-    return _named(cells, all_mu, pm.math.concatenate([level[:1], all_sigma]))
+    transform = PooledVariances(counts, rough.variances, rough.variance)
+    all_sigma = _pooled_sigma(cells, priors, default_transform=None, transform=transform)
+    all_mu = _standardized_means(cells, priors, _mu_scale(cells, priors), rough)
+    return _by_component(cells, "mu", all_mu), _by_component(cells, "sigma", all_sigma)
 
 
 def _standardized_means(cells: Cells, priors: Priors, mu_scale, rough: RoughEffects):
@@ -452,20 +443,21 @@ def _standardized_means(cells: Cells, priors: Priors, mu_scale, rough: RoughEffe
 def _pooled_starts(cells: Cells) -> dict[str, np.ndarray]:
     """Return where chains of a pooled model start."""
     rough = rough_effects(cells)
-    counts = [cells.counts(name) for name in cells.layers]
-    variances = []
-    lowest = rough.variance
-    for n, effect, scale in zip(counts, rough.variances, rough.variance_scales, strict=True):
-        variances.append(effect * scale**2 / (scale**2 + 2 * rough.variance**2 / n))
-        lowest += variances[-1].min()
-    # No split may leave a contributor without variance.
-    baseline = max(min(rough.variance / (1 + len(counts)), lowest / 2), rough.variance / 20)
-    level = (rough.variance - baseline) / len(counts)
+    n_layers = len(cells.layers)
+    share = rough.variance / (1 + n_layers)
+    floors, excesses, spreads = [], [], []
+    for name, effect, scale in zip(cells.layers, rough.variances, rough.variance_scales, strict=True):
+        # Drawn to zero by their standard errors, and then to a layer's share on average.
+        effect = effect * scale**2 / (scale**2 + 2 * rough.variance**2 / cells.counts(name))
+        spread = min(scale, share / 2)
+        excess = np.maximum(spread + effect, spread / 10)
+        excesses.append(excess)
+        spreads.append(excess.mean())
+        floors.append(max(share - np.average(excess, weights=cells.counts(name)), share / 10))
     return {
         "start_mu_scale": np.array(rough.mean_scales),
-        "start_sigma_spread": np.clip(np.array(rough.variance_scales) / level, 0.05, 1.0),
-        "start_sigma_total": np.sqrt(np.append(baseline, np.full(len(counts), level))),
-        "start_sigma": np.sqrt(np.maximum(level + np.concatenate(variances), level / 10)),
+        "start_sigma_spread": np.sqrt(spreads),
+        "start_variance": np.concatenate([[share], floors, *excesses]),
         "start_mu": _rough_means(rough, cells),
     }
 

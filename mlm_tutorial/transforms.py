@@ -13,7 +13,7 @@ import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 from scipy.linalg import cholesky, solve_triangular
 
-__all__ = ["IdentifiedScales", "LinearTransform", "PooledMeans", "PooledVariances", "Split"]
+__all__ = ["IdentifiedScales", "LinearTransform", "PooledMeans", "PooledVariances"]
 
 
 class IdentifiedScales(Transform):
@@ -331,94 +331,89 @@ class PooledMeans(Transform):
 
 
 class PooledVariances(Transform):
-    r"""Coordinates of standard deviations that are partially pooled, see :class:`PooledScales`.
+    r"""Coordinates of the parts of partially pooled variances: what the data fix, and what they do not.
 
-    The data fix the variance of a total, :math:`v_0 + \sum_j v_{jk}`, not how it is split. So a contributor's variance
-    is located, at any split, where the total is as observed: with :math:`m_j` the layers' levels it is about
-    :math:`y = \delta_{jk} + (V - v_0)\, m_j / \sum_i m_i`, with standard error d. In the logarithm, that is combined
-    with the prior like two measurements, and the coordinate is standardized by the result: contributors with many
-    observations are centered on the data, those with few are non-centered, all at the current :math:`v_0`,
-    :math:`m_j` and spread.
+    The vector is ``[baseline, floor of layer 1, ..., floor of layer J, excess of layer 1's contributors, ...]``; the
+    variance of a contributor is its layer's floor plus its excess. All parts are exponential, with the means that the
+    transformed distribution has. The coordinates are, in this order,
+
+    - ``t``, which locates the average variance of a total: the sum of baseline, floors and each layer's average
+      excess (the data fix it),
+    - ``logits``, J numbers: how the sum of baseline and floors is shared (the prior alone decides),
+    - ``x``, one number for each contributor: its excess in units of its rough posterior scale.
 
     Parameters
     ----------
     counts : sequence of array_like of int
         For each layer the observations of each contributor, shape (m_j,).
     effects : sequence of array_like of float
-        For each layer rough differences :math:`\delta_{jk}` of the variances to the layer's average, shape (m_j,).
+        For each layer rough differences of the contributors' variances to the layer's average, shape (m_j,).
     variance : float
         Rough variance V of one observation about its mean.
+
+    Notes
+    -----
+    With :math:`\lambda_j` the mean excess of a layer and :math:`d_{jk} = v_{jk}\sqrt{2/n_{jk}}` the standard error of a
+    contributor's variance from its own observations, :math:`v_{jk}` a rough variance of its totals,
+
+    .. math::
+
+        q_{jk} = (1/\lambda_j + 1/d_{jk})^{-1}, \quad e_{jk} = q_{jk}\,\mathrm{softplus}(x_{jk}), \quad
+        A = h\,\mathrm{softplus}\Bigl(t - \sum_{jk} \frac{n_{jk}}{N} e_{jk} / h\Bigr), \quad
+        h = 3V\sqrt{2/N}, \quad p = \mathrm{softmax}(0, \mathrm{logits}),
+
+    and A p are baseline and floors. A contributor with few observations has an excess of the prior's size, and moves
+    with it (non-centered); one with many has one of the size of its standard error (centered).
     """
 
     name = "pooled_variances"
     ndim_supp = 1
 
     def __init__(self, counts: Sequence[np.ndarray], effects: Sequence[np.ndarray], variance: float):
-        self.effect = np.concatenate(list(effects)).astype(float)
-        observed = np.maximum(variance + self.effect, variance / 4)
-        self.scale = observed * np.sqrt(2 / np.concatenate(list(counts)))
-        self.variance = float(variance)
+        n = np.concatenate(list(counts))
+        total = np.sum(counts[0])
+        rough = np.maximum(variance + np.concatenate(list(effects)), variance / 4)
+        self.errors = rough * np.sqrt(2 / n)
+        self.weights = n / total
+        self.unit = float(3 * variance * np.sqrt(2 / total))
+        self.n_floors = 1 + len(counts)
 
     def forward(self, value, *inputs):
-        """Return the coordinates of standard deviations of shape (sum of m_j,)."""
-        center, scale = self._standardization(inputs)
-        return (2 * pt.log(value) - center) / scale
+        """Return the coordinates of variances, both of shape (1 + J + sum of m_j,)."""
+        floors, excess = value[: self.n_floors], value[self.n_floors :]
+        t = _softplus_inverse(pt.sum(floors) / self.unit) + pt.sum(self.weights * excess) / self.unit
+        x = _softplus_inverse(excess / self._scales(inputs))
+        return pt.concatenate([t[None], pt.log(floors[1:] / floors[0]), x])
 
     def backward(self, value, *inputs):
-        """Return the standard deviations at coordinates."""
-        center, scale = self._standardization(inputs)
-        return pt.exp(0.5 * (center + scale * value))
+        """Return the variances at coordinates."""
+        log_floors, _, excess = self._parts(value, inputs)
+        return pt.concatenate([pt.exp(log_floors), excess])
 
     def log_jac_det(self, value, *inputs):
-        """Return the log determinant of the standard deviations' Jacobian, up to a constant."""
-        center, scale = self._standardization(inputs)
-        return pt.sum(0.5 * (center + scale * value) + pt.log(scale))
+        """Return the log determinant of the variances' Jacobian, up to a constant."""
+        log_floors, argument, _ = self._parts(value, inputs)
+        x = value[self.n_floors :]
+        # d floors / d(t, logits) has the determinant dA/dt A^J prod p, where A p are the floors.
+        return (
+            pt.sum(log_floors)
+            - _log_softplus(argument)
+            - pt.softplus(-argument)
+            + pt.sum(pt.log(self._scales(inputs)) - pt.softplus(-x))
+        )
 
-    def _standardization(self, inputs):
-        """Return location and scale of the logarithms of the variances."""
-        *_, level, spread, layer = inputs
-        mean, tau = level[1:] ** 2, spread[layer]
-        expected = (self.variance - level[0] ** 2) * (mean / pt.sum(mean))[layer]
-        relative = pt.softplus((self.effect + expected) / self.scale)
-        odds = (relative * tau) ** 2
-        prior = pt.log(mean)[layer] - tau**2 / 2
-        center = (prior + odds * pt.log(self.scale * relative)) / (1 + odds)
-        return center, tau / pt.sqrt(1 + odds)
+    def _scales(self, inputs):
+        *_, mean = inputs
+        return 1 / (1 / mean[self.n_floors :] + 1 / self.errors)
+
+    def _parts(self, value, inputs):
+        """Return logarithms of baseline and floors, what t leaves for them in units of h, and excesses."""
+        excess = self._scales(inputs) * pt.softplus(value[self.n_floors :])
+        argument = value[0] - pt.sum(self.weights * excess) / self.unit
+        log_shares = pt.special.log_softmax(pt.concatenate([pt.zeros(1), value[1 : self.n_floors]]))
+        return np.log(self.unit) + _log_softplus(argument) + log_shares, argument, excess
 
 
-class Split(Transform):
-    """Coordinates of a few standard deviations: their variances' total, which the data fix, and its split.
-
-    Parameters
-    ----------
-    variance : float
-        Rough total of the variances.
-    count : int
-        Observations that fix it.
-    """
-
-    name = "split"
-    ndim_supp = 1
-
-    def __init__(self, variance: float, count: int):
-        self.variance, self.unit = float(variance), float(np.sqrt(2 / count))
-
-    def forward(self, value, *inputs):
-        """Return the coordinates of standard deviations, both of shape (J + 1,)."""
-        v = pt.as_tensor(value) ** 2
-        return pt.concatenate([(pt.log(pt.sum(v) / self.variance) / self.unit)[None], pt.log(v[1:] / v[0])])
-
-    def backward(self, value, *inputs):
-        """Return the standard deviations at coordinates."""
-        return pt.exp(0.5 * (self._log_total(value) + self._log_shares(value)))
-
-    def log_jac_det(self, value, *inputs):
-        """Return the log determinant of the standard deviations' Jacobian, up to a constant."""
-        # d log v / d(t, logits) has the determinant of the unit; the shares' own factors cancel.
-        return pt.sum(0.5 * (self._log_total(value) + self._log_shares(value)))
-
-    def _log_total(self, value):
-        return np.log(self.variance) + self.unit * value[0]
-
-    def _log_shares(self, value):
-        return pt.special.log_softmax(pt.concatenate([pt.zeros(1), value[1:]]))
+def _log_softplus(x):
+    """Return log(log(1 + exp(x))), which is x where x is far below zero."""
+    return pt.where(x < -30, x, pt.log(pt.softplus(pt.maximum(x, -30.0))))
