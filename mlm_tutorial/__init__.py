@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "datasets": ["load_airlines", "load_flights", "load_radon"],
         "cells": ["Cells", "cell_statistics"],
         "distributions": ["NormalCells", "StandardNormal"],
-        "transforms": ["IdentifiedScales", "LinearTransform", "PooledMeans", "PooledVariances"],
+        "transforms": ["IdentifiedScales", "LinearTransform", "PooledMeans", "VarianceParts"],
         "notebook": ["notebook_seed", "quiz", "version_line"],
         "models": ["Priors", "cell_data", "cell_model", "observation_model"],
         "sampling": ["CompiledModel", "compile_model", "sample"],

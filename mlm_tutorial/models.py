@@ -15,14 +15,14 @@ from mlm_tutorial.cells import Cells, cell_statistics
 from mlm_tutorial.distributions import NormalCells, StandardNormal
 from mlm_tutorial.layers import BASELINE, TOTAL
 from mlm_tutorial.rough import RoughEffects, rough_effects
-from mlm_tutorial.transforms import IdentifiedScales, LinearTransform, PooledMeans, PooledVariances, matvec
+from mlm_tutorial.transforms import IdentifiedScales, LinearTransform, PooledMeans, VarianceParts, matvec
 
 __all__ = ["Priors", "cell_data", "cell_model", "observation_model"]
 
 PARAMETRIZATIONS = ("marginal", "noncentered", "centered")
 COORDINATES = ("identified", "log")
 
-#: Dimensions above which a dense mass matrix costs more than it saves, so that coordinates must do its work.
+#: Dimensions above which a dense mass matrix costs more than it saves, so that coordinates must do all of its work.
 MANY_DIMENSIONS = 150
 
 #: Means above which a dense matrix that decorrelates them costs more than the rest of the model.
@@ -148,9 +148,10 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
         Variables ``mu_baseline``, ``sigma_baseline``, and for each layer ``mu_<layer>`` and ``sigma_<layer>`` with
         the layer as dim and its labels as coords. Observed are ``cells``, mean and centred sum of squares of each
         cell. Data are named as in :func:`cell_data`. In identified coordinates the free
-        variables are the vectors ``sigma`` and ``mu_offset`` (``mu``, with an average in each layer that nothing but
-        its prior knows, where means are more than 500), from which the named variables follow. With pooled priors
-        there are also ``mu_scale``, ``sigma_floor`` and ``sigma_spread``, with dim ``layer``.
+        variables are the vectors ``sigma`` and ``mu_offset``, from which the named variables follow; with more than
+        150 of them ``variance`` stands for ``sigma``, and with more than 500 means ``mu``, whose averages in each layer
+        nothing but their prior knows, for ``mu_offset``. With pooled priors they are ``variance``, of baseline,
+        floors and excesses, ``mu``, ``mu_scale`` and ``sigma_spread``; ``sigma_floor`` follows.
 
     Raises
     ------
@@ -219,7 +220,11 @@ def cell_data(cells: Cells, priors: Priors | None = None, coordinates: str = "id
         priors = priors or Priors.from_cells(cells)
         if priors.pooled:
             return data | _pooled_starts(cells)
-        data["start_sigma"] = np.sqrt(_rough_variances(cells, _component_scales(cells, priors)))
+        variances = _rough_variances(cells, _component_scales(cells, priors))
+        if _has_many_dimensions(cells):
+            data["start_variance"] = variances
+        else:
+            data["start_sigma"] = np.sqrt(variances)
         if _n_means(cells) > MANY_MEANS:
             return data | {"start_mu": _rough_means(rough_effects(cells), cells)}
         data["start_mu_offset"] = _rough_posterior_of_offsets(cells, priors)[0]
@@ -341,19 +346,19 @@ def _parameters(cells: Cells, priors: Priors):
 def _parameters_in_identified_coordinates(cells: Cells, priors: Priors):
     """Add the same parameters, walked in coordinates that the data fix one by one."""
     pm.modelcontext(None).add_coord("contributor", contributor_names(cells.layers, cells.labels))
-    all_sigma = pm.Weibull(
-        "sigma",
-        2,
-        _component_scales(cells, priors),
-        dims="contributor",
-        default_transform=None,
-        transform=IdentifiedScales(
-            [cells.counts(name) for name in cells.layers],
-            [priors.sigma_scale_of(name) ** 2 for name in cells.layers],
-            cells.residual_variance(),
-            whiten=_n_means(cells) + _n_sigmas(cells) > MANY_DIMENSIONS,
-        ),
-    )
+    scale = _component_scales(cells, priors)
+    prior_variance = [priors.sigma_scale_of(name) ** 2 for name in cells.layers]
+    if _has_many_dimensions(cells):
+        # The square of a Weibull(2, s) variable is exponential.
+        transform = _variance_parts(cells, rough_effects(cells), prior_variance, floors=False)
+        variance = pm.Exponential(
+            "variance", scale=scale**2, dims="contributor", default_transform=None, transform=transform
+        )
+        all_sigma = pm.math.sqrt(variance)
+    else:
+        counts = [cells.counts(name) for name in cells.layers]
+        transform = IdentifiedScales(counts, prior_variance, cells.residual_variance())
+        all_sigma = pm.Weibull("sigma", 2, scale, dims="contributor", default_transform=None, transform=transform)
     if _n_means(cells) > MANY_MEANS:
         mu_scale = pm.math.stack([priors.mu_sd_of(name) for name in cells.layers])
         all_mu = _standardized_means(cells, priors, mu_scale, rough_effects(cells))
@@ -410,11 +415,16 @@ def _pooled_in_identified_coordinates(cells: Cells, priors: Priors):
     """Add the parameters of pooled priors, each contributor standardized by what its observations say."""
     pm.modelcontext(None).add_coord("contributor", contributor_names(cells.layers, cells.labels))
     rough = rough_effects(cells)
-    counts = [cells.counts(name) for name in cells.layers]
-    transform = PooledVariances(counts, rough.variances, rough.variance)
+    share = rough.variance / (1 + len(cells.layers))
+    transform = _variance_parts(cells, rough, [min(x, share / 2) for x in rough.variance_scales], floors=True)
     all_sigma = _pooled_sigma(cells, priors, default_transform=None, transform=transform)
     all_mu = _standardized_means(cells, priors, _mu_scale(cells, priors), rough)
     return _by_component(cells, "mu", all_mu), _by_component(cells, "sigma", all_sigma)
+
+
+def _variance_parts(cells: Cells, rough: RoughEffects, scales: Sequence[float], floors: bool) -> VarianceParts:
+    counts = [cells.counts(name) for name in cells.layers]
+    return VarianceParts(counts, rough.variances, scales, rough.variance, floors)
 
 
 def _standardized_means(cells: Cells, priors: Priors, mu_scale, rough: RoughEffects):
@@ -479,6 +489,10 @@ def _n_sigmas(cells: Cells) -> int:
 def _n_means(cells: Cells) -> int:
     """Return how many means are free, when those of each layer sum to zero."""
     return _n_sigmas(cells) - len(cells.layers)
+
+
+def _has_many_dimensions(cells: Cells) -> bool:
+    return _n_means(cells) + _n_sigmas(cells) > MANY_DIMENSIONS
 
 
 def contributor_names(layers: Sequence[str], labels: Mapping[str, Sequence]) -> list[str]:

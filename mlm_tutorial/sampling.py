@@ -113,7 +113,7 @@ def sample(
     model: pm.Model | CompiledModel,
     seed: int | None = None,
     draws: int = 1000,
-    tune: int = 1000,
+    tune: int | None = None,
     chains: int = 4,
     progress: bool | None = None,
     **nutpie_options,
@@ -126,13 +126,15 @@ def sample(
         A model is compiled first; a compiled one is sampled at once.
     seed : int, optional
         Seed of all randomness. Without one, a seed is drawn, and recorded.
-    draws, tune, chains : int
-        Draws kept in each chain, tuning draws before them, and chains.
+    draws, chains : int
+        Draws kept in each chain, and chains.
+    tune : int, optional
+        Tuning draws before them. Default: 1,000, and 500 above 150 dimensions.
     progress : bool, optional
         Whether to show a progress bar. Default: not in tests, and not where ``CI`` is set.
     **nutpie_options
-        Further options of ``nutpie.sample``. By default ``adaptation`` is ``"low_rank"`` up to 150 dimensions, and
-        above ``"diag"`` with a ``target_accept`` of 0.9.
+        Further options of ``nutpie.sample``. By default ``adaptation`` is ``"low_rank"`` up to 150 dimensions and
+        ``"diag"`` above; ``target_accept`` is nutpie's own, but 0.9 for pooled models up to 150 dimensions.
 
     Returns
     -------
@@ -157,7 +159,7 @@ def sample(
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
     options = _adaptation(compiled) | nutpie_options
-    options |= {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
+    options |= {"draws": draws, "chains": chains, "seed": seed} | ({} if tune is None else {"tune": tune})
     start = time.perf_counter()
     tree = _run(compiled, progress_bar=show_progress(progress), **options)
     sampling_seconds = time.perf_counter() - start
@@ -185,7 +187,7 @@ def sample_quickly(
 
     Turning all variables, statistics and tuning draws into a tree takes as long as sampling a small model does.
     """
-    options = {"draws": draws, "tune": tune, "chains": chains, "seed": seed} | _adaptation(compiled)
+    options = _adaptation(compiled) | {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
     trace = _run(compiled, progress_bar=False, return_raw_trace=True, **options)
     dims, coords = compiled.model.named_vars_to_dims, compiled.model.coords
     posterior, divergences = {name: [] for name in names}, 0
@@ -209,11 +211,13 @@ def _run(compiled: CompiledModel, **nutpie_options):
 
 
 def _adaptation(compiled: CompiledModel) -> dict:
-    """Return nutpie's options that depend on the number of dimensions."""
-    if compiled.compiled.n_dim <= MANY_DIMENSIONS:
-        return {"adaptation": "low_rank"}
-    # With hundreds of variances, some are near zero in most draws: smaller steps round the bend there.
-    return {"adaptation": "diag", "target_accept": 0.9}
+    """Return nutpie's options that depend on the number of dimensions and on pooling."""
+    if compiled.compiled.n_dim > MANY_DIMENSIONS:
+        return {"adaptation": "diag", "tune": 500}
+    if "sigma_spread" in compiled.model.named_vars:
+        # A pooled variance may come as near to its floor as it likes: shorter steps round the bend there.
+        return {"adaptation": "low_rank", "tune": 1000, "target_accept": 0.9}
+    return {"adaptation": "low_rank", "tune": 1000}
 
 
 def show_progress(progress: bool | None) -> bool:

@@ -13,7 +13,7 @@ import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 from scipy.linalg import cholesky, solve_triangular
 
-__all__ = ["IdentifiedScales", "LinearTransform", "PooledMeans", "PooledVariances"]
+__all__ = ["IdentifiedScales", "LinearTransform", "PooledMeans", "VarianceParts"]
 
 
 class IdentifiedScales(Transform):
@@ -40,9 +40,6 @@ class IdentifiedScales(Transform):
         For each layer the prior mean :math:`s_j^2` of a variance.
     variance : float
         Rough variance V of one observation about its mean.
-    whiten : bool
-        Whether to take out of t and c what the reference's own error puts into them all. All differences are to one
-        contributor; with hundreds of others, their common part is the widest direction by far.
 
     Notes
     -----
@@ -57,11 +54,6 @@ class IdentifiedScales(Transform):
         d_{jk}\,\mathrm{softplus}(v_{j,r_j}/d_{jk} + c_{jk}).
 
     So :math:`A p_j` is the smallest variance among a layer's reference and well observed contributors.
-
-    With `whiten`, these t and c are linear functions of the coordinates. Where variances have independent errors of
-    size d, c has the covariance :math:`I + q q^\top` with :math:`q_k = d_{jr}/d_{jk}`, so c is its symmetric square
-    root times the coordinates; and what c says about the reference's error,
-    :math:`\sum_k d_{jr} q_k c_k / (1 + q^\top q)`, is subtracted from T.
     """
 
     name = "identified"
@@ -72,9 +64,7 @@ class IdentifiedScales(Transform):
         counts: Sequence[np.ndarray],
         prior_variance: Sequence[float],
         variance: float,
-        whiten: bool = False,
     ):
-        self.whiten = whiten
         self.n_layers = len(counts)
         self.unit = 3 * variance * np.sqrt(2 / np.sum(counts[0]))
         self.references = []  # positions in the vector of standard deviations
@@ -82,16 +72,11 @@ class IdentifiedScales(Transform):
         self.scales = []  # one array a layer: d of `others`
         self.well = []  # one array a layer: which of `others` are well observed
         start = 1
-        self.ratios = []  # one array a layer: the reference's rough scale in units of each of `others`
-        self.pulls = []  # one array a layer: how t moves with c where the reference is off
         for n, s2 in zip(counts, prior_variance, strict=True):
             m, r = len(n), int(np.argmax(n))
             others = np.delete(np.arange(m), r)
             rough = np.minimum(variance * np.sqrt(2 / np.asarray(n)), s2)
             scale = rough[others]
-            ratio = rough[r] / scale
-            self.ratios.append(ratio)
-            self.pulls.append(rough[r] / self.unit / (1 + ratio @ ratio) * ratio)
             self.references.append(start + r)
             self.others.append(start + others)
             self.scales.append(scale)
@@ -121,9 +106,6 @@ class IdentifiedScales(Transform):
         total = pt.sum(left_over)
         t = _softplus_inverse(total / self.unit) + sum(floors) / self.unit
         logits = pt.log(left_over[1:]) - pt.log(left_over[0])
-        if self.whiten:
-            t = t + sum(pt.sum(pull * c_j) for pull, c_j in zip(self.pulls, c, strict=True))
-            c = [_stretched(c_j, ratio, -0.5) for c_j, ratio in zip(c, self.ratios, strict=True)]
         return pt.concatenate([t[None], *c, logits])
 
     def backward(self, value, *inputs):
@@ -147,9 +129,6 @@ class IdentifiedScales(Transform):
         """Return variances, logarithms of the slopes of the softplus terms, log shares, and A."""
         t, c, logits = value[0], value[1 : -self.n_layers], value[-self.n_layers :]
         by_layer = [c[part] for part in self.slices]
-        if self.whiten:
-            by_layer = [_stretched(c_j, ratio, 0.5) for c_j, ratio in zip(by_layer, self.ratios, strict=True)]
-            t = t - sum(pt.sum(pull * c_j) for pull, c_j in zip(self.pulls, by_layer, strict=True))
         log_shares = pt.special.log_softmax(pt.concatenate([pt.zeros(1), logits]))
         floors = [_floor(c_j, scale, well) for c_j, scale, well in zip(by_layer, self.scales, self.well, strict=True)]
         argument = t - sum(floors) / self.unit
@@ -167,12 +146,6 @@ class IdentifiedScales(Transform):
             log_slopes.append(pt.where(well, 0.0, -pt.softplus(-curved)))
         ordered = pt.concatenate([v[:1], references, *others])
         return ordered[self.positions], log_slopes, log_shares, total
-
-
-def _stretched(c, ratio, power):
-    """Return ``(I + ratio ratio')**power @ c``."""
-    square = ratio @ ratio
-    return c + ((1 + square) ** power - 1) / square * ratio * pt.sum(ratio * c)
 
 
 def _floor(c, scale, well):
@@ -330,17 +303,19 @@ class PooledMeans(Transform):
         return self.center - sum(shifts)
 
 
-class PooledVariances(Transform):
-    r"""Coordinates of the parts of partially pooled variances: what the data fix, and what they do not.
+class VarianceParts(Transform):
+    r"""Coordinates of the parts that the variances of many contributors are made of.
 
     The vector is ``[baseline, floor of layer 1, ..., floor of layer J, excess of layer 1's contributors, ...]``; the
-    variance of a contributor is its layer's floor plus its excess. All parts are exponential, with the means that the
-    transformed distribution has. The coordinates are, in this order,
+    variance of a contributor is its layer's floor plus its excess. Without `floors` they are left out, and an excess is
+    all of a contributor's variance. All parts are exponential, with the means that the transformed distribution has.
+    The coordinates are, in this order,
 
     - ``t``, which locates the average variance of a total: the sum of baseline, floors and each layer's average
       excess (the data fix it),
-    - ``logits``, J numbers: how the sum of baseline and floors is shared (the prior alone decides),
-    - ``x``, one number for each contributor: its excess in units of its rough posterior scale.
+    - ``logits``, as many as floors: how the sum of baseline and floors is shared (the prior alone decides),
+    - ``w``, one number for each contributor: its excess in units of its rough posterior scale, but for what all
+      excesses of the layer have in common, which the data do not tell from baseline and floors.
 
     Parameters
     ----------
@@ -348,8 +323,12 @@ class PooledVariances(Transform):
         For each layer the observations of each contributor, shape (m_j,).
     effects : sequence of array_like of float
         For each layer rough differences of the contributors' variances to the layer's average, shape (m_j,).
+    scales : sequence of float
+        For each layer a rough mean of its excesses.
     variance : float
         Rough variance V of one observation about its mean.
+    floors : bool
+        Whether layers have floors.
 
     Notes
     -----
@@ -363,55 +342,86 @@ class PooledVariances(Transform):
         h = 3V\sqrt{2/N}, \quad p = \mathrm{softmax}(0, \mathrm{logits}),
 
     and A p are baseline and floors. A contributor with few observations has an excess of the prior's size, and moves
-    with it (non-centered); one with many has one of the size of its standard error (centered).
+    with it (non-centered); one with many has one of the size of its standard error (centered). All excesses of a layer
+    can move together by about :math:`\lambda_j/m_j`, the prior scale of their common part, which may be many standard
+    errors. So :math:`x_j = w_j + (\rho_j - 1)\, b_j b_j^\top w_j / b_j^\top b_j` with :math:`b_{jk} = 1/q_{jk}` and
+    :math:`\rho_j^2 = 1 + (\lambda_j/m_j)^2\, b_j^\top b_j`, both at the rough :math:`\lambda_j` of `scales`.
     """
 
-    name = "pooled_variances"
+    name = "variance_parts"
     ndim_supp = 1
 
-    def __init__(self, counts: Sequence[np.ndarray], effects: Sequence[np.ndarray], variance: float):
+    def __init__(
+        self,
+        counts: Sequence[np.ndarray],
+        effects: Sequence[np.ndarray],
+        scales: Sequence[float],
+        variance: float,
+        floors: bool,
+    ):
         n = np.concatenate(list(counts))
         total = np.sum(counts[0])
         rough = np.maximum(variance + np.concatenate(list(effects)), variance / 4)
-        self.errors = rough * np.sqrt(2 / n)
-        self.weights = n / total
+        errors, weights = rough * np.sqrt(2 / n), n / total
         self.unit = float(3 * variance * np.sqrt(2 / total))
-        self.n_floors = 1 + len(counts)
+        self.n_floors = 1 + floors * len(counts)  # the baseline is one
+        ends = np.cumsum([self.n_floors, *map(len, counts)])
+        self.slices = [slice(start, end) for start, end in pairwise(ends)]
+        self.errors, self.weights = (np.split(x, ends[1:-1] - self.n_floors) for x in (errors, weights))
+        self.directions, self.stretches = [], []
+        for scale, error in zip(scales, self.errors, strict=True):
+            b = 1 / scale + 1 / error
+            self.directions.append(b / np.sqrt(b @ b))
+            self.stretches.append(np.sqrt(1 + (scale / len(b)) ** 2 * (b @ b)))
 
     def forward(self, value, *inputs):
         """Return the coordinates of variances, both of shape (1 + J + sum of m_j,)."""
-        floors, excess = value[: self.n_floors], value[self.n_floors :]
-        t = _softplus_inverse(pt.sum(floors) / self.unit) + pt.sum(self.weights * excess) / self.unit
-        x = _softplus_inverse(excess / self._scales(inputs))
-        return pt.concatenate([t[None], pt.log(floors[1:] / floors[0]), x])
+        floors, excesses = value[: self.n_floors], [value[part] for part in self.slices]
+        t = _softplus_inverse(pt.sum(floors) / self.unit) + self._average(excesses) / self.unit
+        w = [
+            _along(_softplus_inverse(excess / scale), direction, 1 / stretch)
+            for excess, scale, direction, stretch in zip(
+                excesses, self._scales(inputs), self.directions, self.stretches, strict=True
+            )
+        ]
+        return pt.concatenate([t[None], pt.log(floors[1:] / floors[0]), *w])
 
     def backward(self, value, *inputs):
         """Return the variances at coordinates."""
-        log_floors, _, excess = self._parts(value, inputs)
-        return pt.concatenate([pt.exp(log_floors), excess])
+        log_floors, _, excesses, _ = self._parts(value, inputs)
+        return pt.concatenate([pt.exp(log_floors), *excesses])
 
     def log_jac_det(self, value, *inputs):
         """Return the log determinant of the variances' Jacobian, up to a constant."""
-        log_floors, argument, _ = self._parts(value, inputs)
-        x = value[self.n_floors :]
+        log_floors, argument, _, log_slopes = self._parts(value, inputs)
         # d floors / d(t, logits) has the determinant dA/dt A^J prod p, where A p are the floors.
-        return (
-            pt.sum(log_floors)
-            - _log_softplus(argument)
-            - pt.softplus(-argument)
-            + pt.sum(pt.log(self._scales(inputs)) - pt.softplus(-x))
-        )
+        return pt.sum(log_floors) - _log_softplus(argument) - pt.softplus(-argument) + sum(log_slopes)
 
     def _scales(self, inputs):
+        """Return the rough posterior scales of each layer's excesses."""
         *_, mean = inputs
-        return 1 / (1 / mean[self.n_floors :] + 1 / self.errors)
+        return [1 / (1 / mean[part] + 1 / error) for part, error in zip(self.slices, self.errors, strict=True)]
 
     def _parts(self, value, inputs):
-        """Return logarithms of baseline and floors, what t leaves for them in units of h, and excesses."""
-        excess = self._scales(inputs) * pt.softplus(value[self.n_floors :])
-        argument = value[0] - pt.sum(self.weights * excess) / self.unit
+        """Return logarithms of baseline and floors, what t leaves for them in units of h, excesses and their slopes."""
+        excesses, log_slopes = [], []
+        layers = zip(self.slices, self._scales(inputs), self.directions, self.stretches, strict=True)
+        for part, scale, direction, stretch in layers:
+            x = _along(value[part], direction, stretch)
+            excesses.append(scale * pt.softplus(x))
+            log_slopes.append(pt.sum(pt.log(scale) - pt.softplus(-x)))
+        argument = value[0] - self._average(excesses) / self.unit
         log_shares = pt.special.log_softmax(pt.concatenate([pt.zeros(1), value[1 : self.n_floors]]))
-        return np.log(self.unit) + _log_softplus(argument) + log_shares, argument, excess
+        return np.log(self.unit) + _log_softplus(argument) + log_shares, argument, excesses, log_slopes
+
+    def _average(self, excesses):
+        """Return the sum of all layers' average excesses, each weighted by counts."""
+        return sum(pt.sum(weight * x) for weight, x in zip(self.weights, excesses, strict=True))
+
+
+def _along(vector, direction, stretch):
+    """Return a vector, stretched along a direction of unit length."""
+    return vector + (stretch - 1) * direction * pt.sum(direction * vector)
 
 
 def _log_softplus(x):
