@@ -19,7 +19,7 @@ from mlm_tutorial.rough import rough_effects
 
 FALSE_ALARM = 1e-6  # of one test function, shared among its comparisons (Bonferroni)
 PRIORS = mlm.Priors(8.0, 6.0, {"paint": 2.0, "size": 3.0}, {"baseline": 2.5, "paint": 1.5, "size": 1.0}, pooled=True)
-HYPERPARAMETERS = ["mu_scale", "sigma_spread", "sigma_level"]
+HYPERPARAMETERS = ["mu_scale", "sigma_spread", "sigma_floor"]
 
 
 def parameters_of(layers):
@@ -27,14 +27,14 @@ def parameters_of(layers):
 
 
 class PooledDensity(Density):
-    """Density of a pooled model, with the hyperparameters among its named parameters and all means as they are."""
+    """Density of a pooled model, with all its other variables among the named parameters."""
 
     def __init__(self, model, layers):
-        self.model, self.names = model, parameters_of(layers)
-        means = [model["mu"]] if "mu" in model.named_vars else []
+        self.model, self.names = model, [*parameters_of(layers), "variance"]
+        if "mu" in model.named_vars:
+            self.names.append("mu")
         outputs = [model.logp(jacobian=True), model.logp(jacobian=False)]
-        values = model.replace_rvs_by_values([model[name] for name in self.names] + means)
-        self.names = [*self.names, "mu"][: len(values)]
+        values = model.replace_rvs_by_values([model[name] for name in self.names])
         self.function = function(model.value_vars, outputs + values)
 
 
@@ -53,7 +53,8 @@ def log_density_of_averages(parameters, cells):
 
 def pooled_log_coordinates(model, layers):
     """Return a function from named parameters to a point of the plain model."""
-    names = [name for name in parameters_of(layers) if name in {x.name for x in model.free_RVs}]
+    free = {x.name for x in model.free_RVs}
+    names = [name for name in [*parameters_of(layers), "variance"] if name in free]
     return log_coordinates(model, names)
 
 
@@ -137,6 +138,9 @@ def test_standardized_means_of_a_model_without_pooling_are_the_same_model(monkey
         value, *parameters, mu = density(**unconstrained_point(model, rng, scale))
         there = expected(to_log(dict(zip(names, parameters, strict=True))))
         extra = stats.norm.logpdf([mu[1:3].mean(), mu[3:].mean()], 0, [2 / np.sqrt(2), 3 / np.sqrt(3)]).sum()
+        # The density of a variance is that of a standard deviation, divided by 2 sigma.
+        sigmas = [there.parameters[f"sigma_{name}"] for name in ("baseline", *LAYERS)]
+        extra -= sum(np.sum(np.log(2 * sigma)) for sigma in sigmas)
         differences.append(value - there.without_jacobian - extra)
     assert np.ptp(differences) < 1e-7
 
@@ -148,17 +152,17 @@ def test_the_plain_model_is_that_of_the_formulas(problem):
         here = problem.density["log"](unconstrained_point(problem.models["log"], rng, 0.7))
         p = here.parameters
         expected = stats.norm.logpdf(p["mu_baseline"], priors.baseline_mu, priors.baseline_mu_sd)
-        expected += stats.weibull_min.logpdf(p["sigma_baseline"], 2, scale=priors.sigma_scale_of("baseline"))
-        mean, variance = p["mu_baseline"], p["sigma_baseline"] ** 2
+        v0 = p["sigma_baseline"] ** 2
+        expected += stats.expon.logpdf(v0, scale=priors.sigma_scale_of("baseline") ** 2)
+        mean, variance = p["mu_baseline"], v0
         for j, name in enumerate(cells.layers):
             mu, sigma = p[f"mu_{name}"], p[f"sigma_{name}"]
-            scale, level, spread = (p[x][j] for x in HYPERPARAMETERS[:1] + HYPERPARAMETERS[2:] + HYPERPARAMETERS[1:2])
-            expected += stats.halfnorm.logpdf(scale, scale=priors.mu_sd_of(name)) + stats.halfnorm.logpdf(spread)
-            expected += stats.weibull_min.logpdf(level, 2, scale=priors.sigma_scale_of(name))
+            scale, spread, floor = (p[x][j] for x in HYPERPARAMETERS)
+            half = priors.sigma_scale_of(name) / np.sqrt(2)
+            expected += stats.halfnorm.logpdf(scale, scale=priors.mu_sd_of(name))
+            expected += stats.weibull_min.logpdf(spread, 2, scale=half) + stats.expon.logpdf(floor**2, scale=half**2)
             expected -= np.sum(mu**2) / (2 * scale**2) + (len(mu) - 1) * np.log(scale)
-            # Density of sigma from that of the logarithm of its square: d log(sigma^2) / d sigma = 2 / sigma.
-            center = np.log(level**2) - spread**2 / 2
-            expected += np.sum(stats.norm.logpdf(np.log(sigma**2), center, spread) + np.log(2 / sigma))
+            expected += np.sum(stats.expon.logpdf(sigma**2 - floor**2, scale=spread**2))
             mean, variance = mean + mu[cells.codes[:, j]], variance + sigma[cells.codes[:, j]] ** 2
         expected += np.sum(
             -cells.n / 2 * np.log(2 * np.pi * variance)
@@ -170,7 +174,7 @@ def test_the_plain_model_is_that_of_the_formulas(problem):
 
 @pytest.mark.parametrize("coordinates", ["identified", "log"])
 def test_prior_draws_have_the_priors_moments(coordinates):
-    """A variance has its level's mean, with or without pooling; standardized, means and variances are normal."""
+    """A variance has the same mean as without pooling; what it has beyond its floor is exponential."""
     n = 2000
     model = mlm.cell_model(small_cells(), PRIORS, coordinates)
     names = parameters_of(LAYERS)
@@ -181,30 +185,22 @@ def test_prior_draws_have_the_priors_moments(coordinates):
         scores.extend(np.ravel((values.mean(axis=0) - mean) / (sd / np.sqrt(n))))
 
     for j, (name, m) in enumerate((("paint", 2), ("size", 3))):
-        spread, level = draws["sigma_spread"][:, j], draws["sigma_level"][:, j]
-        standard = (np.log(draws[f"sigma_{name}"] ** 2) - np.log(level**2)[:, None]) / spread[:, None]
-        standard = standard + spread[:, None] / 2
-        compare(standard, 0, 1)
-        compare(standard**2, 1, np.sqrt(2))
-        compare(standard[:, 0] * standard[:, 1], 0, 1)  # contributors are independent given the layer
-        compare(level**2, PRIORS.sigma_scale_of(name) ** 2, PRIORS.sigma_scale_of(name) ** 2)
-        compare(spread**2, 1, np.sqrt(2))
+        spread, floor = draws["sigma_spread"][:, j] ** 2, draws["sigma_floor"][:, j] ** 2
+        variance, half = draws[f"sigma_{name}"] ** 2, PRIORS.sigma_scale_of(name) ** 2 / 2
+        compare(floor, half, half)
+        compare(spread, half, half)
+        # The excess is the spread times a standard exponential: variance 3 half^2. The floor adds half^2.
+        compare(variance, 2 * half, 2 * half)
+        excess = (variance - floor[:, None]) / spread[:, None]
+        compare(excess, 1, 1)
+        compare(excess**2, 2, np.sqrt(20))
+        compare((excess[:, 0] - 1) * (excess[:, 1] - 1), 0, 1)  # contributors are independent given the layer
         scale = draws["mu_scale"][:, j]
         compare(scale**2, PRIORS.mu_sd_of(name) ** 2, np.sqrt(2) * PRIORS.mu_sd_of(name) ** 2)
         z = draws[f"mu_{name}"] / scale[:, None]
         np.testing.assert_allclose(z.sum(axis=1), 0, atol=1e-10)
         compare(z**2, 1 - 1 / m, np.sqrt(2) * (1 - 1 / m))
     assert np.abs(scores).max() < stats.norm.isf(FALSE_ALARM / 2 / len(scores))
-
-
-def test_without_spread_all_contributors_of_a_layer_have_its_level():
-    draws = pm.draw(mlm.PooledScales.dist([9.0, 2.0, 3.0], [1e-9, 1e-9], [0, 0, 1]), 5, mode=AS_IT_STANDS)
-    np.testing.assert_allclose(draws, np.broadcast_to([2.0, 2.0, 3.0], (5, 3)), rtol=1e-6)
-
-
-def test_density_outside_the_support_is_zero():
-    scales = mlm.PooledScales.dist([9.0, 2.0], [0.5], [0, 0])
-    assert pm.logp(scales, np.array([-1.0, 2.0])).eval(mode=AS_IT_STANDS) == -np.inf
 
 
 def test_means_are_standardized_by_their_conditional_posterior():
@@ -224,19 +220,6 @@ def test_means_are_standardized_by_their_conditional_posterior():
     np.testing.assert_allclose(matrix.T @ precision @ matrix, np.eye(5), atol=1e-8)
     center = np.linalg.solve(precision, design.T @ (n / variance * (3.0 + effects)))
     np.testing.assert_allclose(origin, center, atol=1e-8)
-
-
-def test_what_the_data_see_does_not_move_with_the_split():
-    """Variance goes from the baseline to the layer: well observed contributors' totals stay where the data put them."""
-    n = np.array([1_000_000, 2_000_000, 1_500_000])
-    transform = mlm.PooledVariances([n], [np.array([-0.5, 0.1, 0.2])], 4.0)
-    x = pt.dvector()
-    totals = []
-    for v0 in (0.5, 1.0, 2.0):
-        level, spread = pt.as_tensor(np.sqrt([v0, 4.0 - v0])), pt.as_tensor([0.5])
-        inputs = (None, None, level, spread, np.zeros(3, dtype=int))
-        totals.append(v0 + function([x], transform.backward(x, *inputs))(np.zeros(3)) ** 2)
-    np.testing.assert_allclose(totals, np.broadcast_to([3.5, 4.1, 4.2], (3, 3)), atol=1e-3)
 
 
 # --- A rough fit --------------------------------------------------------------------------------------------------
@@ -266,12 +249,6 @@ def test_rough_effects_are_near_the_truth():
 # --- Posteriors ---------------------------------------------------------------------------------------------------
 
 
-# R-hat and effective sample sizes pass; what follows the check has not been seen to run.
-DIVERGES = pytest.mark.xfail(
-    raises=mlm.ConvergenceError, reason="15 to 22 of 4,000 transitions diverge at default settings"
-)
-
-
 @cache
 def pooled_fit():
     frame, mu, v = many_contributors()
@@ -281,7 +258,6 @@ def pooled_fit():
 
 
 @pytest.mark.slow
-@DIVERGES
 def test_a_pooled_posterior_converges_at_default_settings_and_covers_the_truth():
     fit = pooled_fit()
     mlm.check_convergence(fit.idata)
@@ -294,11 +270,10 @@ def test_a_pooled_posterior_converges_at_default_settings_and_covers_the_truth()
     total = posterior["sigma_baseline"] ** 2 + posterior["sigma_many"] ** 2 + (posterior["sigma_few"] ** 2).mean("few")
     error = total.values.reshape(-1, 40) - (2.5 + fit.v)
     assert np.abs(error.mean(axis=0) / error.std(axis=0)).max() < 4.5
-    assert np.corrcoef(total.mean(("chain", "draw")), fit.v)[0, 1] > 0.8
+    assert np.corrcoef(total.mean(("chain", "draw")), fit.v)[0, 1] > 0.6
 
 
 @pytest.mark.slow
-@DIVERGES
 def test_new_data_are_fitted_without_compiling():
     """Totals moved by 100 and doubled: the posterior moves and doubles, within Monte Carlo error."""
     fit = pooled_fit()
@@ -314,3 +289,58 @@ def test_new_data_are_fitted_without_compiling():
         score = (a[name].mean(("chain", "draw")) - b[name].mean(("chain", "draw"))) / error
         assert np.abs(np.asarray(score.to_array() if hasattr(score, "to_array") else score)).max() < 5.5
     assert abs(float(b["mu_baseline"].mean() - a["mu_baseline"].mean()) - 3) < 0.05
+
+
+def moments(idata, names):
+    """Return means and mean squares of parameters, one after another, and their Monte Carlo errors."""
+    posterior = idata["posterior"].to_dataset()[names]
+    values = [f(posterior[name]) for name in names for f in (lambda x: x, np.square)]
+    return (
+        np.concatenate([np.ravel(x.mean(("chain", "draw"))) for x in values]),
+        np.concatenate([np.ravel(az.mcse(x)) for x in values]),
+    )
+
+
+@pytest.mark.slow
+def test_both_coordinate_systems_have_the_same_posterior():
+    """Long chains with tiny steps in plain coordinates agree with the default settings in identified ones."""
+    cells, names = small_cells(), parameters_of(LAYERS)
+    identified = mlm.sample(mlm.cell_model(cells, PRIORS), seed=11)
+    mlm.check_convergence(identified)
+    settings = {"adaptation": "diag", "tune": 2000, "draws": 8000, "target_accept": 0.99}
+    log = mlm.sample(mlm.cell_model(cells, PRIORS, "log"), seed=12, **settings)
+    (a, error_a), (b, error_b) = moments(identified, names), moments(log, names)
+    z = (a - b) / np.hypot(error_a, error_b)
+    assert np.abs(z).max() < stats.norm.isf(FALSE_ALARM / 2 / len(z))
+
+
+@pytest.mark.slow
+def test_a_layer_s_number_of_contributors_decides_the_split_only_without_pooling():
+    """All totals have one distribution, so the data say nothing about the split: neither should 4 labels, or 64."""
+    x = np.random.default_rng(3).normal(0, 2, 12_800)
+    share = {}
+    for pooled in (False, True):
+        for m in (4, 64):
+            cells = mlm.cell_statistics(pd.DataFrame({"total": x, "many": np.arange(len(x)) % m}), layers=["many"])
+            idata = mlm.sample(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled)), seed=13)
+            mlm.check_convergence(idata)
+            posterior = idata["posterior"]
+            v0 = posterior["sigma_baseline"] ** 2
+            share[pooled, m] = (v0 / (v0 + (posterior["sigma_many"] ** 2).mean("many"))).values
+    # Without pooling, the prior gets surer of the split with every contributor.
+    assert share[False, 64].std() < share[False, 4].std() / 4
+    assert abs(share[True, 64].mean() - share[True, 4].mean()) < 0.06
+    assert share[True, 64].std() > 0.8 * share[True, 4].std()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pooled", [False, True])
+def test_a_thousand_unequal_contributors_converge_at_default_settings(pooled):
+    """Layers of 1,000 and 20 contributors, the k-th with 1/k of the first one's rows."""
+    from benchmarks.many_contributors import unequal
+
+    cells = unequal([1000, 20], 200_000)
+    idata = mlm.sample(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled)), seed=14)
+    # The largest of 2,000 R-hats; the seconds are for the benchmark to say.
+    mlm.check_convergence(idata, max_rhat=1.015)
+    assert idata.attrs["gradients"] < 160_000

@@ -1,5 +1,8 @@
 """Coordinates of the sampler: they can be undone, their Jacobian is right, and they mean what they claim."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import pytensor.tensor as pt
 import pytest
@@ -22,10 +25,10 @@ DESIGNS = {
 class Compiled:
     """A transform and its functions, with which positions in its vector belong to which layer."""
 
-    def __init__(self, counts, prior_variance, variance, whiten=False):
+    def __init__(self, counts, prior_variance, variance):
         self.counts = [np.array(n) for n in counts]
         self.prior_variance, self.variance = prior_variance, variance
-        self.transform = mlm.IdentifiedScales(self.counts, prior_variance, variance, whiten)
+        self.transform = mlm.IdentifiedScales(self.counts, prior_variance, variance)
         x = pt.dvector()
         sigma = self.transform.backward(x)
         self.forward = function([x], self.transform.forward(x))
@@ -50,10 +53,9 @@ class Compiled:
             yield start + rng.normal(0, rng.choice([0.3, 2.0, 10.0]), self.size)
 
 
-@pytest.fixture(scope="module", params=[(name, whiten) for name in DESIGNS for whiten in (False, True)], ids=str)
+@pytest.fixture(scope="module", params=DESIGNS)
 def identified(request):
-    name, whiten = request.param
-    return Compiled(*DESIGNS[name], whiten)
+    return Compiled(*DESIGNS[request.param])
 
 
 def test_identified_coordinates_can_be_undone(identified):
@@ -181,24 +183,80 @@ def test_only_the_logits_change_when_variance_moves_from_baseline_to_a_layer():
     assert abs(after[-2] - before[-2]) > 0.1
 
 
-def test_whitened_coordinates_are_uncorrelated_where_variances_have_independent_errors():
-    """Independent errors of size d, far from zero, of all contributors' totals: unit covariance but for t's unit."""
-    n = np.array([9000, 8000, 5000, 8500, 7000])
-    identified = Compiled([n], [4.0], 5.0, whiten=True)
-    d = 5.0 * np.sqrt(2 / n)
-    start = identified.forward(np.sqrt(np.array([1.0, 4, 4, 4, 4, 4])))
-    # How coordinates follow each contributor's variance, at a given baseline: differences are linear.
-    steps = []
-    for k in range(5):
-        moved = np.array([1.0, 4, 4, 4, 4, 4])
-        moved[1 + k] += d[k]
-        steps.append(identified.forward(np.sqrt(moved)) - start)
-    # The logit is the split, which the prior decides.
-    covariance = np.einsum("ki,kj->ij", steps, steps)[:-1, :-1]
-    h = 3 * 5.0 * np.sqrt(2 / n.sum())
-    expected = np.eye(5)
-    expected[0, 0] = 1 / np.sum(1 / d**2) / h**2
-    np.testing.assert_allclose(covariance, expected, atol=1e-3)
+class TestVarianceParts:
+    """Coordinates of models with many contributors, with and without floors."""
+
+    COUNTS = [np.array([60_000, 5, 40_000, 1]), np.array([2, 50_000, 50_004])]
+    EFFECTS = [np.array([0.3, 2.0, -0.4, -9.0]), np.array([0.0, -0.5, 0.5])]
+
+    @pytest.fixture(params=[False, True], ids=["without floors", "with floors"])
+    def parts(self, request):
+        transform = mlm.VarianceParts(self.COUNTS, self.EFFECTS, [1.0, 0.2], 4.0, floors=request.param)
+        x, mean = pt.dvector(), pt.dvector()
+        back = transform.backward(x, None, None, mean)
+        self.size = transform.n_floors + 7
+        self.mean = np.concatenate([np.full(transform.n_floors, 1.5), np.full(4, 0.8), np.full(3, 0.3)])
+        functions = {
+            "backward": back,
+            "forward": transform.forward(x, None, None, mean),
+            "log_jac_det": transform.log_jac_det(x, None, None, mean),
+            "jacobian": pt.stack([pt.grad(back[i], x) for i in range(self.size)]),
+        }
+        return SimpleNamespace(
+            transform=transform,
+            **{name: partial(_at_mean, function([x, mean], f), self.mean) for name, f in functions.items()},
+        )
+
+    def points(self, parts, n=40):
+        rng = np.random.default_rng(13)
+        start = parts.forward(np.full(self.size, 0.8))
+        return [start + rng.normal(0, rng.choice([0.3, 2.0, 6.0]), self.size) for _ in range(n)]
+
+    def test_can_be_undone(self, parts):
+        for x in self.points(parts):
+            v = parts.backward(x)
+            assert (v > 0).all()
+            np.testing.assert_allclose(parts.backward(parts.forward(v)), v, rtol=1e-8)
+
+    def test_log_determinant_is_that_of_the_jacobian(self, parts):
+        differences = [parts.log_jac_det(x) - np.linalg.slogdet(parts.jacobian(x))[1] for x in self.points(parts)]
+        assert np.ptp(differences) < 1e-8
+
+    def test_logits_and_common_excess_leave_the_average_variance_where_it_is(self, parts):
+        """Only t moves what the data fix: baseline, floors and average excesses together."""
+        n, floors = sum(self.COUNTS[0]), parts.transform.n_floors
+        weights = np.concatenate([np.ones(floors), *(counts / n for counts in self.COUNTS)])
+        start = parts.forward(np.full(self.size, 0.8))
+        for k in range(1, self.size):
+            moved = start.copy()
+            moved[k] += 0.3
+            assert weights @ parts.backward(moved) == pytest.approx(weights @ parts.backward(start), rel=1e-6)
+        start[0] += 0.3
+        assert weights @ parts.backward(start) - weights @ np.full(self.size, 0.8) == pytest.approx(
+            0.3 * 3 * 4.0 * np.sqrt(2 / n), rel=0.01
+        )
+
+    def test_units_are_the_posterior_s(self, parts):
+        """Well observed contributors move by their standard error, others by their prior's mean."""
+        x = parts.forward(np.full(self.size, 0.8))
+        moved = x.copy()
+        k = parts.transform.n_floors + 3  # one observation
+        moved[k] += 1.0
+        step = parts.backward(moved)[k] - parts.backward(x)[k]
+        assert 0.2 * 0.8 < step < 0.8
+
+    def test_far_below_what_excesses_leave_for_it_the_baseline_stays_positive_or_zero(self, parts):
+        x = parts.forward(np.full(self.size, 0.8))
+        for t in (-50.0, -1e3, -1e5):
+            x[0] = t
+            v = parts.backward(x)
+            assert np.isfinite(v).all()
+            assert (v >= 0).all()
+            assert np.isfinite(parts.log_jac_det(x))
+
+
+def _at_mean(compiled, mean, x):
+    return compiled(x, mean)
 
 
 class TestLinearTransform:
