@@ -1,45 +1,65 @@
-"""Cost against contributors: one layer from 5 to 1,000, with equal and very unequal counts."""
+"""Cost against contributors: one layer from 5 to 1,000, and layers that are large together."""
 
 from benchmarks.store import spread
 from benchmarks.workers import OutOfTimeError, Worker
 
 SIZES = [5, 20, 100, 300, 1_000]
-LIMIT = 240
+#: Seconds for one answer, and for all repeats of a case together; what takes long is repeated less often.
+LIMIT, BUDGET = 400, 200
+
+
+def cases(quick: bool) -> list[dict]:
+    """Return what to measure: contributors of each layer, how rows are spread among them, and whether they pool."""
+    if quick:
+        return [{"sizes": [5, 10], "counts": "equal", "pooled": False}]
+    kinds = (("equal", False), ("unequal", False), ("unequal", True))
+    grid = [{"sizes": [n, 10], "counts": counts, "pooled": pooled} for n in SIZES for counts, pooled in kinds]
+    large = [{"sizes": [1_000, 20], "counts": "unequal in both", "pooled": pooled} for pooled in (False, True)]
+    return [*grid, *large, {"sizes": [3_000, 1_000], "counts": "crossed", "pooled": True}]
 
 
 def run(quick: bool = False, repeats: int = 3, report=print) -> list[dict]:
-    """Measure every size with both kinds of counts; return a row for each."""
+    """Measure every case; return a row for each."""
     rows = []
-    for n in [5] if quick else SIZES:
-        for unequal in (False,) if quick else (False, True):
-            row = {"contributors": n, "counts": "unequal" if unequal else "equal", "problem": ""}
-            passed = []
-            with Worker("benchmarks.contributors:prepare", n_contributors=n, unequal=unequal) as worker:
-                try:
-                    for repeat in range(repeats):
-                        answer = worker.ask(LIMIT, seed=1 + repeat)
-                        row["problem"] = row["problem"] or answer["problem"]
-                        if not answer["problem"]:
-                            passed.append(answer)
-                except OutOfTimeError as error:
-                    row["problem"] = str(error)
-            row |= {"repeats": repeats, "passed": len(passed)}
-            for name in passed[0] if passed else ():
-                if name not in ("problem", "prepare_seconds"):
-                    row[name] = spread([answer[name] for answer in passed])
-            told = f"{row['sampling_seconds']['median']:.1f} s" if passed else row["problem"]
-            report(f"{n:>5} contributors, {row['counts']} counts: {told}")
-            rows.append(row)
+    for case in cases(quick):
+        row = case | {"problem": "", "repeats": 0}
+        passed = []
+        with Worker("benchmarks.contributors:prepare", **case) as worker:
+            try:
+                while row["repeats"] < repeats:
+                    row["repeats"] += 1
+                    answer = worker.ask(LIMIT, seed=row["repeats"])
+                    row["problem"] = row["problem"] or answer["problem"]
+                    if not answer["problem"]:
+                        passed.append(answer)
+                    if (1 + row["repeats"]) * answer["sampling_seconds"] > BUDGET:
+                        break
+            except OutOfTimeError as error:
+                row["problem"] = str(error)
+        row["passed"] = len(passed)
+        for name in passed[0] if passed else ():
+            if name not in ("problem", "prepare_seconds"):
+                row[name] = spread([answer[name] for answer in passed])
+        told = f"{row['sampling_seconds']['median']:.1f} s" if passed else row["problem"]
+        sizes = " x ".join(f"{n:,}" for n in row["sizes"])
+        prior = "pooled" if row["pooled"] else "not pooled"
+        report(f"{sizes} contributors, {row['counts']} counts, {prior}: {told}")
+        rows.append(row)
     return rows
 
 
-def prepare(n_contributors: int, unequal: bool):
-    """Compile the model of one size; return what samples it at the course's default settings."""
+def prepare(sizes: list[int], counts: str, pooled: bool):
+    """Compile the model of one case; return what samples it at the course's default settings."""
     import mlm_tutorial as mlm
-    from benchmarks.problems import one_large_layer
+    from benchmarks import problems
 
-    cells = one_large_layer(n_contributors, unequal)
-    compiled = mlm.compile_model(mlm.cell_model(cells))
+    if counts == "crossed":
+        cells = problems.crossed_layers(sizes)
+    elif counts == "unequal in both":
+        cells = problems.unequal_layers(sizes)
+    else:
+        cells = problems.one_large_layer(sizes[0], counts == "unequal")
+    compiled = mlm.compile_model(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled)))
 
     def answer(seed: int) -> dict:
         tree = mlm.sample(compiled, seed=seed, progress=False)

@@ -36,7 +36,7 @@ def alt(subset: str, content: dict) -> str:
         "rows": "Two panels against the number of rows, on a logarithmic axis: seconds of the pass, logarithmic "
         "too, and peak of memory; a line for each backend.",
         "contributors": "Seconds of sampling against the number of contributors, both axes logarithmic, a line for "
-        "equal and one for unequal counts.",
+        "equal counts, one for unequal counts, and one for unequal counts with a pooled prior.",
         "cold": "One bar for each state of the cache, divided into the seconds of the stages.",
     }[subset]
     return " ".join([drawn, *tables.claims(subset, content)])
@@ -88,11 +88,13 @@ def _rows(content, plt):
 
 def _contributors(content, plt):
     figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
-    for i, counts in enumerate(("equal", "unequal")):
-        shown = [row for row in content["rows"] if row["counts"] == counts and row["passed"]]
-        n = [row["contributors"] for row in shown]
+    kinds = (("equal", False), ("unequal", False), ("unequal", True))
+    for i, (counts, pooled) in enumerate(kinds):
+        shown = [row for row in content["rows"] if (row["counts"], row["pooled"]) == (counts, pooled) and row["passed"]]
+        n = [row["sizes"][0] for row in shown]
         found = [row["sampling_seconds"] for row in shown]
-        axis.plot(n, [x["median"] for x in found], marker=MARKERS[i], label=f"{counts} counts")
+        label = f"{counts} counts, pooled" if pooled else f"{counts} counts"
+        axis.plot(n, [x["median"] for x in found], marker=MARKERS[i], label=label)
         axis.vlines(n, [x["min"] for x in found], [x["max"] for x in found], color=f"C{i}")
     axis.set(xscale="log", yscale="log", xlabel="contributors of the layer", ylabel="seconds of sampling")
     axis.legend(frameon=False)

@@ -105,10 +105,12 @@ def posteriors(content: dict) -> Table:
 
 def contributors(content: dict) -> Table:
     """Return the table of costs against the number of contributors."""
-    header = ("contributors", "counts", "rows", "cells", "compiling, s", "sampling, s", "least bulk ESS", "passed")
+    header = (
+        "contributors", "counts", "prior", "rows", "cells", "compiling, s", "sampling, s", "least bulk ESS", "passed"
+    )  # fmt: skip
     table = []
     for row in content["rows"]:
-        start = (f"{row['contributors']:,}", row["counts"])
+        start = (_sizes(row), row["counts"], "pooled" if row["pooled"] else "not pooled")
         passed = f"{row['passed']} of {row['repeats']}"
         if not row["passed"]:
             table.append((*start, "", "", "", "failed", "failed", passed))
@@ -117,6 +119,10 @@ def contributors(content: dict) -> Table:
         costs = [spread(row[name]) for name in ("compile_seconds", "sampling_seconds", "min_ess_bulk")]
         table.append((*start, *sizes, *costs, passed))
     return header, table
+
+
+def _sizes(row: dict) -> str:
+    return " x ".join(f"{n:,}" for n in row["sizes"])
 
 
 def calibration(content: dict) -> Table:
@@ -215,13 +221,13 @@ def _rows_claims(content: dict) -> list[str]:
 
 
 def _contributors_claims(content: dict) -> list[str]:
-    largest = max(row["contributors"] for row in content["rows"])
     sentences = []
     for row in content["rows"]:
-        if row["contributors"] == largest:
+        if max(row["sizes"]) >= 1_000:
             seconds = number(row["sampling_seconds"]["median"]) if row["passed"] else ""
             how = f"took {seconds} s" if row["passed"] else "did not converge"
-            sentences.append(f"A layer of {largest:,} contributors with {row['counts']} counts {how}.")
+            prior = "pooled variances" if row["pooled"] else "independent variances"
+            sentences.append(f"Layers of {_sizes(row)} contributors with {row['counts']} counts and {prior} {how}.")
     return sentences
 
 

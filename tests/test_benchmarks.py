@@ -13,7 +13,7 @@ from problems import function
 
 import mlm_tutorial as mlm
 from benchmarks import __main__ as command
-from benchmarks import figures, problems, rows, samplers, store, tables
+from benchmarks import contributors, figures, problems, rows, samplers, store, tables
 from benchmarks.workers import OutOfTimeError, Worker, measure, peak_memory
 
 NUMBER = {"type": "number", "minimum": 0}
@@ -50,7 +50,8 @@ ROWS = {
         ["seconds", "peak_bytes", "cells", "pass_seconds", "compile_seconds", "sampling_seconds"],
     ),
     "contributors": table_of(
-        {"contributors": WHOLE, "counts": TEXT, "problem": TEXT, "repeats": WHOLE, "passed": WHOLE},
+        {"sizes": {"type": "array", "items": WHOLE}, "counts": TEXT, "pooled": {"type": "boolean"}}
+        | {"problem": TEXT, "repeats": WHOLE, "passed": WHOLE},
         [
             "cells",
             "rows",
@@ -112,6 +113,11 @@ def test_stored_samplers_are_all_that_are_to_be_compared():
 def test_stored_rows_have_every_size_on_every_backend():
     measured = {(row["rows"], row["backend"]) for row in stored("rows")["rows"] if row["goal"] == "cells"}
     assert measured == {(n, name) for name, most in rows.BACKENDS.items() for n in rows.SIZES if n <= most}
+
+
+def test_stored_contributors_are_all_cases():
+    rows_ = stored("contributors")["rows"]
+    assert [{key: row[key] for key in ("sizes", "counts", "pooled")} for row in rows_] == contributors.cases(False)
 
 
 def test_every_number_on_the_page_is_measured():
@@ -243,6 +249,13 @@ def test_a_large_layer_has_the_counts_it_says(unequal):
     counts = cells.counts(cells.layers[0])
     assert len(cells.labels[cells.layers[0]]) == 30
     assert (counts.max() / counts.min() > 10) == unequal
+
+
+def test_crossed_layers_have_nearly_as_many_cells_as_rows():
+    cells = problems.crossed_layers((300, 100), 2_000)
+    assert cells.n_observations == 2_000
+    assert 0.8 * 2_000 < len(cells) < 2_000
+    assert [len(cells.labels[name]) for name in cells.layers] == [300, 100]
 
 
 def test_unknown_subsets_are_named(capsys):

@@ -14,6 +14,7 @@ from scipy import stats
 from test_models import Density, flat, log_coordinates, named_parameters, three_layers, unflat
 
 import mlm_tutorial as mlm
+from benchmarks.problems import unequal_layers
 from mlm_tutorial import models
 from mlm_tutorial.rough import rough_effects
 
@@ -337,9 +338,7 @@ def test_a_layer_s_number_of_contributors_decides_the_split_only_without_pooling
 @pytest.mark.parametrize("pooled", [False, True])
 def test_a_thousand_unequal_contributors_converge_at_default_settings(pooled):
     """Layers of 1,000 and 20 contributors, the k-th with 1/k of the first one's rows."""
-    from benchmarks.many_contributors import unequal
-
-    cells = unequal([1000, 20], 200_000)
+    cells = unequal_layers()
     idata = mlm.sample(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled)), seed=14)
     # The largest of 2,000 R-hats; the seconds are for the benchmark to say.
     mlm.check_convergence(idata, max_rhat=1.015)
