@@ -142,7 +142,7 @@ def sample(
         Groups ``posterior``, ``sample_stats``, ``observed_data`` and ``constant_data``. Root attributes are ``seed``,
         ``compile_seconds`` (0 for a compiled model), ``sampling_seconds`` (tuning and draws), ``gradients`` (the
         number of evaluations, tuning included), ``sampler``, ``adaptation`` and library versions as
-        ``version_<library>``. Save it with ``to_netcdf``.
+        ``version_<library>``. Save it with :func:`save_posterior`.
 
     Raises
     ------

@@ -593,6 +593,7 @@ mlm.quiz("09")
 # - Partial pooling learns the spread `tau` between contributors; complete and no pooling are its ends, `tau = 0` and `tau` without limit.
 # - A contributor's own data have the weight $n\tau^2/(n\tau^2 + \sigma^2)$. The rest comes from the others.
 # - A predictor of contributors belongs in the centre of their distribution. It lowers `tau`, not `sigma`, and makes predictions for new contributors sharper.
+# - Variances can be pooled as well as means. `mlm.Priors.from_cells(cells, pooled=True)` does both. Use it where a layer has many contributors: without it, each one's prior prefers a small variance, and their number decides the split that [07](07_what_the_data_cannot_say.ipynb) is about.
 # - The same weight chooses coordinates: below one half non-centered, above one half centered, and contributor by contributor where counts differ.
 #
 # ## Going further

@@ -96,7 +96,7 @@ idata = mlm.sample(compiled, seed=SEED)
 print(cells)
 print({name: round(float(value), 2) for name, value in vars(priors).items()})
 print(mlm.check_convergence(idata).round(3).to_string())
-idata.to_netcdf(path / "march.nc", engine="h5netcdf")
+mlm.save_posterior(idata, path / "march.nc")
 
 # %% mystnb={"image": {"alt": "Mean contributions of five couriers in minutes, sorted, with intervals. Eli is slowest, about five minutes above the average of the couriers, and Ada is fastest, about four minutes below."}}
 mlm.plot_contributors(idata, "courier", unit=UNIT)
@@ -412,7 +412,7 @@ april = mlm.cell_statistics(pl.scan_csv(path / "april.csv"), total=TOTAL, layers
 assert april.labels == cells.labels
 april_idata = mlm.sample(compiled.with_data(**mlm.cell_data(april, priors)), seed=SEED + 1)
 mlm.check_convergence(april_idata)
-april_idata.to_netcdf(path / "april.nc", engine="h5netcdf")
+mlm.save_posterior(april_idata, path / "april.nc")
 print(f"compiling: {compiled.compile_seconds:.1f} s in March, {april_idata.attrs['compile_seconds']:.1f} s in April;")
 print(f"sampling: {april_idata.attrs['sampling_seconds']:.1f} s.")
 

@@ -153,9 +153,10 @@ def test_p_values_are_compared_by_their_order_of_magnitude():
     assert statuses(printed("p 0.5"), fresh, fresh, others) == ["changed"]
 
 
-def test_what_differs_between_two_runs_alike_is_not_judged():
-    stored, fresh, again = printed("rows x 7,440"), printed("rows x 6,900"), printed("rows x 7,012")
-    assert statuses(stored, fresh, again, [fresh] * 3) == ["irreproducible"]
+def test_what_differs_between_two_runs_alike_may_be_off_by_a_factor():
+    fresh, again = printed("rows x 6,900"), printed("rows x 7,012")
+    for stored, status in (("7,440", "within"), ("14,000", "within"), ("70", "changed"), ("69,000", "changed")):
+        assert statuses(printed(f"rows x {stored}"), fresh, again, [fresh] * 3) == [status]
 
 
 def test_changed_words_are_a_change_unless_they_depend_on_the_seed():

@@ -3,7 +3,8 @@
 The first fresh run has the notebook's own seed. Where its words and numbers are those that are stored, nothing has
 changed. Otherwise the notebook runs once more with that seed, which shows what depends on more than the seed, and
 several times with other seeds. A stored number that is the same under every seed is exact and must be found again.
-Any other is compared with what the seeds give: it has changed when it lies too far outside.
+Any other is compared with what the seeds give: it has changed when it lies too far outside. One that differs between
+two runs with the same seed hangs on the machine, whose speed may be another: it must also be off by a large factor.
 """
 
 import argparse
@@ -30,6 +31,8 @@ NOTEBOOKS = ROOT / "notebooks"
 FALSE_ALARM = 0.01
 #: More steps of the last printed digit are not an error of rounding. NumPy and SciPy promise no equal last bits.
 ROUNDING_STEPS = 1
+#: A number that differs between two runs alike hangs on the machine's speed. Another factor than this is a change.
+MACHINE_FACTOR = 3
 HEADER = ["notebook", "numbers", "same", "rounding", "within", "changed", "not judged", "runs", "seconds"]
 DETAIL = ["notebook", "cell", "where", "stored", "fresh", "other seeds", "verdict"]
 
@@ -50,7 +53,7 @@ class Verdict:
         Mean and standard deviation over all fresh runs; empty where none were needed.
     status : str
         ``same``, ``rounding``, ``within`` (the spread of the seeds), ``changed``, or why it is not judged: ``seconds``,
-        ``versions``, ``dates``, ``irreproducible`` (differs between two runs alike), ``words vary`` (with the seed).
+        ``versions``, ``dates``, ``irreproducible`` (words differ between two runs alike), ``words vary`` (with seeds).
     distance : float
         Distance to the mean of the fresh runs in standard deviations of a further run; NaN where it has no meaning.
     """
@@ -145,15 +148,19 @@ def _number(cell, old, new, twin, values, level):
         return verdict(old.unjudged or new.unjudged)
     if old.value == new.value or math.isnan(old.value) and math.isnan(new.value):
         return verdict("same")
-    if twin is not None and twin.value != new.value:
-        return verdict("irreproducible")
     sample = [new.value, *values]
+    of_machine = twin is not None and twin.value != new.value
+    if of_machine:
+        sample.append(twin.value)
     step = max(old.unit, new.unit)
     rounding = abs(old.value - new.value) <= ROUNDING_STEPS * step * (1 + 1e-9) and (step < 1 or "e" in old.text)
     if len(set(sample)) == 1 or len(sample) < 3:
         return verdict("rounding" if rounding else "changed")
     mean, sd, distance = _distance(old.value, sample, step)
     near = 2 * stats.t.sf(distance, len(sample) - 1) >= level
+    if of_machine and not near:
+        ratio = old.value / mean if mean else math.inf
+        near = 1 / MACHINE_FACTOR <= ratio <= MACHINE_FACTOR
     return verdict("within" if near else "changed", f"{mean:.4g} ± {sd:.2g}", distance)
 
 

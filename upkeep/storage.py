@@ -7,6 +7,8 @@ import platform
 import time
 from pathlib import Path
 
+import course
+
 __all__ = ["BOOK", "circumstances", "markdown_table", "store"]
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
@@ -51,5 +53,5 @@ def store(part: str, content: dict, table: str, book: Path = BOOK) -> None:
     """
     (book / "trust").mkdir(exist_ok=True)
     written = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    (book / f"trust_{part}.json").write_text(written, encoding="utf-8")
-    (book / "trust" / f"{part}_table.md").write_text(table, encoding="utf-8")
+    course.write_whole(book / f"trust_{part}.json", written)
+    course.write_whole(book / "trust" / f"{part}_table.md", table)

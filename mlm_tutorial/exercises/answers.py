@@ -191,6 +191,11 @@ def pair(value: object, what: str = "the answer") -> tuple:
 # Comparing
 
 
+def shape_of(variable) -> tuple[int, ...]:
+    """Return the shape of a PyTensor variable."""
+    return tuple(int(size) for size in variable.shape.eval(mode="FAST_COMPILE"))
+
+
 def close(given, right, rtol: float = 1e-6, atol: float = 1e-9) -> bool:
     """Return whether two numbers or arrays agree, shape included."""
     given, right = np.asarray(given, dtype=float), np.asarray(right, dtype=float)

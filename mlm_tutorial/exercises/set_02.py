@@ -9,7 +9,18 @@ from pytensor.compile.mode import Mode
 from scipy import stats
 
 from mlm_tutorial.distributions import StandardNormal
-from mlm_tutorial.exercises.answers import FALSE_ALARM, Answer, Hint, array, choice, close, expect, instance, number
+from mlm_tutorial.exercises.answers import (
+    FALSE_ALARM,
+    Answer,
+    Hint,
+    array,
+    choice,
+    close,
+    expect,
+    instance,
+    number,
+    shape_of,
+)
 
 
 def half_normal_logp(answer: Answer, rng: np.random.Generator) -> str:
@@ -137,7 +148,7 @@ def school_model(answer: Answer, rng: np.random.Generator) -> str:
         raise Hint("there is no computed variable 'effect'; pm.Deterministic gives a computed variable its name")
     if model.potentials or len(free) > 3 or len(observed) > 1:
         raise Hint("the model has more variables than mu, sigma, z, effect and measured")
-    shapes = {name: _shape(variable) for name, variable in {**free, **observed}.items()}
+    shapes = {name: shape_of(variable) for name, variable in {**free, **observed}.items()}
     if shapes["z"] == () or shapes["z"] == (1,):
         raise Hint("there is one z for all schools, so all effects are alike; each school needs its own")
     for name, shape in {"mu": (), "sigma": (), "z": (n,), "measured": (n,)}.items():
@@ -224,9 +235,9 @@ def laplace(answer: Answer, rng: np.random.Generator) -> str:
     if not close(logcdf[-2], -0.5 * np.exp(-40), atol=0) or not close(logcdf[-1], 0):
         raise Hint("logcdf breaks far to the right: at 40 it should be about -2e-18, and a sum rounds it away")
 
-    if _shape(variable) != (n,):
+    if shape_of(variable) != (n,):
         raise Hint(
-            f"asked for {n} values, and the variable has shape {_shape(variable)}; who gets `size`, who `shape`?"
+            f"asked for {n} values, and the variable has shape {shape_of(variable)}; who gets `size`, who `shape`?"
         )
     draws = np.asarray(pm.draw(variable, random_seed=int(rng.integers(2**31)), mode="FAST_COMPILE"))
     _require_shape(draws, (n,), "the draws")
@@ -255,10 +266,6 @@ def _evaluate(graphs: list, value, points: np.ndarray) -> list[np.ndarray]:
 def _require_shape(given: np.ndarray, shape: tuple, what: str) -> None:
     if given.shape != shape:
         raise Hint(f"{what} should have shape {shape} here, but its shape is {given.shape}")
-
-
-def _shape(variable) -> tuple[int, ...]:
-    return tuple(int(size) for size in variable.shape.eval(mode="FAST_COMPILE"))
 
 
 CHECKERS = {

@@ -8,7 +8,7 @@ import pymc as pm
 import xarray as xr
 from scipy import stats
 
-from mlm_tutorial.exercises.answers import Answer, Hint, array, choices, close, expect, instance, number, pair
+from mlm_tutorial.exercises.answers import Answer, Hint, array, choices, close, expect, instance, number, pair, shape_of
 
 
 def not_reached(answer: Answer, rng: np.random.Generator) -> str:
@@ -165,7 +165,7 @@ def doubles_model(answer: Answer, rng: np.random.Generator) -> str:
         raise Hint(f"the model has more variables than the text: {', '.join(unknown) or 'a potential'}")
     for name, variable in {**free, **observed}.items():
         wanted = () if name.endswith("baseline") else (len(players),) if name.endswith("player") else (n,)
-        shape = _shape(variable)
+        shape = shape_of(variable)
         if name.startswith("y_") and shape == (len(players),):
             raise Hint(f"{name!r} has one value a player: an offset; a contribution is drawn afresh for every game")
         if shape != wanted:
@@ -255,10 +255,6 @@ def _terms(model: pm.Model):
 def _reference():
     model = _doubles(_games())
     return model, _terms(model), model.initial_point()
-
-
-def _shape(variable) -> tuple[int, ...]:
-    return tuple(int(size) for size in variable.shape.eval(mode="FAST_COMPILE"))
 
 
 CHECKERS = {

@@ -64,7 +64,7 @@ draws = {
 }
 data = {"cell_codes": (("cell", "layer"), cells.codes), "cell_n": ("cell", cells.n)}
 saved = xr.DataTree.from_dict({"posterior": xr.Dataset(draws, labels), "constant_data": xr.Dataset(data)})
-saved.to_netcdf(path / "march.nc", engine="h5netcdf")
+mlm.save_posterior(saved, path / "march.nc")
 
 # %% [markdown] tags=["task:11.1"]
 # ## 11.1 A file with decimal commas (easy)
@@ -152,7 +152,7 @@ def cells_of_csv(file, total, layers):
 def refit_or_compile(file, cells):
     """Whether new cells fit into the compiled model that gave a saved posterior.
 
-    file: pathlib.Path, a posterior that was saved with to_netcdf(file, engine="h5netcdf")
+    file: pathlib.Path, a posterior that was saved with mlm.save_posterior
     cells: Cells of the new data
     Returns "refit" or "compile". For example, refit_or_compile(path / "march.nc", cells) is "refit".
     """
