@@ -282,6 +282,28 @@ def test_a_posterior_that_finds_no_room_leaves_the_old_one(tmp_path):
     assert [x.name for x in tmp_path.iterdir()] == ["posterior.nc"]
 
 
+# --- Generating ---------------------------------------------------------------------------------------------------
+
+
+@posix
+def test_notebooks_of_exercises_are_whole_whenever_their_making_is_killed(tmp_path):
+    undisturbed = tmp_path / "undisturbed"
+    assert finish([sys.executable, "-m", "mlm_tutorial.classroom.generate", undisturbed], cwd=ROOT).returncode == 0
+    expected = {path.relative_to(undisturbed): path.read_bytes() for path in undisturbed.rglob("*.ipynb")}
+    assert len(expected) == 22
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-m", "mlm_tutorial.classroom.generate", folder]
+    for n in (1, 8, 15):
+        with started(command, cwd=ROOT) as process:
+            wait_until(lambda n=n: process.poll() is not None or len(list(folder.rglob("*.ipynb"))) >= n)
+            process.kill()
+        found = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.ipynb")}
+        assert n <= len(found)
+        assert all(content == expected[path] for path, content in found.items())
+    assert finish(command, cwd=ROOT).returncode == 0
+    assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.ipynb")} == expected
+
+
 # --- Grading ------------------------------------------------------------------------------------------------------
 
 ATTACK = """
