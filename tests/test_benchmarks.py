@@ -87,10 +87,9 @@ def validate(content):
 
 
 def stored(subset):
-    """Return the stored results of one subset; skip where nobody has measured it yet."""
+    """Return the stored results of one subset."""
     content = store.load()
-    if subset not in content:
-        pytest.skip(f"not measured yet: python course.py bench {subset}")
+    assert subset in content, f"not measured: python course.py bench {subset}"
     return content[subset]
 
 
@@ -255,7 +254,8 @@ def test_crossed_layers_have_nearly_as_many_cells_as_rows():
     cells = problems.crossed_layers((300, 100), 2_000)
     assert cells.n_observations == 2_000
     assert 0.8 * 2_000 < len(cells) < 2_000
-    assert [len(cells.labels[name]) for name in cells.layers] == [300, 100]
+    # A contributor without a row does not occur.
+    assert all(0.9 * m < len(cells.labels[name]) <= m for name, m in zip(cells.layers, (300, 100), strict=True))
 
 
 def test_unknown_subsets_are_named(capsys):
