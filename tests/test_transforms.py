@@ -245,6 +245,15 @@ class TestVarianceParts:
         step = parts.backward(moved)[k] - parts.backward(x)[k]
         assert 0.2 * 0.8 < step < 0.8
 
+    def test_excesses_of_a_well_observed_layer_move_together_by_the_prior_s_scale(self):
+        """The prior slopes by 1 / mean in each of five excesses: their common part has a fifth of the mean as scale."""
+        transform = mlm.VarianceParts([np.full(5, 1e6)], [np.zeros(5)], [2.0], 4.0, floors=False)
+        x = pt.dvector()
+        backward = function([x], transform.backward(x, None, None, np.array([1.5, *np.full(5, 2.0)])))
+        start = np.array([900.0, *np.full(5, 70.0)])
+        moved = start + np.array([0.0, *transform.directions[0]])
+        np.testing.assert_allclose((backward(moved) - backward(start))[1:], 2.0 / 5, rtol=1e-3)
+
     def test_far_below_what_excesses_leave_for_it_the_baseline_stays_positive_or_zero(self, parts):
         x = parts.forward(np.full(self.size, 0.8))
         for t in (-50.0, -1e3, -1e5):
