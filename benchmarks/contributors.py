@@ -1,6 +1,7 @@
 """Cost against contributors: one layer from 5 to 1,000, and layers that are large together."""
 
-from benchmarks.store import spread
+from benchmarks.store import spreads
+from benchmarks.tables import kind_of
 from benchmarks.workers import OutOfTimeError, Worker
 
 SIZES = [5, 20, 100, 300, 1_000]
@@ -37,13 +38,10 @@ def run(quick: bool = False, repeats: int = 3, report=print) -> list[dict]:
             except OutOfTimeError as error:
                 row["problem"] = str(error)
         row["passed"] = len(passed)
-        for name in passed[0] if passed else ():
-            if name not in ("problem", "prepare_seconds"):
-                row[name] = spread([answer[name] for answer in passed])
+        row |= spreads(passed)
         told = f"{row['sampling_seconds']['median']:.1f} s" if passed else row["problem"]
-        sizes = " x ".join(f"{n:,}" for n in row["sizes"])
-        prior = "pooled" if row["pooled"] else "not pooled"
-        report(f"{sizes} contributors, {row['counts']} counts, {prior}: {told}")
+        sizes, counts, prior = kind_of(row)
+        report(f"{sizes} contributors, {counts} counts, {prior}: {told}")
         rows.append(row)
     return rows
 

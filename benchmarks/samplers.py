@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from benchmarks.store import spread
+from benchmarks.store import spreads
 from benchmarks.workers import OutOfTimeError, Worker
 
 SAMPLERS = ("nutpie", "pymc", "numpyro")
@@ -96,9 +96,7 @@ def _run(chosen, stack, repeats, report) -> list[dict]:
     for row, passed in zip(rows, answers, strict=True):
         row["tune"], row["draws"], row["target_accept"] = LADDER[row.pop("rung")]
         row["passed"] = bool(passed)
-        for name in passed[0] if passed else ():
-            if name not in ("problem", "prepare_seconds"):
-                row[name] = spread([answer[name] for answer in passed])
+        row |= spreads(passed)
     return rows
 
 

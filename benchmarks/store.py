@@ -51,6 +51,12 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "min": min(values), "max": max(values), "repeats": len(values)}
 
 
+def spreads(answers: Sequence[dict]) -> dict[str, dict[str, float]]:
+    """Return the spread of everything that repeats have measured, by name; empty without repeats."""
+    measured = [name for name in (answers[0] if answers else ()) if name not in ("problem", "prepare_seconds")]
+    return {name: spread([answer[name] for answer in answers]) for name in measured}
+
+
 def _version(name: str) -> str | None:
     try:
         return version(name)

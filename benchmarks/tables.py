@@ -110,7 +110,7 @@ def contributors(content: dict) -> Table:
     )  # fmt: skip
     table = []
     for row in content["rows"]:
-        start = (_sizes(row), row["counts"], "pooled" if row["pooled"] else "not pooled")
+        start = kind_of(row)
         passed = f"{row['passed']} of {row['repeats']}"
         if not row["passed"]:
             table.append((*start, "", "", "", "failed", "failed", passed))
@@ -121,8 +121,10 @@ def contributors(content: dict) -> Table:
     return header, table
 
 
-def _sizes(row: dict) -> str:
-    return " x ".join(f"{n:,}" for n in row["sizes"])
+def kind_of(row: dict) -> tuple[str, str, str]:
+    """Return the sizes of a case's layers, how rows are spread among contributors, and whether these pool."""
+    sizes = " x ".join(f"{n:,}" for n in row["sizes"])
+    return sizes, row["counts"], "pooled" if row["pooled"] else "not pooled"
 
 
 def calibration(content: dict) -> Table:
@@ -227,7 +229,7 @@ def _contributors_claims(content: dict) -> list[str]:
             seconds = number(row["sampling_seconds"]["median"]) if row["passed"] else ""
             how = f"took {seconds} s" if row["passed"] else "did not converge"
             prior = "pooled variances" if row["pooled"] else "independent variances"
-            sentences.append(f"Layers of {_sizes(row)} contributors with {row['counts']} counts and {prior} {how}.")
+            sentences.append(f"Layers of {kind_of(row)[0]} contributors with {row['counts']} counts and {prior} {how}.")
     return sentences
 
 

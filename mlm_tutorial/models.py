@@ -348,22 +348,24 @@ def _parameters_in_identified_coordinates(cells: Cells, priors: Priors):
     pm.modelcontext(None).add_coord("contributor", contributor_names(cells.layers, cells.labels))
     scale = _component_scales(cells, priors)
     prior_variance = [priors.sigma_scale_of(name) ** 2 for name in cells.layers]
-    if _has_many_dimensions(cells):
+    if not _has_many_dimensions(cells):
+        counts = [cells.counts(name) for name in cells.layers]
+        transform = IdentifiedScales(counts, prior_variance, cells.residual_variance())
+        all_sigma = pm.Weibull("sigma", 2, scale, dims="contributor", default_transform=None, transform=transform)
+        all_mu = _decorrelated_means(cells, priors)
+    else:
+        rough = rough_effects(cells)
+        transform = _variance_parts(cells, rough, prior_variance, floors=False)
         # The square of a Weibull(2, s) variable is exponential.
-        transform = _variance_parts(cells, rough_effects(cells), prior_variance, floors=False)
         variance = pm.Exponential(
             "variance", scale=scale**2, dims="contributor", default_transform=None, transform=transform
         )
         all_sigma = pm.math.sqrt(variance)
-    else:
-        counts = [cells.counts(name) for name in cells.layers]
-        transform = IdentifiedScales(counts, prior_variance, cells.residual_variance())
-        all_sigma = pm.Weibull("sigma", 2, scale, dims="contributor", default_transform=None, transform=transform)
-    if _n_means(cells) > MANY_MEANS:
-        mu_scale = pm.math.stack([priors.mu_sd_of(name) for name in cells.layers])
-        all_mu = _standardized_means(cells, priors, mu_scale, rough_effects(cells))
-    else:
-        all_mu = _decorrelated_means(cells, priors)
+        if _n_means(cells) > MANY_MEANS:
+            mu_scale = pm.math.stack([priors.mu_sd_of(name) for name in cells.layers])
+            all_mu = _standardized_means(cells, priors, mu_scale, rough)
+        else:
+            all_mu = _decorrelated_means(cells, priors)
     return _by_component(cells, "mu", all_mu), _by_component(cells, "sigma", all_sigma)
 
 
@@ -415,8 +417,7 @@ def _pooled_in_identified_coordinates(cells: Cells, priors: Priors):
     """Add the parameters of pooled priors, each contributor standardized by what its observations say."""
     pm.modelcontext(None).add_coord("contributor", contributor_names(cells.layers, cells.labels))
     rough = rough_effects(cells)
-    share = rough.variance / (1 + len(cells.layers))
-    transform = _variance_parts(cells, rough, [min(x, share / 2) for x in rough.variance_scales], floors=True)
+    transform = _variance_parts(cells, rough, _rough_spreads(rough), floors=True)
     all_sigma = _pooled_sigma(cells, priors, default_transform=None, transform=transform)
     all_mu = _standardized_means(cells, priors, _mu_scale(cells, priors), rough)
     return _by_component(cells, "mu", all_mu), _by_component(cells, "sigma", all_sigma)
@@ -450,23 +451,31 @@ def _standardized_means(cells: Cells, priors: Priors, mu_scale, rough: RoughEffe
     return pm.math.concatenate(parts)
 
 
+def _share(rough: RoughEffects) -> float:
+    """Return the variance of baseline and of each layer if all had the same."""
+    return rough.variance / (1 + len(rough.variances))
+
+
+def _rough_spreads(rough: RoughEffects) -> list[float]:
+    """Return rough mean excesses by layer, which leave at least half of a layer's share to its floor."""
+    return [min(scale, _share(rough) / 2) for scale in rough.variance_scales]
+
+
 def _pooled_starts(cells: Cells) -> dict[str, np.ndarray]:
     """Return where chains of a pooled model start."""
     rough = rough_effects(cells)
-    n_layers = len(cells.layers)
-    share = rough.variance / (1 + n_layers)
-    floors, excesses, spreads = [], [], []
-    for name, effect, scale in zip(cells.layers, rough.variances, rough.variance_scales, strict=True):
+    share = _share(rough)
+    floors, excesses = [], []
+    layers = zip(cells.layers, rough.variances, rough.variance_scales, _rough_spreads(rough), strict=True)
+    for name, effect, scale, spread in layers:
         # Drawn to zero by their standard errors, and then to a layer's share on average.
         effect = effect * scale**2 / (scale**2 + 2 * rough.variance**2 / cells.counts(name))
-        spread = min(scale, share / 2)
         excess = np.maximum(spread + effect, spread / 10)
         excesses.append(excess)
-        spreads.append(excess.mean())
         floors.append(max(share - np.average(excess, weights=cells.counts(name)), share / 10))
     return {
         "start_mu_scale": np.array(rough.mean_scales),
-        "start_sigma_spread": np.sqrt(spreads),
+        "start_sigma_spread": np.sqrt([excess.mean() for excess in excesses]),
         "start_variance": np.concatenate([[share], floors, *excesses]),
         "start_mu": _rough_means(rough, cells),
     }

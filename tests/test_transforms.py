@@ -204,7 +204,7 @@ class TestVarianceParts:
         }
         return SimpleNamespace(
             transform=transform,
-            **{name: partial(_at_mean, function([x, mean], f), self.mean) for name, f in functions.items()},
+            **{name: partial(function([mean, x], f), self.mean) for name, f in functions.items()},
         )
 
     def points(self, parts, n=40):
@@ -262,10 +262,6 @@ class TestVarianceParts:
             assert np.isfinite(v).all()
             assert (v >= 0).all()
             assert np.isfinite(parts.log_jac_det(x))
-
-
-def _at_mean(compiled, mean, x):
-    return compiled(x, mean)
 
 
 class TestLinearTransform:
