@@ -6,6 +6,7 @@ on is in the student's memory (`Student.notebook`), and a server that is gone is
 """
 
 import asyncio
+import contextlib
 import copy
 import json
 import time
@@ -18,6 +19,7 @@ from yarl import URL
 
 NOTEBOOK = "01_simulating_sums.ipynb"
 CELL_SECONDS = 300
+ANSWER_SECONDS = 10  # after these a kernel is asked again
 SERVER_SECONDS = 300
 OUTPUTS = ("stream", "display_data", "execute_result", "error")
 
@@ -135,8 +137,17 @@ class Student:
         session = {"path": NOTEBOOK, "name": NOTEBOOK, "type": "notebook", "kernel": {"name": "python3"}}
         self.kernel = (await self._ask("POST", self.server / "api" / "sessions", json=session))["kernel"]["id"]
         await self.connect()
-        await self.execute("")
+        await self._wait_for_kernel()
         self.seconds["kernel"] = time.monotonic() - began
+
+    async def _wait_for_kernel(self):
+        """Ask until the kernel answers, as JupyterLab does: what reaches a kernel while it starts anew may be lost."""
+        async with asyncio.timeout(CELL_SECONDS):
+            while True:
+                with contextlib.suppress(TimeoutError, KernelDied):
+                    async with asyncio.timeout(ANSWER_SECONDS):
+                        await self.execute("")
+                        return
 
     async def connect(self):
         """Connect to the kernel of the notebook."""
