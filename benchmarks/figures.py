@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from benchmarks import tables
+from benchmarks.samplers import LEAST
 from benchmarks.store import BOOK
 
 IMAGES = BOOK / "images"
@@ -63,7 +64,11 @@ def _samplers(content, plt):
             marker = MARKERS[list(colors).index(row["sampler"])]
             axis.plot([found["min"], found["max"]], [i, i], color=colors[row["sampler"]])
             axis.plot(found["median"], i, marker, color=colors[row["sampler"]])
-        labels = [f"{row['likelihood']}, {row['coordinates']}, {row['sampler']}" for row in shown]
+        labels = [
+            f"{row['likelihood']}, {row['coordinates']}, {row['sampler']}"
+            + ("" if row["settings"] == LEAST else ", more steps")
+            for row in shown
+        ]
         axis.set(xscale="log", yticks=range(len(shown)), yticklabels=labels, title=tables._data({"data": name}))
         axis.set_ylim(-0.7, len(shown) - 0.3)
     axes[-1, 0].set_xlabel("bulk effective sample size a second (median, least and largest)")

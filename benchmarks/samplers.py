@@ -13,9 +13,15 @@ from benchmarks.store import spreads
 from benchmarks.workers import OutOfTimeError, Worker
 
 SAMPLERS = ("nutpie", "pymc", "numpyro")
+WAY = ("likelihood", "coordinates", "sampler")
 #: Tuning steps, draws of each of four chains, target acceptance: the defaults, then more of everything. A way of
 #: sampling climbs until its chains pass; ways that share coordinates start where the first of them has passed.
 LADDER = [(1_000, 1_000, 0.8), (2_000, 10_000, 0.95), (4_000, 16_000, 0.99)]
+#: The two ends of the comparison.
+FASTEST, SLOWEST = ("cells", "identified", "nutpie"), ("rows", "log", "nutpie")
+#: Which rung a way is measured at: the least at which it passes. The fastest way is measured at that of the slowest,
+#: too, so that nothing differs between these two but likelihood and coordinates.
+LEAST, OF_SLOWEST = "least that pass", "those of rows, log"
 #: Seconds that one sampling with nutpie may take, by data; the others get half of it, or the whole would take hours.
 LIMITS = {"cc_27 10000": 240, "flights": 60}
 PREPARATION_LIMIT = 300
@@ -25,20 +31,17 @@ BUDGET = 300
 
 def cases(quick: bool) -> list[dict]:
     """Return the ways to measure; those of one data set follow each other, cells first."""
-    if quick:
-        return [
-            {"data": "cc_27 200", "likelihood": "cells", "coordinates": "identified", "sampler": "nutpie"},
-            {"data": "cc_27 200", "likelihood": "rows", "coordinates": "log", "sampler": "nutpie"},
-        ]
-    ways = itertools.product(LIMITS, ("cells", "rows"), ("identified", "log"), SAMPLERS)
-    names = ("data", "likelihood", "coordinates", "sampler")
-    chosen = [dict(zip(names, way, strict=True)) for way in ways]
-    # A gradient of the flights' 327,346 rows takes hundreds of times as long as one of their cells: one try is enough.
-    return [
-        case
-        for case in chosen
-        if case["data"] != "flights" or case["likelihood"] == "cells" or case["sampler"] == "nutpie"
-    ]
+    names = ("data", *WAY, "settings")
+    chosen = []
+    for data in ("cc_27 200",) if quick else LIMITS:
+        ways = itertools.product(("cells", "rows"), ("identified", "log"), SAMPLERS)
+        for way in (FASTEST, SLOWEST) if quick else ways:
+            # A gradient of the flights' 327,346 rows takes hundreds of times as long as one of their cells: there, one
+            # sampler is enough.
+            if data != "flights" or way[0] == "cells" or way[2] == "nutpie":
+                chosen.append((data, *way, LEAST))
+        chosen.append((data, *FASTEST, OF_SLOWEST))
+    return [dict(zip(names, case, strict=True)) for case in chosen]
 
 
 def run(quick: bool = False, repeats: int = 3, report=print) -> list[dict]:
@@ -54,10 +57,13 @@ def _run(chosen, stack, repeats, report) -> list[dict]:
     rows, workers = [], []
     for case, passed in zip(chosen, answers, strict=True):
         # Not all at once: they would compile at the same time.
-        worker = stack.enter_context(Worker("benchmarks.samplers:prepare", **case))
+        way = {name: case[name] for name in WAY}
+        worker = stack.enter_context(Worker("benchmarks.samplers:prepare", data=case["data"], **way))
         workers.append(worker)
         key = case["data"], case["coordinates"]
         row = case | {"passed": False, "problem": "", "rung": rungs.get(key, 0)}
+        if case["settings"] == OF_SLOWEST:
+            row["rung"] = next(x["rung"] for x in reversed(rows) if tuple(x[name] for name in WAY) == SLOWEST)
         limit = LIMITS.get(case["data"], 60) // (1 if case["sampler"] == "nutpie" else 2)
         try:
             row |= worker.ask(PREPARATION_LIMIT, prepare_only=True)
@@ -68,7 +74,7 @@ def _run(chosen, stack, repeats, report) -> list[dict]:
                     passed.append(answer)
                     rungs[key] = max(row["rung"], rungs.get(key, 0))
                     break
-                if row["rung"] + 1 == len(LADDER):
+                if row["rung"] + 1 == len(LADDER) or case["settings"] != LEAST:
                     break
                 row["rung"] += 1
         except OutOfTimeError:
@@ -105,7 +111,7 @@ def _settings(rung: int) -> dict:
 
 
 def _name(case: dict) -> str:
-    return ", ".join(case[key] for key in ("data", "likelihood", "coordinates", "sampler"))
+    return ", ".join(case[key] for key in ("data", *WAY, "settings"))
 
 
 def _summary(passed: list[dict]) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import course
+
 BOOK = Path(__file__).resolve().parent.parent / "book"
 RESULTS = BOOK / "benchmarks.json"
 LIBRARIES = ("pymc", "pytensor", "nutpie", "numpyro", "jax", "numpy", "polars", "duckdb", "pyarrow", "dask", "pyspark")
@@ -30,7 +32,7 @@ def save(subset: str, rows: list[dict], seconds: float, settings: dict, path: Pa
         "settings": settings,
         "rows": [_rounded(row) for row in rows],
     }
-    path.write_text(json.dumps(dict(sorted(content.items())), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    course.write_whole(path, json.dumps(dict(sorted(content.items())), indent=1, allow_nan=False) + "\n")
 
 
 def machine() -> dict:

@@ -41,7 +41,7 @@ ESS = [f"ess_{kind}_per_{unit}" for kind in ("bulk", "tail") for unit in ("secon
 LEAST = ["min_ess_bulk", "min_ess_tail"]
 ROWS = {
     "samplers": table_of(
-        dict.fromkeys(("data", "likelihood", "coordinates", "sampler", "problem"), TEXT)
+        dict.fromkeys(("data", *samplers.WAY, "settings", "problem"), TEXT)
         | {"passed": {"type": "boolean"}, "tune": WHOLE, "draws": WHOLE, "target_accept": NUMBER},
         ["compile_seconds", "sampling_seconds", "gradients", *LEAST, *ESS],
     ),
@@ -104,9 +104,16 @@ def test_stored_results_are_whole_and_of_full_size(subset):
 
 
 def test_stored_samplers_are_all_that_are_to_be_compared():
-    keys = ("data", "likelihood", "coordinates", "sampler")
-    wanted = [tuple(case.values()) for case in samplers.cases(quick=False)]
-    assert [tuple(row[key] for key in keys) for row in stored("samplers")["rows"]] == wanted
+    wanted = samplers.cases(quick=False)
+    measured = stored("samplers")["rows"]
+    assert [{key: row[key] for key in case} for row, case in zip(measured, wanted, strict=True)] == wanted
+    for data in samplers.LIMITS:
+        of = {
+            (tuple(row[x] for x in samplers.WAY), row["settings"]): [row[x] for x in ("tune", "draws", "target_accept")]
+            for row in measured
+            if row["data"] == data
+        }
+        assert of[samplers.FASTEST, samplers.OF_SLOWEST] == of[samplers.SLOWEST, samplers.LEAST]
 
 
 def test_stored_rows_have_every_size_on_every_backend():
@@ -134,18 +141,22 @@ def test_failed_ways_show_no_effective_size():
     good = store.spread([2.0, 1.0, 4.0])
     base = {"data": "cc_27 10000", "sampler": "nutpie", "tune": 1_000, "draws": 1_000, "target_accept": 0.8}
     measured = dict.fromkeys(("compile_seconds", "sampling_seconds", "gradients", *LEAST, *ESS), good)
+    base["settings"] = samplers.LEAST
     best = base | {"likelihood": "cells", "coordinates": "identified", "passed": True, "problem": ""} | measured
+    equal = best | {"settings": samplers.OF_SLOWEST, "ess_bulk_per_second": store.spread([3.0])}
     naive = base | {"likelihood": "rows", "coordinates": "log", "passed": False, "problem": "not converged. R-hat"}
-    content = {"rows": [naive, best]}
+    content = {"rows": [naive, best, equal]}
     _, lines = tables.samplers(content)
-    assert lines[0][:4] == ("cc_27, 10,000 rows", "cells", "identified", "nutpie")
-    assert lines[0][6] == "2.00 (1.00 to 4.00)"
-    assert lines[1][-5:] == ("not converged", "failed", "failed", "failed", "failed")
-    assert tables.speed_up(content) is None
+    assert lines[1][:4] == ("cc_27, 10,000 rows", "cells", "identified", "nutpie")
+    assert lines[1][6] == "2.00 (1.00 to 4.00)"
+    assert lines[2][-5:] == ("not converged", "failed", "failed", "failed", "failed")
+    assert tables.speed_up(content, "cc_27 10000") is None
     assert "no posterior that passes" in tables.claims("samplers", content)[0]
     slow = dict(naive, passed=True, problem="", **measured | {"ess_bulk_per_second": store.spread([0.01])})
-    assert tables.speed_up({"rows": [slow, best]}) == pytest.approx(200)
-    assert "200 times" in tables.claims("samplers", {"rows": [slow, best]})[0]
+    both = {"rows": [slow, best, equal]}
+    assert tables.speed_up(both, "cc_27 10000") == pytest.approx(300)
+    assert tables.speed_up(both, "cc_27 10000", samplers.LEAST) == pytest.approx(200)
+    assert re.search("give 300 times.*it is 200 times", tables.claims("samplers", both)[0])
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,21 @@ def test_quiz_tells_right_from_wrong(browser, server, name):
         assert serious_problems(page, ".Quiz") == []
 
 
+def test_quiz_bears_mathematics_that_come_late(browser, server):
+    """A false alarm is impossible: the script of mathematics is held back until the quiz has tried to use it."""
+    held = []
+    with opened(browser, server + "index.html") as page:
+        page.route("**/tex-mml-chtml.js*", lambda route: held.append(route))
+        page.goto(server + NOTEBOOKS[0], wait_until="commit")
+        page.locator(".MCButton").first.click()
+        page.wait_for_timeout(1_000)  # jupyterquiz waits for 500 ms
+        assert len(held) == 1
+        held[0].continue_()
+        page.wait_for_load_state("load")
+        typeset(page)
+        assert page.locator("mjx-container").count() > 0
+
+
 def test_folded_code_unfolds(browser, server):
     with opened(browser, server + NOTEBOOKS[0]) as page:
         folded = page.locator("details.hide").first
