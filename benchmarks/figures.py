@@ -71,7 +71,7 @@ def _samplers(content, plt):
         ]
         axis.set(xscale="log", yticks=range(len(shown)), yticklabels=labels, title=tables._data({"data": name}))
         axis.set_ylim(-0.7, len(shown) - 0.3)
-    axes[-1, 0].set_xlabel("bulk effective sample size a second (median, least and largest)")
+    figure.supxlabel("bulk effective sample size a second: median, least and largest", fontsize="medium")
     return figure
 
 

@@ -25,7 +25,7 @@ def main() -> int:
     except Exception as error:  # whatever is wrong with this machine, say so in one line
         print(f"FAIL: {type(error).__name__}: {error}")
         return 1
-    print(f"Both contributors found: {found}; {time.perf_counter() - start:.0f} s")
+    print(f"{found}; {time.perf_counter() - start:.0f} s")
     print("OK: this machine is ready.")
     return 0
 
@@ -33,14 +33,16 @@ def main() -> int:
 def _decompose_a_simulation() -> str:
     import mlm_tutorial as mlm
 
-    truth = mlm.PRESETS["cc_12"]
-    cells = mlm.cell_statistics(truth.simulate(10_000, rng=1), layers=["layer_1"])
+    # The course's own problem, so that its notebooks find compiled what they have in common with it.
+    truth = mlm.PRESETS["cc_27"]
+    cells = mlm.cell_statistics(truth.simulate(10_000, rng=1), layers=truth.names)
     idata = mlm.sample(mlm.cell_model(cells), seed=1, progress=False)
     mlm.check_convergence(idata)
     table = mlm.recovery(idata, truth, ci_prob=0.9999).filter(like="mu_layer", axis="index")
     if not table["covered"].all():
         raise RuntimeError(f"the sampler ran but did not find the known means:\n{table}")
-    return ", ".join(f"{row.mean:.2f} (truth {row.truth:g})" for row in table.itertuples())
+    farthest = (table["mean"] - table["truth"]).abs().max()
+    return f"The means of {len(table)} contributors found, each within {farthest:.2f}"
 
 
 if __name__ == "__main__":
