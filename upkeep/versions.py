@@ -216,7 +216,7 @@ def build_site(output: Path) -> str:
         command = [course.environment_python(), *build, "-W", "--keep-going", "--quiet"]
         course.run_step("building the site", command, course.environment_variables())
     except course.CourseError as error:
-        return str(error)
+        return str(error).replace(str(course.ROOT), ".")  # results are for everybody to see
     return "built"
 
 
