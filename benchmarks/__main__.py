@@ -2,6 +2,8 @@
 
 import argparse
 import importlib
+import signal
+import sys
 import time
 from pathlib import Path
 
@@ -42,4 +44,10 @@ def main(arguments=None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # Ended as by Ctrl-C, so that the processes that measure end as well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("\nStopped; subsets that had ended are stored.", file=sys.stderr)
+        sys.exit(130)

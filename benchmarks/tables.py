@@ -200,19 +200,26 @@ def claims(subset: str, content: dict) -> list[str]:
     }[subset](content)
 
 
+#: What is said of a comparison, by the settings of the fastest way.
+COMPARED = {
+    OF_SLOWEST: "at the same settings",
+    LEAST: "where each has the least settings at which it passes",
+}
+
+
 def _samplers_claims(content: dict) -> list[str]:
     sentences = []
     for data in dict.fromkeys(row["data"] for row in content["rows"]):
-        equal, each = speed_up(content, data), speed_up(content, data, LEAST)
         name = _data({"data": data})
-        if equal is None or each is None:
-            sentences.append(f"On {name}, the likelihood of rows in log coordinates gave no posterior that passes.")
-        else:
+        found = {OF_SLOWEST: speed_up(content, data), LEAST: speed_up(content, data, LEAST)}
+        said = [f"{number(found[key])} times {words}" for key, words in COMPARED.items() if found[key] is not None]
+        if said:
             sentences.append(
-                f"On {name}, cells in identified coordinates give {number(equal)} times the bulk ESS a second of rows "
-                "in log coordinates, both sampled with nutpie at the same settings; it is "
-                f"{number(each)} times where each has the least settings at which it passes."
+                f"On {name}, cells in identified coordinates have more bulk ESS a second than rows in log coordinates, "
+                f"both sampled with nutpie: {', and '.join(said)}."
             )
+        else:
+            sentences.append(f"On {name}, no two runs that pass can be compared.")
     return sentences
 
 

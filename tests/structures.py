@@ -30,9 +30,9 @@ LIMITS = {"layers": (1, 5), "contributors": (2, 20), "rows": (10, 100_000), "sca
 INTERVAL = 0.9
 OUTCOMES = {
     "converged": "passed the convergence check",
-    "not converged": "were refused by the convergence check",
-    "refused": "were refused before sampling",
-    "out of time": "were stopped after the time limit",
+    "not converged": "refused by the convergence check",
+    "refused": "refused before sampling",
+    "out of time": "stopped after the time limit",
     "failed": "failed in another way",
 }
 

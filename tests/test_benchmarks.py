@@ -3,11 +3,14 @@
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 
 import jsonschema
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from problems import function
 
@@ -151,12 +154,17 @@ def test_failed_ways_show_no_effective_size():
     assert lines[1][6] == "2.00 (1.00 to 4.00)"
     assert lines[2][-5:] == ("not converged", "failed", "failed", "failed", "failed")
     assert tables.speed_up(content, "cc_27 10000") is None
-    assert "no posterior that passes" in tables.claims("samplers", content)[0]
+    assert "no two runs that pass" in tables.claims("samplers", content)[0]
     slow = dict(naive, passed=True, problem="", **measured | {"ess_bulk_per_second": store.spread([0.01])})
     both = {"rows": [slow, best, equal]}
     assert tables.speed_up(both, "cc_27 10000") == pytest.approx(300)
     assert tables.speed_up(both, "cc_27 10000", samplers.LEAST) == pytest.approx(200)
-    assert re.search("give 300 times.*it is 200 times", tables.claims("samplers", both)[0])
+    assert re.search("300 times at the same settings, and 200 times where", tables.claims("samplers", both)[0])
+    # Where only the equal settings fail, it is not the rows that are blamed.
+    failed = equal | {"passed": False, "problem": "not converged. R-hat"}
+    (sentence,) = tables.claims("samplers", {"rows": [slow, best, failed]})
+    assert "200 times" in sentence
+    assert "same settings" not in sentence
 
 
 @pytest.mark.parametrize(
@@ -202,6 +210,23 @@ def test_a_worker_that_takes_too_long_is_ended():
 def test_a_failure_in_a_worker_is_told():
     with Worker("answers:sleepy") as worker, pytest.raises(RuntimeError, match="ValueError: on purpose"):
         worker.ask(60, fail=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system ends processes in another way")
+def test_measurements_that_are_ended_leave_no_process(tmp_path):
+    command = [sys.executable, "-m", "benchmarks", "calibration", "--output", str(tmp_path / "results.json")]
+    process = psutil.Popen(command, cwd=store.BOOK.parent, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    started = time.monotonic()
+    while not (children := process.children(recursive=True)) and time.monotonic() - started < 60:
+        time.sleep(0.2)
+    assert children
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Stopped" in said
+    assert b"Traceback" not in said
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
 
 
 def test_the_peak_of_memory_is_that_of_the_worker_alone():

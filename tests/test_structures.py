@@ -74,3 +74,4 @@ def test_stored_structures_are_whole_and_every_reason_is_true():
     assert content["reasons_not_true"] == []
     assert {row["outcome"] for row in rows} <= set(structures.OUTCOMES) - {"failed"}
     assert all(row.get("reason") for row in rows if row["outcome"] != "converged")
+    assert structures.FRAGMENT.read_text(encoding="utf-8") == structures.table(content)
