@@ -352,6 +352,8 @@ def open_course(options, more):
     command = ["-m", "jupyterlab", "--LabApp.default_url=/lab/tree/notebooks/" + first.name]
     command += ["--ServerApp.root_dir=" + str(ROOT), "--ServerApp.answer_yes=True"]
     command += ["--ServerApp.contents_manager_class=" + WHOLE_FILES] if os.name == "posix" else []
+    # No look for news or newer versions on other hosts, and no question whether to.
+    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None"]
     command += ["--no-browser"] if options.no_browser else []
     command += ["--port", options.port] if options.port else []
     command += ["--allow-root"] if os.name == "posix" and os.getuid() == 0 else []

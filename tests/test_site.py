@@ -10,20 +10,19 @@ import re
 import shutil
 import sys
 import threading
-from contextlib import contextmanager
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
 import yaml
+from browsing import BROWSER, WIDTHS, browser, opened  # noqa: F401, for a fixture is found by its name
 from contrast import contrast
 
 import course
 
 sys.path.append(str(course.BOOK / "_ext"))
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 AXE = course.PRIVATE / "npm" / "node_modules" / "axe-core" / "axe.min.js"
 MISSING = [
     what
@@ -38,7 +37,6 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING) and "CI" not in os.environ, reason="needs " + " and ".join(MISSING)),
 ]
 
-WIDTHS = {"phone": 360, "desktop": 1280}
 #: A word that stands in this notebook; the search must find the notebook by it.
 WORDS = {
     "01": "mixture",
@@ -75,43 +73,6 @@ def server():
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{running.server_port}/"
         running.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    quiet += ["--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=BROWSER, args=quiet)
-        yield running
-        running.close()
-
-
-@contextmanager
-def opened(browser, address, width="desktop", theme="light"):
-    """Open a page; afterwards, nothing may have left this machine and no script may have failed."""
-    context = browser.new_context(viewport={"width": WIDTHS[width], "height": 800}, color_scheme=theme)
-    outside, errors = [], []
-
-    def pass_on(route):
-        local = urlsplit(route.request.url).hostname == "127.0.0.1" or route.request.url.startswith("file:")
-        if not local:
-            outside.append(route.request.url)
-        return route.continue_() if local else route.abort()
-
-    context.route("**/*", pass_on)
-    context.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
-    page = context.new_page()
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.goto(address)
-    page.wait_for_load_state("load")
-    yield page
-    context.close()
-    assert outside == []
-    assert errors == []
 
 
 def typeset(page):
@@ -240,21 +201,6 @@ def test_quiz_tells_right_from_wrong(browser, server, name):
         # Colours fade from one to the other; halfway, nothing can be said of their contrast.
         page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
         assert serious_problems(page, ".Quiz") == []
-
-
-def test_quiz_bears_mathematics_that_come_late(browser, server):
-    """A false alarm is impossible: the script of mathematics is held back until the quiz has tried to use it."""
-    held = []
-    with opened(browser, server + "index.html") as page:
-        page.route("**/tex-mml-chtml.js*", lambda route: held.append(route))
-        page.goto(server + NOTEBOOKS[0], wait_until="commit")
-        page.locator(".MCButton").first.click()
-        page.wait_for_timeout(1_000)  # jupyterquiz waits for 500 ms
-        assert len(held) == 1
-        held[0].continue_()
-        page.wait_for_load_state("load")
-        typeset(page)
-        assert page.locator("mjx-container").count() > 0
 
 
 def test_folded_code_unfolds(browser, server):

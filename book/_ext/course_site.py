@@ -157,15 +157,6 @@ def drop_thebe(app, pagename, templatename, context, doctree):
     ]
 
 
-def let_quizzes_wait(app, pagename, templatename, context, doctree):
-    """Let quizzes ask whether MathJax is ready, not whether it was mentioned.
-
-    jupyterquiz would read the version of a MathJax that is still loading, and fetch another from elsewhere.
-    """
-    mentioned = re.compile(r"typeof MathJax !==? *'undefined'")
-    context["body"] = mentioned.sub("window.MathJax && MathJax.typeset", context.get("body", ""))
-
-
 def setup(app):
     """Register everything with Sphinx."""
     app.add_directive("course-times", CourseTimes)
@@ -175,5 +166,4 @@ def setup(app):
     app.connect("config-inited", add_repository)
     app.connect("source-read", lead_to_solutions)
     app.connect("html-page-context", drop_thebe)
-    app.connect("html-page-context", let_quizzes_wait)
     return {"version": version("mlm-tutorial"), "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,48 @@
+"""A browser from the system, in which nothing may leave this machine and no script may fail."""
+
+import shutil
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+WIDTHS = {"phone": 360, "desktop": 1280}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start Chromium without a window; it talks to nobody by itself."""
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    quiet += ["--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=BROWSER, args=quiet)
+        yield running
+        running.close()
+
+
+@contextmanager
+def opened(browser, address, width="desktop", theme="light"):
+    """Open a page; afterwards, nothing may have left this machine and no script may have failed."""
+    context = browser.new_context(viewport={"width": WIDTHS[width], "height": 800}, color_scheme=theme)
+    outside, errors = [], []
+
+    def pass_on(route):
+        local = urlsplit(route.request.url).hostname == "127.0.0.1" or route.request.url.startswith("file:")
+        if not local:
+            outside.append(route.request.url)
+        return route.continue_() if local else route.abort()
+
+    context.route("**/*", pass_on)
+    context.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
+    page = context.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.goto(address)
+    page.wait_for_load_state("load")
+    yield page
+    context.close()
+    assert outside == []
+    assert errors == []
