@@ -179,6 +179,68 @@ def test_a_killed_set_up_is_done_anew_and_a_second_one_waits_its_turn(without_en
     assert third.stdout.endswith("checked\n")
 
 
+@pytest.mark.slow
+@posix
+def test_a_real_set_up_that_was_killed_is_done_anew_in_a_folder_with_a_space_and_other_letters_than_ascii(tmp_path):
+    home_of_this = (Path(sys.prefix).parent, ROOT)  # the course that this environment was made by may be another one
+    uvs = [shutil.which("uv"), *(str(folder / ".course" / "uv" / "bin" / "uv") for folder in home_of_this)]
+    uv = next((uv for uv in uvs if uv and course.uv_version(uv) >= course.OLDEST_UV), None)
+    if uv is None and "CI" not in os.environ:
+        pytest.skip("no uv: this environment was not made by course.py")
+    folder = tmp_path / "a course é"
+    shutil.copytree(ROOT / "mlm_tutorial", folder / "mlm_tutorial", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "notebooks").mkdir()
+    files = ["course.py", "pyproject.toml", "uv.lock", "README.md", "LICENSE", "LICENSE-text"]
+    for path in [*(ROOT / name for name in files), *(ROOT / "notebooks").glob("01*")]:
+        shutil.copy(path, folder / path.relative_to(ROOT))
+    variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    variables |= {"PATH": f"{Path(uv).parent}{os.pathsep}{os.environ['PATH']}", "UV_OFFLINE": "1"}
+    # Copies, one package at a time, leave time to be killed between two.
+    slowly = {"UV_CONCURRENT_INSTALLS": "1", "UV_LINK_MODE": "copy"}
+    set_up = [sys.executable, "-c", "import course; course.set_up('student')"]
+
+    def found(pattern):
+        return list(folder.glob(".venv/lib/python*/site-packages/" + pattern))
+
+    def kill_once_there_is(pattern):
+        """Kill a set-up on its way; return what it printed if it came to an end before."""
+        with started(set_up, cwd=folder, env=variables | slowly) as process:
+            wait_until(lambda: found(pattern) or process.poll() is not None, 120)
+            if process.poll() is not None:
+                return process.stdout.read()
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        assert not (folder / ".venv" / "course.json").exists()
+        return ""
+
+    ended = kill_once_there_is("*/METADATA")
+    if "Network connectivity is disabled" in ended:
+        if "CI" not in os.environ:
+            pytest.skip("uv's cache does not hold every package of the course")
+        del variables["UV_OFFLINE"]
+        ended = kill_once_there_is("*/METADATA")
+    assert ended == ""
+    in_part = len(found("*/METADATA"))
+    assert kill_once_there_is("numpy/__pycache__/*") == ""
+    assert len(found("*/METADATA")) > in_part
+    compiled_in_part = len(found("**/__pycache__"))
+
+    whole = finish(set_up, cwd=folder, env=variables)
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    assert "an earlier set-up was cut short: making the environment anew" in whole.stdout
+    assert len(found("**/__pycache__")) > compiled_in_part
+    python = folder / ".venv" / "bin" / "python"
+    consistent = finish([uv, "pip", "check", "--python", python], env=variables)
+    assert consistent.returncode == 0, consistent.stderr
+    code = "import jupyterlab, mlm_tutorial, nutpie, pymc\n"
+    code += "for module in (jupyterlab, mlm_tutorial, nutpie, pymc):\n    print(module.__file__)"
+    imported = finish([python, "-X", "utf8", "-c", code], cwd=tmp_path, env=variables)
+    assert imported.returncode == 0, imported.stderr
+    places = imported.stdout.splitlines()
+    assert [Path(place).is_relative_to(folder) for place in places] == [True] * 4, places
+    assert Path(places[1]) == folder / "mlm_tutorial" / "__init__.py"
+
+
 @posix
 def test_a_set_up_on_a_full_disk_says_so_and_is_done_anew(without_environment):
     folder, variables = without_environment
