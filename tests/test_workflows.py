@@ -1,6 +1,9 @@
 """Workflows pin what they use by digest and ask for the least rights; a bot knows every lock file."""
 
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -101,3 +104,23 @@ def test_scheduled_workflow_tries_both_ends_of_the_versions():
     command = next(step["run"] for step in workflow["jobs"]["try"]["steps"] if "versions" in step.get("run", ""))
     options, _ = course.parse(command.split()[2:3] + ["--resolution", "lowest-direct"])
     assert options.command == "versions"
+
+
+def test_the_tests_may_make_the_namespaces_that_close_off_notebooks():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
+    commands = [step.get("run", "") for step in workflow["jobs"]["test"]["steps"]]
+    assert "kernel.apparmor_restrict_unprivileged_userns=0" in " ".join(commands[: commands.index(".ci/run")])
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="runs what a workflow gives to bash")
+@pytest.mark.parametrize(("found", "shown"), [("## highest-3.12", "## highest-3.12"), (None, "No tests ran.\n")])
+def test_the_difference_is_shown_also_where_the_installation_failed(tmp_path, found, shown):
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "versions.yml").read_text(encoding="utf-8"))
+    (command,) = [step["run"] for step in workflow["jobs"]["try"]["steps"] if "GITHUB_STEP_SUMMARY" in str(step)]
+    if found:
+        folder = tmp_path / ".course" / "versions" / "highest-3.12"
+        folder.mkdir(parents=True)
+        (folder / "summary.md").write_text(found)
+    variables = os.environ | {"GITHUB_STEP_SUMMARY": str(tmp_path / "shown.md")}
+    subprocess.run(["bash", "-e", "-o", "pipefail", "-c", command], cwd=tmp_path, env=variables, check=True)
+    assert (tmp_path / "shown.md").read_text() == shown
