@@ -220,6 +220,26 @@ def test_run_that_fails_is_reported(pair):
     assert "failed" in drift.row_of("01_a", result)
 
 
+def test_rows_of_notebooks_that_did_not_run_stay_with_their_dates(pair, monkeypatch):
+    book = pair.parent
+    monkeypatch.setattr(drift, "NOTEBOOKS", pair.parent)
+    row = {"numbers": 7} | dict.fromkeys(drift.HEADER[2:-1], 0)
+    old = {"date": "2020-01-02", "seeds": 3, "notebooks": {"01_a": row, "02_b": row, "03_gone": row}}
+    for name in ("01_a", "02_b"):
+        (book / f"{name}.py").touch()
+    (book / "trust_drift.json").write_text(json.dumps(old), encoding="utf-8")
+    result = drift.examine(pair, 5, run=lambda source, seed: printed("mean 1.50"))
+    for _ in range(2):  # the second time it reads what it has written
+        drift.keep_results([drift.row_of("01_a", result)], 5, book)
+        stored = json.loads((book / "trust_drift.json").read_text(encoding="utf-8"))
+        assert stored["notebooks"]["02_b"] == row | {"date": "2020-01-02", "seeds": 3}
+        assert stored["notebooks"]["01_a"]["date"] > "2020-01-02"
+        assert stored["notebooks"]["01_a"]["seeds"] == 5
+        table = (book / "trust" / "drift_table.md").read_text(encoding="utf-8").splitlines()
+        assert [line.split(" | ")[0] for line in table[2:]] == ["| 01_a", "| 02_b"]
+        assert table[3].endswith("| 2020-01-02 |")
+
+
 def test_real_notebook_runs_with_its_own_seed_and_is_left_alone(tmp_path, monkeypatch):
     source = tmp_path / "01_a.py"
     kernel = "# ---\n# jupyter:\n#   kernelspec:\n#     display_name: P\n#     name: python3\n# ---\n\n"

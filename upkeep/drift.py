@@ -21,7 +21,7 @@ from pathlib import Path
 from scipy import stats
 
 from .outputs import Output, read_outputs
-from .storage import circumstances, markdown_table, store
+from .storage import BOOK, circumstances, markdown_table, store
 
 __all__ = ["FALSE_ALARM", "Verdict", "compare", "run_fresh"]
 
@@ -33,7 +33,7 @@ FALSE_ALARM = 0.01
 ROUNDING_STEPS = 1
 #: A number that differs between two runs alike hangs on the machine's speed. Another factor than this is a change.
 MACHINE_FACTOR = 3
-HEADER = ["notebook", "numbers", "same", "rounding", "within", "changed", "not judged", "runs", "seconds"]
+HEADER = ["notebook", "numbers", "same", "rounding", "within", "changed", "not judged", "runs", "seconds", "date"]
 DETAIL = ["notebook", "cell", "where", "stored", "fresh", "other seeds", "verdict"]
 
 
@@ -271,7 +271,7 @@ def row_of(name: str, result: dict) -> list:
     named = ", ".join(f"{number} {status}" for status, number in sorted(unjudged.items())) or "none"
     numbers = list(count.values())
     numbers[-1] = "failed" if result["failed"] else numbers[-1]
-    return [name, len(result["verdicts"]), *numbers, named, result["runs"], result["seconds"]]
+    return [name, len(result["verdicts"]), *numbers, named, result["runs"], result["seconds"], circumstances()["date"]]
 
 
 def details(results: dict) -> list[list]:
@@ -283,6 +283,30 @@ def details(results: dict) -> list[list]:
         for verdict in result["verdicts"]
         if verdict.status not in quiet
     ]
+
+
+def keep_results(rows: list[list], seeds: int, book: Path = BOOK) -> None:
+    """Store rows of the table for the site, and leave those of other notebooks as they are.
+
+    Parameters
+    ----------
+    rows : list of list
+        As :func:`row_of` gives them.
+    seeds : int
+        How many other seeds were tried where something differed.
+    book : pathlib.Path, optional
+        Folder of the site's sources.
+    """
+    path = book / "trust_drift.json"
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"notebooks": {}}
+    # Once, all rows shared what stood beside them: date, cores, Python and seeds.
+    notebooks = stored.pop("notebooks")
+    notebooks = {name: stored | row for name, row in notebooks.items() if (NOTEBOOKS / f"{name}.py").exists()}
+    for name, *values in rows:
+        notebooks[name] = {**circumstances(), "seeds": seeds, **dict(zip(HEADER[1:], values, strict=True))}
+    notebooks = dict(sorted(notebooks.items()))
+    table = [[name, *(row[column] for column in HEADER[1:])] for name, row in notebooks.items()]
+    store("drift", {"notebooks": notebooks}, markdown_table(HEADER, table), book)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -297,9 +321,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not sources:
         parser.error(f"no notebook's name starts with {' or '.join(names)}")
     results = {source.stem: examine(source, options.seeds) for source in sources}
-    table = markdown_table(HEADER, [row_of(name, result) for name, result in results.items()])
-    rows = details(results)
-    print(table + ("\n" + markdown_table(DETAIL, rows) if rows else ""))
+    rows, changes = [row_of(name, result) for name, result in results.items()], details(results)
+    print(markdown_table(HEADER, rows) + ("\n" + markdown_table(DETAIL, changes) if changes else ""))
     for name, result in results.items():
         numbers = sum(verdict.status in JUDGED for verdict in result["verdicts"])
         if result["runs"] > 1:
@@ -308,10 +331,7 @@ def main(arguments: list[str] | None = None) -> int:
         for message in result["failed"]:
             print(f"{name} failed, {message}", file=sys.stderr)
     if options.store:
-        columns = {
-            name: dict(zip(HEADER[1:], row_of(name, result)[1:], strict=True)) for name, result in results.items()
-        }
-        store("drift", {**circumstances(), "seeds": options.seeds, "notebooks": columns}, table)
+        keep_results(rows, options.seeds)
     bad = any(result["failed"] or any(v.status == "changed" for v in result["verdicts"]) for result in results.values())
     return int(bad)
 
