@@ -12,6 +12,7 @@ import json
 import math
 import multiprocessing
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -35,6 +36,9 @@ OUTCOMES = {
     "out of time": "stopped after the time limit",
     "failed": "failed in another way",
 }
+# How a refusal by the convergence check names what is wrong, and how readers get to see it.
+THRESHOLD = re.compile(r"(R-hat|bulk ESS|tail ESS) should be .*?, but (\d+) of (\d+) parameters miss it: \S+ ([^,;]+)")
+DIVERGENCES = re.compile(r"(\d+) divergent transitions")
 
 
 def draw_structure(seed, number):
@@ -89,7 +93,7 @@ def _fit(truth, frame, names, number):
         row |= {"outcome": "converged"} | {k: float(v) for k, v in mlm.check_convergence(idata).items()}
     except mlm.ConvergenceError as error:
         row |= {"outcome": "not converged", "reason": str(error)}
-    row["true"] = verdict_is_true(row["outcome"] == "converged", idata)
+    row["true"] = verdict_is_true(row["outcome"] == "converged", idata) and reason_is_true(row.get("reason", ""), idata)
     if all(len(cells.labels[layer.name]) == len(layer) for layer in truth.layers):  # else means are about others
         # Standard deviations are left out: how they are shared is for the prior to say, and these truths are not its.
         recovery = mlm.recovery(idata, truth, ci_prob=INTERVAL).filter(like="mu_", axis="index")
@@ -111,6 +115,23 @@ def verdict_is_true(converged, idata):
     rhat, bulk, tail = az.rhat(posterior), az.ess(posterior, method="bulk"), az.ess(posterior, **quantiles)
     good = all(bool((rhat[x] <= 1.01).all() and (bulk[x] >= 400).all() and (tail[x] >= 400).all()) for x in posterior)
     return bool(converged == (good and not int(idata["sample_stats"]["diverging"].sum())))
+
+
+def reason_is_true(reason, idata):
+    """Return whether a reason names all that is wrong: how many parameters miss what, the worst value, divergences."""
+    posterior = idata["posterior"].to_dataset()
+    statistics = {
+        "R-hat": (az.rhat(posterior), lambda x: x <= 1.01, np.max),
+        "bulk ESS": (az.ess(posterior, method="bulk"), lambda x: x >= 400, np.min),
+        "tail ESS": (az.ess(posterior, method="tail", prob=(0.05, 0.95)), lambda x: x >= 400, np.min),
+    }
+    found = []
+    for title, (values, passes, worst) in statistics.items():
+        values = np.concatenate([values[name].values.ravel() for name in values])
+        missed = int((~passes(values)).sum())
+        found += [(title, str(missed), str(len(values)), f"{worst(values):.4g}")] if missed else []
+    divergences = int(idata["sample_stats"]["diverging"].sum())
+    return (THRESHOLD.findall(reason), DIVERGENCES.findall(reason)) == (found, [str(divergences)] * (divergences > 0))
 
 
 def fit_apart(seed, number, seconds):
@@ -172,14 +193,27 @@ def write_results(path, rows, seed):
     return content
 
 
+def kind_of(row):
+    """Return in words what kind of reason a structure was reported with."""
+    if row["outcome"] != "not converged":
+        return re.sub(r" '.*?'", "", row["reason"].split(",")[0])
+    kinds = [title for title, *_ in THRESHOLD.findall(row["reason"])]
+    return ", ".join(kinds + ["divergent transitions"] * len(DIVERGENCES.findall(row["reason"])))
+
+
 def table(content):
-    """Return a table of outcomes in Markdown, and every reason."""
+    """Return tables in Markdown: outcomes, and kinds of reasons; then what came of the means and of the checks."""
     rows = pd.DataFrame(content["structures"])
     lines = ["| Structures | | seconds each, median and longest |", "|---:|---|---|"]
     for outcome, words in OUTCOMES.items():
         part = rows[rows["outcome"] == outcome]
         if len(part):
             lines.append(f"| {len(part)} | {words} | {part['seconds'].median():.1f}, {part['seconds'].max():.1f} |")
+    reported = [row for row in content["structures"] if row["outcome"] != "converged"]
+    lines += ["", "| Structures | what is wrong with them |", "|---:|---|"]
+    lines += [f"| {n} | {kind} |" for kind, n in collections.Counter(map(kind_of, reported)).most_common()]
+    single = sum(DIVERGENCES.findall(row["reason"]) == ["1"] for row in reported if not THRESHOLD.search(row["reason"]))
+    lines += ["", f"Of those with divergent transitions alone, {single} have a single one."]
     untrue = content["reasons_not_true"]
     if "means" in rows:
         share = rows["means_covered"].sum() / rows["means"].sum()

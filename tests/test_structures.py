@@ -1,6 +1,7 @@
 """The script that fits random structures: what it draws, and that its reasons are checked."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,37 @@ def test_a_verdict_is_true_only_where_the_draws_bear_it_out():
     for tree, converged in ((good, True), (stuck, False), (diverging, False)):
         assert structures.verdict_is_true(converged, tree)
         assert not structures.verdict_is_true(not converged, tree)
+
+
+def test_a_reason_is_true_only_where_it_names_everything_with_its_numbers():
+    rng = np.random.default_rng(1)
+    stuck = rng.normal(size=(4, 1000)) + np.arange(4)[:, None]
+    for tree in (mlm_tree(stuck), mlm_tree(stuck, diverging=3), mlm_tree(rng.normal(size=(4, 1000)), diverging=1)):
+        with pytest.raises(mlm.ConvergenceError) as refusal:
+            mlm.check_convergence(tree)
+        reason = str(refusal.value)
+        assert structures.reason_is_true(reason, tree)
+        numbers = list(re.finditer(r"\d+(?= of )|(?<= of )\d+|[\d.]+(?=;|$)|\d+(?= div)", reason))
+        assert numbers
+        for number in numbers:
+            wrong = reason[: number.start()] + "9" + number.group() + reason[number.end() :]
+            assert not structures.reason_is_true(wrong, tree), wrong
+        for part in reason.split("; "):
+            assert not structures.reason_is_true(reason.replace(part, ""), tree)
+    assert structures.reason_is_true("", mlm_tree(rng.normal(size=(4, 1000))))
+
+
+def test_reasons_are_counted_by_kind():
+    reasons = ["1 divergent transitions, at most 0 expected", "7 divergent transitions, at most 0 expected"]
+    reasons.append("tail ESS should be at least 400, but 2 of 9 parameters miss it: x 221.5, y 222; " + reasons[0])
+    rows = [{"outcome": "not converged", "reason": "not converged. " + reason} for reason in reasons]
+    rows.append({"outcome": "refused", "reason": "layer 'a' has a single contributor, 0. The means"})
+    rows = [row | {"number": k, "seconds": 1.0, "true": True} for k, row in enumerate(rows)]
+    lines = structures.table({"structures": rows, "reasons_not_true": []}).splitlines()
+    for line in ("| 2 | divergent transitions |", "| 1 | tail ESS, divergent transitions |"):
+        assert line in lines
+    assert "| 1 | layer has a single contributor |" in lines
+    assert "Of those with divergent transitions alone, 1 have a single one." in lines
 
 
 def mlm_tree(draws, diverging=0):
