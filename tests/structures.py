@@ -204,7 +204,8 @@ def kind_of(row):
 def table(content):
     """Return tables in Markdown: outcomes, and kinds of reasons; then what came of the means and of the checks."""
     rows = pd.DataFrame(content["structures"])
-    lines = ["| Structures | | seconds each, median and longest |", "|---:|---|---|"]
+    limits = ", ".join(f"{low:,g} to {high:,g} {name}" for name, (low, high) in content["limits"].items())
+    lines = [f"Limits: {limits}.", "", "| Structures | | seconds each, median and longest |", "|---:|---|---|"]
     for outcome, words in OUTCOMES.items():
         part = rows[rows["outcome"] == outcome]
         if len(part):

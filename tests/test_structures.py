@@ -68,10 +68,11 @@ def test_reasons_are_counted_by_kind():
     rows = [{"outcome": "not converged", "reason": "not converged. " + reason} for reason in reasons]
     rows.append({"outcome": "refused", "reason": "layer 'a' has a single contributor, 0. The means"})
     rows = [row | {"number": k, "seconds": 1.0, "true": True} for k, row in enumerate(rows)]
-    lines = structures.table({"structures": rows, "reasons_not_true": []}).splitlines()
+    lines = structures.table({"structures": rows, "reasons_not_true": [], "limits": {"layers": (1, 5)}}).splitlines()
     for line in ("| 2 | divergent transitions |", "| 1 | tail ESS, divergent transitions |"):
         assert line in lines
     assert "| 1 | layer has a single contributor |" in lines
+    assert lines[0] == "Limits: 1 to 5 layers."
     assert "Of those with divergent transitions alone, 1 have a single one." in lines
 
 
