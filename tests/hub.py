@@ -397,9 +397,12 @@ async def lose_server(hub, student):
     return {"saves_before": acknowledged, "back_seconds": back}
 
 
-async def lose_hub(hub, students):
-    """Kill the hub while students work, let them save without it, and start it again."""
+async def lose_hub(hub, at_work, students):
+    """Kill the hub while students run cells, let some of them save without it, and start it again."""
     servers = {process.pid for kind, _, process in hub.processes() if kind == "server"}
+    async with asyncio.timeout(60):
+        while not any(student.running for student in at_work):
+            await asyncio.sleep(0.01)
     hub.kill("hub")
     assert not hub.answers()
     for student in students:
@@ -467,7 +470,7 @@ async def hold_class(hub, number, stagger):
             first, second, *others = students
             say("killing a kernel, a server and the hub")
             work = [asyncio.create_task(finish(student)) for student in others]
-            faults = {"hub": await lose_hub(hub, others[:3])}
+            faults = {"hub": await lose_hub(hub, others, others[:3])}
             results = await asyncio.gather(lose_kernel(hub, first), lose_server(hub, second), *work)
             faults.update(kernel=results[0], server=results[1])
             faults["proxy"] = await lose_proxy(hub, students)
@@ -539,7 +542,7 @@ def main(arguments=None):
     text = json.dumps(measured, indent=1) + "\n"
     print(text, end="")
     if options.store:
-        MEASURED.write_text(text, encoding="utf-8")
+        course.write_whole(MEASURED, text)
     return 0
 
 

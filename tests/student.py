@@ -58,6 +58,7 @@ class Student:
         self.notebook = None
         self.kernel = None
         self.seconds = {"run": 0.0}
+        self.running = False  # whether the kernel is known to run a cell now
         self._socket = self._messages = self._listening = None
         self._saving = asyncio.Lock()  # one save after the other, as JupyterLab does
         # unsafe: a browser keeps the cookies of an address without a name as well
@@ -172,21 +173,25 @@ class Student:
         request = {"header": {**header, "version": "5.3", "date": ""}, "parent_header": {}, "metadata": {}}
         await self._socket.send_json({**request, "content": content, "channel": "shell", "buffers": []})
         outputs, count, done = [], None, set()
-        async with asyncio.timeout(CELL_SECONDS):
-            while done != {"reply", "idle"}:
-                answer = await self._receive()
-                kind, told = answer["msg_type"], answer["content"]
-                if kind == "status" and told["execution_state"] in ("restarting", "dead"):
-                    raise KernelDied(self.name)
-                if answer["parent_header"].get("msg_id") != message:
-                    continue
-                if kind == "execute_reply":
-                    count = told.get("execution_count")
-                    done.add("reply")
-                elif kind == "status" and told["execution_state"] == "idle":
-                    done.add("idle")
-                elif kind in OUTPUTS:
-                    outputs.append(nbformat.v4.output_from_msg(answer))
+        try:
+            async with asyncio.timeout(CELL_SECONDS):
+                while done != {"reply", "idle"}:
+                    answer = await self._receive()
+                    kind, told = answer["msg_type"], answer["content"]
+                    if kind == "status" and told["execution_state"] in ("restarting", "dead"):
+                        raise KernelDied(self.name)
+                    if answer["parent_header"].get("msg_id") != message:
+                        continue
+                    if kind == "execute_reply":
+                        count = told.get("execution_count")
+                        done.add("reply")
+                    elif kind == "status":
+                        self.running = told["execution_state"] == "busy"
+                        done |= {told["execution_state"]} & {"idle"}
+                    elif kind in OUTPUTS:
+                        outputs.append(nbformat.v4.output_from_msg(answer))
+        finally:
+            self.running = False
         return count, outputs
 
     async def run(self, first=0, last=None):

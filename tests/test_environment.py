@@ -1,5 +1,6 @@
 """The files that describe the environment agree, and name nothing private."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -73,6 +74,16 @@ def files_of_the_project():
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout.decode().split("\0")
     return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+def test_what_a_killed_writer_leaves_is_no_file_of_the_project():
+    before = files_of_the_project()
+    draft = ROOT / "book" / f"times.json.{os.getpid()}.part"  # as mlm_tutorial.files and course.py name it
+    try:
+        draft.touch()
+        assert files_of_the_project() == before
+    finally:
+        draft.unlink()
 
 
 # Written in pieces, so that this file does not name what it looks for.
