@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import figures, store, tables
 from benchmarks.workers import OutOfTimeError
+from mlm_tutorial.locking import LockedError, only_writer
 
 SUBSETS = ("samplers", "rows", "contributors", "calibration", "cold")
 
@@ -24,6 +25,12 @@ def main(arguments=None) -> None:
     unknown = set(options.subsets) - set(SUBSETS)
     if unknown:
         parser.error(f"unknown subset {', '.join(sorted(unknown))}; there are {', '.join(SUBSETS)}")
+    with only_writer(options.output, "measuring"):
+        measure_subsets(options)
+
+
+def measure_subsets(options) -> None:
+    """Measure one subset after the other, and store each."""
     for subset in [name for name in SUBSETS if name in options.subsets or not options.subsets]:
         print(f"{subset}:", flush=True)
         start = time.monotonic()
@@ -48,6 +55,8 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()
+    except LockedError as error:
+        sys.exit(str(error))
     except KeyboardInterrupt:
         print("\nStopped; subsets that had ended are stored.", file=sys.stderr)
         sys.exit(130)

@@ -60,6 +60,11 @@ class Lock:
         self.file.close()
 
 
+def only_writer(path, doing):
+    """Return a lock of one file of results, from before the measurement until it is written."""
+    return Lock(Path(path).with_name(Path(path).name + ".lock"), doing)
+
+
 def _lock(descriptor):
     if os.name == "nt":
         import msvcrt

@@ -17,6 +17,7 @@ from problems import LAYERS, PRIORS, SMALL_TRUTH, small_cells, small_compiled
 
 import mlm_tutorial as mlm
 from mlm_tutorial.files import write_whole
+from mlm_tutorial.locking import LockedError, only_writer
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "book" / "trust_faults.json"
@@ -63,6 +64,13 @@ def main(arguments=None):
     parser.add_argument("--n", type=int, default=50, help="fits with new data (50)")
     parser.add_argument("--compiled", type=int, default=50, help="fits that compile anew (50)")
     options = parser.parse_args(arguments)
+    with only_writer(OUTPUT, "measuring memory"):
+        measure(options)
+    return 0
+
+
+def measure(options):
+    """Fit again and again in both ways, and store the memory after each."""
     small_compiled()
     machine = {"cores": os.cpu_count(), "python": sys.version.split()[0], "system": sys.platform}
     content = {"date": time.strftime("%Y-%m-%d"), "machine": machine, "memory": {}}
@@ -84,8 +92,10 @@ def main(arguments=None):
     for name, row in content["memory"].items():
         lines.append(f"| {name} | {row['fits']} | {row['first_mb']} | {row['last_mb']} | {row['mb_per_fit']} |")
     write_whole(ROOT / "book" / "trust" / "memory_table.md", ("\n".join(lines) + "\n").encode("utf-8"))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except LockedError as error:
+        sys.exit(str(error))

@@ -23,6 +23,7 @@ import pandas as pd
 
 import mlm_tutorial as mlm
 from mlm_tutorial.files import write_whole
+from mlm_tutorial.locking import LockedError, only_writer
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "book" / "trust_structures.json"
@@ -225,7 +226,7 @@ def table(content):
 
 
 def main(arguments=None):
-    """Fit structures that were not fitted yet; return 0 if every verdict is true and none failed."""
+    """Fit structures that were not fitted yet; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=200, help="structures (200)")
     parser.add_argument("--seed", type=int, default=1, help="seed of all structures (1)")
@@ -233,6 +234,12 @@ def main(arguments=None):
     parser.add_argument("--minutes", type=float, default=math.inf, help="start no structure after so many minutes")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="results (book/trust_structures.json)")
     options = parser.parse_args(arguments)
+    with only_writer(options.output, "fitting structures"):
+        return fit_structures(options)
+
+
+def fit_structures(options):
+    """Fit one structure after the other, and store each; return 0 if every verdict is true."""
     started = time.monotonic()
     rows = read_results(options.output, options.seed)
     done = {row["number"] for row in rows}
@@ -254,4 +261,7 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except LockedError as error:
+        sys.exit(str(error))

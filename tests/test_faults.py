@@ -14,16 +14,20 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import long_run
 import nbformat
 import numpy as np
 import pytest
+import structures
 import xarray as xr
 from classroom import FULL, NAME, RIGHT, notebook_with
 
 import course
 import mlm_tutorial as mlm
+from benchmarks import __main__ as bench
 from mlm_tutorial.classroom import grading, sandbox
-from mlm_tutorial.locking import Lock, LockedError
+from mlm_tutorial.locking import Lock, LockedError, only_writer
+from upkeep import drift, versions
 
 ROOT = Path(__file__).resolve().parent.parent
 posix = pytest.mark.skipif(os.name != "posix", reason="stands in for programs by shell scripts, and kills them")
@@ -70,6 +74,38 @@ def test_a_lock_names_its_holder_and_does_not_outlive_it(tmp_path):
         other.wait()
         with Lock(path, "this"):
             pass
+
+
+COMMANDS = {
+    "bench": lambda output: bench.main(["rows", "--quick", "--output", str(output)]),
+    "structures": lambda output: structures.main(["--n", "1", "--output", str(output)]),
+    "long_run": lambda output: long_run.main(["--n", "1"]),
+    "drift": lambda output: drift.main(["01", "--store"]),
+    "versions": lambda output: versions.try_versions("highest", course.base_python(), True, []),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_second_measurement_for_the_same_file_is_refused_before_it_begins(tmp_path, monkeypatch, name):
+    output = tmp_path / "trust_drift.json"
+    monkeypatch.setattr(long_run, "OUTPUT", output)
+    monkeypatch.setattr(drift, "BOOK", tmp_path)
+    monkeypatch.setattr(course, "PRIVATE", tmp_path)
+    lock = course.locked("versions", "the first") if name == "versions" else only_writer(output, "the first")
+    with lock, pytest.raises(Exception, match=r"Another copy is at work.*the first \(process \d+\)") as refusal:
+        COMMANDS[name](output)
+    assert type(refusal.value).__name__ == "LockedError"  # course.py has a class of its own
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("program", [["-m", "benchmarks", "rows", "--quick"], ["tests/structures.py", "--n", "1"]])
+def test_a_second_measurement_says_who_is_at_work(tmp_path, program):
+    output = tmp_path / "results.json"
+    with only_writer(output, "the first"):
+        second = finish([sys.executable, *program, "--output", output], cwd=ROOT)
+    assert second.returncode == 1
+    assert "Another copy is at work on this folder: the first" in second.stderr
+    assert "Traceback" not in second.stderr
 
 
 # --- course.py ----------------------------------------------------------------------------------------------------

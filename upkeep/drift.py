@@ -15,10 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from scipy import stats
+
+from mlm_tutorial.locking import LockedError, only_writer
 
 from .outputs import Output, read_outputs
 from .storage import BOOK, circumstances, markdown_table, store
@@ -320,6 +323,12 @@ def main(arguments: list[str] | None = None) -> int:
     sources = [path for path in sorted(NOTEBOOKS.glob("*.py")) if path.name.startswith(names)]
     if not sources:
         parser.error(f"no notebook's name starts with {' or '.join(names)}")
+    with only_writer(BOOK / "trust_drift.json", "comparing notebooks") if options.store else nullcontext():
+        return compare_notebooks(sources, options)
+
+
+def compare_notebooks(sources: list[Path], options: argparse.Namespace) -> int:
+    """Compare notebooks one after another, print what was found, and store it where asked."""
     results = {source.stem: examine(source, options.seeds) for source in sources}
     rows, changes = [row_of(name, result) for name, result in results.items()], details(results)
     print(markdown_table(HEADER, rows) + ("\n" + markdown_table(DETAIL, changes) if changes else ""))
@@ -337,4 +346,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except LockedError as error:
+        sys.exit(str(error))

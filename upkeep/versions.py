@@ -164,6 +164,12 @@ def try_versions(resolution: str, python: str, keep: bool, more: list[str]) -> i
     if keep and more:
         raise course.CourseError("--store keeps the numbers of all fast tests; leave out " + " ".join(more))
     interpreter = find_python(python)
+    with course.locked("versions", "trying other versions"):
+        return try_in_environment(resolution, interpreter, keep, more)
+
+
+def try_in_environment(resolution: str, interpreter: str, keep: bool, more: list[str]) -> int:
+    """Do what :func:`try_versions` says with one interpreter."""
     name = f"{resolution}-{python_version(interpreter)}"
     folder = course.PRIVATE / "versions" / name
     folder.mkdir(parents=True, exist_ok=True)
