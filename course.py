@@ -451,7 +451,7 @@ def bench(options, more):
 
 
 def versions(options, more):
-    """Run the fast tests with the oldest or the newest versions, in an environment of its own."""
+    """Run the tests with the oldest or the newest versions, in an environment of its own."""
     from upkeep.versions import try_versions  # needs a newer Python than this file
 
     return try_versions(options.resolution, options.python, options.store, more)

@@ -314,6 +314,7 @@ def test_a_subset_runs_and_is_stored_in_seconds(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.versions
 def test_every_subset_runs_at_its_smallest(tmp_path):
     output = tmp_path / "results.json"
     command.main(["--quick", "--repeats", "1", "--output", str(output)])

@@ -22,6 +22,7 @@ if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
     MISSING.append("Java")
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.versions,
     pytest.mark.skipif(bool(MISSING) and "CI" not in os.environ, reason="needs " + " and ".join(MISSING)),
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas"),
 ]

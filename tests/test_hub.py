@@ -27,6 +27,7 @@ MISSING = [
 
 
 @pytest.mark.slow
+@pytest.mark.versions
 @pytest.mark.skipif(bool(MISSING) and "CI" not in os.environ, reason="needs " + " and ".join(MISSING))
 def test_nobody_loses_work_when_kernel_server_hub_or_proxy_is_killed(tmp_path):
     import psutil

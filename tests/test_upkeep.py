@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import tomllib
 from pathlib import Path
 
@@ -321,6 +322,18 @@ def test_lower_bound_that_nothing_reaches_is_named():
     project = {"dependencies": ["scipy>=1.15", "rich>=13"], "optional-dependencies": extras}
     (line,) = versions.unreached_bounds(project, {"scipy": "1.18.0", "rich": "13.0.0", "duckdb": "1.5.0"})
     assert line.startswith("scipy is admitted from 1.15 on, but 1.18.0")
+
+
+def test_every_extra_is_tried():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    tried, waiting = set(), list(versions.EXTRAS)
+    while waiting:
+        name = waiting.pop()
+        tried.add(name)
+        for entry in extras[name]:
+            included = re.match(r"mlm-tutorial\[(.*)\]", entry)
+            waiting += included[1].split(",") if included else []
+    assert tried == set(extras)
 
 
 def test_every_requirement_states_a_lower_bound():

@@ -19,7 +19,9 @@ __all__ = ["RESOLUTIONS", "differences", "find_python", "read_report", "try_vers
 
 #: The ways of uv to choose a version: the oldest that pyproject.toml admits, or the newest that exists.
 RESOLUTIONS = ("lowest-direct", "highest")
-EXTRAS = ("dev", "site")
+EXTRAS = ("dev", "site", "hub", "bench")  # with those that they include, these are all
+#: Tests for pytest: the fast ones, and the slow ones that alone use what some extras install.
+TESTS = "not slow or versions"
 HEADER = ["Python", "versions", "passed", "failed", "skipped", "site", "other versions than uv.lock", "date"]
 
 
@@ -101,10 +103,8 @@ def unreached_bounds(project: dict, installed: dict) -> list[str]:
     list of str
         One sentence for each.
     """
-    entries = [*project["dependencies"], *sum((project["optional-dependencies"][name] for name in EXTRAS), [])]
-    entries += [entry for name in ("student", "teach") for entry in project["optional-dependencies"][name]]
     found = set()
-    for entry in entries:
+    for entry in [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]:
         match = re.match(r"([\w.-]+)(?:\[.*\])?>=([\w.]+)", entry)
         name, bound = match.groups() if match else (entry, None)
         version = installed.get(name)
@@ -144,7 +144,7 @@ def read_report(path: Path) -> dict:
 
 
 def try_versions(resolution: str, python: str, keep: bool, more: list[str]) -> int:
-    """Make an environment, run the fast tests and build the site in it, and report; return the exit code.
+    """Make an environment, run tests and build the site in it, and report; return the exit code.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def try_versions(resolution: str, python: str, keep: bool, more: list[str]) -> i
     int
     """
     if keep and more:
-        raise course.CourseError("--store keeps the numbers of all fast tests; leave out " + " ".join(more))
+        raise course.CourseError("--store keeps the numbers of all tests; leave out " + " ".join(more))
     interpreter = find_python(python)
     with course.locked("versions", "trying other versions"):
         return try_in_environment(resolution, interpreter, keep, more)
@@ -177,8 +177,9 @@ def try_in_environment(resolution: str, interpreter: str, keep: bool, more: list
     report.unlink(missing_ok=True)  # that of an earlier run must not stand for this one
     installed = make_environment(resolution, interpreter, folder / "venv")
 
-    course.say("running the fast tests; their report goes to " + str(report))
-    marks = ["--ignore-glob=*.ipynb", "-m", "not slow", f"--junitxml={report}", "-p", "no:cacheprovider"]
+    course.fetch_proxy()
+    course.say("running the tests; their report goes to " + str(report))
+    marks = ["--ignore-glob=*.ipynb", "-m", TESTS, f"--junitxml={report}", "-p", "no:cacheprovider"]
     command = [str(course.environment_python()), "-m", "pytest", *marks, *more]
     code = subprocess.call(command, cwd=str(course.ROOT), env=course.environment_variables())
     if not report.exists():
