@@ -218,10 +218,11 @@ def test_a_killed_set_up_is_done_anew_and_a_second_one_waits_its_turn(without_en
 @pytest.mark.slow
 @posix
 def test_a_real_set_up_that_was_killed_is_done_anew_in_a_folder_with_a_space_and_other_letters_than_ascii(tmp_path):
-    home_of_this = (Path(sys.prefix).parent, ROOT)  # the course that this environment was made by may be another one
-    uvs = [shutil.which("uv"), *(str(folder / ".course" / "uv" / "bin" / "uv") for folder in home_of_this)]
-    uv = next((uv for uv in uvs if uv and course.uv_version(uv) >= course.OLDEST_UV), None)
-    if uv is None and "CI" not in os.environ:
+    folders = [ROOT, Path(sys.prefix).parent]  # a copy of the course may be tested with the environment of another
+    candidates = [shutil.which("uv"), *(str(folder / ".course" / "uv" / "bin" / "uv") for folder in folders)]
+    uv = next((uv for uv in candidates if uv and course.uv_version(uv) >= course.OLDEST_UV), None)
+    if uv is None:
+        assert "CI" not in os.environ, "course.py has installed no uv"
         pytest.skip("no uv: this environment was not made by course.py")
     folder = tmp_path / "a course é"
     shutil.copytree(ROOT / "mlm_tutorial", folder / "mlm_tutorial", ignore=shutil.ignore_patterns("__pycache__"))
