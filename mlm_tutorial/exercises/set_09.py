@@ -197,6 +197,18 @@ def centered_counties(answer: Answer, rng: np.random.Generator) -> str:
                 chosen(n, np.mean(homes["sigma"] ** 2) / tau**2),
                 "every home counts the same here, but detectors differ: ask how much each of them tells",
             ),
+            (
+                chosen(n / grouped.mean() ** 2, 1 / tau**2),
+                "detectors differ within a county, too: one average sigma does not say what its homes tell together",
+            ),
+            (
+                chosen(n / grouped.agg(lambda s: np.mean(s**2)), 1 / tau**2),
+                "detectors differ within a county, too: one average sigma does not say what its homes tell together",
+            ),
+            (
+                chosen(n / grouped.first() ** 2, 1 / tau**2),
+                "the detector of one home stands for its whole county here; homes of one county differ",
+            ),
             (chosen(grouped.mean() ** 2 / n, tau**2), "turn it round: few and noisy homes leave it to the population"),
             (chosen(grouped.agg(lambda s: np.sum(1 / s)), 1 / tau), "precisions are made of variances, not of sds"),
             (
@@ -220,17 +232,22 @@ def _homes(rng: np.random.Generator, equal: bool) -> tuple[pd.DataFrame, float]:
     while True:
         tau = rng.uniform(0.2, 0.3)
         counts = rng.integers(1, 18, len(COUNTIES))
-        sigma = [np.full(n, 0.75) if equal else np.full(n, rng.choice([0.4, 1.1])) for n in counts]
+        sigma = [np.full(n, 0.75) if equal else rng.choice([0.4, 1.1], n) for n in counts]
         county = np.repeat(COUNTIES, counts)
         homes = pd.DataFrame({"county": county, "sigma": np.concatenate(sigma)})
         homes = homes.iloc[rng.permutation(len(homes))].reset_index(drop=True)
         information = np.array([np.sum(1 / s**2) for s in sigma]) * tau**2
         right = information > 1
-        candidates = [right, counts > 1, np.array([np.sum(1 / s) for s in sigma]) > 1 / tau]
+        # Choices by rules that earn different hints, in groups of one hint each.
+        rules = [[right], [counts > 1], [np.array([np.sum(1 / s) for s in sigma]) > 1 / tau]]
         if not equal:
-            candidates.append(counts * tau**2 > homes["sigma"].mean() ** 2)
-            candidates.append(counts * tau**2 > (homes["sigma"] ** 2).mean())
-        distinct = len({tuple(x) for x in candidates[:4]}) == len(candidates[:4]) and (candidates[-1] != right).any()
+            first = homes.groupby("county")["sigma"].first()[list(COUNTIES)].to_numpy()
+            own = np.array([[np.mean(s) ** 2, np.mean(s**2)] for s in sigma]).T
+            rules.append([counts * tau**2 > x for x in (homes["sigma"].mean() ** 2, (homes["sigma"] ** 2).mean())])
+            rules.append([counts * tau**2 > x for x in own])
+            rules.append([counts * tau**2 > first**2])
+        chosen = [{tuple(rule) for rule in group} for group in rules]
+        distinct = len(set().union(*chosen)) == sum(len(group) for group in chosen)
         if np.abs(np.log(information)).min() > 0.05 and 1 < right.sum() < len(counts) - 1 and distinct:
             return homes, tau
 

@@ -19,7 +19,7 @@
 # | 09.1 | predict how far an estimate moves | 1 |
 # | 09.2 | compute complete, no and partial pooling, and say what each assumes | 2 |
 # | 09.3 | predict homes of a county that was never measured | 2 |
-# | 09.4 | choose centered or non-centered for each contributor | 2 |
+# | 09.4 | choose centered or non-centered for each contributor by how much its data say | 2 |
 # | 09.5 | write a partially pooled model with a predictor in PyMC | 3 |
 
 # %%
@@ -260,8 +260,9 @@ def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, r
 # %% [markdown] tags=["task:09.4"]
 # ## 09.4 Which counties want the centered form? (medium)
 #
-# In the notebook all homes were measured alike, so a county's number of homes decided.
+# In the notebook all homes were measured alike, so a county's number of homes said how much its data tell.
 # Now there are two kinds of detectors, and one is noisier.
+# Homes of one county may have either kind, so the number of homes alone does not decide.
 # The table `homes` has one row a home: its county, and the standard deviation `sigma` with which its measurement scatters about the county's level.
 # `tau` is the standard deviation of the levels.
 # Return the counties that want the centered form: those whose own homes say more about their level than the population does.
@@ -304,6 +305,22 @@ def centered_counties(homes, tau):
 def centered_counties(homes, tau):
     precision = (1 / homes["sigma"]).groupby(homes["county"]).sum()
     return set(precision.index[precision > 1 / tau])
+
+
+# %% tags=["mistake:09.4"]
+# earns: one average sigma does not say
+def centered_counties(homes, tau):
+    sigma = homes.groupby("county")["sigma"]
+    precision = sigma.size() / sigma.mean() ** 2
+    return set(precision.index[precision > 1 / tau**2])
+
+
+# %% tags=["mistake:09.4"]
+# earns: stands for its whole county
+def centered_counties(homes, tau):
+    sigma = homes.groupby("county")["sigma"]
+    precision = sigma.size() / sigma.first() ** 2
+    return set(precision.index[precision > 1 / tau**2])
 
 
 # %% tags=["mistake:09.4"]
