@@ -249,6 +249,7 @@ def drop_layer(table, layer):
 # The totals may be time stamps in seconds, so a thousand million and more.
 #
 # Return count, average and centred sum of squares of all totals, in one pass.
+# The memory that you use must not grow with the stream; the check measures it.
 
 
 # %% tags=["solution:06.4"]
@@ -293,6 +294,22 @@ def statistics_of_stream(batches):
 def statistics_of_stream(batches):
     x = np.concatenate(list(batches))
     return len(x), np.mean(x), np.sum((x - np.mean(x)) ** 2)
+
+
+# %% tags=["mistake:06.4"]
+# earns: its memory grows with the stream
+def statistics_of_stream(batches):
+    x = np.concatenate([batch.copy() for batch in batches])
+    return len(x), np.mean(x), np.sum((x - np.mean(x)) ** 2)
+
+
+# %% tags=["mistake:06.4"]
+# earns: its memory grows with the stream
+def statistics_of_stream(batches):
+    x = []
+    for batch in batches:
+        x.extend(batch.tolist())
+    return len(x), np.mean(x), np.sum((np.array(x) - np.mean(x)) ** 2)
 
 
 # %% tags=["mistake:06.4"]
