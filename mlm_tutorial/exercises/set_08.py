@@ -1,8 +1,20 @@
 """Checks of the exercises of notebook 08."""
 
 import numpy as np
+from scipy import stats
 
-from mlm_tutorial.exercises.answers import Answer, Hint, array, choices, close, expect, number, pair, too_far
+from mlm_tutorial.exercises.answers import (
+    FALSE_ALARM,
+    Answer,
+    Hint,
+    array,
+    choices,
+    close,
+    expect,
+    number,
+    pair,
+    too_far,
+)
 
 
 def split_total(answer: Answer, rng: np.random.Generator) -> str:
@@ -75,7 +87,24 @@ def joint_draws(answer: Answer, rng: np.random.Generator) -> str:
                     else:
                         what = f"of contributions {j} and {i}: the covariance is {found[i, j]:.2f}"
                     raise Hint(f"means are right, but not how draws vary; {what}. Every contribution should vary")
+        _check_shape(mine, mu + w * surprise, np.sqrt(np.diag(cov)))
     return "Parts that add up to a known total must make room for each other."
+
+
+def _check_shape(mine: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> None:
+    """Raise a hint unless each contribution has the distribution function of a normal one."""
+    n, m = mine.shape
+    # The Dvoretzky-Kiefer-Wolfowitz inequality with Massart's constant (1990): the largest distance exceeds the limit
+    # with probability 2 exp(-2 n limit^2) at most. Moments take 0.6 of the false-alarm rate; 0.4 is left for these, of
+    # which there are six.
+    limit = np.sqrt(np.log(2 * 15 / FALSE_ALARM) / (2 * n))
+    for j in range(m):
+        off = stats.kstest((mine[:, j] - mean[j]) / sd[j], "norm").statistic
+        if off > limit:
+            raise Hint(
+                f"means and variances are right, but contribution {j} has another shape: its distribution function "
+                f"differs from that of a normal one by up to {off:.2f}. What distribution do contributions have?"
+            )
 
 
 def _check_means(mine, mu, v, surprise, average_mu, average_v):

@@ -99,6 +99,7 @@ def split_total(x, mu, sigma):
 # In the notebook all joint draws of a total had the same parameters.
 # A posterior gives you many sets of parameters instead.
 # Row `s` of `mu` and of `v` is one of them: the means and the variances of all components.
+# As always, contributions are independent and normal before their sum is known.
 # Return one joint draw of all contributions for each row.
 # Row `s` of the result is drawn with the parameters in row `s`, and it adds up to the total `x`.
 
@@ -168,6 +169,22 @@ def joint_draws(x, mu, v, rng):
     y = mu + w * (x - mu.sum(axis=1, keepdims=True))
     noise = rng.normal(size=y.shape)
     return y + noise - noise.mean(axis=1, keepdims=True)
+
+
+# %% tags=["mistake:08.2"]
+# earns: has another shape
+def joint_draws(x, mu, v, rng):
+    y = mu + rng.choice([-1, 1], mu.shape) * np.sqrt(v)
+    w = v / v.sum(axis=1, keepdims=True)
+    return y + w * (x - y.sum(axis=1, keepdims=True))
+
+
+# %% tags=["mistake:08.2"]
+# earns: has another shape
+def joint_draws(x, mu, v, rng):
+    y = mu + rng.uniform(-1, 1, mu.shape) * np.sqrt(3 * v)
+    w = v / v.sum(axis=1, keepdims=True)
+    return y + w * (x - y.sum(axis=1, keepdims=True))
 
 
 # %% [markdown] tags=["task:08.3"]
