@@ -7,7 +7,6 @@ from scipy import stats
 from mlm_tutorial.cells import Cells, cell_statistics
 from mlm_tutorial.exercises.answers import FALSE_ALARM, Answer, Hint, array, close, expect, instance, number, pair
 
-
 #: What people glue labels together with, and labels may therefore hold, too.
 SEPARATORS = (" ", "_", "-", ",", ", ", "/", "|", ":", ";", ".", "+", "&", " & ", " x ", " / ", " - ", "__", "--", "#")
 
