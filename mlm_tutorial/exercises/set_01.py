@@ -20,7 +20,12 @@ def total_sd(answer: Answer, rng: np.random.Generator) -> str:
             (variance, "this is the variance; the task asks for the standard deviation"),
             (np.sqrt(variance - baseline**2), "the baseline takes part in every total; your result leaves it out"),
         ]
-        expect(given, np.sqrt(variance), mistakes, "variances of independent contributions add; what adds up here?")
+        expect(
+            given,
+            np.sqrt(variance),
+            mistakes,
+            "which property of independent numbers adds up, and which contributions take part?",
+        )
     return "Variances add, standard deviations do not."
 
 
@@ -34,7 +39,9 @@ def centered_means(answer: Answer, rng: np.random.Generator) -> str:
         if abs(layer.sum()) > 1e-8:
             raise Hint(f"the layer's new means do not sum to zero: for {m} contributors they sum to {layer.sum():.3g}")
         if not close(np.diff(layer), np.diff(mu)):
-            raise Hint("differences between contributors must stay as they were; subtract one number from all of them")
+            raise Hint(
+                "differences between contributors must stay as they were; what change of the means keeps all of them?"
+            )
         mistakes = [
             (baseline, "the layer was shifted, and the baseline did not take up the shift: totals have moved"),
             (baseline - mu.mean(), "the baseline moved in the wrong direction: what the layer loses, it must gain"),

@@ -72,7 +72,7 @@ def draws_needed(answer: Answer, rng: np.random.Generator) -> str:
             (np.ceil(n_draws * sd / target / np.sqrt(ess)), "twice the draws do not halve the error: mind the square"),
             (np.ceil(n_draws * sd / target / ess), "the MCSE falls with the root of the ESS, not with the ESS itself"),
         ]
-        otherwise = "from the MCSE find the ESS that you need, and from this run how many draws that takes"
+        otherwise = "how does the MCSE depend on the ESS, and what did a draw of this run add to the ESS?"
         expect(given, np.ceil(exact), mistakes, otherwise, rtol=0, atol=1e-3)
     return "Ten times the precision costs a hundred times the draws."
 

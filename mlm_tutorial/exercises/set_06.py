@@ -36,7 +36,12 @@ def marginal(answer: Answer, rng: np.random.Generator) -> str:
             (np.sum(draws * mu), "each contribution is multiplied by its weight before it is added; the mean shows it"),
             (np.sum(draws * np.abs(weights) * mu), "a negative weight subtracts; the mean must show its sign"),
         ]
-        expect(mean, np.sum(draws * weights * mu), mistakes, "means add, each as often as it is drawn, with its weight")
+        expect(
+            mean,
+            np.sum(draws * weights * mu),
+            mistakes,
+            "the mean: what does one draw add to it, and how many are there?",
+        )
         mistakes = [
             (np.sqrt(np.sum(draws * wv)), "the second part is the standard deviation; the task asks for the variance"),
             (np.sum(wv), once),
@@ -203,7 +208,7 @@ def statistics_of_stream(answer: Answer, rng: np.random.Generator) -> str:
             (full[-1].mean(), "this is the average of the last batch; merge it with what came before"),
         ]
         # Time stamps of 1.7e9 are stored to about 2e-7.
-        otherwise = "the average should be that of all totals; weigh each batch by its size"
+        otherwise = "the average should be that of all totals, not of batches"
         expect(given[1], right[1], mistakes, otherwise, atol=1e-4 if offset else 1e-9)
         mistakes = [
             (np.sum((stale - stale.mean()) ** 2), overwritten),

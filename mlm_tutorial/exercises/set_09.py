@@ -43,7 +43,7 @@ def pooled_levels(answer: Answer, rng: np.random.Generator) -> str:
             (average(n / np.mean(sigma) ** 2, 1 / tau**2), "each county has its own sigma here; do not average them"),
             (average(n, 1), "weights by count alone: how much homes and counties vary has a part in it, too"),
         ]
-        otherwise = "weigh the county's average and mu by their precisions; how precise is an average of n homes?"
+        otherwise = "the estimate lies between the county's average and mu; what decides how near to each?"
         expect(given, average(n / sigma**2, 1 / tau**2), mistakes, otherwise)
     return "Half the weight is the county's own where its average is as precise as the population."
 

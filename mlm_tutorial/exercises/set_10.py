@@ -276,7 +276,10 @@ def blame_range(answer: Answer, rng: np.random.Generator) -> str:
             (parts(least_share, most_share, surprise=minutes), "share out the surprise, not the whole of the minutes"),
         ]
         expect(
-            given, right, mistakes, "find the smallest and the largest variance that the contributor can have, then w"
+            given,
+            right,
+            mistakes,
+            "how much variance can this layer give away, and how much can each other component give to it?",
         )
     return "Inside this range only the prior speaks; the surprise itself is the same under every prior."
 
