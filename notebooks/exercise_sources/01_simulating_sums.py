@@ -14,12 +14,14 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 01.1 | write down the exact distribution of the totals | 1 |
-# | 01.2 | say why means may be made to sum to zero | 1 |
-# | 01.3 | simulate a structure that is not in the notebook | 2 |
-# | 01.4 | split the variance of the totals among the layers | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 01.1 | 3 | write down the exact distribution of the totals | 1 |
+# | 01.2 | 4 | say why means may be made to sum to zero | 1 |
+# | 01.3 | 2 | simulate a structure that is not in the notebook | 2 |
+# | 01.4 | 5 | split the variance of the totals among the layers | 3 |
 
 # %%
 import numpy as np

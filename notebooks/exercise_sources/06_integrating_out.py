@@ -14,13 +14,15 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 06.1 | integrate contributions out of a sum that is not in the notebook | 1 |
-# | 06.2 | compute the log likelihood of rows that you never see | 1 |
-# | 06.3 | merge the cells of a table | 2 |
-# | 06.4 | compute a sum of squares that keeps its digits, in one pass | 2 |
-# | 06.5 | write a custom distribution with a log density and random draws | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 06.1 | 1 | integrate contributions out of a sum that is not in the notebook | 1 |
+# | 06.2 | 2 | compute the log likelihood of rows that you never see | 1 |
+# | 06.3 | 3 | merge the cells of a table | 2 |
+# | 06.4 | 5 | compute a sum of squares that keeps its digits, in one pass | 2 |
+# | 06.5 | 4 | write a custom distribution with a log density and random draws | 3 |
 
 # %%
 import warnings

@@ -14,13 +14,15 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 07.1 | name the quantities that do not depend on the split of a prior | 1 |
-# | 07.2 | read a simulation-based calibration | 1 |
-# | 07.3 | count flat directions with the rank of a matrix | 2 |
-# | 07.4 | move along the flat directions, up to their ends | 2 |
-# | 07.5 | write sampler coordinates along and across a flat direction | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 07.1 | 4 | name the quantities that do not depend on the split of a prior | 1 |
+# | 07.2 | 6 | read a simulation-based calibration | 1 |
+# | 07.3 | 2 | count flat directions with the rank of a matrix | 2 |
+# | 07.4 | 3 | move along the flat directions, up to their ends | 2 |
+# | 07.5 | 5 | write sampler coordinates along and across a flat direction | 3 |
 
 # %%
 import matplotlib.pyplot as plt

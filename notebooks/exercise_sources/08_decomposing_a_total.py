@@ -14,13 +14,15 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 08.1 | split one total into contributions, with their uncertainty | 1 |
-# | 08.2 | draw all contributions of a total together | 2 |
-# | 08.3 | turn posterior draws into a share of variance | 2 |
-# | 08.4 | tell which statements the data support | 2 |
-# | 08.5 | find how far a prior can move a decomposition | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 08.1 | 1 | split one total into contributions, with their uncertainty | 1 |
+# | 08.2 | 3 | draw all contributions of a total together | 2 |
+# | 08.3 | 7 | turn posterior draws into a share of variance | 2 |
+# | 08.4 | 5 | tell which statements the data support | 2 |
+# | 08.5 | 6 | find how far a prior can move a decomposition | 3 |
 
 # %%
 import matplotlib.pyplot as plt

@@ -14,13 +14,15 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 09.1 | predict how far an estimate moves | 1 |
-# | 09.2 | compute complete, no and partial pooling, and say what each assumes | 2 |
-# | 09.3 | predict homes of a county that was never measured | 2 |
-# | 09.4 | choose centered or non-centered for each contributor by how much its data say | 2 |
-# | 09.5 | write a partially pooled model with a predictor in PyMC | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 09.1 | 2 | predict how far an estimate moves | 1 |
+# | 09.2 | 1 | compute complete, no and partial pooling, and say what each assumes | 2 |
+# | 09.3 | 3 | predict homes of a county that was never measured | 2 |
+# | 09.4 | 4 | choose centered or non-centered for each contributor by how much its data say | 2 |
+# | 09.5 | 3 | write a partially pooled model with a predictor in PyMC | 3 |
 
 # %%
 import numpy as np

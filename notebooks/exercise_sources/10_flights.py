@@ -14,13 +14,15 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, which are small and not the flights.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 10.1 | extend the model: put one layer of pairs in the place of two | 1 |
-# | 10.2 | compare changes of the model on flights that it has not seen | 2 |
-# | 10.3 | find a failure with a posterior predictive check | 2 |
-# | 10.4 | split a single flight, and say how far the data fix its parts | 2 |
-# | 10.5 | correct standard errors for flights that share a day | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 10.1 | 5 | extend the model: put one layer of pairs in the place of two | 1 |
+# | 10.2 | 5 | compare changes of the model on flights that it has not seen | 2 |
+# | 10.3 | 4 | find a failure with a posterior predictive check | 2 |
+# | 10.4 | 3 | split a single flight, and say how far the data fix its parts | 2 |
+# | 10.5 | 6 | correct standard errors for flights that share a day | 3 |
 
 # %%
 import numpy as np

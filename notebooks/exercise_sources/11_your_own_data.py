@@ -14,13 +14,15 @@
 # A check says that your answer is right, or gives a hint.
 # It writes small files to a temporary folder, or hands over tables, and compares what your function makes of them.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 11.1 | go from a CSV file to cells, with every name as it is in the file | 1 |
-# | 11.2 | read a saved posterior again, and know when next month's file needs a new model | 2 |
-# | 11.3 | recognise bad input, all of it at once | 2 |
-# | 11.4 | reduce a folder of parts, and merge their cells | 2 |
-# | 11.5 | bring your own data, and report which layers of a table can be told apart | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 11.1 | 1 | go from a CSV file to cells, with every name as it is in the file | 1 |
+# | 11.2 | 4 | read a saved posterior again, and know when next month's file needs a new model | 2 |
+# | 11.3 | 3 | recognise bad input, all of it at once | 2 |
+# | 11.4 | 2 | reduce a folder of parts, and merge their cells | 2 |
+# | 11.5 | 6 | bring your own data, and report which layers of a table can be told apart | 3 |
 
 # %%
 import tempfile
