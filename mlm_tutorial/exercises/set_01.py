@@ -2,11 +2,22 @@
 
 import numpy as np
 
-from mlm_tutorial.exercises.answers import Answer, Hint, array, close, expect, frame, number, pair, too_far
+from mlm_tutorial.exercises.answers import (
+    Answer,
+    Hint,
+    array,
+    close,
+    expect,
+    frame,
+    number,
+    pair,
+    too_far,
+    too_far_from_normal,
+)
 from mlm_tutorial.layers import LayeredSum
 
-#: Random numbers that the check of 01.3 compares: three shares, five means and spreads, twelve correlations.
-N_COMPARISONS = 25
+#: Random numbers that the check of 01.3 compares: three shares, five means, spreads and shapes, twelve correlations.
+N_COMPARISONS = 30
 
 
 def total_sd(answer: Answer, rng: np.random.Generator) -> str:
@@ -116,6 +127,8 @@ def _check_contributions(y: np.ndarray, mu: float, sigma: float, where: str) -> 
         raise Hint(f"{where}: the standard deviation of the contributions is {sd:.2f}, not near the one in the text")
     if too_far(y.mean(), mu, sigma / np.sqrt(n), n_comparisons=N_COMPARISONS):
         raise Hint(f"{where}: the mean of the contributions is {y.mean():.2f}, not near the one in the text")
+    if too_far_from_normal(y, mu, sigma, N_COMPARISONS):
+        raise Hint(f"{where}: mean and standard deviation are right, but contributions are normal, and these are not")
 
 
 def layer_variance(answer: Answer, rng: np.random.Generator) -> str:

@@ -1,10 +1,8 @@
 """Checks of the exercises of notebook 08."""
 
 import numpy as np
-from scipy import stats
 
 from mlm_tutorial.exercises.answers import (
-    FALSE_ALARM,
     Answer,
     Hint,
     array,
@@ -14,6 +12,7 @@ from mlm_tutorial.exercises.answers import (
     number,
     pair,
     too_far,
+    too_far_from_normal,
 )
 
 
@@ -93,14 +92,10 @@ def joint_draws(answer: Answer, rng: np.random.Generator) -> str:
 
 def _check_shape(mine: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> None:
     """Raise a hint unless each contribution has the distribution function of a normal one."""
-    n, m = mine.shape
-    # The Dvoretzky-Kiefer-Wolfowitz inequality with Massart's constant (1990): the largest distance exceeds the limit
-    # with probability 2 exp(-2 n limit^2) at most. Moments take 0.6 of the false-alarm rate; 0.4 is left for these, of
-    # which there are six.
-    limit = np.sqrt(np.log(2 * 15 / FALSE_ALARM) / (2 * n))
-    for j in range(m):
-        off = stats.kstest((mine[:, j] - mean[j]) / sd[j], "norm").statistic
-        if off > limit:
+    for j in range(len(mean)):
+        # There are six of these. Moments take 0.6 of the false-alarm rate, so these may take 0.4: six of 15.
+        off = too_far_from_normal(mine[:, j], mean[j], sd[j], n_comparisons=15)
+        if off:
             raise Hint(
                 f"means and variances are right, but contribution {j} has another shape: its distribution function "
                 f"differs from that of a normal one by up to {off:.2f}. What distribution do contributions have?"

@@ -134,7 +134,7 @@ def centered_means(mu_baseline, mu_layer):
 # %% [markdown] tags=["task:01.3"]
 # ## 01.3 Rain on some days (medium)
 #
-# The time of a bicycle ride is a sum.
+# The time of a bicycle ride is a sum of normal contributions.
 # The baseline has mean 30 and standard deviation 4 minutes.
 # The layer `route` has the contributors `"river"` with mean -2 and standard deviation 1, and `"hill"` with mean 2 and standard deviation 3.
 # The layer `weather` has the contributors `"dry"` with mean -3 and standard deviation 1, and `"rain"` with mean 3 and standard deviation 2.
@@ -215,6 +215,18 @@ def simulate_rides(n, p_rain, rng):
     rows["y_baseline"] = rng.normal(30, 4, n)
     rows["y_route"] = rng.normal(np.where(rows["route"] == "hill", 2, -2), np.where(rows["route"] == "hill", 3, 1))
     rows["y_weather"] = rng.normal(np.where(rows["weather"] == "rain", 3, -3), np.where(u < p_rain, 2, 1))
+    return rows.assign(total=rows[["y_baseline", "y_route", "y_weather"]].sum(axis=1))
+
+
+# %% tags=["mistake:01.3"]
+# earns: contributions are normal, and these are not
+def simulate_rides(n, p_rain, rng):
+    hill, rain = rng.uniform(size=n) < 0.5, rng.uniform(size=n) < p_rain
+    rows = pd.DataFrame({"route": np.where(hill, "hill", "river"), "weather": np.where(rain, "rain", "dry")})
+    z = rng.uniform(-np.sqrt(3), np.sqrt(3), (3, n))
+    rows["y_baseline"] = 30 + 4 * z[0]
+    rows["y_route"] = np.where(hill, 2 + 3 * z[1], -2 + z[1])
+    rows["y_weather"] = np.where(rain, 3 + 2 * z[2], -3 + z[2])
     return rows.assign(total=rows[["y_baseline", "y_route", "y_weather"]].sum(axis=1))
 
 

@@ -105,7 +105,7 @@ def identified():
 # The *rank* of a replicate counts how many of its 99 posterior draws are below the true value.
 # So ranks go from 0 to 99.
 # The grey band holds any one bar of a right program with a probability of 99 %.
-# A panel has twenty bars, so about one right program in five shows a bar outside its band by chance.
+# A panel has twenty bars, so about one right program in six shows a bar outside its band by chance.
 #
 # What is wrong with the posteriors of each program?
 # Choose from
