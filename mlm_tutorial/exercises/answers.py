@@ -237,9 +237,9 @@ def too_far(given: float, right: float, standard_error: float, n_comparisons: in
 def too_far_from_normal(values: np.ndarray, mean: float, sd: float, n_comparisons: int = 1) -> float:
     """Return how far draws are from a normal distribution, or 0 where chance alone may take them as far.
 
-    The distance is the largest one between the distribution functions. By the Dvoretzky-Kiefer-Wolfowitz inequality with
-    Massart's constant (1990), n independent normal draws are farther than d with probability 2 exp(-2 n d^2) at most;
-    `n_comparisons` such draws together are called too far with probability `FALSE_ALARM` at most.
+    The distance is the largest one between the distribution functions. By the Dvoretzky-Kiefer-Wolfowitz inequality
+    with Massart's constant (1990), n independent normal draws are farther than d with probability 2 exp(-2 n d^2) at
+    most. Right answers to `n_comparisons` such tests are called too far with probability `FALSE_ALARM` at most.
     """
     from scipy.stats import kstest
 

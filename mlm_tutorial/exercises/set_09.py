@@ -15,6 +15,7 @@ from mlm_tutorial.exercises.answers import (
     frame,
     instance,
     too_far,
+    too_far_from_normal,
 )
 
 COUNTIES = ("AITKIN", "BENTON", "CLAY", "DAKOTA", "ITASCA", "POLK", "RAMSEY", "WASECA")
@@ -168,6 +169,9 @@ def predict_homes(answer: Answer, rng: np.random.Generator) -> str:
     for wide in (sigma > np.median(sigma), sigma <= np.median(sigma)):
         if far(within[wide], h - 1, sd_within):
             raise Hint("draw s of the homes needs sigma of draw s, not an average of sigma")
+    for values, sd in ((average, np.sqrt(tau**2 + sigma**2 / h)), (off[:, 0] - average, sigma * np.sqrt(1 - 1 / h))):
+        if too_far_from_normal(values / sd, 0, 1, n_comparisons=20):
+            raise Hint("spreads are right, but not the shape: levels and logarithms of homes are normal")
     return "Homes of a new county move together, because nobody knows its level."
 
 

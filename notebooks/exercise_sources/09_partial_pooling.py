@@ -238,6 +238,20 @@ def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, r
 
 
 # %% tags=["mistake:09.3"]
+# earns: but not the shape
+def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
+    level = mu_baseline + uranium_effect * log_uranium + tau * rng.choice([-1, 1], len(tau))
+    return np.exp(rng.normal(level[:, None], sigma[:, None], size=(len(level), homes)))
+
+
+# %% tags=["mistake:09.3"]
+# earns: but not the shape
+def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
+    level = rng.normal(mu_baseline + uranium_effect * log_uranium, tau)
+    return np.exp(level[:, None] + sigma[:, None] * rng.choice([-1, 1], (len(level), homes)))
+
+
+# %% tags=["mistake:09.3"]
 # earns: what is uncertain about them belongs in
 def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
     center = np.mean(mu_baseline) + np.mean(uranium_effect) * log_uranium
