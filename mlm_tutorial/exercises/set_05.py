@@ -185,8 +185,8 @@ def predictive_p(answer: Answer, rng: np.random.Generator) -> str:
                 raise Hint(hint)
         if close(mcse, _mcse(simulated), rtol=0.25):
             raise Hint("this is the MCSE of the average statistic; the p-value is the average of something else")
-        # In 150 trials the ratio to ours was 1.00 with ArviZ (standard deviation 0.05), 0.94 from averages of chains
-        # (0.10), 0.88 from batches of 100 draws (0.08), and never above 0.34 with draws taken as independent. Averages
+        # In 600 trials the ratio to ours was 1.00 with ArviZ (standard deviation 0.05), 0.94 from averages of chains
+        # (0.10), 0.88 from batches of 100 draws (0.08), and never above 0.35 with draws taken as independent. Averages
         # of 40 chains leave these bounds about once in a million checks, by the chi-square distribution.
         if not 0.45 < mcse / error < 1.8:
             raise Hint("the MCSE is off: a p-value is an average over draws; which numbers does it average?")
