@@ -609,8 +609,7 @@ right = your_data
 def your_data():
     radon = mlm.load_radon()[["county", "floor", "log_radon"]]
     radon = radon[radon.groupby("county")["floor"].transform("size") > 20]
-    renamed = radon.set_axis(["place", "storey", "value"], axis=1)
-    return renamed, "value", ["place", "storey"], right()[3]
+    return radon, "log_radon", ["county", "floor"], right()[3]
 
 
 # %% tags=["mistake:11.5"]
