@@ -347,7 +347,9 @@ def _check_own_table(table: object, total: object, layers: object) -> Cells:
     for j, separable in enumerate(_separable(cells)):
         if not separable:
             raise Hint(f"your own table: {_why_not_separable(cells, j)}; bring one whose layers can be told apart")
-    if whose := _whose({total, *layers}):
+    labels = {frozenset(map(str, cells.labels[name])) for name in layers}
+    march = labels == {frozenset(["North", "South"]), frozenset(["Ada", "Ben"])}
+    if whose := "the example of this notebook" if march else _whose({total, *layers}):
         raise Hint(f"this table is {whose}; bring one of your own, however small")
     return cells
 
@@ -380,7 +382,6 @@ def _whose(columns: set[str]) -> str:
     known = {
         "that of the flights": set(load_flights().columns),
         "that of the radon homes": set(load_radon().columns),
-        "the example of this notebook": {"minutes", "depot", "courier"},
     }
     return next((what for what, theirs in known.items() if columns <= theirs), "")
 
