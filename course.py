@@ -200,7 +200,10 @@ def home_variables():
 def environment_variables(**more):
     """Return the variables for commands that run in the course's environment."""
     variables = dict(home_variables(), VIRTUAL_ENV=str(VENV), PYTHONUTF8="1", **more)
-    variables["PATH"] = str(environment_python().parent) + os.pathsep + variables.get("PATH", "")
+    # Settings of JupyterLab: it fetches no news, looks for no newer version, and does not ask whether to.
+    folders = {"PATH": environment_python().parent, "JUPYTER_CONFIG_PATH": ROOT / "mlm_tutorial/classroom/jupyter"}
+    for name, folder in folders.items():
+        variables[name] = os.pathsep.join([str(folder), *filter(None, [variables.get(name)])])
     return variables
 
 
@@ -364,8 +367,6 @@ def open_course(options, more):
     command = ["-m", "jupyterlab", "--LabApp.default_url=/lab/tree/notebooks/" + first.name]
     command += ["--ServerApp.root_dir=" + str(ROOT), "--ServerApp.answer_yes=True"]
     command += ["--ServerApp.contents_manager_class=" + WHOLE_FILES] if os.name == "posix" else []
-    # No look for news or newer versions on other hosts, and no question whether to.
-    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None"]
     command += ["--no-browser"] if options.no_browser else []
     command += ["--port", options.port] if options.port else []
     command += ["--allow-root"] if os.name == "posix" and os.getuid() == 0 else []

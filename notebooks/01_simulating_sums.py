@@ -18,11 +18,11 @@
 #
 # **You will learn**
 #
-# - to write a total as a sum of one contribution per layer, as an equation and as a few lines of NumPy;
-# - to simulate totals with `LayeredSum`, from a preset, from numbers of your own or from random ones;
-# - to write down the exact distribution of the totals and lay it over a histogram;
-# - to say why the means of a layer may be made to sum to zero, and to test that the totals do not notice;
-# - to split the variance of the totals among the layers.
+# 1. to write a total as a sum of one contribution per layer, as an equation and as a few lines of NumPy;
+# 2. to simulate totals with `LayeredSum`, from a preset, from numbers of your own or from random ones;
+# 3. to write down the exact distribution of the totals and lay it over a histogram;
+# 4. to say why the means of a layer may be made to sum to zero, and to test that the totals do not notice;
+# 5. to split the variance of the totals among the layers.
 #
 # **You need** Python, NumPy arrays, and what a mean, a standard deviation and a normal distribution are.
 # No earlier notebook and no Bayesian statistics.

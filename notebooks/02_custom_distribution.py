@@ -17,11 +17,12 @@
 #
 # **You will learn**
 #
-# - to name what PyMC asks of a distribution, and who asks for it;
-# - to write a distribution as a `pm.CustomDist` and as a class;
-# - to test draws, log density, distribution function and quantiles against SciPy and against PyMC's own;
-# - to show by code that a variable without parameters is a free variable like any other;
-# - to say what the non-centered form is, and to see once what it buys.
+# 1. to name what PyMC asks of a distribution, and who asks for it;
+# 2. to write a log density as a graph that PyMC can differentiate;
+# 3. to write a distribution as a `pm.CustomDist` and as a class;
+# 4. to test draws, log density, distribution function and quantiles against SciPy and against PyMC's own;
+# 5. to show by code that a variable without parameters is a free variable like any other;
+# 6. to write a model in its non-centered form, and to see once what it buys.
 #
 # **You need** [01](01_simulating_sums.ipynb) for the idea of a [contribution](../book/glossary.md) and for checks with a false-alarm probability.
 # What a prior and a posterior are is said below in a sentence each.

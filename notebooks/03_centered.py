@@ -19,11 +19,11 @@
 #
 # **You will learn**
 #
-# - to run a model from the prior to the trace plot;
-# - to see which parameters the data never reach, by comparing prior and posterior;
-# - to write a model with one contribution for every observation;
-# - to make a layer's means sum to zero, and to know what each way of doing so assumes;
-# - to recognize a funnel, and to find the divergences in it.
+# 1. to run a model from the prior to the trace plot;
+# 2. to see which parameters the data never reach, by comparing prior and posterior;
+# 3. to write a model with one contribution for every observation;
+# 4. to make a layer's means sum to zero, and to know what each way of doing so assumes;
+# 5. to recognize a funnel, and to find the divergences in it.
 #
 # **You need** [01](01_simulating_sums.ipynb) for the equation of the total, and [02](02_custom_distribution.ipynb) for how PyMC sees a distribution.
 #

@@ -17,11 +17,11 @@
 #
 # **You will learn**
 #
-# - to write a centered model in its non-centered form;
-# - to prove in code that two forms are one model;
-# - to compare samplers fairly, by effective draws per gradient and per second;
-# - to choose between the forms by how much the data say about each contributor;
-# - to see when neither form helps.
+# 1. to write a centered model in its non-centered form;
+# 2. to prove in code that two forms are one model;
+# 3. to compare samplers fairly, by effective draws per gradient and per second;
+# 4. to choose between the forms by how much the data say about each contributor;
+# 5. to see when neither form helps.
 #
 # **You need** [02](02_custom_distribution.ipynb) for `StandardNormal`, and [03](03_centered.ipynb) for the centered model, R-hat and ESS.
 #

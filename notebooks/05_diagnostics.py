@@ -16,11 +16,12 @@
 #
 # **You will learn** to
 #
-# - compute R-hat yourself, and read R-hat, effective sample size, Monte Carlo error, rank plots, energy and divergences;
-# - say what each of them compares, what it misses, and what to do when it is bad;
-# - check the prior and the posterior by the data that they predict;
-# - use leave-one-out cross-validation and its calibration plot, and know when they cannot be used;
-# - test intervals on simulated truth, and ask whether a conclusion comes from the prior or from the data.
+# 1. compute R-hat yourself, and read R-hat, effective sample size, Monte Carlo error, rank plots, energy and divergences;
+# 2. say what each of them compares, what it misses, and what to do when it is bad;
+# 3. say how many digits a Monte Carlo error lets you print, and how many draws a smaller one takes;
+# 4. check the prior and the posterior by the data that they predict;
+# 5. use leave-one-out cross-validation and its calibration plot, and know when they cannot be used;
+# 6. test intervals on simulated truth, and ask whether a conclusion comes from the prior or from the data.
 #
 # **You need** [03](03_centered.ipynb) and [04](04_noncentered.ipynb).
 #

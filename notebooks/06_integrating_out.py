@@ -17,11 +17,12 @@
 #
 # **You will learn** to
 #
-# - integrate normal contributions out of a sum, and check such a derivation with numbers;
-# - reduce rows to sufficient statistics, cell by cell, and merge the cells of separate parts of the data;
-# - write a multivariate custom distribution for PyMC, with a log density and random draws;
-# - recognize the textbook formula for a sum of squares that fails on a computer;
-# - measure what one evaluation of a log density costs, and show that two models have one posterior.
+# 1. integrate normal contributions out of a sum, and check such a derivation with numbers;
+# 2. reduce rows to sufficient statistics, cell by cell, and compute the log likelihood of the rows from these alone;
+# 3. merge the cells of separate parts of the data;
+# 4. write a multivariate custom distribution for PyMC, with a log density and random draws;
+# 5. recognize the textbook formula for a sum of squares that fails on a computer;
+# 6. measure what one evaluation of a log density costs, and show that two models have one posterior.
 #
 # **You need** [01](01_simulating_sums.ipynb), [02](02_custom_distribution.ipynb) and
 # [04](04_noncentered.ipynb).

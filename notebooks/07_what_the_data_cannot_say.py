@@ -17,11 +17,12 @@
 #
 # **You will learn** to
 #
-# - tell apart "the sampler has converged" and "the data have decided";
-# - find the directions in which a likelihood is flat, with the rank of a matrix;
-# - read a prior sensitivity table, and name the quantities that do not depend on the split of a prior;
-# - choose sampler coordinates along and across the flat directions, and measure what that brings;
-# - run a simulation-based calibration, and say what it proves and what not.
+# 1. tell apart "the sampler has converged" and "the data have decided";
+# 2. find the directions in which a likelihood is flat, with the rank of a matrix;
+# 3. say where a flat direction ends, because no variance is negative, and what bound that gives;
+# 4. read a prior sensitivity table, and name the quantities that do not depend on the split of a prior;
+# 5. choose sampler coordinates along and across the flat directions, and measure what that brings;
+# 6. run a simulation-based calibration, read its ranks, and say what it proves and what not.
 #
 # **You need** [05](05_diagnostics.ipynb) and [06](06_integrating_out.ipynb).
 #

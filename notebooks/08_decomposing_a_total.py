@@ -16,11 +16,13 @@
 #
 # **You will learn** to
 #
-# - split one total into contributions that add up to it, with intervals;
-# - derive the split from the normal distribution, and check it by brute force;
-# - draw all contributions of a total together, and see why they are negatively correlated;
-# - test a decomposition against simulated contributions;
-# - tell which statements about a decomposition the data support, and which ones are the prior's.
+# 1. split one total into contributions that add up to it, with intervals;
+# 2. derive the split from the normal distribution, and check it by brute force;
+# 3. draw all contributions of a total together, and see why they are negatively correlated;
+# 4. test a decomposition against simulated contributions;
+# 5. tell which statements about a decomposition the data support, and which ones are the prior's;
+# 6. say how far a prior can move a decomposition;
+# 7. turn posterior draws into a layer's share of the variance.
 #
 # **You need** [01](01_simulating_sums.ipynb), [06](06_integrating_out.ipynb) and [07](07_what_the_data_cannot_say.ipynb).
 #

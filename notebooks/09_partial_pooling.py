@@ -18,10 +18,10 @@
 #
 # **You will learn**
 #
-# - to write complete, no and partial pooling in PyMC, and to say what each assumes;
-# - to read a shrinkage plot, and to predict how far an estimate moves from how many observations it has;
-# - to add a predictor of contributors, and to predict a contributor that was never seen;
-# - to choose between the centered and the non-centered form for each contributor by its count.
+# 1. to write complete, no and partial pooling in PyMC, and to say what each assumes;
+# 2. to read a shrinkage plot, and to predict how far an estimate moves from how many observations it has;
+# 3. to add a predictor of contributors, and to predict a contributor that was never seen;
+# 4. to choose between the centered and the non-centered form for each contributor by how much its own data say about it.
 #
 # **You need** [03](03_centered.ipynb) and [04](04_noncentered.ipynb) for the two forms, [06](06_integrating_out.ipynb) for cells.
 #

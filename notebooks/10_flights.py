@@ -16,11 +16,12 @@
 #
 # **You will learn** to
 #
-# - reduce real data to cells and fit them with the package's defaults;
-# - read means, spreads and shares of variance, and tell which of them the data fix;
-# - split a single flight's minutes into parts, in words and in a figure;
-# - find three ways in which the model fails, with posterior predictive checks;
-# - compare changes of the model on flights that it has not seen.
+# 1. reduce real data to cells and fit them with the package's defaults;
+# 2. read means, spreads and shares of variance, and tell which of them the data fix;
+# 3. split a single flight's minutes into parts, in words and in a figure;
+# 4. find three ways in which the model fails, with posterior predictive checks;
+# 5. change the model, and compare changes on flights that it has not seen;
+# 6. say why standard errors are too small where flights share a day; an exercise corrects them.
 #
 # **You need** [06](06_integrating_out.ipynb), [07](07_what_the_data_cannot_say.ipynb) and [08](08_decomposing_a_total.ipynb).
 #

@@ -15,11 +15,12 @@
 #
 # **You will learn**
 #
-# - to go from a CSV or Parquet file to a saved posterior, and to read it again;
-# - to hand over a table from pandas, Polars, PyArrow or DuckDB, or a folder of parts, and get the same cells;
-# - to recognise what bad input looks like, and what the package says about it;
-# - to refit next month's file without compiling again;
-# - to go through a checklist before you claim anything.
+# 1. to go from a CSV or Parquet file to a saved posterior, and to read it again;
+# 2. to hand over a table from pandas, Polars, PyArrow or DuckDB, or a folder of parts, and get the same cells;
+# 3. to recognise what bad input looks like, and what the package says about it;
+# 4. to refit next month's file without compiling again;
+# 5. to go through a checklist before you claim anything;
+# 6. to say of a table of your own which of its layers can be told apart.
 #
 # **You need** [06](06_integrating_out.ipynb) for cells, [07](07_what_the_data_cannot_say.ipynb) for what may be claimed, [08](08_decomposing_a_total.ipynb) for splitting a total.
 #

@@ -4,23 +4,8 @@ import shutil
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-import pytest
-
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WIDTHS = {"phone": 360, "desktop": 1280}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Start Chromium without a window; it talks to nobody by itself."""
-    from playwright.sync_api import sync_playwright
-
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    quiet += ["--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=BROWSER, args=quiet)
-        yield running
-        running.close()
 
 
 @contextmanager

@@ -1,6 +1,10 @@
-"""A deprecation that the course's own calls cause is an error; those of its dependencies are theirs to mend."""
+"""What all tests share: deprecations that the course's own calls cause are errors, and a browser."""
 
+import os
 from pathlib import Path
+
+import pytest
+from browsing import BROWSER
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -10,4 +14,20 @@ def pytest_configure(config):
     own = {path.stem for folder in (".", "tests", "book", "book/_ext") for path in (ROOT / folder).glob("*.py")}
     own |= {path.parent.name for path in ROOT.glob("[!.]*/__init__.py")}
     for category in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
+        # What its dependencies cause is theirs to mend.
         config.addinivalue_line("filterwarnings", rf"error::{category}:({'|'.join(sorted(own))})(\.|$)")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Start Chromium without a window; it talks to nobody by itself."""
+    if BROWSER is None and "CI" not in os.environ:
+        pytest.skip("needs Chromium")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    quiet += ["--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=BROWSER, args=quiet)
+        yield running
+        running.close()

@@ -69,9 +69,34 @@ def test_a_set_has_three_to_five_tasks_from_easy_to_hard(name):
 @each_set
 def test_a_set_lists_its_tasks_with_their_points(name):
     first = SOURCES[name].cells[0][2].source
-    assert re.findall(r"^\| (\d\d\.\d) \|.*\| (\d) \|$", first, re.MULTILINE) == [
+    assert [(number, points) for number, _, points in rows_of_tasks(first)] == [
         (task.number, str(task.points)) for task in SOURCES[name].tasks
     ]
+
+
+@each_set
+def test_the_notebook_numbers_what_it_teaches_and_each_task_serves_one_item(name):
+    items = taught(name)
+    assert items == list(range(1, len(items) + 1))
+    assert len(items) >= 3
+    rows = rows_of_tasks(SOURCES[name].cells[0][2].source)
+    assert len(rows) == len(SOURCES[name].tasks)
+    for number, aim, _ in rows:
+        assert int(aim) in items, f"{number} serves item {aim}, but the list has {len(items)}"
+
+
+def rows_of_tasks(text):
+    """Return number, aim and points of the tasks in the table at the top of a set."""
+    assert "| task | aim | what it practises | points |" in text
+    return re.findall(r"^\| (\d\d\.\d) \| (\d+) \|.*\| (\d) \|$", text, re.MULTILINE)
+
+
+def taught(name):
+    """Return the numbers of the list of what a notebook teaches."""
+    text = (NOTEBOOKS / f"{name}.py").read_text(encoding="utf-8")
+    listed = text.split("**You will learn**")[1].split("**You need**")[0]
+    assert not re.search(r"^# *[-*] ", listed, re.MULTILINE), "the list is numbered, so that exercises can refer to it"
+    return [int(number) for number in re.findall(r"^# (\d+)\. \S", listed, re.MULTILINE)]
 
 
 @each_task

@@ -14,6 +14,7 @@ from mlm_tutorial.notebook import QUIZ_COLORS, questions
 
 ROOT = Path(__file__).resolve().parent.parent
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+STORED = [path for path in sorted((ROOT / "notebooks").rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 #: What jupyterquiz reads, and what a reader needs besides: a reason with every answer.
@@ -161,6 +162,21 @@ def test_correct_answers_are_not_always_in_the_same_place():
 def test_every_file_of_the_question_bank_belongs_to_a_notebook():
     bank = {path.stem for path in (ROOT / "mlm_tutorial" / "data" / "questions").glob("*.json")}
     assert bank == {path.stem[:2] for path in PATHS}
+
+
+def test_no_question_has_mathematics():
+    """`mlm.quiz` lets nobody look for MathJax, so a formula would stay as it is written."""
+    for path in PATHS:
+        assert not re.search(r"\$|\\\\\(", str(questions(path.stem[:2])))
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_no_output_loads_anything_from_elsewhere(path):
+    for cell in cells(path, "code"):
+        for output in cell.outputs:
+            data = output.get("data", {})
+            assert not re.search(r"https?://(?!www\.w3\.org/)", data.get("application/javascript", ""))
+            assert not re.search(r"(?:src|href)=.?https?://|@import|url\(.?http", data.get("text/html", ""))
 
 
 def test_unknown_quiz_is_named_in_the_error():

@@ -7,17 +7,16 @@ import http.server
 import json
 import os
 import re
-import shutil
 import sys
 import threading
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urljoin
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 import yaml
-from browsing import BROWSER, WIDTHS, browser, opened  # noqa: F401, for a fixture is found by its name
+from browsing import BROWSER, WIDTHS, opened
 from contrast import contrast
 
 import course

@@ -10,13 +10,15 @@ import csv
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,7 +34,14 @@ from mlm_tutorial.locking import Lock, LockedError
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "notebooks" / "exercise_sources"
 LARGEST = 20e6  # bytes; a notebook that is larger holds something else than answers
+LARGEST_PAGE = 100e6
 SPACE_NEEDED = 10e6  # bytes; a notebook, its feedback page and nbgrader's database take a few
+_CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+#: The first thing on a feedback page, because what a student's code wrote there must not run in anybody's browser.
+NO_SCRIPTS = (
+    '<!DOCTYPE html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" '
+    "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:\">"
+)
 IGNORED = re.compile(r"^(\.|__MACOSX$|Thumbs\.db$)|^\.ipynb_checkpoints$")
 
 
@@ -82,16 +91,16 @@ def find_submissions(folder: Path, sources: dict[str, Source]) -> list[Submissio
         files = [x for x in files if not any(IGNORED.search(part) for part in x.relative_to(entry).parts)]
         notebooks = [x for x in files if x.suffix.lower() == ".ipynb"]
         if not notebooks:
-            names = ", ".join(x.name for x in files[:5])
+            names = ", ".join(readable(x.name) for x in files[:5])
             problem = f"there is no notebook (.ipynb), only {names}" if files else "the folder is empty"
-            found.append(Submission(entry.name, entry.name, problem=problem))
+            found.append(Submission(readable(entry.name), entry.name, problem=problem))
         found += _only_one_a_set([_inspect(x, entry.name, folder, sources) for x in notebooks])
     return found
 
 
 def _only_one_a_set(submissions: list[Submission]) -> list[Submission]:
     for submission in submissions:
-        same = [x.file for x in submissions if x.exercises == submission.exercises and submission.exercises]
+        same = [readable(x.file) for x in submissions if x.exercises == submission.exercises and submission.exercises]
         if len(same) > 1:
             submission.problem = (
                 f"there are {len(same)} notebooks of this set: {', '.join(same)}; keep the one to grade"
@@ -100,31 +109,52 @@ def _only_one_a_set(submissions: list[Submission]) -> list[Submission]:
 
 
 def _inspect(path: Path, student: str, folder: Path, sources: dict[str, Source]) -> Submission:
-    submission = Submission(student, str(path.relative_to(folder)))
-    if path.is_symlink():
-        submission.problem = "this is a link, not a file"
-    elif path.suffix.lower() != ".ipynb":
+    submission = Submission(readable(student), str(path.relative_to(folder)))
+    if path.suffix.lower() != ".ipynb" and not path.is_symlink():
         submission.problem = "this is not a notebook: its name does not end in .ipynb"
-    elif path.stat().st_size > LARGEST:
-        submission.problem = f"the file has {path.stat().st_size / 1e6:.0f} MB, more than {LARGEST / 1e6:.0f}"
-    else:
-        try:
-            notebook = read_notebook(path)
-            submission.exercises = _set_of(notebook, path, sources)
-            submission.key = _key(path, sources[submission.exercises])
-        except ValueError as error:
-            submission.problem = str(error)
+        return submission
+    try:
+        notebook = read_notebook(path)
+        submission.exercises = _set_of(notebook, path, sources)
+        submission.key = _key(path, sources[submission.exercises])
+    except ValueError as error:
+        submission.problem = str(error)
+    except Exception as error:  # whatever one notebook holds, the others are graded
+        submission.problem = f"this cannot be read: {type(error).__name__}: {error}"[:300]
     return submission
+
+
+def readable(name: str) -> str:
+    """Return a file's name as text, where its bytes may be none, as after unpacking an archive of another system."""
+    return os.fsencode(name).decode("utf-8", errors="replace")
+
+
+def read_foreign(path: Path, largest: float) -> bytes:
+    """Return the content of a file that somebody else made; raise ValueError where it is no ordinary, small file.
+
+    A link could lead to any file of this machine, and a pipe or a device may never end.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _CAREFUL)
+    except OSError as error:
+        raise ValueError("this is a link, not a file" if path.is_symlink() else error.strerror) from None
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if path.is_symlink() or not stat.S_ISREG(status.st_mode):
+            raise ValueError("this is a link, not a file" if path.is_symlink() else "this is no ordinary file")
+        if status.st_size > largest:
+            raise ValueError(f"the file has {status.st_size / 1e6:.0f} MB, more than {largest / 1e6:.0f}")
+        return file.read(int(largest))
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
     """Read a notebook as students hand it in; raise ValueError with a reason if it is none."""
-    content = path.read_bytes()
+    content = read_foreign(path, LARGEST)
     if not content.strip():
         raise ValueError("the file is empty")
     try:
         data = json.loads(content.decode("utf-8-sig"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError("this is not a notebook: its content is not JSON") from None
     if not isinstance(data, dict) or not isinstance(data.get("cells"), list):
         raise ValueError("this is not a notebook: it has no list of cells")
@@ -145,7 +175,7 @@ def _set_of(notebook: nbformat.NotebookNode, path: Path, sources: dict[str, Sour
     checked = re.findall(r"mlm\.check\([\"'](\d\d)\.\d", "\n".join(cell.source for cell in notebook.cells))
     named = re.findall(r"(?<!\d)\d\d(?!\d)", path.stem)
     for number in [said.get("exercises") if isinstance(said, dict) else None, *checked, *named]:
-        if number in sources:
+        if isinstance(number, str) and number in sources:
             return number
     raise ValueError("it cannot be told which set of exercises this notebook answers")
 
@@ -173,6 +203,7 @@ def prepare_courses(sources: dict[str, Source], folder: Path) -> None:
         result = NbGraderAPI(config=course_config(course)).generate_assignment(source.name)
         if not result["success"]:
             raise RuntimeError(f"nbgrader could not make set {source.number}: {result.get('log')}")
+        shutil.rmtree(course / "source")  # it holds the solutions, and grading needs only what was made of it
 
 
 def grade_submission(
@@ -182,7 +213,6 @@ def grade_submission(
     course: Path,
     limits: sandbox.Limits,
     cell_seconds: int,
-    hidden: Sequence[Path] = (),
 ) -> str:
     """Grade one submission in a process of its own; note points, remarks and problems in it.
 
@@ -198,17 +228,19 @@ def grade_submission(
     limits : Limits
     cell_seconds : int
         Time that one cell may take.
-    hidden : sequence of Path
-        Folders that the submission must not see, where the system can hide them.
 
     Returns
     -------
     str
         The feedback page; empty where there is none.
+
+    Raises
+    ------
+    OSError
+        If the disk is full, for which no submission can be blamed.
     """
     from mlm_tutorial.classroom.worker import STUDENT
 
-    submission.points = {task.number: 0.0 for task in source.tasks}
     notebook = read_notebook(path)
     submission.remarks = restore_checks(notebook, source)
     target = course / "submitted" / STUDENT / source.name
@@ -221,18 +253,23 @@ def grade_submission(
     home = course / "home"
     home.mkdir()
     if closed:
-        readable = [ROOT, Path(sys.prefix), Path(sys.base_prefix)]
-        command = sandbox.closed_off(command, course, readable, list(hidden))
-    stopped = sandbox.run(command, limits, course / "log.txt", _variables(home))
-    outcome = _read_outcome(course)
-    if not stopped and "points" not in outcome:
+        seen = [ROOT / "mlm_tutorial", Path(sys.prefix), Path(sys.base_prefix)]
+        command = sandbox.closed_off(command, course, seen)
+    log = course.parent / "log.txt"  # where the submission cannot put a link in its place
+    stopped, code = sandbox.run(command, limits, log, _variables(home), course)
+    outcome = _read_outcome(course, log, code)
+    if not stopped and outcome.problem:
         _require_space(course)
-    submission.problem = stopped or outcome.get("problem", "")
-    submission.remarks += outcome.get("remarks", [])
+    submission.problem = stopped or outcome.problem
+    submission.remarks += outcome.remarks
     for task in source.tasks:
-        submission.points[task.number] = outcome.get("points", {}).get(grade_id("check", task.number), 0.0)
-    page = course / "feedback.html"
-    return page.read_text(encoding="utf-8") if page.exists() else ""
+        given = outcome.points.get(grade_id("check", task.number), 0.0)
+        submission.points[task.number] = min(max(given, 0.0), float(task.points))
+    try:
+        page = read_foreign(course / "feedback.html", LARGEST_PAGE).decode("utf-8", errors="replace")
+    except ValueError:
+        return ""
+    return NO_SCRIPTS + page
 
 
 def _variables(home: Path) -> dict[str, str]:
@@ -249,12 +286,36 @@ def _require_space(folder: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
-def _read_outcome(course: Path) -> dict:
+@dataclass(frozen=True)
+class Outcome:
+    """What a grading process left, which the submission's own code may have written instead."""
+
+    points: dict[str, float] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    problem: str = ""
+
+
+def _read_outcome(course: Path, log: Path, code: int | None) -> Outcome:
     try:
-        return json.loads((course / "outcome.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        lines = (course / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return {"problem": f"grading stopped without a result; its last line: {lines[-1][:200] if lines else 'none'}"}
+        if code != 0:
+            raise ValueError("the grading process did not come to its end")
+        left = json.loads(read_foreign(course / "outcome.json", 1e6))
+        points = {str(name): float(value) for name, value in left.get("points", {}).items()}
+        if not all(map(math.isfinite, points.values())):
+            raise ValueError("points that are no numbers")
+        remarks = [str(remark)[:300] for remark in left.get("remarks", [])[:20]]
+        return Outcome(points, remarks, str(left.get("problem", ""))[:300])
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
+        lines = _end_of(log).decode("utf-8", errors="replace").strip().splitlines()
+        last = lines[-1][:200] if lines else "none"
+        return Outcome(problem=f"grading stopped without a result; its last line: {last}")
+
+
+def _end_of(log: Path) -> bytes:
+    """Return the last megabyte of a log."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 1_000_000))
+        return file.read()
 
 
 def restore_checks(notebook: nbformat.NotebookNode, source: Source) -> list[str]:
@@ -285,10 +346,12 @@ def grade_class(
     cell_seconds: int = 60,
     jobs: int = 2,
     report: Callable[[str], None] = print,
+    again: bool = False,
 ) -> list[Submission]:
     """Grade everything in a folder, and write grades and feedback pages.
 
-    Submissions that did not change since the last time are not graded again.
+    Submissions that did not change since the last time are not graded again. One with a problem or a remark is, where
+    the limits are others now.
 
     Parameters
     ----------
@@ -304,6 +367,8 @@ def grade_class(
         Submissions graded at the same time.
     report : function of str
         Called with a line about every submission.
+    again : bool
+        Whether to grade also what did not change.
 
     Returns
     -------
@@ -314,9 +379,11 @@ def grade_class(
     stored = output / "results"
     stored.mkdir(parents=True, exist_ok=True)
     todo, done = [], 0
+    within = asdict(limits) | {"cell_seconds": cell_seconds}
     for submission in submissions:
-        earlier = _stored_result(stored, submission)
+        earlier = None if again else _stored_result(stored, submission, within)
         if submission.problem:
+            _forget(output, submission)
             done += 1
             report(f"[{done}/{len(submissions)}] {submission.student}: {submission.problem}")
         elif earlier:
@@ -333,13 +400,14 @@ def grade_class(
             prepare_courses(needed, scratch / "courses")
 
             def work(position: int) -> Submission:
+                _require_space(scratch)
                 submission = todo[position]
                 source = sources[submission.exercises]
                 course = scratch / f"submission-{position}" / "course"
                 shutil.copytree(scratch / "courses" / source.number, course)
-                path, hidden = folder / submission.file, (folder, output)
-                page = grade_submission(submission, source, path, course, limits, cell_seconds, hidden)
-                _store(output, submission, page, (course / "log.txt").read_bytes())
+                path = folder / submission.file
+                page = grade_submission(submission, source, path, course, limits, cell_seconds)
+                _store(output, submission, page, _end_of(course.parent / "log.txt"), within)
                 return submission
 
             with ThreadPoolExecutor(max_workers=jobs) as pool:
@@ -349,6 +417,10 @@ def grade_class(
                     try:
                         future.result()
                     except Exception as error:  # one submission must never stop the others
+                        if getattr(error, "errno", None) == errno.ENOSPC:
+                            submission.points = {}
+                            pool.shutdown(cancel_futures=True)
+                            raise
                         submission.problem = f"grading failed: {type(error).__name__}: {error}"[:300]
                     done += 1
                     report(f"[{done}/{len(submissions)}] {submission.student}: {_outcome(submission, sources)}")
@@ -367,25 +439,37 @@ def _outcome(submission: Submission, sources: dict[str, Source]) -> str:
 
 def _slug(submission: Submission) -> str:
     """Return a file name for a submission, readable and without two being alike."""
-    readable = re.sub(r"[^\w.-]+", "_", Path(submission.file).with_suffix("").as_posix())[:80]
-    return f"{readable}-{hashlib.sha256(submission.file.encode()).hexdigest()[:6]}"
+    short = re.sub(r"[^\w.-]+", "_", Path(submission.file).with_suffix("").as_posix())[:80]
+    return f"{short}-{hashlib.sha256(os.fsencode(submission.file)).hexdigest()[:6]}"
 
 
-def _stored_result(stored: Path, submission: Submission) -> dict | None:
+def _stored_result(stored: Path, submission: Submission, within: dict) -> dict | None:
     try:
         result = json.loads((stored / f"{_slug(submission)}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return result if submission.key and result.get("key") == submission.key else None
+    if not submission.key or result.get("key") != submission.key:
+        return None
+    hindered = result["problem"] or result["remarks"]
+    return result if not hindered or result.get("limits") == within else None
 
 
-def _store(output: Path, submission: Submission, page: str, log: bytes) -> None:
+def _store(output: Path, submission: Submission, page: str, log: bytes, within: dict) -> None:
+    _forget(output, submission)
     name = _slug(submission)
     if page:
         write_whole(output / "feedback" / f"{name}.html", page.encode("utf-8"))
     if submission.problem:
         write_whole(output / "logs" / f"{name}.txt", log)
-    write_whole(output / "results" / f"{name}.json", json.dumps(asdict(submission)).encode("utf-8"))
+    result = asdict(submission) | {"limits": within}
+    write_whole(output / "results" / f"{name}.json", json.dumps(result).encode("utf-8"))
+
+
+def _forget(output: Path, submission: Submission) -> None:
+    """Remove what is left of an earlier version of a submission."""
+    name = _slug(submission)
+    for path in (f"results/{name}.json", f"feedback/{name}.html", f"logs/{name}.txt"):
+        (output / path).unlink(missing_ok=True)
 
 
 def write_grades(path: Path, submissions: list[Submission], sources: dict[str, Source]) -> None:
@@ -397,7 +481,7 @@ def write_grades(path: Path, submissions: list[Submission], sources: dict[str, S
         of = sum(task.points for task in sources[x.exercises].tasks) if x.exercises else ""
         points = [f"{x.points[task]:g}" if task in x.points else "" for task in tasks]
         total = f"{x.total():g}" if x.points else "0"
-        lines.append([x.student, x.exercises, *points, total, of, x.problem, "; ".join(x.remarks), x.file])
+        lines.append([x.student, x.exercises, *points, total, of, x.problem, "; ".join(x.remarks), readable(x.file)])
     with tempfile.TemporaryFile("w+", newline="", encoding="utf-8-sig") as file:
         csv.writer(file).writerows([[_harmless(value) for value in line] for line in lines])
         file.flush()
@@ -420,7 +504,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=int, default=600, help="time that one notebook may take (600)")
     parser.add_argument("--memory", type=float, default=4.0, help="gigabytes that one notebook may use (4)")
     parser.add_argument("--processes", type=int, default=24, help="processes that one notebook may have (24)")
+    parser.add_argument("--disk", type=float, default=1.0, help="gigabytes that one notebook may write (1)")
     parser.add_argument("--jobs", type=int, default=2, help="notebooks graded at the same time (2)")
+    parser.add_argument("--again", action="store_true", help="grade also what did not change since the last time")
     options = parser.parse_args(arguments)
     folder = options.folder.resolve()
     if not folder.is_dir():
@@ -437,13 +523,13 @@ def main(arguments: list[str] | None = None) -> int:
             "Limits on time and memory hold.",
             flush=True,
         )
-    limits = sandbox.Limits(options.seconds, options.memory * 1e9, options.processes)
+    limits = sandbox.Limits(options.seconds, options.memory * 1e9, options.processes, options.disk * 1e9)
     # nbgrader calls another program of this environment, which may not be active.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     try:
         output.mkdir(parents=True, exist_ok=True)
         with Lock(output / ".lock", f"grading {folder.name}"):
-            submissions = grade_class(folder, output, limits, options.cell_seconds, options.jobs)
+            submissions = grade_class(folder, output, limits, options.cell_seconds, options.jobs, again=options.again)
     except LockedError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

@@ -1,7 +1,7 @@
-"""Run a command with limits on time, memory and processes, and where the system allows it without a network.
+"""Run a command with limits on time, memory, processes and disk, and where the system allows it without a network.
 
-Time, memory and the number of processes are limited everywhere but on Windows, where only time is. Files and network
-are closed off by bubblewrap (https://github.com/containers/bubblewrap), where it is installed and may make namespaces.
+Time is limited everywhere, memory, processes and disk everywhere but on Windows. Files and network are closed off by
+bubblewrap (https://github.com/containers/bubblewrap), where it is installed and may make namespaces.
 """
 
 import contextlib
@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +18,10 @@ import psutil
 
 #: Seconds between two looks at what a command is doing.
 _INTERVAL = 0.25
+#: What programs need of the system; nothing of anybody's own is there.
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt", "/nix")
+#: Bytes for temporary files of a closed off command, which are held in memory.
+_TEMPORARY = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,14 @@ class Limits:
         that, so that a hungry notebook meets a MemoryError, and the grader beside it goes on.
     processes : int
         Processes at the same time, its own included.
+    disk : float
+        Bytes that its folder may hold, and that one file or what it prints may grow to.
     """
 
     seconds: float = 600.0
     memory: float = 4e9
     processes: int = 24
+    disk: float = 1e9
 
 
 @cache
@@ -50,10 +56,10 @@ def can_close_off() -> bool:
     return subprocess.run(probe, capture_output=True).returncode == 0
 
 
-def closed_off(command: list[str], writable: Path, readable: list[Path], hidden: list[Path]) -> list[str]:
+def closed_off(command: list[str], writable: Path, readable: list[Path]) -> list[str]:
     """Return a command that runs another without a network, and with one folder that it can write.
 
-    Everything else on the machine can be read, but for temporary files, the user's home, and what is named as hidden.
+    It sees the system's programs and settings and what is named here, and nothing else of the machine's files.
 
     Parameters
     ----------
@@ -61,26 +67,25 @@ def closed_off(command: list[str], writable: Path, readable: list[Path], hidden:
     writable : Path
         The one folder whose files the command may change.
     readable : list of Path
-        Folders to be seen although they lie in the user's home or among temporary files.
-    hidden : list of Path
-        Folders that must not be seen, wherever they are.
+        Files and folders that it sees besides.
     """
-    options = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-    options += _mounts("--tmpfs", [Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/run"), Path.home()])
-    options += _mounts("--ro-bind", readable)
-    options += _mounts("--tmpfs", hidden)
-    options += [*_mounts("--bind", [writable]), "--chdir", str(writable.resolve())]
+    options = [part for path in _SYSTEM if Path(path).exists() for part in ("--ro-bind", path, path)]
+    options += ["--dev", "/dev", "--proc", "/proc"]
+    for path in ("/tmp", "/var/tmp", "/dev/shm"):
+        options += ["--size", str(_TEMPORARY), "--tmpfs", path]
+    # A path may lead through links, which are not there; so each is mounted where it is named and where it lies.
+    places = {str(place): str(path.resolve()) for path in readable for place in (path.absolute(), path.resolve())}
+    for place, path in sorted(places.items()):  # outer ones before those inside them
+        options += ["--ro-bind", path, place]
+    folder = str(writable.resolve())
+    options += ["--bind", folder, folder, "--remount-ro", "/", "--chdir", folder]
     return ["bwrap", *options, "--unshare-all", "--die-with-parent", "--new-session", "--", *command]
 
 
-def _mounts(kind: str, folders: list[Path]) -> list[str]:
-    """Return options of bubblewrap that mount folders, outer ones before those inside them."""
-    existing = sorted({str(path.resolve()) for path in folders if path.is_dir()})
-    return [part for path in existing for part in ((kind, path) if kind == "--tmpfs" else (kind, path, path))]
-
-
-def run(command: list[str], limits: Limits, log: Path, environment: dict[str, str]) -> str:
-    """Run a command within limits; return why it was stopped, or an empty string where it ended by itself.
+def run(
+    command: list[str], limits: Limits, log: Path, environment: dict[str, str], folder: Path | None = None
+) -> tuple[str, int | None]:
+    """Run a command within limits.
 
     Parameters
     ----------
@@ -89,6 +94,15 @@ def run(command: list[str], limits: Limits, log: Path, environment: dict[str, st
     log : Path
         File for what the command prints.
     environment : dict of str to str
+    folder : Path, optional
+        The folder whose size is limited.
+
+    Returns
+    -------
+    str
+        Why it was stopped; empty where it ended by itself.
+    int or None
+        Its exit code; None where it was stopped.
     """
     started = time.monotonic()
     with log.open("wb") as output:
@@ -99,35 +113,35 @@ def run(command: list[str], limits: Limits, log: Path, environment: dict[str, st
             stderr=subprocess.STDOUT,
             env=environment,
             start_new_session=True,
-            preexec_fn=_limit_memory(0.75 * limits.memory) if os.name == "posix" else None,
+            preexec_fn=_limit(0.75 * limits.memory, limits.disk) if os.name == "posix" else None,
         )
         seen = {}
         try:
             while True:
-                reason = _excess(process, limits, time.monotonic() - started, seen)
+                reason = _excess(process, limits, time.monotonic() - started, seen, folder)
                 if reason:
-                    return reason
+                    return reason, None
                 try:
-                    process.wait(_INTERVAL)
-                    return ""
+                    return "", process.wait(_INTERVAL)
                 except psutil.TimeoutExpired:
                     pass
         finally:
             _stop(process, seen)
 
 
-def _limit_memory(memory: float):
+def _limit(memory: float, disk: float):
     def limit():
         import resource
 
         # Data, not addresses: compilers reserve far more addresses than they ever fill.
         resource.setrlimit(resource.RLIMIT_DATA, (int(memory), int(memory)))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(disk), int(disk)))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     return limit
 
 
-def _excess(process: psutil.Process, limits: Limits, seconds: float, seen: dict) -> str:
+def _excess(process: psutil.Process, limits: Limits, seconds: float, seen: dict, folder: Path | None) -> str:
     """Return which limit the processes exceed, if any; note them in `seen`, so that orphans can be stopped too."""
     with contextlib.suppress(psutil.Error):
         for child in process.children(recursive=True):
@@ -143,7 +157,21 @@ def _excess(process: psutil.Process, limits: Limits, seconds: float, seen: dict)
         return f"stopped because its processes held more than {limits.memory / 1e9:.1f} GB, the memory limit"
     if len(alive) > limits.processes:
         return f"stopped because it started more than {limits.processes} processes"
+    if folder is not None and _size(folder, limits.disk) > limits.disk:
+        return f"stopped because it wrote more than {limits.disk / 1e9:.2g} GB, the disk limit"
     return ""
+
+
+def _size(folder: Path, enough: float) -> int:
+    """Return the bytes of a folder's files; stop counting where they are enough."""
+    total = 0
+    for place, _, files in os.walk(folder):
+        for name in files:
+            with contextlib.suppress(OSError):  # it may be gone by now
+                total += os.lstat(os.path.join(place, name)).st_size
+        if total > enough:
+            break
+    return total
 
 
 def _stop(process: psutil.Process, seen: dict) -> None:

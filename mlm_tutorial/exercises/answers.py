@@ -232,3 +232,17 @@ def too_far(given: float, right: float, standard_error: float, n_comparisons: in
     from scipy.stats import norm
 
     return abs(given - right) > norm.isf(FALSE_ALARM / (2 * n_comparisons)) * standard_error
+
+
+def too_far_from_normal(values: np.ndarray, mean: float, sd: float, n_comparisons: int = 1) -> float:
+    """Return how far draws are from a normal distribution, or 0 where chance alone may take them as far.
+
+    The distance is the largest one between the distribution functions. By the Dvoretzky-Kiefer-Wolfowitz inequality
+    with Massart's constant (1990), n independent normal draws are farther than d with probability 2 exp(-2 n d^2) at
+    most. Right answers to `n_comparisons` such tests are called too far with probability `FALSE_ALARM` at most.
+    """
+    from scipy.stats import kstest
+
+    distance = kstest((values - mean) / sd, "norm").statistic
+    limit = math.sqrt(math.log(2 * n_comparisons / FALSE_ALARM) / (2 * len(values)))
+    return float(distance) if distance > limit else 0.0

@@ -2,8 +2,22 @@
 
 import numpy as np
 
-from mlm_tutorial.exercises.answers import Answer, Hint, array, close, expect, frame, number, pair, too_far
+from mlm_tutorial.exercises.answers import (
+    Answer,
+    Hint,
+    array,
+    close,
+    expect,
+    frame,
+    number,
+    pair,
+    too_far,
+    too_far_from_normal,
+)
 from mlm_tutorial.layers import LayeredSum
+
+#: Random numbers that the check of 01.3 compares: three shares, five means, spreads and shapes, twelve correlations.
+N_COMPARISONS = 30
 
 
 def total_sd(answer: Answer, rng: np.random.Generator) -> str:
@@ -17,7 +31,12 @@ def total_sd(answer: Answer, rng: np.random.Generator) -> str:
             (variance, "this is the variance; the task asks for the standard deviation"),
             (np.sqrt(variance - baseline**2), "the baseline takes part in every total; your result leaves it out"),
         ]
-        expect(given, np.sqrt(variance), mistakes, "variances of independent contributions add; what adds up here?")
+        expect(
+            given,
+            np.sqrt(variance),
+            mistakes,
+            "which property of independent numbers adds up, and which contributions take part?",
+        )
     return "Variances add, standard deviations do not."
 
 
@@ -31,7 +50,9 @@ def centered_means(answer: Answer, rng: np.random.Generator) -> str:
         if abs(layer.sum()) > 1e-8:
             raise Hint(f"the layer's new means do not sum to zero: for {m} contributors they sum to {layer.sum():.3g}")
         if not close(np.diff(layer), np.diff(mu)):
-            raise Hint("differences between contributors must stay as they were; subtract one number from all of them")
+            raise Hint(
+                "differences between contributors must stay as they were; what change of the means keeps all of them?"
+            )
         mistakes = [
             (baseline, "the layer was shifted, and the baseline did not take up the shift: totals have moved"),
             (baseline - mu.mean(), "the baseline moved in the wrong direction: what the layer loses, it must gain"),
@@ -60,14 +81,38 @@ def simulate_rides(answer: Answer, rng: np.random.Generator) -> str:
         raise Hint("the contributions of a ride must add up to its total")
     for name, share, wanted in [("weather", p_rain, "rain"), ("route", 0.5, "hill")]:
         found = np.mean(rows[name] == wanted)
-        if too_far(found, share, np.sqrt(share * (1 - share) / n), n_comparisons=12):
+        if too_far(found, share, np.sqrt(share * (1 - share) / n), n_comparisons=N_COMPARISONS):
             what = "the share of rainy rides" if name == "weather" else "the share of rides over the hill"
             raise Hint(f"{what} should be near {share:.2f}, but it is {found:.2f}; see the argument `probabilities`")
     for layer in truth:
         for label, (mu, sigma) in layer.coefficients.items():
             mine = np.ones(n, bool) if layer.name == "baseline" else (rows[layer.name] == label).to_numpy()
             _check_contributions(values[f"y_{layer.name}"][mine], mu, sigma, f"{layer.name}, {label}")
+    _check_independence(rows, values, p_rain)
     return "Labels, probabilities and contributions are as they should be."
+
+
+def _check_independence(rows, values: dict[str, np.ndarray], p_rain: float) -> None:
+    """Raise a hint if labels go together, or contributions of rides with the same labels do."""
+    n, both = len(rows), p_rain / 2
+    hill, rain = (rows["route"] == "hill").to_numpy(), (rows["weather"] == "rain").to_numpy()
+    found = np.mean(hill & rain)
+    if too_far(found, both, np.sqrt(both * (1 - both) / n), N_COMPARISONS):
+        raise Hint(
+            f"route and weather go together: it rains on a share of {np.mean(rain[hill]):.2f} of the rides over the "
+            f"hill, and on {np.mean(rain[~hill]):.2f} of those by the river; the weather does not know the route"
+        )
+    parts = [name for name in values if name != "total"]
+    for mine in (hill & rain, hill & ~rain, ~hill & rain, ~hill & ~rain):
+        for j, second in enumerate(parts):
+            for first in parts[:j]:
+                r = np.corrcoef(values[first][mine], values[second][mine])[0, 1]
+                # Fisher's transformation of the correlation of independent normal numbers is normal, nearly.
+                if too_far(np.arctanh(r), 0, 1 / np.sqrt(mine.sum() - 3), N_COMPARISONS):
+                    raise Hint(
+                        f"{first} and {second} have the correlation {r:.2f} among rides with the same labels; "
+                        "contributions are independent, so each needs random numbers of its own"
+                    )
 
 
 def _check_contributions(y: np.ndarray, mu: float, sigma: float, where: str) -> None:
@@ -76,12 +121,14 @@ def _check_contributions(y: np.ndarray, mu: float, sigma: float, where: str) -> 
         raise Hint(
             f"{where}: every ride has the same contribution, one value for each contributor; draw a fresh one each time"
         )
-    if too_far(sd, sigma, sigma / np.sqrt(2 * n), n_comparisons=12):
+    if too_far(sd, sigma, sigma / np.sqrt(2 * n), n_comparisons=N_COMPARISONS):
         if sigma != 1 and not too_far(sd, sigma**2, sigma**2 / np.sqrt(2 * n)):
             raise Hint(f"{where}: a variance where a standard deviation is expected")
         raise Hint(f"{where}: the standard deviation of the contributions is {sd:.2f}, not near the one in the text")
-    if too_far(y.mean(), mu, sigma / np.sqrt(n), n_comparisons=12):
+    if too_far(y.mean(), mu, sigma / np.sqrt(n), n_comparisons=N_COMPARISONS):
         raise Hint(f"{where}: the mean of the contributions is {y.mean():.2f}, not near the one in the text")
+    if too_far_from_normal(y, mu, sigma, N_COMPARISONS):
+        raise Hint(f"{where}: mean and standard deviation are right, but contributions are normal, and these are not")
 
 
 def layer_variance(answer: Answer, rng: np.random.Generator) -> str:
@@ -97,16 +144,18 @@ def layer_variance(answer: Answer, rng: np.random.Generator) -> str:
         equal = "this takes all contributors as equally frequent; weight them by p"
         mistakes = [
             (np.mean(sigma**2), equal),
-            (np.sum(p * sigma) ** 2, "average what adds up: the variance of each; do not square it after averaging"),
-            (np.sum(p * sigma), "this averages standard deviations; variances are what adds up"),
+            (np.sum(p * sigma) ** 2, "you square after averaging; which property of independent numbers adds up?"),
+            (np.sum(p * sigma), "this averages standard deviations; which property of independent numbers adds up?"),
         ]
-        expect(spreads, right_spreads, mistakes, "the part from spreads is the weighted average of the variances")
+        otherwise = "the part from spreads: what would it be if all means were equal? Think of many totals"
+        expect(spreads, right_spreads, mistakes, otherwise)
         mistakes = [
             (np.var(mu), equal),
-            (np.sum(p * (mu - mu.mean()) ** 2), "take distances around the weighted average of the means"),
+            (np.sum(p * (mu - mu.mean()) ** 2), "the center that you measure from is that of equally frequent ones"),
             (np.sum(p * mu**2), "this is right only where the weighted average of the means is zero"),
         ]
-        expect(means, right_means, mistakes, "the part from means is the weighted variance of the means")
+        otherwise = "the part from means: what would vary from total to total if all spreads were zero, and how often?"
+        expect(means, right_means, mistakes, otherwise)
     return "Weighted by how frequent they are, variances and means give the layer's two parts."
 
 

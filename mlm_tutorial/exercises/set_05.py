@@ -72,7 +72,7 @@ def draws_needed(answer: Answer, rng: np.random.Generator) -> str:
             (np.ceil(n_draws * sd / target / np.sqrt(ess)), "twice the draws do not halve the error: mind the square"),
             (np.ceil(n_draws * sd / target / ess), "the MCSE falls with the root of the ESS, not with the ESS itself"),
         ]
-        otherwise = "from the MCSE find the ESS that you need, and from this run how many draws that takes"
+        otherwise = "how does the MCSE depend on the ESS, and what did a draw of this run add to the ESS?"
         expect(given, np.ceil(exact), mistakes, otherwise, rtol=0, atol=1e-3)
     return "Ten times the precision costs a hundred times the draws."
 
@@ -137,7 +137,8 @@ def _rhat(chains: np.ndarray, ddof: int = 1, times_n: bool = False) -> float:
 
 def predictive_p(answer: Answer, rng: np.random.Generator) -> str:
     """Check 05.4."""
-    n, chains, draws = 30, 4, 1000
+    # Many chains: then the averages of chains give a good MCSE, too. From four chains it is off by 40 percent.
+    n, chains, draws = 30, 40, 500
     for statistic in (np.max, np.ptp):
         mu = _chains(rng, chains, draws, 0.8)
         sigma = np.exp(0.4 * _chains(rng, chains, draws, 0.95))
@@ -184,9 +185,10 @@ def predictive_p(answer: Answer, rng: np.random.Generator) -> str:
                 raise Hint(hint)
         if close(mcse, _mcse(simulated), rtol=0.25):
             raise Hint("this is the MCSE of the average statistic; the p-value is the average of something else")
-        # Two estimates of the MCSE from 4,000 such draws differ by 5 to 9 percent (standard deviation, 900 trials), by
-        # 46 percent at most; these bounds are wide of that. Typical mistakes were caught above.
-        if not 0.3 < mcse / error < 3.3:
+        # In 600 trials the ratio to ours was 1.00 with ArviZ (standard deviation 0.05), 0.94 from averages of chains
+        # (0.10), 0.88 from batches of 100 draws (0.08), and never above 0.35 with draws taken as independent. Averages
+        # of 40 chains leave these bounds about once in a million checks, by the chi-square distribution.
+        if not 0.45 < mcse / error < 1.8:
             raise Hint("the MCSE is off: a p-value is an average over draws; which numbers does it average?")
     return "A p-value is an average over draws, so it has an ESS and an MCSE like any other."
 

@@ -1,5 +1,8 @@
 """Checks of the exercises of notebook 06."""
 
+import tracemalloc
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -33,7 +36,12 @@ def marginal(answer: Answer, rng: np.random.Generator) -> str:
             (np.sum(draws * mu), "each contribution is multiplied by its weight before it is added; the mean shows it"),
             (np.sum(draws * np.abs(weights) * mu), "a negative weight subtracts; the mean must show its sign"),
         ]
-        expect(mean, np.sum(draws * weights * mu), mistakes, "means add, each as often as it is drawn, with its weight")
+        expect(
+            mean,
+            np.sum(draws * weights * mu),
+            mistakes,
+            "the mean: what does one draw add to it, and how many are there?",
+        )
         mistakes = [
             (np.sqrt(np.sum(draws * wv)), "the second part is the standard deviation; the task asks for the variance"),
             (np.sum(wv), once),
@@ -163,9 +171,9 @@ def drop_layer(answer: Answer, rng: np.random.Generator) -> str:
     return "Any number of cells merge at once, by their distances to the common mean."
 
 
-def _one_array(batches: list):
-    """Yield batches in one array that is filled again each time."""
-    buffer = np.zeros(max(map(len, batches)))
+def _one_array(batches: Iterable, size: int):
+    """Yield batches in one array of a size that is filled again each time."""
+    buffer = np.zeros(size)
     for batch in batches:
         buffer[: len(batch)] = batch
         yield buffer[: len(batch)]
@@ -180,7 +188,9 @@ def statistics_of_stream(answer: Answer, rng: np.random.Generator) -> str:
     ]
     for sizes, offset in plans:
         batches = [offset + rng.normal(rng.normal(0, 6), 4, size) for size in sizes]
-        values = array(answer.call(_one_array(batches)), (3,), "the answer (count, average, sum of squares)")
+        values = array(
+            answer.call(_one_array(batches, max(sizes))), (3,), "the answer (count, average, sum of squares)"
+        )
         x = np.concatenate(batches) - offset
         right = np.array([len(x), x.mean(), np.sum((x - x.mean()) ** 2)])
         given = values - [0, offset, 0]
@@ -198,7 +208,7 @@ def statistics_of_stream(answer: Answer, rng: np.random.Generator) -> str:
             (full[-1].mean(), "this is the average of the last batch; merge it with what came before"),
         ]
         # Time stamps of 1.7e9 are stored to about 2e-7.
-        otherwise = "the average should be that of all totals; weigh each batch by its size"
+        otherwise = "the average should be that of all totals, not of batches"
         expect(given[1], right[1], mistakes, otherwise, atol=1e-4 if offset else 1e-9)
         mistakes = [
             (np.sum((stale - stale.mean()) ** 2), overwritten),
@@ -213,7 +223,36 @@ def statistics_of_stream(answer: Answer, rng: np.random.Generator) -> str:
         if offset:
             otherwise = "with totals above a thousand million the digits are lost; subtract before you square"
         expect(given[2], right[2], mistakes, otherwise, rtol=1e-5)
+    # Only now: what the function imports or prepares at its first call has its memory already.
+    _check_memory(answer, rng)
     return "One pass, three numbers in memory, and all digits are there."
+
+
+def _check_memory(answer: Answer, rng: np.random.Generator) -> None:
+    """Raise a hint if a long stream takes memory in proportion to its length.
+
+    NumPy and Python report all memory for numbers to tracemalloc, so this depends on no clock and on no other program.
+    """
+    size, n_batches = 2000, 100
+    stream = _one_array((rng.normal(0, 4, size) for _ in range(n_batches)), size)
+    started = not tracemalloc.is_tracing()
+    if started:
+        tracemalloc.start()
+    try:
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        answer.call(stream)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        if started:
+            tracemalloc.stop()
+    # All numbers take 1.6 MB, one batch 16 kB. Half of all leaves room for some thirty copies of a batch.
+    if peak - before > size * n_batches * 8 / 2:
+        raise Hint(
+            f"the numbers are right, but your function held {(peak - before) / 1e6:.1f} MB at once while it read a "
+            f"stream of {n_batches} batches with {size * n_batches * 8 / 1e6:.1f} MB in all; its memory grows with the "
+            "stream. What has to be kept of a batch?"
+        )
 
 
 def days(answer: Answer, rng: np.random.Generator) -> str:

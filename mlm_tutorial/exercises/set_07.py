@@ -181,21 +181,40 @@ def coordinates(answer: Answer, rng: np.random.Generator) -> str:
     there, back = Answer(first), Answer(second)
     for m in (3, 2, 5):
         v = rng.uniform(1, 9, 1 + m)
-        v[1 + m // 2] = 0.5  # so the first contributor is not the smallest
-        _check_there(array(there.call(v), v.shape, "there(v)"), v)
+        # Any contributor may be the smallest, the first one included; it comes last, as its mistake is the rarer one.
+        for k in [*range(2, m + 1), 1]:
+            planted = v.copy()
+            planted[k] = 0.5
+            _check_there(array(there.call(planted), v.shape, "there(v)"), planted)
     for m in (3, 2, 5):
         x = np.concatenate([rng.normal(0, 1, 2), rng.normal(0, 1, m - 1)])
         for lower in (6.0, 0.0):  # where all differences are negative, the first contributor is not the smallest
             moved = np.append(x[:2], x[2:] - lower)
             _check_back(array(back.call(moved), x.shape, "back(x)"), moved)
+    for m in (3, 2):
+        # Farther out than the draws above, yet near enough for float64 to keep the smaller part of A.
+        far = np.append(rng.choice([-12.0, 12.0], 2), rng.normal(0, 9, m - 1))
+        for x in (far, -far):
+            again = array(there.call(array(back.call(x), x.shape, "back(x)")), x.shape, "there(back(x))")
+            if not close(again, x, rtol=1e-5, atol=1e-5):
+                raise Hint(
+                    f"there(back(x)) is not x again where x is [{_listed(x)}], but [{_listed(again)}]; "
+                    "a sampler may walk that far"
+                )
     return "Every point is allowed, none is left out, and the prior's part has a coordinate of its own."
+
+
+def _listed(x: np.ndarray) -> str:
+    return ", ".join(f"{value:.2f}" for value in x)
 
 
 def _check_there(given: np.ndarray, v: np.ndarray) -> None:
     smallest = v[1:].min()
     not_smallest = "the first contributor does not have to be the smallest of the layer"
+    left_out = "there(v)[0]: the first contributor can be the smallest, too; here your minimum leaves it out"
     mistakes = [
         (np.log(v[0] + v[1]), f"there(v)[0]: {not_smallest}"),
+        (np.log(v[0] + v[2:].min()), left_out),
         (v[0] + smallest, "there(v)[0] should be a logarithm"),
         (np.log(v[0] + v[1:].mean()), "there(v)[0] should have the smallest variance of the layer, not the average"),
         (np.log(v.min() + v[0]), "there(v)[0]: the smallest of the layer is wanted; the baseline is not part of it"),
@@ -222,7 +241,7 @@ def _check_back(given: np.ndarray, x: np.ndarray) -> None:
     if np.any(given <= 0):
         raise Hint(
             "back(x) has a variance that is not positive, at coordinates "
-            f"[{', '.join(f'{value:.2f}' for value in x)}]; which contributor has the smallest variance there?"
+            f"[{_listed(x)}]; which contributor has the smallest variance there?"
         )
     swapped = "back(x) shares A between baseline and layer the other way round"
     mistakes = [(total * (1 - share), swapped), (total, "back(x) gives all of A to the baseline")]

@@ -2,7 +2,18 @@
 
 import numpy as np
 
-from mlm_tutorial.exercises.answers import Answer, Hint, array, choices, close, expect, number, pair, too_far
+from mlm_tutorial.exercises.answers import (
+    Answer,
+    Hint,
+    array,
+    choices,
+    close,
+    expect,
+    number,
+    pair,
+    too_far,
+    too_far_from_normal,
+)
 
 
 def split_total(answer: Answer, rng: np.random.Generator) -> str:
@@ -26,7 +37,7 @@ def split_total(answer: Answer, rng: np.random.Generator) -> str:
             (mu, "these are the means before the total was known; the surprise belongs to somebody"),
             (mu - w * surprise, "the sign: where the total is larger than expected, contributions are, too"),
         ]
-        otherwise = "each mean is what was expected of the contributor, plus its part of the surprise"
+        otherwise = "where the total is as expected, so is every contribution; who answers for the rest of the total?"
         expect(mean, mu + w * surprise, mistakes, f"means: they add up to {mean.sum():.3g}, x is {x:.3g}; {otherwise}")
         mistakes = [
             (sigma, "these are the standard deviations before the total was known; knowing it tells something"),
@@ -34,7 +45,7 @@ def split_total(answer: Answer, rng: np.random.Generator) -> str:
             (v / sigma.sum(), "the second part mixes standard deviations and weights; work with variances"),
             (np.sqrt(v**2 / v.sum()), "this is what the total explains of each contribution; ask for what is left"),
         ]
-        otherwise = "the second part: of each variance, take away what the total explains; then take the root"
+        otherwise = "the second part: how much less uncertain is a contribution once the total is known?"
         expect(sd, np.sqrt(v - v**2 / v.sum()), mistakes, otherwise)
     return "The means depend on the total, the standard deviations do not."
 
@@ -75,7 +86,20 @@ def joint_draws(answer: Answer, rng: np.random.Generator) -> str:
                     else:
                         what = f"of contributions {j} and {i}: the covariance is {found[i, j]:.2f}"
                     raise Hint(f"means are right, but not how draws vary; {what}. Every contribution should vary")
+        _check_shape(mine, mu + w * surprise, np.sqrt(np.diag(cov)))
     return "Parts that add up to a known total must make room for each other."
+
+
+def _check_shape(mine: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> None:
+    """Raise a hint unless each contribution has the distribution function of a normal one."""
+    for j in range(len(mean)):
+        # There are six of these. Moments take 0.6 of the false-alarm rate, so these may take 0.4: six of 15.
+        off = too_far_from_normal(mine[:, j], mean[j], sd[j], n_comparisons=15)
+        if off:
+            raise Hint(
+                f"means and variances are right, but contribution {j} has another shape: its distribution function "
+                f"differs from that of a normal one by up to {off:.2f}. What distribution do contributions have?"
+            )
 
 
 def _check_means(mine, mu, v, surprise, average_mu, average_v):
@@ -141,7 +165,7 @@ def share_of_means(answer: Answer, rng: np.random.Generator) -> str:
             ),
             (means.mean(), "this is a variance; a share is a part of the variance of all totals"),
         ]
-        otherwise = "the first part: in every draw, the weighted variance of the means, over the variance of all totals"
+        otherwise = "the first part: for a single draw, which part belongs to the layer's means, and what is the whole?"
         expect(mean, right.mean(), mistakes, otherwise)
         mistakes = [
             (right.std() / np.sqrt(n), "that is how well the draws know the mean; asked is how wide the posterior is"),
@@ -206,7 +230,7 @@ def weight_bounds(answer: Answer, rng: np.random.Generator) -> str:
             (np.zeros(len(low)), "a contributor cannot give away more than the steadiest one of its layer has"),
             (current, one_truth),
         ]
-        otherwise = "lowest weights: all contributors of a layer give away the same variance, and none goes below zero"
+        otherwise = "lowest weights: which other contributors must give as well, and what stops them?"
         expect(given[:, 0], low, mistakes, otherwise)
         everything = "not everything can be moved: variances of contributors outside this row stay positive, too"
         mistakes = [(1.0, everything), (current[0], one_truth)]
@@ -216,7 +240,7 @@ def weight_bounds(answer: Answer, rng: np.random.Generator) -> str:
             (current[1:], one_truth),
             ((own + v_0) / whole, "another layer's variance can move too: first to the baseline, and on from there"),
         ]
-        otherwise = "highest weights of contributors: all that the other components can give away may end here"
+        otherwise = "highest weights of contributors: from which components can variance come, and how much from each?"
         expect(given[1:, 1], high[1:], mistakes, otherwise)
     return "The data do bound a weight, and between its bounds the prior decides."
 

@@ -15,6 +15,7 @@ from mlm_tutorial.exercises.answers import (
     frame,
     instance,
     too_far,
+    too_far_from_normal,
 )
 
 COUNTIES = ("AITKIN", "BENTON", "CLAY", "DAKOTA", "ITASCA", "POLK", "RAMSEY", "WASECA")
@@ -43,7 +44,7 @@ def pooled_levels(answer: Answer, rng: np.random.Generator) -> str:
             (average(n / np.mean(sigma) ** 2, 1 / tau**2), "each county has its own sigma here; do not average them"),
             (average(n, 1), "weights by count alone: how much homes and counties vary has a part in it, too"),
         ]
-        otherwise = "weigh the county's average and mu by their precisions; how precise is an average of n homes?"
+        otherwise = "the estimate lies between the county's average and mu; what decides how near to each?"
         expect(given, average(n / sigma**2, 1 / tau**2), mistakes, otherwise)
     return "Half the weight is the county's own where its average is as precise as the population."
 
@@ -168,6 +169,9 @@ def predict_homes(answer: Answer, rng: np.random.Generator) -> str:
     for wide in (sigma > np.median(sigma), sigma <= np.median(sigma)):
         if far(within[wide], h - 1, sd_within):
             raise Hint("draw s of the homes needs sigma of draw s, not an average of sigma")
+    for values, sd in ((average, np.sqrt(tau**2 + sigma**2 / h)), (off[:, 0] - average, sigma * np.sqrt(1 - 1 / h))):
+        if too_far_from_normal(values / sd, 0, 1, n_comparisons=20):
+            raise Hint("spreads are right, but not the shape: levels and logarithms of homes are normal")
     return "Homes of a new county move together, because nobody knows its level."
 
 
@@ -197,6 +201,18 @@ def centered_counties(answer: Answer, rng: np.random.Generator) -> str:
                 chosen(n, np.mean(homes["sigma"] ** 2) / tau**2),
                 "every home counts the same here, but detectors differ: ask how much each of them tells",
             ),
+            (
+                chosen(n / grouped.mean() ** 2, 1 / tau**2),
+                "detectors differ within a county, too: one average sigma does not say what its homes tell together",
+            ),
+            (
+                chosen(n / grouped.agg(lambda s: np.mean(s**2)), 1 / tau**2),
+                "detectors differ within a county, too: one average sigma does not say what its homes tell together",
+            ),
+            (
+                chosen(n / grouped.first() ** 2, 1 / tau**2),
+                "the detector of one home stands for its whole county here; homes of one county differ",
+            ),
             (chosen(grouped.mean() ** 2 / n, tau**2), "turn it round: few and noisy homes leave it to the population"),
             (chosen(grouped.agg(lambda s: np.sum(1 / s)), 1 / tau), "precisions are made of variances, not of sds"),
             (
@@ -220,17 +236,22 @@ def _homes(rng: np.random.Generator, equal: bool) -> tuple[pd.DataFrame, float]:
     while True:
         tau = rng.uniform(0.2, 0.3)
         counts = rng.integers(1, 18, len(COUNTIES))
-        sigma = [np.full(n, 0.75) if equal else np.full(n, rng.choice([0.4, 1.1])) for n in counts]
+        sigma = [np.full(n, 0.75) if equal else rng.choice([0.4, 1.1], n) for n in counts]
         county = np.repeat(COUNTIES, counts)
         homes = pd.DataFrame({"county": county, "sigma": np.concatenate(sigma)})
         homes = homes.iloc[rng.permutation(len(homes))].reset_index(drop=True)
         information = np.array([np.sum(1 / s**2) for s in sigma]) * tau**2
         right = information > 1
-        candidates = [right, counts > 1, np.array([np.sum(1 / s) for s in sigma]) > 1 / tau]
+        # Choices by rules that earn different hints, in groups of one hint each.
+        rules = [[right], [counts > 1], [np.array([np.sum(1 / s) for s in sigma]) > 1 / tau]]
         if not equal:
-            candidates.append(counts * tau**2 > homes["sigma"].mean() ** 2)
-            candidates.append(counts * tau**2 > (homes["sigma"] ** 2).mean())
-        distinct = len({tuple(x) for x in candidates[:4]}) == len(candidates[:4]) and (candidates[-1] != right).any()
+            first = homes.groupby("county")["sigma"].first()[list(COUNTIES)].to_numpy()
+            own = np.array([[np.mean(s) ** 2, np.mean(s**2)] for s in sigma]).T
+            rules.append([counts * tau**2 > x for x in (homes["sigma"].mean() ** 2, (homes["sigma"] ** 2).mean())])
+            rules.append([counts * tau**2 > x for x in own])
+            rules.append([counts * tau**2 > first**2])
+        chosen = [{tuple(rule) for rule in group} for group in rules]
+        distinct = len(set().union(*chosen)) == sum(len(group) for group in chosen)
         if np.abs(np.log(information)).min() > 0.05 and 1 < right.sum() < len(counts) - 1 and distinct:
             return homes, tau
 

@@ -7,32 +7,71 @@ from scipy import stats
 from mlm_tutorial.cells import Cells, cell_statistics
 from mlm_tutorial.exercises.answers import FALSE_ALARM, Answer, Hint, array, close, expect, instance, number, pair
 
+#: What people glue labels together with, and labels may therefore hold, too.
+SEPARATORS = (" ", "_", "-", ",", ", ", "/", "|", ":", ";", ".", "+", "&", " & ", " x ", " / ", " - ", "__", "--", "#")
 
-def cells_with_pair(answer: Answer, rng: np.random.Generator) -> str:
+
+def model_with_pair(answer: Answer, rng: np.random.Generator) -> str:
     """Check 10.1."""
-    for combined in (("gate", "month"), ("month", "carrier")):
-        table = _some_flights(rng, 400)
+    plain, glued = _some_flights(rng, 400), _labels_with_separators(rng)
+    look_alike = "think of gate 1 in month 11 and gate 11 in month 1"
+    inside = 'a label may hold what you join with: think of the pairs ("a b", "c") and ("a", "b c")'
+    cases = [(plain, ("gate", "month"), look_alike), (plain, ("month", "carrier"), look_alike)]
+    cases.append((glued, ("gate", "month"), inside))
+    for table, combined, advice in cases:
         layers = ["carrier", "gate", "month", "day_part"]
         name = "_".join(combined)
-        kept = [layer for layer in layers if layer not in combined]
-        given = instance(answer.call(table, "minutes", layers, combined), Cells, "Cells, from mlm.cell_statistics")
+        new = [*(layer for layer in layers if layer not in combined), name]
+        first, second = pair(answer.call(table, "minutes", layers, combined), "the answer")
+        given = instance(first, Cells, "Cells, from mlm.cell_statistics", "the first part")
         if set(combined) & set(given.layers):
             raise Hint("the combination replaces the two layers, but they are still among the layers of the cells")
-        if list(given.layers) != [*kept, name]:
-            raise Hint(f"the layers should be {[*kept, name]}, in this order, but they are {list(given.layers)}")
+        if list(given.layers) != new:
+            raise Hint(f"the layers should be {new}, in this order, but they are {list(given.layers)}")
         codes = pd.MultiIndex.from_frame(table[list(combined)].astype(str)).factorize()[0]
-        right = cell_statistics(table.assign(**{name: codes}), "minutes", [*kept, name])
+        right = cell_statistics(table.assign(**{name: codes}), "minutes", new)
         found, wanted = len(given.labels[name]), len(right.labels[name])
         if found < wanted:
             raise Hint(
                 f"two different pairs share one label: there are {wanted} pairs in the table, and {found} labels; "
-                "think of gate 1 in month 11 and gate 11 in month 1"
+                f"{advice}"
             )
         if found > wanted:
             raise Hint(f"the table has {wanted} pairs of {combined[0]} and {combined[1]}, the new layer {found} labels")
         if not _same_up_to_labels(given, right):
             raise Hint("the cells do not hold the table's counts, means and sums of squares; was every row kept?")
+        _check_model(second, given)
     return "Pairs that never occur need no label, and no parameter."
+
+
+def _check_model(model: object, cells: Cells) -> None:
+    """Raise a hint unless this is the package's model of the cells; nothing is compiled."""
+    import pymc as pm
+
+    from mlm_tutorial.models import cell_data
+    from mlm_tutorial.sampling import CompiledModel
+
+    if isinstance(model, CompiledModel):
+        raise Hint("the second part, the model, is compiled already; return it as it was before")
+    instance(model, pm.Model, "a PyMC model, from mlm.cell_model", "the second part")
+    left_out = [layer for layer in cells.layers if f"mu_{layer}" not in model.named_vars]
+    if left_out:
+        raise Hint(f"the model has no means mu_{left_out[0]}: it is not a model of the new cells")
+    for layer in cells.layers:
+        if list(model.coords.get(layer, ())) != list(cells.labels[layer]):
+            raise Hint(f"the contributors of {layer} in the model are not those of your cells")
+        if model.named_vars_to_dims.get(f"mu_{layer}") != (layer,):
+            raise Hint(f"mu_{layer} should have one mean for each contributor, with the dim {layer!r}")
+    right = cell_data(cells)
+    given = {variable.name: variable.get_value() for variable in model.data_vars}
+    if set(given) != set(right):
+        raise Hint("the model should be that of mlm.cell_model with default priors and coordinates")
+    for name in ("cell_codes", "cell_n", "cell_statistics"):
+        if not close(given[name], right[name]):
+            raise Hint(f"the model's data {name!r} are not those of your cells")
+    # Where chains start depends on the priors, and is known without compiling.
+    if not all(close(given[name], value) for name, value in right.items()):
+        raise Hint("the model's priors are not the default ones of the new cells; were they made for other cells?")
 
 
 def _some_flights(rng: np.random.Generator, n: int) -> pd.DataFrame:
@@ -50,6 +89,15 @@ def _some_flights(rng: np.random.Generator, n: int) -> pd.DataFrame:
     table.loc[:1, "month"] = [11, 1]
     table["gate"] = pd.Categorical(["1", "11", *table["gate"].astype(str)[2:]])
     return table
+
+
+def _labels_with_separators(rng: np.random.Generator) -> pd.DataFrame:
+    """Return flights with two pairs for each separator that look alike where they are glued together with it."""
+    pairs = [both for mark in SEPARATORS for both in ((f"a{mark}b", "c"), ("a", f"b{mark}c"))] * 2
+    table = pd.DataFrame(pairs, columns=["gate", "month"])
+    table["carrier"] = rng.choice(["AA", "B6"], len(table))
+    table["day_part"] = rng.permutation(["morning", "evening"] * (len(table) // 2))
+    return table.assign(minutes=rng.normal(0, 10, len(table)))
 
 
 def _same_up_to_labels(given: Cells, right: Cells) -> bool:
@@ -228,7 +276,10 @@ def blame_range(answer: Answer, rng: np.random.Generator) -> str:
             (parts(least_share, most_share, surprise=minutes), "share out the surprise, not the whole of the minutes"),
         ]
         expect(
-            given, right, mistakes, "find the smallest and the largest variance that the contributor can have, then w"
+            given,
+            right,
+            mistakes,
+            "how much variance can this layer give away, and how much can each other component give to it?",
         )
     return "Inside this range only the prior speaks; the surprise itself is the same under every prior."
 
@@ -282,7 +333,7 @@ def shared_days(answer: Answer, rng: np.random.Generator) -> str:
 
 
 CHECKERS = {
-    "10.1": cells_with_pair,
+    "10.1": model_with_pair,
     "10.2": unseen_errors,
     "10.3": right_tail,
     "10.4": blame_range,

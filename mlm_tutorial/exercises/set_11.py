@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from mlm_tutorial.cells import Cells, cell_statistics
+from mlm_tutorial.datasets import load_flights, load_radon
 from mlm_tutorial.exercises.answers import Answer, Hint, array, choice, choices, close, frame, instance, pair
 
 
@@ -249,12 +250,17 @@ def cells_of_folder(answer: Answer, rng: np.random.Generator) -> str:
     return "Merged cells are those of all rows, however many files there are."
 
 
-def report_on(answer: Answer, rng: np.random.Generator) -> str:
+def your_data(answer: Answer, rng: np.random.Generator) -> str:
     """Check 11.5."""
     import duckdb
     import polars as pl
     import pyarrow as pa
 
+    given = instance(answer.value(), (tuple, list), "four things: table, total, layers, report_on")
+    if len(given) != 4:
+        raise Hint(f"the answer should be four things, table, total, layers and report_on; yours has {len(given)}")
+    *own, function = given
+    report_on = Answer(function)
     layers = ["depot", "courier", "weekday"]
     crossed = _crossed(rng)
     nested = crossed.assign(depot=crossed["courier"].map({"Ada": "North", "Ben": "North", "Chen": "South"}.get))
@@ -272,29 +278,112 @@ def report_on(answer: Answer, rng: np.random.Generator) -> str:
     ]
     cases.append(("a DuckDB table", crossed, duckdb.connect().from_df(crossed), [True] * 3))
     for what, table, given_table, separable in cases:
-        first, second = pair(answer.call(given_table, "minutes", layers), "the answer")
-        right = cell_statistics(table, "minutes", layers)
-        given = _cells(first, layers, "the first part")
-        if given.n_observations != right.n_observations or given.labels != right.labels:
-            raise Hint(f"{what}: the cells do not hold all rows and contributors")
-        _expect_cells(given, right)
-        report = frame(second, ["contributors", "fewest", "separable"], "the report")
-        if list(report.index) != layers:
-            raise Hint(f"the report should have one row a layer, with the index {layers}; it has {list(report.index)}")
-        contributors, fewest, told = (
-            array(report[name], (3,), f"the column {name}") for name in ("contributors", "fewest", "separable")
-        )
-        if not close(contributors, [len(right.labels[name]) for name in layers]):
-            raise Hint(f"{what}: the numbers of contributors are not right")
-        if close(fewest, [np.bincount(right.codes[:, j]).min() for j in range(3)]):
-            raise Hint("`fewest` should count rows; yours counts cells")
-        if close(fewest, [right.n.min()] * 3):
-            raise Hint("`fewest` should be a contributor's number of rows, not that of a cell")
-        if not close(fewest, [right.counts(name).min() for name in layers]):
-            raise Hint(f"{what}: `fewest` should be the number of rows of the contributor that has the fewest")
+        answered = report_on.call(given_table, "minutes", layers)
+        told = _check_report(answered, what, cell_statistics(table, "minutes", layers))
         if not close(told, separable):
             raise Hint(_about_separable(told.astype(bool).tolist(), table is crossed, table is nested))
-    return "Where two layers cannot be told apart, the prior alone splits their means."
+    cells = _check_own_table(*own)
+    told = _check_report(report_on.call(*own), "your own table", cells)
+    if not close(told, _separable(cells)):
+        raise Hint("your own table: the report says that a layer is not separable, but it is")
+    return (
+        "Where two layers cannot be told apart, the prior alone splits their means. In your own table they can: "
+        f"{cells.n_observations} rows in {len(cells)} cells are ready for a fit."
+    )
+
+
+def _check_report(answered: object, what: str, right: Cells) -> np.ndarray:
+    """Return the column `separable` of a report, not yet judged; anything else that is wrong is a hint."""
+    layers = list(right.layers)
+    first, second = pair(answered, "what report_on returns")
+    given = _cells(first, layers, "the first part of what report_on returns")
+    if given.n_observations != right.n_observations or given.labels != right.labels:
+        raise Hint(f"{what}: the cells do not hold all rows and contributors")
+    _expect_cells(given, right)
+    report = frame(second, ["contributors", "fewest", "separable"], "the report")
+    if list(report.index) != layers:
+        raise Hint(f"the report should have one row a layer, with the index {layers}; it has {list(report.index)}")
+    contributors, fewest, told = (
+        array(report[name], (len(layers),), f"the column {name}") for name in ("contributors", "fewest", "separable")
+    )
+    if not close(contributors, [len(right.labels[name]) for name in layers]):
+        raise Hint(f"{what}: the numbers of contributors are not right")
+    if not close(fewest, [right.counts(name).min() for name in layers]):
+        if close(fewest, [np.bincount(right.codes[:, j]).min() for j in range(len(layers))]):
+            raise Hint("`fewest` should count rows; yours counts cells")
+        if close(fewest, [right.n.min()] * len(layers)):
+            raise Hint("`fewest` should be a contributor's number of rows, not that of a cell")
+        raise Hint(f"{what}: `fewest` should be the number of rows of the contributor that has the fewest")
+    return told
+
+
+#: Size of the design up to which a table is welcome: 200 MB as a plain array.
+_LARGEST_DESIGN = 25_000_000
+
+
+def _check_own_table(table: object, total: object, layers: object) -> Cells:
+    """Return the cells of the table that a learner brings; a table that is not fit for a fit is a hint."""
+    instance(total, str, "a text, the name of a column", "the name of your total")
+    instance(layers, (list, tuple), "a list of texts", "the names of your layers")
+    for name in layers:
+        instance(name, str, "a text, the name of a column", "each of your layers")
+    if len(layers) < 2:
+        raise Hint(f"your own table should have two layers or more, and you name {len(layers)}")
+    try:
+        cells = cell_statistics(table, total, layers)
+    except Exception as error:  # the package says what is wrong with a table
+        raise Hint(f"your own table cannot be fitted yet: {error.args[0] if error.args else error}") from None
+    for name in layers:
+        least = cells.counts(name).argmin()
+        if cells.counts(name)[least] < 2:
+            raise Hint(
+                f"your own table: {cells.labels[name][least]!r} of the layer {name!r} has a single row, which says "
+                "nothing about how much its totals vary; give every contributor two rows or more"
+            )
+    if not cells.residual_variance() > 0:
+        raise Hint("your own table: the means explain every total exactly; real totals vary from row to row")
+    if len(cells) * sum(map(len, cells.labels.values())) > _LARGEST_DESIGN:
+        raise Hint(f"your own table has {len(cells)} cells; take a part of it that needs less memory, for this task")
+    for j, separable in enumerate(_separable(cells)):
+        if not separable:
+            raise Hint(f"your own table: {_why_not_separable(cells, j)}; bring one whose layers can be told apart")
+    labels = {frozenset(map(str, cells.labels[name])) for name in layers}
+    march = labels == {frozenset(["North", "South"]), frozenset(["Ada", "Ben"])}
+    if whose := "the example of this notebook" if march else _whose({total, *layers}):
+        raise Hint(f"this table is {whose}; bring one of your own, however small")
+    return cells
+
+
+def _separable(cells: Cells) -> list[bool]:
+    """Return for each layer whether the data tell its contributors from those of all other layers."""
+    # The matrix of normal equations has the rank of the design, and is small however many cells there are.
+    design = cells.design()
+    gram = (design.T @ design).toarray()
+    rank, edges = np.linalg.matrix_rank(gram), np.cumsum([1, *(len(cells.labels[name]) for name in cells.layers)])
+    result = []
+    for a, b in zip(edges[:-1], edges[1:], strict=True):
+        others = np.delete(np.delete(gram, np.s_[a:b], axis=0), np.s_[a:b], axis=1)
+        result.append(bool(rank - np.linalg.matrix_rank(others) == b - a - 1))
+    return result
+
+
+def _why_not_separable(cells: Cells, j: int) -> str:
+    name = cells.layers[j]
+    labels = cells.to_frame()
+    for other in cells.layers:
+        for a, b in ((name, other), (other, name)):
+            if other != name and labels.groupby(a, observed=True)[b].nunique().max() == 1:
+                return f"each {a} occurs with one {b} only"
+    return f"contributors of {name!r} do not meet enough of those of the other layers"
+
+
+def _whose(columns: set[str]) -> str:
+    """Return which of the course's own tables has all these columns; empty for none."""
+    known = {
+        "that of the flights": set(load_flights().columns),
+        "that of the radon homes": set(load_radon().columns),
+    }
+    return next((what for what, theirs in known.items() if columns <= theirs), "")
 
 
 def _about_separable(told: list[bool], crossed: bool, nested: bool) -> str:
@@ -333,5 +422,5 @@ CHECKERS = {
     "11.2": refit_or_compile,
     "11.3": problems_of,
     "11.4": cells_of_folder,
-    "11.5": report_on,
+    "11.5": your_data,
 }

@@ -14,12 +14,14 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 01.1 | write down the exact distribution of the totals | 1 |
-# | 01.2 | say why means may be made to sum to zero | 1 |
-# | 01.3 | simulate a structure that is not in the notebook | 2 |
-# | 01.4 | split the variance of the totals among the layers | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 01.1 | 3 | write down the exact distribution of the totals | 1 |
+# | 01.2 | 4 | say why means may be made to sum to zero | 1 |
+# | 01.3 | 2 | simulate a structure that is not in the notebook | 2 |
+# | 01.4 | 5 | split the variance of the totals among the layers | 3 |
 
 # %%
 import numpy as np
@@ -132,11 +134,11 @@ def centered_means(mu_baseline, mu_layer):
 # %% [markdown] tags=["task:01.3"]
 # ## 01.3 Rain on some days (medium)
 #
-# The time of a bicycle ride is a sum.
+# The time of a bicycle ride is a sum of normal contributions.
 # The baseline has mean 30 and standard deviation 4 minutes.
 # The layer `route` has the contributors `"river"` with mean -2 and standard deviation 1, and `"hill"` with mean 2 and standard deviation 3.
 # The layer `weather` has the contributors `"dry"` with mean -3 and standard deviation 1, and `"rain"` with mean 3 and standard deviation 2.
-# It rains on a share `p_rain` of the rides; both routes are equally frequent.
+# It rains on a share `p_rain` of the rides, whatever the route; both routes are equally frequent.
 # Return a table of simulated rides, with the contributions.
 
 
@@ -205,6 +207,40 @@ def simulate_rides(n, p_rain, rng):
     return truth.simulate(n, rng=rng, probabilities={"weather": [1 - p_rain, p_rain]}, contributions=True)
 
 
+# %% tags=["mistake:01.3"]
+# earns: the weather does not know the route
+def simulate_rides(n, p_rain, rng):
+    u = rng.uniform(size=n)
+    rows = pd.DataFrame({"route": np.where(u < 0.5, "river", "hill"), "weather": np.where(u < p_rain, "rain", "dry")})
+    rows["y_baseline"] = rng.normal(30, 4, n)
+    rows["y_route"] = rng.normal(np.where(rows["route"] == "hill", 2, -2), np.where(rows["route"] == "hill", 3, 1))
+    rows["y_weather"] = rng.normal(np.where(rows["weather"] == "rain", 3, -3), np.where(u < p_rain, 2, 1))
+    return rows.assign(total=rows[["y_baseline", "y_route", "y_weather"]].sum(axis=1))
+
+
+# %% tags=["mistake:01.3"]
+# earns: contributions are normal, and these are not
+def simulate_rides(n, p_rain, rng):
+    hill, rain = rng.uniform(size=n) < 0.5, rng.uniform(size=n) < p_rain
+    rows = pd.DataFrame({"route": np.where(hill, "hill", "river"), "weather": np.where(rain, "rain", "dry")})
+    z = rng.uniform(-np.sqrt(3), np.sqrt(3), (3, n))
+    rows["y_baseline"] = 30 + 4 * z[0]
+    rows["y_route"] = np.where(hill, 2 + 3 * z[1], -2 + z[1])
+    rows["y_weather"] = np.where(rain, 3 + 2 * z[2], -3 + z[2])
+    return rows.assign(total=rows[["y_baseline", "y_route", "y_weather"]].sum(axis=1))
+
+
+# %% tags=["mistake:01.3"]
+# earns: random numbers of its own
+def simulate_rides(n, p_rain, rng):
+    hill, rain, z = rng.uniform(size=n) < 0.5, rng.uniform(size=n) < p_rain, rng.normal(size=n)
+    rows = pd.DataFrame({"route": np.where(hill, "hill", "river"), "weather": np.where(rain, "rain", "dry")})
+    rows["y_baseline"] = 30 + 4 * z
+    rows["y_route"] = np.where(hill, 2 + 3 * z, -2 + z)
+    rows["y_weather"] = np.where(rain, 3 + 2 * z, -3 + z)
+    return rows.assign(total=rows[["y_baseline", "y_route", "y_weather"]].sum(axis=1))
+
+
 # %% [markdown] tags=["task:01.4"]
 # ## 01.4 Variance by layer when contributors are not equally frequent (hard)
 #
@@ -239,13 +275,13 @@ def layer_variance(mu, sigma, p):
 
 
 # %% tags=["mistake:01.4"]
-# earns: square it after averaging
+# earns: you square after averaging
 def layer_variance(mu, sigma, p):
     return np.sum(p * sigma) ** 2, np.sum(p * (mu - np.sum(p * mu)) ** 2)
 
 
 # %% tags=["mistake:01.4"]
-# earns: around the weighted average
+# earns: the center that you measure from
 def layer_variance(mu, sigma, p):
     return np.sum(p * sigma**2), np.sum(p * (mu - np.mean(mu)) ** 2)
 

@@ -14,13 +14,15 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 02.1 | write a log density as a graph | 1 |
-# | 02.2 | tell what the sampler moves | 1 |
-# | 02.3 | test draws, log density, distribution function and quantiles | 2 |
-# | 02.4 | write a model in its non-centered form | 2 |
-# | 02.5 | write a distribution as a `CustomDist`, exact in both tails | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 02.1 | 2 | write a log density as a graph | 1 |
+# | 02.2 | 5 | tell what the sampler moves | 1 |
+# | 02.3 | 4 | test draws, log density, distribution function and quantiles | 2 |
+# | 02.4 | 6 | write a model in its non-centered form | 2 |
+# | 02.5 | 3 | write a distribution as a `CustomDist`, exact in both tails | 3 |
 
 # %%
 import numpy as np

@@ -14,12 +14,14 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 03.1 | see which parameters the data never reach | 1 |
-# | 03.2 | know what each way to sum to zero assumes | 2 |
-# | 03.3 | find the divergences in a funnel | 2 |
-# | 03.4 | write a model with one contribution for every observation | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 03.1 | 2 | see which parameters the data never reach | 1 |
+# | 03.2 | 4 | know what each way to sum to zero assumes | 2 |
+# | 03.3 | 5 | find the divergences in a funnel | 2 |
+# | 03.4 | 3 | write a model with one contribution for every observation | 3 |
 
 # %%
 import matplotlib.pyplot as plt

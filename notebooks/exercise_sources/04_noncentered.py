@@ -14,12 +14,14 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 04.1 | choose a form by how much the data say about each contributor | 1 |
-# | 04.2 | compare samplers fairly, by effective draws per gradient and per second | 2 |
-# | 04.3 | write a centered model with two levels in its non-centered form | 2 |
-# | 04.4 | prove in code that two forms are one model | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 04.1 | 4 | choose a form by how much the data say about each contributor | 1 |
+# | 04.2 | 3 | compare samplers fairly, by effective draws per gradient and per second | 2 |
+# | 04.3 | 1 | write a centered model with two levels in its non-centered form | 2 |
+# | 04.4 | 2 | prove in code that two forms are one model | 3 |
 
 # %%
 import numpy as np

@@ -14,13 +14,15 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 05.1 | read rank plots, R-hat and effective sample size together | 1 |
-# | 05.2 | turn a Monte Carlo error into a number of draws | 1 |
-# | 05.3 | compute the R-hat that also looks at widths | 2 |
-# | 05.4 | check a model by the data that it predicts, and know the error of the check | 2 |
-# | 05.5 | ask whether a conclusion comes from the prior or from the data | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 05.1 | 1 | read rank plots, R-hat and effective sample size together | 1 |
+# | 05.2 | 3 | turn a Monte Carlo error into a number of draws | 1 |
+# | 05.3 | 1 | compute the R-hat that also looks at widths | 2 |
+# | 05.4 | 4 | check a model by the data that it predicts, and know the error of the check | 2 |
+# | 05.5 | 6 | ask whether a conclusion comes from the prior or from the data | 3 |
 
 # %%
 import arviz as az

@@ -14,13 +14,15 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 06.1 | integrate contributions out of a sum that is not in the notebook | 1 |
-# | 06.2 | compute the log likelihood of rows that you never see | 1 |
-# | 06.3 | merge the cells of a table | 2 |
-# | 06.4 | compute a sum of squares that keeps its digits, in one pass | 2 |
-# | 06.5 | write a custom distribution with a log density and random draws | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 06.1 | 1 | integrate contributions out of a sum that is not in the notebook | 1 |
+# | 06.2 | 2 | compute the log likelihood of rows that you never see | 1 |
+# | 06.3 | 3 | merge the cells of a table | 2 |
+# | 06.4 | 5 | compute a sum of squares that keeps its digits, in one pass | 2 |
+# | 06.5 | 4 | write a custom distribution with a log density and random draws | 3 |
 
 # %%
 import warnings
@@ -249,6 +251,7 @@ def drop_layer(table, layer):
 # The totals may be time stamps in seconds, so a thousand million and more.
 #
 # Return count, average and centred sum of squares of all totals, in one pass.
+# The memory that you use must not grow with the stream; the check measures it.
 
 
 # %% tags=["solution:06.4"]
@@ -293,6 +296,22 @@ def statistics_of_stream(batches):
 def statistics_of_stream(batches):
     x = np.concatenate(list(batches))
     return len(x), np.mean(x), np.sum((x - np.mean(x)) ** 2)
+
+
+# %% tags=["mistake:06.4"]
+# earns: its memory grows with the stream
+def statistics_of_stream(batches):
+    x = np.concatenate([batch.copy() for batch in batches])
+    return len(x), np.mean(x), np.sum((x - np.mean(x)) ** 2)
+
+
+# %% tags=["mistake:06.4"]
+# earns: its memory grows with the stream
+def statistics_of_stream(batches):
+    x = []
+    for batch in batches:
+        x.extend(batch.tolist())
+    return len(x), np.mean(x), np.sum((np.array(x) - np.mean(x)) ** 2)
 
 
 # %% tags=["mistake:06.4"]

@@ -14,13 +14,15 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 07.1 | name the quantities that do not depend on the split of a prior | 1 |
-# | 07.2 | read a simulation-based calibration | 1 |
-# | 07.3 | count flat directions with the rank of a matrix | 2 |
-# | 07.4 | move along the flat directions, up to their ends | 2 |
-# | 07.5 | write sampler coordinates along and across a flat direction | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 07.1 | 4 | name the quantities that do not depend on the split of a prior | 1 |
+# | 07.2 | 6 | read a simulation-based calibration | 1 |
+# | 07.3 | 2 | count flat directions with the rank of a matrix | 2 |
+# | 07.4 | 3 | move along the flat directions, up to their ends | 2 |
+# | 07.5 | 5 | write sampler coordinates along and across a flat direction | 3 |
 
 # %%
 import matplotlib.pyplot as plt
@@ -102,7 +104,8 @@ def identified():
 # Each panel below shows a simulation-based calibration of another program, with 2,000 replicates.
 # The *rank* of a replicate counts how many of its 99 posterior draws are below the true value.
 # So ranks go from 0 to 99.
-# The grey band holds a bar of a right program with a probability of 99 %, so one of twenty bars may leave it by chance.
+# The grey band holds any one bar of a right program with a probability of 99 %.
+# A panel has twenty bars, so about one right program in six shows a bar outside its band by chance.
 #
 # What is wrong with the posteriors of each program?
 # Choose from
@@ -422,3 +425,33 @@ def coordinates():
 # earns: pair
 def coordinates():
     return lambda v: np.concatenate([[np.log(v[0] + np.min(v[1:])), np.log(v[0] / np.min(v[1:]))], v[2:] - v[1]])
+
+
+# %% tags=["mistake:07.5"]
+# earns: can be the smallest, too
+def coordinates():
+    def there(v):
+        smallest = np.min(v[2:])
+        return np.concatenate([[np.log(v[0] + smallest), np.log(v[0] / smallest)], v[2:] - v[1]])
+
+    def back(x):
+        baseline, smallest = np.exp(x[0]) / (1 + np.exp([-x[1], x[1]]))
+        above_first = np.append(0.0, x[2:])
+        return np.append(baseline, smallest + (above_first - np.min(above_first)))
+
+    return there, back
+
+
+# %% tags=["mistake:07.5"]
+# earns: is not x again
+def coordinates():
+    def there(v):
+        smallest = np.min(v[1:])
+        return np.concatenate([[np.log(v[0] + smallest), np.log(v[0] / smallest)], v[2:] - v[1]])
+
+    def back(x):
+        share = 1 / (1 + np.exp(-np.clip(x[1], -5, 5)))
+        first = np.exp(x[0]) * (1 - share) + max(0, -np.min(x[2:]))
+        return np.concatenate([[np.exp(x[0]) * share, first], first + x[2:]])
+
+    return there, back

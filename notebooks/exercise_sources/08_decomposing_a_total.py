@@ -14,13 +14,15 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 08.1 | split one total into contributions, with their uncertainty | 1 |
-# | 08.2 | draw all contributions of a total together | 2 |
-# | 08.3 | turn posterior draws into a share of variance | 2 |
-# | 08.4 | tell which statements the data support | 2 |
-# | 08.5 | find how far a prior can move a decomposition | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 08.1 | 1 | split one total into contributions, with their uncertainty | 1 |
+# | 08.2 | 3 | draw all contributions of a total together | 2 |
+# | 08.3 | 7 | turn posterior draws into a share of variance | 2 |
+# | 08.4 | 5 | tell which statements the data support | 2 |
+# | 08.5 | 6 | find how far a prior can move a decomposition | 3 |
 
 # %%
 import matplotlib.pyplot as plt
@@ -99,6 +101,7 @@ def split_total(x, mu, sigma):
 # In the notebook all joint draws of a total had the same parameters.
 # A posterior gives you many sets of parameters instead.
 # Row `s` of `mu` and of `v` is one of them: the means and the variances of all components.
+# As always, contributions are independent and normal before their sum is known.
 # Return one joint draw of all contributions for each row.
 # Row `s` of the result is drawn with the parameters in row `s`, and it adds up to the total `x`.
 
@@ -168,6 +171,22 @@ def joint_draws(x, mu, v, rng):
     y = mu + w * (x - mu.sum(axis=1, keepdims=True))
     noise = rng.normal(size=y.shape)
     return y + noise - noise.mean(axis=1, keepdims=True)
+
+
+# %% tags=["mistake:08.2"]
+# earns: has another shape
+def joint_draws(x, mu, v, rng):
+    y = mu + rng.choice([-1, 1], mu.shape) * np.sqrt(v)
+    w = v / v.sum(axis=1, keepdims=True)
+    return y + w * (x - y.sum(axis=1, keepdims=True))
+
+
+# %% tags=["mistake:08.2"]
+# earns: has another shape
+def joint_draws(x, mu, v, rng):
+    y = mu + rng.uniform(-1, 1, mu.shape) * np.sqrt(3 * v)
+    w = v / v.sum(axis=1, keepdims=True)
+    return y + w * (x - y.sum(axis=1, keepdims=True))
 
 
 # %% [markdown] tags=["task:08.3"]

@@ -14,13 +14,15 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 09.1 | predict how far an estimate moves | 1 |
-# | 09.2 | compute complete, no and partial pooling, and say what each assumes | 2 |
-# | 09.3 | predict homes of a county that was never measured | 2 |
-# | 09.4 | choose centered or non-centered for each contributor | 2 |
-# | 09.5 | write a partially pooled model with a predictor in PyMC | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 09.1 | 2 | predict how far an estimate moves | 1 |
+# | 09.2 | 1 | compute complete, no and partial pooling, and say what each assumes | 2 |
+# | 09.3 | 3 | predict homes of a county that was never measured | 2 |
+# | 09.4 | 4 | choose centered or non-centered for each contributor by how much its data say | 2 |
+# | 09.5 | 3 | write a partially pooled model with a predictor in PyMC | 3 |
 
 # %%
 import numpy as np
@@ -236,6 +238,20 @@ def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, r
 
 
 # %% tags=["mistake:09.3"]
+# earns: but not the shape
+def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
+    level = mu_baseline + uranium_effect * log_uranium + tau * rng.choice([-1, 1], len(tau))
+    return np.exp(rng.normal(level[:, None], sigma[:, None], size=(len(level), homes)))
+
+
+# %% tags=["mistake:09.3"]
+# earns: but not the shape
+def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
+    level = rng.normal(mu_baseline + uranium_effect * log_uranium, tau)
+    return np.exp(level[:, None] + sigma[:, None] * rng.choice([-1, 1], (len(level), homes)))
+
+
+# %% tags=["mistake:09.3"]
 # earns: what is uncertain about them belongs in
 def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
     center = np.mean(mu_baseline) + np.mean(uranium_effect) * log_uranium
@@ -260,8 +276,9 @@ def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, r
 # %% [markdown] tags=["task:09.4"]
 # ## 09.4 Which counties want the centered form? (medium)
 #
-# In the notebook all homes were measured alike, so a county's number of homes decided.
+# In the notebook all homes were measured alike, so a county's number of homes said how much its data tell.
 # Now there are two kinds of detectors, and one is noisier.
+# Homes of one county may have either kind, so the number of homes alone does not decide.
 # The table `homes` has one row a home: its county, and the standard deviation `sigma` with which its measurement scatters about the county's level.
 # `tau` is the standard deviation of the levels.
 # Return the counties that want the centered form: those whose own homes say more about their level than the population does.
@@ -304,6 +321,22 @@ def centered_counties(homes, tau):
 def centered_counties(homes, tau):
     precision = (1 / homes["sigma"]).groupby(homes["county"]).sum()
     return set(precision.index[precision > 1 / tau])
+
+
+# %% tags=["mistake:09.4"]
+# earns: one average sigma does not say
+def centered_counties(homes, tau):
+    sigma = homes.groupby("county")["sigma"]
+    precision = sigma.size() / sigma.mean() ** 2
+    return set(precision.index[precision > 1 / tau**2])
+
+
+# %% tags=["mistake:09.4"]
+# earns: stands for its whole county
+def centered_counties(homes, tau):
+    sigma = homes.groupby("county")["sigma"]
+    precision = sigma.size() / sigma.first() ** 2
+    return set(precision.index[precision > 1 / tau**2])
 
 
 # %% tags=["mistake:09.4"]

@@ -10,15 +10,19 @@
 # # Exercises 10: Flights
 #
 # These exercises belong to [notebook 10](../10_flights.ipynb).
-# Each check tries your function with inputs of its own, which are small and not the flights.
+# In each task, replace the line `raise NotImplementedError(...)` by your code, run the cell, and run the check below it.
+# A check says that your answer is right, or gives a hint.
+# It tries your function with inputs of its own, which are small and not the flights.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 10.1 | add a layer for the combination of two others, and build its cells | 1 |
-# | 10.2 | compare changes of the model on flights that it has not seen | 2 |
-# | 10.3 | find a failure with a posterior predictive check | 2 |
-# | 10.4 | split a single flight, and say how far the data fix its parts | 2 |
-# | 10.5 | correct standard errors for flights that share a day | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 10.1 | 5 | extend the model: put one layer of pairs in the place of two | 1 |
+# | 10.2 | 5 | compare changes of the model on flights that it has not seen | 2 |
+# | 10.3 | 4 | find a failure with a posterior predictive check | 2 |
+# | 10.4 | 3 | split a single flight, and say how far the data fix its parts | 2 |
+# | 10.5 | 6 | correct standard errors for flights that share a day | 3 |
 
 # %%
 import numpy as np
@@ -30,82 +34,133 @@ flights = mlm.load_flights()
 total, layers = "minutes_lost", ["carrier", "origin", "month"]
 
 # %% [markdown] tags=["task:10.1"]
-# ## 10.1 A layer for pairs (easy)
+# ## 10.1 Extend the model: a layer for pairs (easy)
 #
 # Two layers do not add up: the effect of one depends on the contributor of the other.
 # So you replace the two by one layer, whose contributors are the pairs that occur.
-# Return the cells of the table with this layer.
+# Return the cells of the table with this layer, and the package's model of these cells, with the default priors.
+# Do not compile the model.
 #
 # The other layers keep their order, and the new layer comes last.
 # Its name is those of the pair with `_` between them, such as `"origin_month"`.
-# Its labels may be any texts, as long as different pairs have different ones.
+# Its labels may be texts or numbers, as long as different pairs have different ones.
+# Labels of the table may hold any mark: spaces, commas, dashes.
 
 
 # %% tags=["solution:10.1"]
-def cells_with_pair(table, total, layers, pair):
-    """Cells in which one layer of pairs replaces two layers.
+def model_with_pair(table, total, layers, pair):
+    """Cells in which one layer of pairs replaces two layers, and their model.
 
     table: DataFrame, one row an observation; columns may be text, numbers or categorical
     total: str, name of the column with the totals
     layers: list of str, names of the layers
     pair: tuple of two str, the layers to combine
-    Returns Cells. For the flights, cells_with_pair(flights, total, layers, ("origin", "month")) shows itself as
+    Returns a pair: Cells, and a PyMC model. For the flights, the cells of
+    model_with_pair(flights, total, layers, ("origin", "month")) show themselves as
     <Cells: 327,346 observations in 399 cells; carrier: 16, origin_month: 36>.
     """
-    ### BEGIN SOLUTION: add a column that names the pair in each row, then reduce the table with mlm.cell_statistics
-    first, second = pair
-    name = f"{first}_{second}"
-    labels = table[first].astype(str) + " " + table[second].astype(str)
+    ### BEGIN SOLUTION: add a column that names the pair in each row, make cells of the table, and a model of the cells
+    name = "_".join(pair)
+    labels = [str(both) for both in zip(*(table[layer] for layer in pair), strict=True)]
     kept = [layer for layer in layers if layer not in pair]
-    return mlm.cell_statistics(table.assign(**{name: labels}), total, [*kept, name])
+    cells = mlm.cell_statistics(table.assign(**{name: labels}), total, [*kept, name])
+    return cells, mlm.cell_model(cells, mlm.Priors.from_cells(cells))
     ### END SOLUTION
 
 
 # %% tags=["check:10.1"]
-mlm.check("10.1", cells_with_pair)
+mlm.check("10.1", model_with_pair)
 
 
 # %% tags=["mistake:10.1"]
-# earns: two different pairs share one label
-def cells_with_pair(table, total, layers, pair):
+# earns: think of gate 1 in month 11
+def model_with_pair(table, total, layers, pair):
     first, second = pair
     labels = table[first].astype(str) + table[second].astype(str)
     table = table.assign(**{f"{first}_{second}": labels})
-    return mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + [f"{first}_{second}"])
+    cells = mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + [f"{first}_{second}"])
+    return cells, mlm.cell_model(cells)
+
+
+# %% tags=["mistake:10.1"]
+# earns: a label may hold what you join with
+def model_with_pair(table, total, layers, pair):
+    first, second = pair
+    labels = table[first].astype(str) + " " + table[second].astype(str)
+    table = table.assign(**{f"{first}_{second}": labels})
+    cells = mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + [f"{first}_{second}"])
+    return cells, mlm.cell_model(cells)
 
 
 # %% tags=["mistake:10.1"]
 # earns: still among the layers
-def cells_with_pair(table, total, layers, pair):
-    first, second = pair
-    name = f"{first}_{second}"
-    labels = table[first].astype(str) + " " + table[second].astype(str)
-    return mlm.cell_statistics(table.assign(**{name: labels}), total, layers + [name])
+def model_with_pair(table, total, layers, pair):
+    name = "_".join(pair)
+    table = table.assign(**{name: table.groupby(list(pair), observed=True).ngroup()})
+    cells = mlm.cell_statistics(table, total, layers + [name])
+    return cells, mlm.cell_model(cells)
 
 
 # %% tags=["mistake:10.1"]
 # earns: the layers should be
-def cells_with_pair(table, total, layers, pair):
-    first, second = pair
-    labels = table[first].astype(str) + " " + table[second].astype(str)
-    return mlm.cell_statistics(table.assign(both=labels), total, [x for x in layers if x not in pair] + ["both"])
+def model_with_pair(table, total, layers, pair):
+    table = table.assign(both=table.groupby(list(pair), observed=True).ngroup())
+    cells = mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + ["both"])
+    return cells, mlm.cell_model(cells)
 
 
 # %% tags=["mistake:10.1"]
 # earns: stopped with TypeError
-def cells_with_pair(table, total, layers, pair):
+def model_with_pair(table, total, layers, pair):
     first, second = pair
     name = f"{first}_{second}"
     table = table.assign(**{name: table[first] + " " + table[second]})
-    return mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + [name])
+    cells = mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + [name])
+    return cells, mlm.cell_model(cells)
 
 
 # %% tags=["mistake:10.1"]
 # earns: was every row kept
-def cells_with_pair(table, total, layers, pair):
-    first, second = pair
-    name = f"{first}_{second}"
-    table = table.assign(**{name: table[first].astype(str) + " " + table[second].astype(str)}).drop_duplicates(layers)
+def model_with_pair(table, total, layers, pair):
+    name = "_".join(pair)
+    table = table.assign(**{name: table.groupby(list(pair), observed=True).ngroup()}).drop_duplicates(layers)
+    cells = mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + [name])
+    return cells, mlm.cell_model(cells)
+
+
+# %% tags=["mistake:10.1"]
+# earns: not a model of the new cells
+def model_with_pair(table, total, layers, pair):
+    name = "_".join(pair)
+    old = mlm.cell_statistics(table, total, layers)
+    table = table.assign(**{name: table.groupby(list(pair), observed=True).ngroup()})
+    return mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + [name]), mlm.cell_model(old)
+
+
+# %% tags=["mistake:10.1"]
+# earns: were they made for other cells
+def model_with_pair(table, total, layers, pair):
+    name = "_".join(pair)
+    priors = mlm.Priors.from_cells(mlm.cell_statistics(table, total, layers))
+    table = table.assign(**{name: table.groupby(list(pair), observed=True).ngroup()})
+    cells = mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + [name])
+    return cells, mlm.cell_model(cells, priors)
+
+
+# %% tags=["mistake:10.1"]
+# earns: should be a PyMC model
+def model_with_pair(table, total, layers, pair):
+    name = "_".join(pair)
+    table = table.assign(**{name: table.groupby(list(pair), observed=True).ngroup()})
+    cells = mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + [name])
+    return cells, mlm.Priors.from_cells(cells)
+
+
+# %% tags=["mistake:10.1"]
+# earns: should be a pair
+def model_with_pair(table, total, layers, pair):
+    name = "_".join(pair)
+    table = table.assign(**{name: table.groupby(list(pair), observed=True).ngroup()})
     return mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + [name])
 
 

@@ -10,15 +10,19 @@
 # # Exercises 11: Your own data, any size
 #
 # These exercises belong to [notebook 11](../11_your_own_data.ipynb).
-# The checks write small files to a temporary folder, or hand over tables, and compare what your function makes of them.
+# In each task, replace the line `raise NotImplementedError(...)` by your code, run the cell, and run the check below it.
+# A check says that your answer is right, or gives a hint.
+# It writes small files to a temporary folder, or hands over tables, and compares what your function makes of them.
 #
-# | task | what it practises | points |
-# |---|---|---|
-# | 11.1 | go from a CSV file to cells, with every name as it is in the file | 1 |
-# | 11.2 | read a saved posterior again, and know when next month's file needs a new model | 2 |
-# | 11.3 | recognise bad input, all of it at once | 2 |
-# | 11.4 | reduce a folder of parts, and merge their cells | 2 |
-# | 11.5 | take any kind of table, and report which layers can be told apart | 3 |
+# An *aim* is the number of an item in the notebook's list *You will learn*.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 11.1 | 1 | go from a CSV file to cells, with every name as it is in the file | 1 |
+# | 11.2 | 4 | read a saved posterior again, and know when next month's file needs a new model | 2 |
+# | 11.3 | 3 | recognise bad input, all of it at once | 2 |
+# | 11.4 | 2 | reduce a folder of parts, and merge their cells | 2 |
+# | 11.5 | 6 | bring your own data, and report which layers of a table can be told apart | 3 |
 
 # %%
 import tempfile
@@ -343,7 +347,9 @@ def problems_of(table, total, layers):
 # Any other file is none of the data.
 # A day may have a single row, or a single depot.
 #
-# Return the cells of all days together, without ever holding two days' rows in memory: reduce each file, and merge.
+# Return the cells of all days together.
+# A year of such files need not fit in your memory, so reduce each file by itself, and merge.
+# The check looks at the cells, not at your memory.
 # Polars reads both kinds lazily, with `pl.scan_parquet` and `pl.scan_csv`.
 
 
@@ -421,11 +427,21 @@ def cells_of_folder(folder, total, layers):
 
 
 # %% [markdown] tags=["task:11.5"]
-# ## 11.5 Any table in, cells and a report out (hard)
+# ## 11.5 Bring your own data (hard)
+#
+# Bring a table of your own, small or large, and say which of its columns is the total and which ones are layers.
+# Whoever checks your notebook needs the table, too: type it into the cell, or paste it.
+# Make up the numbers if you have none.
+# It is ready for a fit if
+#
+# - it has two layers or more, and every contributor has two rows or more;
+# - no total and no label is missing, and totals vary;
+# - contributors occur together in so many ways that every layer is *separable*, as explained below.
 #
 # Before you fit a table that you have never seen, you want to know what its layers can tell.
+# So also write a function `report_on`, for your table and for any other.
 # The table may come from pandas, Polars (also lazy), PyArrow or DuckDB.
-# Return its cells, and a report with one row a layer:
+# The function returns its cells, and a report with one row a layer:
 #
 # - `contributors`: how many contributors the layer has;
 # - `fewest`: the number of rows of the contributor that has the fewest;
@@ -439,88 +455,209 @@ def cells_of_folder(folder, total, layers):
 
 
 # %% tags=["solution:11.5"]
-def report_on(table, total, layers):
-    """Cells of any table, and what its layers can tell.
+def your_data():
+    """A table of your own, and a function that reports on any table.
 
-    table: data frame of pandas, Polars (also lazy), PyArrow or DuckDB
-    total: str, name of the column with the totals
-    layers: list of str, names of the columns with labels
-    Returns a pair: Cells, and a pandas DataFrame with the names of the layers as its index and the columns
-    contributors (int), fewest (int) and separable (bool).
+    Returns four things: table, total, layers, report_on.
+    table: data frame of your own, not one of this course
+    total: str, name of its column with the totals
+    layers: list of str, names of its columns with labels, two or more
+    report_on(table, total, layers): function, uncalled. Its table is a data frame of pandas, Polars (also lazy),
+    PyArrow or DuckDB. It returns a pair: Cells, and a pandas DataFrame with the names of the layers as its index and
+    the columns contributors (int), fewest (int) and separable (bool).
     For example, in report_on(march, "minutes", ["depot", "courier"]) the report has two rows, with 2 contributors each,
     3 rows for the contributor with the fewest, and True.
     """
-    ### BEGIN SOLUTION: make the cells first; they know labels, counts and the design
-    cells = mlm.cell_statistics(table, total, layers)
-    design = cells.design().toarray()
-    rank = np.linalg.matrix_rank(design)
-    rows, start = {}, 1
-    for name in layers:
-        m = len(cells.labels[name])
-        others = np.delete(design, np.s_[start : start + m], axis=1)
-        rows[name] = {
-            "contributors": m,
-            "fewest": cells.counts(name).min(),
-            "separable": rank - np.linalg.matrix_rank(others) == m - 1,
-        }
-        start += m
-    return cells, pd.DataFrame.from_dict(rows, orient="index")
+    ### BEGIN SOLUTION: return your table, the names of its total and of its layers, and the function report_on
+    # Made up: minutes that guests of a canteen waited.
+    waits = [
+        ("Mon", "grill", 12.0),
+        ("Mon", "grill", 9.5),
+        ("Mon", "soup", 4.0),
+        ("Tue", "grill", 11.0),
+        ("Tue", "soup", 6.5),
+        ("Tue", "soup", 3.0),
+        ("Wed", "grill", 15.5),
+        ("Wed", "soup", 8.0),
+    ]
+    table = pd.DataFrame(waits, columns=["weekday", "counter", "waited"])
+
+    def report_on(table, total, layers):
+        cells = mlm.cell_statistics(table, total, layers)
+        design = cells.design().toarray()
+        rank = np.linalg.matrix_rank(design)
+        rows, start = {}, 1
+        for name in layers:
+            m = len(cells.labels[name])
+            others = np.delete(design, np.s_[start : start + m], axis=1)
+            rows[name] = {
+                "contributors": m,
+                "fewest": cells.counts(name).min(),
+                "separable": rank - np.linalg.matrix_rank(others) == m - 1,
+            }
+            start += m
+        return cells, pd.DataFrame.from_dict(rows, orient="index")
+
+    return table, "waited", ["weekday", "counter"], report_on
     ### END SOLUTION
 
 
 # %% tags=["check:11.5"]
-mlm.check("11.5", report_on)
+mlm.check("11.5", your_data)
 
 
 # %% tags=["mistake:11.5"]
 # earns: two groups of couriers and depots never meet
-def report_on(table, total, layers):
-    cells = mlm.cell_statistics(table, total, layers)
-    where = cells.to_frame()
-    rows = []
-    for name in layers:
-        nested = [
-            other != name and min(where.groupby(a)[b].nunique().max() for a, b in [(name, other), (other, name)]) == 1
-            for other in layers
-        ]
-        rows.append((len(cells.labels[name]), cells.counts(name).min(), not any(nested)))
-    return cells, pd.DataFrame(rows, columns=["contributors", "fewest", "separable"], index=layers)
+right = your_data
+
+
+def your_data():
+    def report_on(table, total, layers):
+        cells = mlm.cell_statistics(table, total, layers)
+        where = cells.to_frame()
+        rows = []
+        for name in layers:
+            nested = [
+                other != name
+                and min(where.groupby(a)[b].nunique().max() for a, b in [(name, other), (other, name)]) == 1
+                for other in layers
+            ]
+            rows.append((len(cells.labels[name]), cells.counts(name).min(), not any(nested)))
+        return cells, pd.DataFrame(rows, columns=["contributors", "fewest", "separable"], index=layers)
+
+    return (*right()[:3], report_on)
 
 
 # %% tags=["mistake:11.5"]
 # earns: judge each layer by itself
-def report_on(table, total, layers):
-    cells = mlm.cell_statistics(table, total, layers)
-    m = [len(cells.labels[name]) for name in layers]
-    separable = np.linalg.matrix_rank(cells.design().toarray()) == 1 + sum(m) - len(m)
-    fewest = [cells.counts(name).min() for name in layers]
-    return cells, pd.DataFrame({"contributors": m, "fewest": fewest, "separable": separable}, index=layers)
+right = your_data
+
+
+def your_data():
+    def report_on(table, total, layers):
+        cells = mlm.cell_statistics(table, total, layers)
+        m = [len(cells.labels[name]) for name in layers]
+        separable = np.linalg.matrix_rank(cells.design().toarray()) == 1 + sum(m) - len(m)
+        fewest = [cells.counts(name).min() for name in layers]
+        return cells, pd.DataFrame({"contributors": m, "fewest": fewest, "separable": separable}, index=layers)
+
+    return (*right()[:3], report_on)
 
 
 # %% tags=["mistake:11.5"]
 # earns: yours counts cells
-def report_on(table, total, layers):
-    cells = mlm.cell_statistics(table, total, layers)
-    counts = [cells.to_frame()[name].value_counts() for name in layers]
-    report = {"contributors": [len(x) for x in counts], "fewest": [x.min() for x in counts], "separable": True}
-    return cells, pd.DataFrame(report, index=layers)
+right = your_data
+
+
+def your_data():
+    def report_on(table, total, layers):
+        cells = mlm.cell_statistics(table, total, layers)
+        counts = [cells.to_frame()[name].value_counts() for name in layers]
+        report = {"contributors": [len(x) for x in counts], "fewest": [x.min() for x in counts], "separable": True}
+        return cells, pd.DataFrame(report, index=layers)
+
+    return (*right()[:3], report_on)
 
 
 # %% tags=["mistake:11.5"]
 # earns: stopped with
-def report_on(table, total, layers):
-    counts = [table[name].value_counts() for name in layers]
-    report = {"contributors": [len(x) for x in counts], "fewest": [x.min() for x in counts], "separable": True}
-    return mlm.cell_statistics(table, total, layers), pd.DataFrame(report, index=layers)
+right = your_data
+
+
+def your_data():
+    def report_on(table, total, layers):
+        counts = [table[name].value_counts() for name in layers]
+        report = {"contributors": [len(x) for x in counts], "fewest": [x.min() for x in counts], "separable": True}
+        return mlm.cell_statistics(table, total, layers), pd.DataFrame(report, index=layers)
+
+    return (*right()[:3], report_on)
 
 
 # %% tags=["mistake:11.5"]
 # earns: each courier has one depot here
-def report_on(table, total, layers):
-    cells = mlm.cell_statistics(table, total, layers)
-    report = {
-        "contributors": [len(cells.labels[name]) for name in layers],
-        "fewest": [cells.counts(name).min() for name in layers],
-        "separable": True,
-    }
-    return cells, pd.DataFrame(report, index=layers)
+right = your_data
+
+
+def your_data():
+    def report_on(table, total, layers):
+        cells = mlm.cell_statistics(table, total, layers)
+        report = {
+            "contributors": [len(cells.labels[name]) for name in layers],
+            "fewest": [cells.counts(name).min() for name in layers],
+            "separable": True,
+        }
+        return cells, pd.DataFrame(report, index=layers)
+
+    return (*right()[:3], report_on)
+
+
+# %% tags=["mistake:11.5"]
+# earns: two layers or more
+right = your_data
+
+
+def your_data():
+    table, total, layers, report_on = right()
+    return table, total, layers[:1], report_on
+
+
+# %% tags=["mistake:11.5"]
+# earns: this table is that of the radon homes
+right = your_data
+
+
+def your_data():
+    radon = mlm.load_radon()[["county", "floor", "log_radon"]]
+    radon = radon[radon.groupby("county")["floor"].transform("size") > 20]
+    return radon, "log_radon", ["county", "floor"], right()[3]
+
+
+# %% tags=["mistake:11.5"]
+# earns: this table is the example of this notebook
+right = your_data
+
+
+def your_data():
+    return march, "minutes", ["courier", "depot"], right()[3]
+
+
+# %% tags=["mistake:11.5"]
+# earns: each counter occurs with one floor only
+right = your_data
+
+
+def your_data():
+    table, total, layers, report_on = right()
+    table["floor"] = table["counter"].map({"soup": "first", "grill": "second"})
+    return table, total, ["weekday", "counter", "floor"], report_on
+
+
+# %% tags=["mistake:11.5"]
+# earns: cannot be fitted yet
+right = your_data
+
+
+def your_data():
+    table, total, layers, report_on = right()
+    table.loc[0, total] = np.nan
+    return table, total, layers, report_on
+
+
+# %% tags=["mistake:11.5"]
+# earns: has a single row
+right = your_data
+
+
+def your_data():
+    table, total, layers, report_on = right()
+    table.loc[0, "weekday"] = "Thu"
+    return table, total, layers, report_on
+
+
+# %% tags=["mistake:11.5"]
+# earns: should be four things
+right = your_data
+
+
+def your_data():
+    return right()[3]
