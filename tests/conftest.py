@@ -18,7 +18,7 @@ def pytest_configure(config):
         config.addinivalue_line("filterwarnings", rf"error::{category}:({'|'.join(sorted(own))})(\.|$)")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its loop of events must not run on into files that start one themselves
 def browser():
     """Start Chromium without a window; it talks to nobody by itself."""
     if BROWSER is None and "CI" not in os.environ:
