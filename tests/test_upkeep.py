@@ -160,6 +160,18 @@ def test_what_differs_between_two_runs_alike_may_be_off_by_a_factor():
         assert statuses(printed(f"rows x {stored}"), fresh, again, [fresh] * 3) == [status]
 
 
+def test_numbers_are_compared_though_the_words_beside_them_depend_on_the_seed():
+    def run(seed, x):
+        return printed(f"start {'abcdefghi'[seed]}: {x:.3f}")
+
+    others = [run(seed, x) for seed, x in enumerate((10.3, 9.1, 10.9, 9.6), start=1)]
+    fresh = run(0, 10.0)
+    assert statuses(run(0, 9.5), fresh, fresh, others) == ["within"]
+    assert statuses(run(0, 95.0), fresh, fresh, others) == ["changed"]
+    longer = [printed(f"{output[0].tokens[0].text} 1 2 3") for output in others]
+    assert statuses(run(0, 95.0), fresh, fresh, longer) == ["words vary"]
+
+
 def test_changed_words_are_a_change_unless_they_depend_on_the_seed():
     stored, fresh = printed("worst: mu_layer_1"), printed("worst: mu_layer_2")
     assert statuses(stored, fresh, fresh, [fresh, fresh]) == ["changed"]

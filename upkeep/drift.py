@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scipy import stats
@@ -103,12 +103,15 @@ def compare(stored: list[Output], fresh: list[Output], again=None, others=()) ->
         if old.words != new.words:
             verdicts.append(_words_changed(old, new, repeat, runs))
             continue
-        runs = [run for run in runs if run.words == new.words]
-        for j in range(len(old.tokens)):
-            if old.tokens[j].value is not None or old.tokens[j].unjudged:
-                twin = repeat.tokens[j] if repeat and repeat.words == new.words else None
-                values = [run.tokens[j].value for run in runs]
-                verdicts.append(_number(old.cell, old.tokens[j], new.tokens[j], twin, values, level))
+        # With another seed, a row's name may be another, but it is the same row as long as none is missing.
+        alike = [run.numbers for run in runs if len(run.numbers) == len(new.numbers)]
+        twins = repeat.numbers if repeat and len(repeat.numbers) == len(new.numbers) else [None] * len(new.numbers)
+        for j, (number, fresh_number) in enumerate(zip(old.numbers, new.numbers, strict=True)):
+            values = [numbers[j].value for numbers in alike if numbers[j].value is not None]
+            verdict = _number(old.cell, number, fresh_number, twins[j], values, level)
+            if verdict.status == "changed" and runs and not alike:
+                verdict = replace(verdict, status="words vary")
+            verdicts.append(verdict)
     return verdicts
 
 

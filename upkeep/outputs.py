@@ -65,6 +65,11 @@ class Output:
         """What must be equal for numbers to be comparable one by one."""
         return tuple("" if token.value is not None or token.unjudged else token.text for token in self.tokens)
 
+    @property
+    def numbers(self) -> tuple[Token, ...]:
+        """The tokens that are numbers, also those that nobody judges."""
+        return tuple(token for token in self.tokens if token.value is not None or token.unjudged)
+
 
 def read_outputs(notebook: dict) -> list[Output]:
     """Return the outputs of all code cells.
