@@ -27,7 +27,7 @@
 # **You need** [01](01_simulating_sums.ipynb) for the idea of a [contribution](../book/glossary.md) and for checks with a false-alarm probability.
 # What a prior and a posterior are is said below in a sentence each.
 #
-# **Time** about 30 minutes to read, about a minute to run.
+# **Time** about 30 minutes to read, less than a minute to run.
 
 # %%
 import logging
@@ -354,7 +354,7 @@ mlm.check_convergence(idata)
 #
 # **Predict first.** Two unknowns, one with data and one without. Which of them moves? Which of them ends where its prior was?
 
-# %% mystnb={"image": {"alt": "Left: two traces of 200 draws each, both restless, one around 1.6 and one around 0. Right: histograms of both unknowns. The one that meets no data lies on the dashed prior, a wide bell around 0. The one that meets data is narrow, far to the right, and lies on the black exact posterior."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Left: two traces of 200 draws each, both restless, one around 1.6 and one around 0. Right: histograms of both unknowns. The one that meets no data lies on the dashed prior, a wide bell around 0. The one that meets data is narrow, lies around 1.6, and follows the black exact posterior."}} tags=["hide-input"]
 z_draws = idata["posterior"]["z"]
 exact = {"meets data": stats.norm(4 * 2 / (4 + 1), 1 / np.sqrt(4 + 1)), "meets none": stats.norm(0, 1)}
 colors = {"meets data": mlm.COLORS["estimate"], "meets none": mlm.COLORS["prior"]}
@@ -471,7 +471,7 @@ plt.show()
 # %% [markdown]
 # One distribution, two sets of coordinates, and only one of them gives runs that can be trusted.
 # Both panels show `y` and `log_sigma`, so both should show the same *funnel*, with a wide mouth at the top and a narrow neck at the bottom.
-# The centered draws stop above the dotted line, and the last column of the table says the same of all three seeds.
+# The centered draws hardly reach below the dotted line; the last column of the table says so for each seed.
 # The non-centered draws fill the neck, although the sampler did not have to walk in it: it moved `z`, and `y` was computed from `z`.
 # Where `sigma` is small, the centered `y` are confined to a narrow neck, and steps that suit the wide mouth are too long there.
 # A **divergence** is a step that went astray in this way; the sampler reports it.

@@ -246,7 +246,7 @@ for key in fits:
 # (The factor is per gradient; the table counts whole runs.)
 # The means have an ESS above 400 in both forms.
 # No standard deviation has, in either form.
-# In the non-centered form the smallest ESS is that of the baseline's standard deviation, so look there next.
+# In the non-centered form the baseline's standard deviation is among the parameters with the smallest ESS, so look there next.
 #
 # ## What it cannot cure
 #

@@ -209,7 +209,7 @@ table.loc[:, (slice(None), ["ess_bulk", "ess_tail"])].round(0).astype(int)
 # It is about the computation; the posterior standard deviation is about the world.
 #
 # **Good** is small beside the posterior standard deviation, and smaller than the last digit that you print.
-# **Bad** is a table with digits that the next seed changes. **What to do.** More draws, or fewer digits: `az.summary` does the latter by itself.
+# **Bad** is a table with digits that the next seed changes. **What to do.** Fewer digits, which `az.summary` chooses by itself, or more draws: half the error takes four times as many.
 #
 # You need not take its word for it.
 # Sample the good model 20 times with 20 seeds, and compare.

@@ -18,7 +18,7 @@
 # **You will learn** to
 #
 # 1. integrate normal contributions out of a sum, and check such a derivation with numbers;
-# 2. reduce rows to sufficient statistics, cell by cell, and compute the log likelihood of the rows from these alone;
+# 2. reduce the rows of each cell (a combination of contributors) to three numbers, and compute the log likelihood from these alone;
 # 3. merge the cells of separate parts of the data;
 # 4. write a multivariate custom distribution for PyMC, with a log density and random draws;
 # 5. recognize the textbook formula for a sum of squares that fails on a computer;
@@ -27,7 +27,7 @@
 # **You need** [01](01_simulating_sums.ipynb), [02](02_custom_distribution.ipynb) and
 # [04](04_noncentered.ipynb).
 #
-# **Time** About 35 minutes to read, about a minute and a half to run.
+# **Time** About 35 minutes to read, one to two minutes to run.
 
 # %%
 import time
@@ -470,7 +470,7 @@ for n_rows in 10 ** np.arange(3, 8):
     del x, cell, long, evaluate_rows
 costs = pd.DataFrame(costs, columns=["rows", "row by row", "by cells", "one pass to make the cells"]).set_index("rows")
 
-# %% mystnb={"image": {"alt": "Seconds against the number of rows, both axes logarithmic. The line of row by row evaluation rises in proportion to the rows; the line of evaluation by cells is flat and lies far below. A dashed line for the one pass that makes the cells rises too."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Seconds against the number of rows, both axes logarithmic. The line of row by row evaluation rises in proportion to the rows; the line of evaluation by cells is flat: near the other at a thousand rows, far below it at millions. A dashed line for the one pass that makes the cells is flat at first and then rises too."}} tags=["hide-input"]
 fig, ax = plt.subplots()
 ax.plot(costs["row by row"], "o-", color=mlm.COLORS["alternative"], label="one evaluation, row by row")
 ax.plot(costs["by cells"], "s-", color=mlm.COLORS["estimate"], label="one evaluation, by cells")

@@ -662,7 +662,7 @@ plt.show()
 # Draw parameters from the prior, simulate data from them, fit, and note the rank of the true value among posterior
 # draws.
 # If everything is right, ranks are uniform, for each parameter.
-# 200 fits take about half a minute, and you see a progress bar; the model is compiled once.
+# 200 fits take less than a minute, and you see a progress bar; the model is compiled once.
 #
 # The figure shows the cumulative distribution of the ranks minus the uniform one.
 # The grey band holds one curve as a whole with a probability of 99 %.

@@ -21,7 +21,7 @@
 # 3. draw all contributions of a total together, and see why they are negatively correlated;
 # 4. test a decomposition against simulated contributions;
 # 5. tell which statements about a decomposition the data support, and which ones are the prior's;
-# 6. say how far a prior can move a decomposition;
+# 6. say how far a prior moves a decomposition, and in an exercise how far it can;
 # 7. turn posterior draws into a layer's share of the variance.
 #
 # **You need** [01](01_simulating_sums.ipynb), [06](06_integrating_out.ipynb) and [07](07_what_the_data_cannot_say.ipynb).
@@ -411,7 +411,7 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# Over truths from the prior, intervals cover as promised, and no rule of thumb does better than the posterior.
+# Over truths from the prior, intervals cover as promised, and neither rule of thumb does better than the posterior.
 # For a single truth coverage may be higher or lower.
 # So a decomposition is as good as the prior of the split: if you know that the baseline varies most, say so in the prior.
 #
@@ -472,7 +472,7 @@ table.round(2)
 
 # %% [markdown]
 # The last column is the distance between the two means, in posterior standard deviations of the second fit.
-# It is small where the data decide: what was expected, how large the surprise is, how unusual it is, and the contributors' means.
+# It is below two, and mostly far below, where the data decide: what was expected, how large the surprise is, how unusual it is, and the contributors' means.
 # The data also speak about differences of variances within a layer, if not loudly.
 # With some 3,000 rows each, such a difference is uncertain, and a tight prior pulls it toward zero.
 # The data do not say how the surprise is shared: the last two gaps are several standard deviations.

@@ -131,7 +131,7 @@ print(f"posterior sd of {airlines[large]} minus {airlines[second]}: {sd_differen
 assert sd_small > 5 * sd_large > 5 * sd_difference
 
 # %% [markdown]
-# The small carrier's interval is about eleven times as wide.
+# The small carrier's interval is about a dozen times as wide.
 # By the counts alone it would be about 45 times as wide, by the square root of 57,782 / 29.
 # The large carrier's mean is measured from the average of all carriers, and that average is uncertain because of the small ones.
 # Compare two large carriers directly, and the difference is far more certain.
@@ -269,12 +269,12 @@ for i, (row, flight) in enumerate(chosen.iterrows()):
     print(
         f"{airlines[flight['carrier']]}, {airports[flight['origin']]} to {flight['dest']} in {months[flight['month']]} "
         f"lost {flight[total]:+.0f} minutes.\n"
-        f"   Expected were {expected[row]:+.1f}, so {surprise[row]:+.1f} are a surprise.\n"
+        f"   Expected were {expected[row]:+.1f}, so {surprise[row]:+z.1f} are a surprise.\n"
         f"   To the carrier {share['carrier']:+.1f}, to the airport {share['origin']:+.1f}, "
         f"to the month {share['month']:+.1f}, to the rest {share['baseline']:+.1f}."
     )
 
-# %% mystnb={"image": {"alt": "Three waterfall figures, one below the other. In each, bars for baseline, carrier, airport and month follow one another and end at the flight's total. For the two extreme flights most bars are long; for the usual flight they are short. Whiskers are one posterior standard deviation either way."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Three waterfall figures, one below the other. In each, bars for baseline, carrier, airport and month follow one another and end at the flight's total. For the two extreme flights some bars are tens of minutes long; for the usual flight all are a few minutes, on an axis of its own. Whiskers are one posterior standard deviation either way."}} tags=["hide-input"]
 fig, axes = plt.subplots(3, 1, figsize=(8.5, 8))
 for i, ((_, flight), ax) in enumerate(zip(chosen.iterrows(), axes, strict=True)):
     labels = {
@@ -365,7 +365,7 @@ check = pd.DataFrame({"flights": observed, "least simulated": replicated.min(), 
 assert observed["skewness"] > 1 > 10 * replicated["skewness"].abs().max()
 check.round(2)
 
-# %% mystnb={"image": {"alt": "Histogram of standardized surprises on a logarithmic axis with the normal density as a line. Both agree near the middle. The histogram is higher just left of zero, lower on the far left and, beyond plus 3 standard deviations, far above the normal density, reaching to plus 11."}}
+# %% mystnb={"image": {"alt": "Histogram of standardized surprises on a logarithmic axis with the normal density as a line. Both agree near the middle. The histogram is higher just left of zero, lower from about minus 2 to minus 4 and, beyond plus 3 standard deviations, far above the normal density, reaching to plus 11."}}
 z = (x - mean.mean(axis=0)[cell]) / np.sqrt(variance.mean(axis=0)[cell])
 grid = np.linspace(-6, 12, 400)
 fig, ax = plt.subplots()
@@ -409,7 +409,7 @@ print(f"sum of squared standardized residuals: {discrepancy.mean():,.0f} observe
 print(f"posterior predictive p-value: {np.mean(simulated >= discrepancy):.3f}")
 assert discrepancy.min() > 5 * simulated.max()
 
-# %% mystnb={"image": {"alt": "Two panels. Left: standardized residuals of 399 cell means spread from about minus 20 to plus 14, much wider than the standard normal curve. Right: ratio of observed to predicted standard deviation against the number of flights in the cell; many cells lie outside the shaded 99 percent band, small ones down to 0.6 and large ones by a tenth or two."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Two panels. Left: standardized residuals of 399 cell means spread from about minus 20 to plus 14, much wider than the standard normal curve. Right: ratio of observed to predicted standard deviation against the number of flights in the cell; many cells lie outside the shaded 99 percent band, small ones from below 0.6 to about 1.5 and large ones by a tenth or two."}} tags=["hide-input"]
 residual = standardized.mean(axis=0)
 several = cells.n >= 10
 ratio = np.sqrt(cells.sum_sq[several] / (cells.n[several] - 1) / variance.mean(axis=0)[several])
@@ -441,7 +441,7 @@ plt.show()
 # The cells' means miss the sum of their parts by far more than chance allows, and so do their standard deviations.
 # With hundreds of thousands of flights even a small error is found, so look at its size in minutes and for its pattern.
 
-# %% mystnb={"image": {"alt": "Heat map of 3 airports by 12 months with the average residual in minutes in each square. Kennedy made up two minutes more than expected in January and lost two more in June and July; LaGuardia and Newark show the opposite in some months."}}
+# %% mystnb={"image": {"alt": "Heat map of 3 airports by 12 months with the average residual in minutes in each square. Kennedy made up more than two minutes more than expected in January and lost more than two more in June and July; LaGuardia and Newark show the opposite in some months."}}
 frame = cells.to_frame().assign(missing=cells.n * (cells.mean - mean.mean(axis=0)))
 sums = frame.groupby(["origin", "month"], observed=True)[["missing", "n"]].sum()
 sums["residual"] = sums["missing"] / sums["n"]
@@ -610,7 +610,7 @@ comparison.round(2)
 # **Predict first.**
 # Whose means will change when the model knows the destination: those of carriers with many destinations, or with few?
 
-# %% mystnb={"image": {"alt": "Means of 16 carriers with 89 percent intervals under two models, one with a layer for the destination and one without. AirTran moves left by more than two minutes, American and Virgin move right by about one; most others stay."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Means of 16 carriers with 89 percent intervals under two models, one with a layer for the destination and one without. AirTran moves left by more than two minutes, American and Virgin move right by more than one; the others move by less than one."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(8, 5.5))
 order = (
     fits["three layers"]["posterior"]["mu_carrier"]
@@ -659,7 +659,7 @@ routes.rename(index=airlines).sort_values("destinations").head(6).round(2)
 # AirTran flies mostly to Atlanta, and flights to Atlanta make up less time than most.
 # Part of what looked like the carrier's belongs to the destination.
 # But few destinations alone do not move a mean: Frontier flies to Denver only, and hardly moves.
-# American and Virgin, with more destinations than AirTran, move by about a minute the other way.
+# American and Virgin, with more destinations than AirTran, move by more than a minute the other way.
 # Hawaiian hardly moves, since Honolulu is "elsewhere" in this model.
 # A layer of its own for Honolulu would not settle the matter either.
 # Nobody else flies there from Kennedy, so carrier and route always come together: they are *confounded*.

@@ -20,7 +20,7 @@
 # 3. to recognise what bad input looks like, and what the package says about it;
 # 4. to refit next month's file without compiling again;
 # 5. to go through a checklist before you claim anything;
-# 6. to say of a table of your own which of its layers can be told apart.
+# 6. to say of a table of your own which of its layers can be told apart; an exercise shows how.
 #
 # **You need** [06](06_integrating_out.ipynb) for cells, [07](07_what_the_data_cannot_say.ipynb) for what may be claimed, [08](08_decomposing_a_total.ipynb) for splitting a total.
 #
@@ -357,7 +357,7 @@ pd.DataFrame(
     {"seconds": fit_seconds, "gradients": gradients, "posterior sd of a courier's mean (minutes)": courier_sd}
 ).rename_axis("rows").round(3)
 
-# %% mystnb={"image": {"alt": "Two panels against rows from a thousand to ten million, logarithmic axes. Left: seconds to reduce files to cells rise in proportion to rows beyond a hundred thousand, for four ways of reading, while the seconds to sample do not rise with rows. Right: the memory of the process in megabytes; reading everything with pandas rises most steeply."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Two panels against rows from a thousand to ten million, logarithmic axes. Left: seconds to reduce files to cells rise with the rows, for four ways of reading, while the seconds to sample do not rise with rows. Right: the memory of the process in megabytes; reading everything with pandas rises most steeply."}} tags=["hide-input"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2))
 styles = dict(
     zip(

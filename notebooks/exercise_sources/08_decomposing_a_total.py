@@ -14,7 +14,7 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# An *aim* is the number of an item in the notebook's list *You will learn*.
+# An *aim* is the number of an item in the notebook's list *You will learn*. Not every aim has a task.
 #
 # | task | aim | what it practises | points |
 # |---|---|---|---|

@@ -14,7 +14,7 @@
 # A check says that your answer is right, or gives a hint.
 # It writes small files to a temporary folder, or hands over tables, and compares what your function makes of them.
 #
-# An *aim* is the number of an item in the notebook's list *You will learn*.
+# An *aim* is the number of an item in the notebook's list *You will learn*. Not every aim has a task.
 #
 # | task | aim | what it practises | points |
 # |---|---|---|---|
