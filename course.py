@@ -73,6 +73,7 @@ SIGNS_OF_NO_NETWORK = (
     # npm names errors as Node.js does.
     *("ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ERR_SOCKET_TIMEOUT"),
     *("ENETUNREACH", "EHOSTUNREACH"),
+    "Exit handler never called",  # all that npm says before version 11.12 where nothing answers
 )
 SIGNS_OF_PROGRESS = ("Using", "Creating", "Downloading", "Building", "Prepared", "Installed", "Collecting")
 
