@@ -73,7 +73,7 @@ SIGNS_OF_NO_NETWORK = (
     # npm names errors as Node.js does.
     *("ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ERR_SOCKET_TIMEOUT"),
     *("ENETUNREACH", "EHOSTUNREACH"),
-    "Exit handler never called",  # all that npm says before version 11.12 where nothing answers
+    "Exit handler never called",  # all that npm says where nothing answers, up to 11.9 at least
 )
 SIGNS_OF_PROGRESS = ("Using", "Creating", "Downloading", "Building", "Prepared", "Installed", "Collecting")
 
