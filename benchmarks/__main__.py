@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import figures, store, tables
 from benchmarks.workers import OutOfTimeError
-from mlm_tutorial.locking import LockedError, only_writer
+from mlm_tutorial.locking import exit_with, only_writer
 
 SUBSETS = ("samplers", "rows", "contributors", "calibration", "cold")
 
@@ -54,9 +54,7 @@ if __name__ == "__main__":
     # Ended as by Ctrl-C, so that the processes that measure end as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        main()
-    except LockedError as error:
-        sys.exit(str(error))
+        exit_with(main)
     except KeyboardInterrupt:
         print("\nStopped; subsets that had ended are stored.", file=sys.stderr)
         sys.exit(130)

@@ -211,8 +211,8 @@ def _samplers_claims(content: dict) -> list[str]:
     sentences = []
     for data in dict.fromkeys(row["data"] for row in content["rows"]):
         name = _data({"data": data})
-        found = {OF_SLOWEST: speed_up(content, data), LEAST: speed_up(content, data, LEAST)}
-        said = [f"{number(found[key])} times {words}" for key, words in COMPARED.items() if found[key] is not None]
+        found = {words: speed_up(content, data, settings) for settings, words in COMPARED.items()}
+        said = [f"{number(times)} times {words}" for words, times in found.items() if times is not None]
         if said:
             sentences.append(
                 f"On {name}, cells in identified coordinates have more bulk ESS a second than rows in log coordinates, "

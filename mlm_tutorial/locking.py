@@ -7,6 +7,7 @@ before anything is installed.
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 _BYTE = 1 << 20  # Windows denies others what is locked, so lock a byte behind the text
@@ -63,6 +64,14 @@ class Lock:
 def only_writer(path, doing):
     """Return a lock of one file of results, from before the measurement until it is written."""
     return Lock(Path(path).with_name(Path(path).name + ".lock"), doing)
+
+
+def exit_with(main):
+    """End the program with the exit code of `main`; where another copy is at work, with a message that says so."""
+    try:
+        sys.exit(main())
+    except LockedError as error:
+        sys.exit(str(error))
 
 
 def _lock(descriptor):

@@ -17,7 +17,7 @@ from problems import LAYERS, PRIORS, SMALL_TRUTH, small_cells, small_compiled
 
 import mlm_tutorial as mlm
 from mlm_tutorial.files import write_whole
-from mlm_tutorial.locking import LockedError, only_writer
+from mlm_tutorial.locking import exit_with, only_writer
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "book" / "trust_faults.json"
@@ -95,7 +95,4 @@ def measure(options):
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except LockedError as error:
-        sys.exit(str(error))
+    exit_with(main)

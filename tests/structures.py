@@ -23,7 +23,7 @@ import pandas as pd
 
 import mlm_tutorial as mlm
 from mlm_tutorial.files import write_whole
-from mlm_tutorial.locking import LockedError, only_writer
+from mlm_tutorial.locking import exit_with, only_writer
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "book" / "trust_structures.json"
@@ -261,7 +261,4 @@ def fit_structures(options):
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except LockedError as error:
-        sys.exit(str(error))
+    exit_with(main)

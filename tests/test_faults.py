@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import structures
 import xarray as xr
-from classroom import FULL, NAME, RIGHT, notebook_with
+from classroom import FULL, NAME, RIGHT, closed_off, notebook_with
 
 import course
 import mlm_tutorial as mlm
@@ -30,10 +30,6 @@ from mlm_tutorial.locking import Lock, LockedError, only_writer
 from upkeep import drift, versions
 
 ROOT = Path(__file__).resolve().parent.parent
-closed_off = pytest.mark.skipif(
-    not sandbox.can_close_off() and not ("CI" in os.environ and sys.platform == "linux"),
-    reason="bubblewrap is not installed or may not make namespaces",
-)
 posix = pytest.mark.skipif(os.name != "posix", reason="stands in for programs by shell scripts, and kills them")
 
 

@@ -15,18 +15,13 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from classroom import FULL, NAME, RIGHT, make_class, notebook_with
+from classroom import FULL, NAME, RIGHT, closed_off, make_class, notebook_with
 
 from mlm_tutorial.classroom import grading, sandbox
 
 pytest.importorskip("nbgrader", reason="grading needs the extra `teach`")
 ROOT = Path(__file__).resolve().parent.parent
 LIMITS = ["--cell-seconds", "30", "--memory", "1.5", "--seconds", "300"]
-
-closed_off = pytest.mark.skipif(
-    not sandbox.can_close_off() and not ("CI" in os.environ and sys.platform == "linux"),
-    reason="bubblewrap is not installed or may not make namespaces",
-)
 
 
 def digests(folder):

@@ -236,8 +236,8 @@ def test_run_that_fails_is_reported(pair):
 def test_rows_of_notebooks_that_did_not_run_stay_with_their_dates(pair, monkeypatch):
     book = pair.parent
     monkeypatch.setattr(drift, "NOTEBOOKS", pair.parent)
-    row = {"numbers": 7} | dict.fromkeys(drift.HEADER[2:-1], 0)
-    old = {"date": "2020-01-02", "seeds": 3, "notebooks": {"01_a": row, "02_b": row, "03_gone": row}}
+    row = {"numbers": 7, "date": "2020-01-02", "seeds": 3} | dict.fromkeys(drift.HEADER[2:-1], 0)
+    old = {"notebooks": {"01_a": row, "02_b": row, "03_gone": row}}
     for name in ("01_a", "02_b"):
         (book / f"{name}.py").touch()
     (book / "trust_drift.json").write_text(json.dumps(old), encoding="utf-8")

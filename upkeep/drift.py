@@ -21,7 +21,7 @@ from pathlib import Path
 
 from scipy import stats
 
-from mlm_tutorial.locking import LockedError, only_writer
+from mlm_tutorial.locking import exit_with, only_writer
 
 from .outputs import Output, read_outputs
 from .storage import BOOK, circumstances, markdown_table, store
@@ -304,10 +304,8 @@ def keep_results(rows: list[list], seeds: int, book: Path = BOOK) -> None:
         Folder of the site's sources.
     """
     path = book / "trust_drift.json"
-    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"notebooks": {}}
-    # Once, all rows shared what stood beside them: date, cores, Python and seeds.
-    notebooks = stored.pop("notebooks")
-    notebooks = {name: stored | row for name, row in notebooks.items() if (NOTEBOOKS / f"{name}.py").exists()}
+    stored = json.loads(path.read_text(encoding="utf-8"))["notebooks"] if path.exists() else {}
+    notebooks = {name: row for name, row in stored.items() if (NOTEBOOKS / f"{name}.py").exists()}
     for name, *values in rows:
         notebooks[name] = {**circumstances(), "seeds": seeds, **dict(zip(HEADER[1:], values, strict=True))}
     notebooks = dict(sorted(notebooks.items()))
@@ -349,7 +347,4 @@ def compare_notebooks(sources: list[Path], options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except LockedError as error:
-        sys.exit(str(error))
+    exit_with(main)

@@ -41,6 +41,11 @@ class Token:
     label: str = ""
     unjudged: str = ""
 
+    @property
+    def is_number(self) -> bool:
+        """Whether this is a number, also one that nobody judges."""
+        return self.value is not None or bool(self.unjudged)
+
 
 @dataclass(frozen=True)
 class Output:
@@ -63,12 +68,12 @@ class Output:
     @property
     def words(self) -> tuple[str, ...]:
         """What must be equal for numbers to be comparable one by one."""
-        return tuple("" if token.value is not None or token.unjudged else token.text for token in self.tokens)
+        return tuple("" if token.is_number else token.text for token in self.tokens)
 
     @property
     def numbers(self) -> tuple[Token, ...]:
         """The tokens that are numbers, also those that nobody judges."""
-        return tuple(token for token in self.tokens if token.value is not None or token.unjudged)
+        return tuple(token for token in self.tokens if token.is_number)
 
 
 def read_outputs(notebook: dict) -> list[Output]:

@@ -134,14 +134,16 @@ def read_foreign(path: Path, largest: float) -> bytes:
 
     A link could lead to any file of this machine, and a pipe or a device may never end.
     """
+    if path.is_symlink():
+        raise ValueError("this is a link, not a file")
     try:
-        descriptor = os.open(path, os.O_RDONLY | _CAREFUL)
+        descriptor = os.open(path, os.O_RDONLY | _CAREFUL)  # nor one that took the file's place just now
     except OSError as error:
-        raise ValueError("this is a link, not a file" if path.is_symlink() else error.strerror) from None
+        raise ValueError(error.strerror) from None
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
-        if path.is_symlink() or not stat.S_ISREG(status.st_mode):
-            raise ValueError("this is a link, not a file" if path.is_symlink() else "this is no ordinary file")
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("this is no ordinary file")
         if status.st_size > largest:
             raise ValueError(f"the file has {status.st_size / 1e6:.0f} MB, more than {largest / 1e6:.0f}")
         return file.read(int(largest))

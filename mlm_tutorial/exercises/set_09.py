@@ -190,25 +190,15 @@ def centered_counties(answer: Answer, rng: np.random.Generator) -> str:
         right = chosen(information, 1 / tau**2)
         if given == right:
             continue
+        everywhere = "every home counts the same here, but detectors differ: ask how much each of them tells"
+        within = "detectors differ within a county, too: one average sigma does not say what its homes tell together"
         hints = [
             (names - right, "this is the other half: these counties want the non-centered form"),
             (chosen(n, 1), "more than one home is not the question; what their homes say must outweigh the population"),
-            (
-                chosen(n, np.mean(homes["sigma"]) ** 2 / tau**2),
-                "every home counts the same here, but detectors differ: ask how much each of them tells",
-            ),
-            (
-                chosen(n, np.mean(homes["sigma"] ** 2) / tau**2),
-                "every home counts the same here, but detectors differ: ask how much each of them tells",
-            ),
-            (
-                chosen(n / grouped.mean() ** 2, 1 / tau**2),
-                "detectors differ within a county, too: one average sigma does not say what its homes tell together",
-            ),
-            (
-                chosen(n / grouped.agg(lambda s: np.mean(s**2)), 1 / tau**2),
-                "detectors differ within a county, too: one average sigma does not say what its homes tell together",
-            ),
+            (chosen(n, np.mean(homes["sigma"]) ** 2 / tau**2), everywhere),
+            (chosen(n, np.mean(homes["sigma"] ** 2) / tau**2), everywhere),
+            (chosen(n / grouped.mean() ** 2, 1 / tau**2), within),
+            (chosen(n / grouped.agg(lambda s: np.mean(s**2)), 1 / tau**2), within),
             (
                 chosen(n / grouped.first() ** 2, 1 / tau**2),
                 "the detector of one home stands for its whole county here; homes of one county differ",

@@ -284,7 +284,7 @@ def your_data(answer: Answer, rng: np.random.Generator) -> str:
             raise Hint(_about_separable(told.astype(bool).tolist(), table is crossed, table is nested))
     cells = _check_own_table(*own)
     told = _check_report(report_on.call(*own), "your own table", cells)
-    if not close(told, _separable(cells)):
+    if not close(told, np.ones(len(told))):
         raise Hint("your own table: the report says that a layer is not separable, but it is")
     return (
         "Where two layers cannot be told apart, the prior alone splits their means. In your own table they can: "
