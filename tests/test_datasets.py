@@ -18,12 +18,21 @@ def radon():
 
 def test_there_are_327346_flights_with_the_columns_of_the_design(flights):
     assert len(flights) == 327_346
-    assert list(flights.columns) == ["month", "carrier", "origin", "dest", "dep_delay", "arr_delay", "minutes_lost"]
+    expected = ["month", "day", "hour", "carrier", "origin", "dest", "dep_delay", "arr_delay", "minutes_lost"]
+    assert list(flights.columns) == expected
 
 
-@pytest.mark.parametrize("name", ["flights", "radon"])
-def test_nothing_is_missing(name, request):
-    assert not request.getfixturevalue(name).isna().any(axis=None)
+@pytest.mark.parametrize("load", ["load_flights", "load_radon", "load_gauge", "load_penicillin", "load_paste"])
+def test_nothing_is_missing(load):
+    assert not getattr(mlm, load)().isna().any(axis=None)
+
+
+def test_flights_have_every_day_of_the_year_in_the_order_of_their_source(flights):
+    days = flights[["month", "day"]].drop_duplicates()
+    assert days["month"].drop_duplicates().tolist() == [1, 10, 11, 12, *range(2, 10)]
+    assert days.groupby("month")["day"].apply(lambda day: day.tolist() == [*range(1, len(day) + 1)]).all()
+    assert len(days) == 365
+    assert flights["hour"].between(5, 23).all()
 
 
 def test_minutes_lost_is_arrival_delay_less_departure_delay(flights):
@@ -86,7 +95,63 @@ def test_radon_is_on_the_log_scale(radon):
     assert basement > first_floor
 
 
-@pytest.mark.parametrize("load", ["load_flights", "load_radon", "load_airlines"])
+# --- small tables of measurements ---
+
+
+def test_the_gauge_study_crosses_parts_and_operators_with_three_repeats():
+    gauge = mlm.load_gauge()
+    assert list(gauge.columns) == ["part", "operator", "repeat", "impedance"]
+    assert len(gauge) == 90
+    assert set(gauge.groupby(["part", "operator"]).size()) == {3}
+    assert (gauge["part"].nunique(), gauge["operator"].nunique()) == (10, 3)
+
+
+def test_penicillin_crosses_plates_and_samples_without_repeats():
+    penicillin = mlm.load_penicillin()
+    assert list(penicillin.columns) == ["plate", "sample", "diameter"]
+    assert len(penicillin) == 144
+    assert len(mlm.cell_statistics(penicillin, "diameter", ["plate", "sample"])) == 144
+    assert (penicillin["plate"].nunique(), penicillin["sample"].nunique()) == (24, 6)
+
+
+def test_every_cask_of_paste_lies_in_one_batch_although_letters_repeat():
+    paste = mlm.load_paste()
+    assert list(paste.columns) == ["batch", "cask", "sample", "strength"]
+    assert len(paste) == 60
+    assert (paste["sample"] == paste["batch"] + ":" + paste["cask"]).all()
+    assert (paste["batch"].nunique(), paste["cask"].nunique(), paste["sample"].nunique()) == (10, 3, 30)
+    assert set(paste["sample"].value_counts()) == {2}
+
+
+def test_balanced_tables_have_the_variances_that_their_docstrings_give():
+    """In balanced tables REML is the analysis of variance, where its estimates are positive."""
+    assays = mlm.load_paste().groupby("sample")["strength"].var().mean()
+    of_batches = mlm.load_paste().groupby(["batch", "sample"])["strength"].mean().groupby("batch")
+    within_batches = of_batches.var().mean()
+    batches = of_batches.mean().var() - within_batches / 3
+    assert (batches, within_batches - assays / 2, assays) == pytest.approx((1.66, 8.43, 0.68), abs=0.006)
+
+    table = mlm.load_penicillin().pivot_table(index="plate", columns="sample", values="diameter")
+    rest = table.sub(table.mean(axis=1), axis=0).sub(table.mean(axis=0), axis=1) + table.to_numpy().mean()
+    residual = (rest**2).to_numpy().sum() / (23 * 5)
+    plates = table.mean(axis=1).var() - residual / 6
+    samples = table.mean(axis=0).var() - residual / 24
+    assert (plates, samples, residual) == pytest.approx((0.717, 3.731, 0.302), abs=6e-4)
+
+    gauge = mlm.load_gauge()
+    cells = gauge.pivot_table(index="part", columns="operator", values="impedance")
+    within = gauge.groupby(["part", "operator"])["impedance"].var().mean()
+    rest = cells.sub(cells.mean(axis=1), axis=0).sub(cells.mean(axis=0), axis=1) + cells.to_numpy().mean()
+    pairs = (rest**2).to_numpy().sum() / (9 * 2)
+    parts, operators = cells.mean(axis=1).var() - pairs / 3, cells.mean(axis=0).var() - pairs / 10
+    estimates = (parts, operators, pairs - within / 3, within)
+    assert estimates == pytest.approx((48.29, 0.565, 0.728, 0.511), abs=0.006)
+
+
+LOADERS = ["flights", "radon", "airlines", "gauge", "penicillin", "paste"]
+
+
+@pytest.mark.parametrize("load", [f"load_{name}" for name in LOADERS])
 def test_changing_a_copy_does_not_change_the_next(load):
     first = getattr(mlm, load)()
     first["new"] = "changed"

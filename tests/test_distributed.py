@@ -137,6 +137,28 @@ def test_bad_values_are_counted_and_the_first_is_shown(distributed_frame, column
         assert fragment in str(error.value)
 
 
+def test_rows_that_lack_a_layer_are_cells_of_their_own(distributed_frame):
+    columns = random_columns(0.0)
+    columns["carrier"] = [None if x == "AA" else x for x in columns["carrier"]]
+    columns["hour"] = [float(i % 3) if i % 5 else None for i in range(3_000)]
+    options = {"layers": [*LAYERS, "hour"], "allow_absent": ["carrier", "hour"]}
+    got = cell_statistics(distributed_frame(columns), **options)
+    assert_same_cells(got, cell_statistics(pd.DataFrame(columns), **options))
+    assert as_dict(got).keys() == exact_cells(columns, options["layers"]).keys()
+    assert got.codes.min(axis=0).tolist() == [-1, 0, -1]
+    assert got.labels["hour"] == (0, 1, 2)
+    with pytest.raises(ValueError, match="column 'hour' has 600 missing labels"):
+        cell_statistics(distributed_frame(columns), layers=options["layers"], allow_absent=["carrier"])
+
+
+@pytest.mark.parametrize("name", ["a.b", "tool/chamber", "*", "two words", "größe", "x`y"])
+def test_a_column_of_any_name_is_read_as_that_column(distributed_frame, name):
+    columns = {"a": ["no"] * 40, "month": [1, 2] * 20, "y": np.arange(40.0), name: list("uuvv") * 10}
+    cells = cell_statistics(distributed_frame(columns), "y", [name])
+    assert cells.labels == {name: ("u", "v")}
+    assert cells.mean.tolist() == [18.5, 20.5]
+
+
 def test_a_table_without_rows_is_refused(distributed_frame):
     columns = {"total": np.zeros(0), "carrier": np.zeros(0, str), "month": np.zeros(0, int)}
     with pytest.raises(ValueError, match="the frame is empty"):

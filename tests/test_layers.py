@@ -184,6 +184,19 @@ def test_centring_moves_the_shift_to_the_baseline():
     assert centered["layer_2"].mu == pytest.approx([3, -1, -1, -1])
 
 
+def test_centring_leaves_a_layer_that_may_be_absent_as_it_is():
+    truth = mlm.PRESETS["cc_27"]
+    centered = truth.centered(absent=["layer_1"])
+    assert centered["layer_1"] == truth["layer_1"]
+    assert centered["layer_2"].mu.sum() == pytest.approx(0, abs=1e-12)
+    assert centered.baseline.mu == pytest.approx([0.0])  # the mean of layer_2, which is 0
+    assert truth.centered(absent=["layer_2"]).baseline.mu == pytest.approx([4 / 3])
+    assert truth.centered(absent=truth.names) == truth
+    # Rows without layer_1 keep their distribution too: the baseline takes nothing of it.
+    expected = truth.baseline.mu + truth["layer_2"].mu
+    np.testing.assert_allclose(centered.baseline.mu + centered["layer_2"].mu, expected, atol=1e-12)
+
+
 # --- simulation ---
 
 
@@ -279,6 +292,73 @@ def test_a_contributor_that_never_occurs_stays_a_category():
     column = mlm.PRESETS["cc_12"].simulate(100, rng=0, probabilities={"layer_1": {0: 1, 1: 0}})["layer_1"]
     assert set(column) == {0}
     assert list(column.cat.categories) == [0, 1]
+
+
+# --- rows that lack a layer ---
+
+SHARES = {"layer_1": 0.1, "layer_2": 0.4}
+
+
+@pytest.fixture(scope="module")
+def cc_27_lacking():
+    return mlm.PRESETS["cc_27"].simulate(N, rng=20_240_802, contributions=True, absent=SHARES)
+
+
+def test_a_row_that_lacks_a_layer_has_no_label_and_gets_exactly_nothing(cc_27_lacking):
+    for name in SHARES:
+        lacking = cc_27_lacking[name].isna()
+        assert lacking.any()
+        assert (cc_27_lacking.loc[lacking, f"y_{name}"] == 0).all()
+        assert (cc_27_lacking.loc[~lacking, f"y_{name}"] != 0).all()
+    parts = cc_27_lacking[["y_baseline", "y_layer_1", "y_layer_2"]].to_numpy()
+    np.testing.assert_allclose(parts.sum(axis=1), cc_27_lacking["total"], rtol=1e-14, atol=1e-13)
+
+
+def test_labels_keep_their_type_where_some_are_missing(cc_27_lacking):
+    assert cc_27_lacking["layer_2"].cat.categories.tolist() == [0, 1, 2, 3]
+    assert cc_27_lacking["layer_2"].cat.categories.dtype == np.int64
+
+
+def test_layers_are_absent_as_often_as_their_shares_say_and_independently(cc_27_lacking):
+    lacking = cc_27_lacking[list(SHARES)].isna()
+    observed = pd.crosstab(lacking["layer_1"], lacking["layer_2"]).to_numpy()
+    expected = N * np.outer([0.9, 0.1], [0.6, 0.4])
+    assert stats.chisquare(observed.ravel(), expected.ravel()).pvalue > FALSE_ALARM
+
+
+def test_rows_that_keep_a_layer_are_those_without_absence(cc_27_lacking):
+    whole = mlm.PRESETS["cc_27"].simulate(N, rng=20_240_802, contributions=True)
+    pd.testing.assert_series_equal(cc_27_lacking["y_baseline"], whole["y_baseline"])
+    for name in SHARES:
+        kept = cc_27_lacking[name].notna()
+        columns = [name, f"y_{name}"]
+        pd.testing.assert_frame_equal(cc_27_lacking.loc[kept, columns], whole.loc[kept, columns])
+
+
+@pytest.mark.parametrize("absent", [None, {}, {"layer_2": 0.0}, {"layer_1": 0}], ids=str)
+def test_without_a_share_no_row_lacks_a_layer(absent):
+    simulate = mlm.PRESETS["cc_27"].simulate
+    pd.testing.assert_frame_equal(simulate(200, rng=1, absent=absent), simulate(200, rng=1))
+
+
+def test_cells_of_a_simulation_with_absent_layers_show_what_a_layer_adds():
+    truth = mlm.PRESETS["cc_27"]
+    rows = truth.simulate(N, rng=7, absent={"layer_1": 0.5})
+    cells = mlm.cell_statistics(rows, layers=truth.names, allow_absent=["layer_1"])
+    means = cells.to_frame().set_index(list(truth.names))["mean"]
+    added = means.xs(2, level="layer_1") - means[means.index.get_level_values("layer_1").isna()].droplevel("layer_1")
+    bound = stats.norm.isf(FALSE_ALARM / 8) * np.sqrt(2 * 28 / (N / 4 / 6))
+    assert (np.abs(added - 4) < bound).all()
+
+
+# --- names ---
+
+
+@pytest.mark.parametrize("name", ["sample", "sigma", "tool/chamber", "a.b", "two words", "größe", "layer"])
+def test_a_layer_of_any_name_can_be_simulated_and_reduced_to_cells(name):
+    truth = mlm.LayeredSum.from_coefficients([{0: (0, 1)}, {"a": (0, 1), "b": (1, 1)}], names=[name])
+    cells = mlm.cell_statistics(truth.simulate(50, rng=1), layers=[name])
+    assert cells.labels == {name: ("a", "b")}
 
 
 def test_total_variance_is_the_mean_of_variances_plus_the_variance_of_means():
