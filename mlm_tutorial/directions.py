@@ -1,0 +1,328 @@
+"""Directions in which a design lets parameters move without a trace in the data, and how pairs of layers meet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array, diags_array, hstack, vstack
+from scipy.sparse.csgraph import connected_components
+
+from mlm_tutorial.cells import Cells
+from mlm_tutorial.layers import BASELINE
+
+#: Parameters up to which all flat directions are computed; with more, a few random ones are, by an iterative solver.
+FEW_PARAMETERS = 100
+
+#: A coefficient below this part of a unit vector does not move; rounding leaves some 1e-12, what moves 1e-3 and more.
+MOVES = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """The equations that the data give for all means, or for all variances.
+
+    Attributes
+    ----------
+    cells : Cells
+    codes : numpy.ndarray of int, shape (C, J)
+        Positions of contributors, -1 where the layer is absent or the contributor's parameter is known.
+    free : numpy.ndarray of bool, shape (P,)
+        Which parameters are not known; baseline first, then the contributors, layer by layer.
+    scale : numpy.ndarray of float, shape (F,)
+        Length of the columns of the F free parameters.
+    matrix : scipy.sparse.csr_array, shape (., F)
+        The equations, each column of unit length.
+    null : numpy.ndarray or None
+        An orthonormal basis of the null space of `matrix`, where it is small.
+    directions : numpy.ndarray, shape (P, K)
+        Changes of the parameters that leave no trace; with many parameters, some random ones.
+    moved : numpy.ndarray of bool, shape (1 + J, K)
+        Which components take part in them.
+    """
+
+    cells: Cells
+    codes: np.ndarray
+    free: np.ndarray
+    scale: np.ndarray
+    matrix: csr_array
+    null: np.ndarray | None
+    directions: np.ndarray
+    moved: np.ndarray
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Baseline and layers."""
+        return (BASELINE, *self.cells.layers)
+
+    def block(self, component: str) -> np.ndarray:
+        """Return the directions' part in one component, shape (m, K)."""
+        return self.directions[component_of_each(self.cells) == self.components.index(component)]
+
+    def fixes(self, component: str) -> bool:
+        """Return whether the data fix all parameters of a component, or they are known."""
+        return not self.moved[self.components.index(component)].any()
+
+    def fixes_differences(self, layer: str) -> bool:
+        """Return whether the parameters of a layer can only move together."""
+        moved = self.moved[self.components.index(layer)]
+        part = self.block(layer)[:, moved]
+        return bool(np.all(np.ptp(part, axis=0) <= 1e-5 * np.abs(part).max(axis=0, initial=0)))
+
+    def confounded_with(self, component: str) -> list[str]:
+        """Return the other components that share flat directions with one, directly or through others."""
+        if self.fixes(component):
+            return []
+        own = self._group[self.components.index(component)]
+        return [name for name, x in zip(self.components, self._group, strict=True) if x == own and name != component]
+
+    @cached_property
+    def _group(self) -> np.ndarray:
+        links = self.moved.astype(float)
+        return connected_components(links @ links.T, directed=False)[1]
+
+    def project(self, vectors: np.ndarray) -> np.ndarray:
+        """Return the part of vectors, shape (F, K), in the null space of `matrix`."""
+        return project(self.matrix, self.null, vectors)
+
+
+def system_of_means(cells: Cells) -> System:
+    """Return the equations of the means: those of the cells, and a sum to zero for each layer that is never absent."""
+    sizes, owners = layer_sizes(cells), component_of_each(cells)
+    ruled = [j for j, name in enumerate(cells.layers, 1) if name not in cells.absent]
+    # Any factor would do. With this one a rule weighs about as much as a cell's equation.
+    rule = np.array([np.where(owners == j, np.sqrt(len(cells)) / sizes[j - 1], 0.0) for j in ruled])
+    matrix = cells.design()
+    if ruled:
+        matrix = vstack([matrix, csr_array(rule)])
+    return solve(cells, cells.codes, np.ones(len(owners), bool), matrix)
+
+
+def system_of_variances(cells: Cells, known: np.ndarray) -> System:
+    """Return the equations of the variances that are not known."""
+    codes = cells.codes.copy()
+    for j, size in enumerate(layer_sizes(cells)):
+        start = 1 + sum(layer_sizes(cells)[:j])
+        codes[np.append(known[start : start + size], False)[codes[:, j]], j] = -1
+    return solve(cells, codes, ~known, cells.design())
+
+
+def solve(cells: Cells, codes: np.ndarray, free: np.ndarray, matrix) -> System:
+    """Return the flat directions of equations among the parameters that are not known."""
+    owners = component_of_each(cells)[free]
+    matrix = matrix.tocsc()[:, np.flatnonzero(free)]
+    scale = np.sqrt(np.asarray(matrix.power(2).sum(axis=0)).ravel())
+    scale[scale == 0] = 1  # a parameter in no equation
+    matrix = (matrix @ diags_array(1 / scale)).tocsr()
+    if len(owners) <= FEW_PARAMETERS:
+        gram = (matrix.T @ matrix).toarray()
+        value, vector = np.linalg.eigh(gram) if len(gram) else (np.ones(0), gram)
+        null = vector[:, value < 1e-10]
+        moves = null @ null.T  # its rank is that of the null space: nothing is left to chance
+    else:
+        # Vectors in one component at a time show what that component's moves entail, and no other's.
+        null, rng = None, np.random.default_rng(0)
+        moves = project(matrix, null, rng.normal(size=(len(owners), 1)) * (owners[:, None] == np.unique(owners)))
+    moves = moves[:, np.abs(moves).max(axis=0, initial=0) > MOVES]
+    of_component = owners == np.arange(1 + len(cells.layers))[:, None]
+    moved = np.array([np.abs(moves[own]).max(axis=0, initial=0) > MOVES for own in of_component])
+    directions = np.zeros((len(free), moves.shape[1]))
+    directions[free] = moves / scale[:, None]
+    return System(cells, codes, free, scale, matrix, null, directions, moved)
+
+
+def project(matrix, null: np.ndarray | None, vectors: np.ndarray) -> np.ndarray:
+    """Return what is left of vectors without their part in the row space of a matrix.
+
+    Conjugate gradients for least squares (Bjorck 1996, *Numerical Methods for Least Squares Problems*, section 7.4),
+    on all vectors at once. A product of long vectors is a sum here, not a call of BLAS, whose threads may wait longer
+    for one another than they work.
+    """
+    if null is not None:
+        return null @ (null.T @ vectors)
+    left, transposed = vectors.astype(float), matrix.T.tocsr()
+    goal, tiny = 1e-13 * lengths_of(left), np.finfo(float).tiny
+    residual = matrix @ left
+    gradient = step = transposed @ residual
+    slope = lengths_of(gradient) ** 2
+    for _ in range(10 * min(matrix.shape) + 100):
+        if np.all(lengths_of(residual) <= goal):
+            break
+        image = matrix @ step
+        size = slope / np.maximum(lengths_of(image) ** 2, tiny)
+        left -= size * step
+        residual -= size * image
+        gradient, last = transposed @ residual, slope
+        slope = lengths_of(gradient) ** 2
+        step = gradient + slope / np.maximum(last, tiny) * step
+    return left
+
+
+def lengths_of(columns: np.ndarray) -> np.ndarray:
+    """Return the length of every column."""
+    return np.sqrt(np.einsum("ij,ij->j", columns, columns))
+
+
+def layer_sizes(cells: Cells) -> list[int]:
+    """Return the number of contributors of every layer."""
+    return [len(cells.labels[name]) for name in cells.layers]
+
+
+def component_of_each(cells: Cells) -> np.ndarray:
+    """Return the component of every parameter: 0 for the baseline, then 1, 2, ... for the layers, shape (P,)."""
+    return np.repeat(np.arange(1 + len(cells.layers)), [1, *layer_sizes(cells)])
+
+
+# --- how two layers are related ---
+
+
+def which_determine(cells: Cells) -> np.ndarray:
+    """Return a (J, J) table: whether all rows with a contributor of one layer have the same one of the other."""
+    result = np.eye(len(cells.layers), dtype=bool)
+    for i, j in np.ndindex(result.shape):
+        if i != j:
+            present = cells.codes[:, i] >= 0
+            one, other = cells.codes[present, i], cells.codes[present, j]
+            last = np.full(len(cells.labels[cells.layers[i]]), -1)
+            last[one] = other
+            result[i, j] = present.any() and other.min() >= 0 and bool(np.all(last[one] == other))
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """The groups into which the contributors of two layers fall, if those that meet in a cell belong together.
+
+    All parameters of one layer in a group can rise and those of the other fall without a trace, unless some cell of the
+    group has a contributor of one layer only.
+
+    Attributes
+    ----------
+    first, second : int
+        Positions of the two layers.
+    groups : tuple of numpy.ndarray of int
+        Group of every contributor of the first and the second layer; -1 for a group that cannot move.
+    n_groups : int
+        Groups that can move.
+    of_cell : numpy.ndarray of int
+        Group of every cell.
+    directions : int
+        Flat directions of these two layers, besides those that each of them has with the baseline.
+    """
+
+    first: int
+    second: int
+    groups: tuple[np.ndarray, np.ndarray]
+    n_groups: int
+    of_cell: np.ndarray
+    directions: int
+
+
+def pairs_of_layers(system: System) -> list[Pair]:
+    """Return how every two layers meet."""
+    sizes = layer_sizes(system.cells)
+    with_baseline = moves_with_baseline(system)
+    return [
+        _pair(system.codes, i, j, sizes, both=with_baseline[i] and with_baseline[j])
+        for i, j in combinations(range(len(sizes)), 2)
+    ]
+
+
+def _pair(codes: np.ndarray, i: int, j: int, sizes: Sequence[int], both: bool) -> Pair:
+    alone = sizes[i] + sizes[j]  # stands for "without the other layer"
+    left = np.where(codes[:, i] >= 0, codes[:, i], alone)
+    right = np.where(codes[:, j] >= 0, sizes[i] + codes[:, j], alone)
+    edges = coo_array((np.ones(len(codes)), (left, right)), (alone + 1, alone + 1))
+    component = connected_components(edges, directed=False)[1]
+    occurs = np.zeros(alone + 1, bool)
+    occurs[left] = occurs[right] = True
+    moves = occurs & (component != component[alone])
+    number = np.full(component.max() + 1, -1)
+    found = np.unique(component[moves])
+    number[found] = np.arange(len(found))
+    group = np.where(moves, number[component], -1)
+    return Pair(i, j, (group[: sizes[i]], group[sizes[i] : -1]), len(found), group[left], len(found) - both)
+
+
+def moves_with_baseline(system: System) -> np.ndarray:
+    """Return for each layer whether it can rise as a whole while the baseline falls, rules aside."""
+    return (system.codes >= 0).all(axis=0) & system.free[0]
+
+
+def _explained(system: System, pairs: list[Pair]) -> csr_array:
+    """Return, as columns, the flat directions of the layers with the baseline and of pairs of layers."""
+    cells = system.cells
+    starts = np.cumsum([1, *layer_sizes(cells)])
+    parts = []
+    for j in np.flatnonzero(moves_with_baseline(system)):
+        column = np.zeros((starts[-1], 1))
+        column[0], column[starts[j] : starts[j + 1]] = -1, 1
+        parts.append(csr_array(column))
+    for pair in pairs:
+        rows, columns, values = [], [], []
+        for j, group, sign in zip((pair.first, pair.second), pair.groups, (1, -1), strict=True):
+            member = np.flatnonzero(group >= 0)
+            rows.append(starts[j] + member)
+            columns.append(group[member])
+            values.append(np.full(len(member), sign))
+        place = (np.concatenate(rows), np.concatenate(columns))
+        parts.append(csr_array((np.concatenate(values), place), (starts[-1], max(pair.n_groups, 1))))
+    return hstack(parts).tocsr() if parts else csr_array((starts[-1], 1))
+
+
+def beyond_pairs(system: System, pairs: list[Pair]) -> list[str]:
+    """Return the components that share flat directions which no layer has with the baseline and no pair has."""
+    if not system.moved.any():
+        return []
+    moves = system.directions[system.free] * system.scale[:, None]
+    if moves.shape[1] > 4:  # a few random sums of them do as well
+        moves = moves @ np.random.default_rng(0).normal(size=(moves.shape[1], 3))
+    known = (diags_array(system.scale) @ _explained(system, pairs)[np.flatnonzero(system.free)]).tocsr()
+    length = np.sqrt(np.asarray(known.power(2).sum(axis=0)).ravel())
+    known = (known @ diags_array(1 / np.where(length > 0, length, 1))).tocsr()
+    left = project(csr_array(known.T), None, moves)
+    owners = component_of_each(system.cells)[system.free]
+    large = MOVES * np.abs(moves).max(initial=1)
+    return [name for j, name in enumerate(system.components) if np.abs(left[owners == j]).max(initial=0) > large]
+
+
+def nested_in(cells: Cells) -> dict[str, tuple[str, ...]]:
+    """Return for each layer the layers in which it is nested.
+
+    A layer is nested in another one if each of its contributors occurs with one contributor of the other, in every row,
+    and the other has fewer contributors.
+
+    Parameters
+    ----------
+    cells : Cells
+
+    Returns
+    -------
+    dict of str to tuple of str
+    """
+    determines = which_determine(cells)
+    sizes = layer_sizes(cells)
+    return {
+        finer: tuple(coarser for j, coarser in enumerate(cells.layers) if determines[i, j] and sizes[j] < sizes[i])
+        for i, finer in enumerate(cells.layers)
+    }
+
+
+def aliases(cells: Cells) -> dict[str, tuple[str, ...]]:
+    """Return for each layer the layers that have the same contributors under other labels, in every row.
+
+    Parameters
+    ----------
+    cells : Cells
+
+    Returns
+    -------
+    dict of str to tuple of str
+    """
+    determines = which_determine(cells)
+    same = determines & determines.T
+    return {
+        name: tuple(other for j, other in enumerate(cells.layers) if i != j and same[i, j])
+        for i, name in enumerate(cells.layers)
+    }

@@ -1,0 +1,200 @@
+"""What the data can say, before a fit: which means and which spreads the design fixes, and which only a prior decides.
+
+The total's mean is a sum of means, its variance a sum of variances, and both sums follow from one design: a row a cell,
+a column a component, 1 where the component takes part. What the design maps to zero leaves no trace in the data.
+"""
+
+import warnings
+from collections.abc import Hashable, Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlm_tutorial.cells import Cells
+from mlm_tutorial.directions import aliases, layer_sizes, nested_in, system_of_means, system_of_variances
+from mlm_tutorial.known import Known, checked_known_sigma, known_vector
+from mlm_tutorial.layers import BASELINE
+from mlm_tutorial.names import require_layer
+from mlm_tutorial.signs import (
+    EXACT_SUMS,
+    notes_on_constant_totals,
+    notes_on_labels,
+    notes_on_residuals,
+    notes_on_reused_labels,
+    notes_on_rows,
+)
+from mlm_tutorial.wording import (
+    alias_sentences,
+    estimable,
+    first_few,
+    listed,
+    sentences,
+    words_of_means,
+    words_of_spreads,
+)
+
+__all__ = ["UnidentifiedWarning", "aliases", "identification", "nested_in", "warn_if_not_identified"]
+
+Contrast = Mapping[str | tuple[str, Hashable], float]
+
+
+class UnidentifiedWarning(UserWarning):
+    """A model has parameters about which the data say nothing."""
+
+
+def identification(
+    cells: Cells, known_sigma: Known | None = None, contrasts: Mapping[str, Contrast] | None = None
+) -> pd.DataFrame:
+    """Return which means and spreads the data fix, and why not the others, from the design alone.
+
+    A mean, or a variance, is fixed by the data if no change of the parameters that leaves every cell's mean, or
+    variance, as it is changes it. Means follow the sum-to-zero rule, except those of a layer that may be absent. How
+    many rows a cell has does not matter, with one exception that is told in words: a variance shows in rows that repeat
+    a cell, or in what the means leave over.
+
+    Parameters
+    ----------
+    cells : Cells
+        Sufficient statistics of the observations.
+    known_sigma : mapping, optional
+        Standard deviations that are known: of a component (``"baseline"`` or a layer), or of some of a layer's
+        contributors, as a mapping of label to standard deviation.
+    contrasts : mapping, optional
+        Combinations of parameters to look at, by name. A combination maps ``(layer, label)``, or ``"baseline"``, to a
+        weight: ``{("carrier", "UA"): 1, ("carrier", "AA"): -1}`` is a difference of two carriers.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``component``: the baseline, the layers, and the contrasts that were asked for. ``means`` and
+        ``spreads`` say whether all of the component's means, and all of its variances, are fixed by the data; for a
+        contrast, whether that combination of means, and that of variances, is estimable. ``because`` says why in
+        words. ``attrs["notes"]`` lists signs that something is wrong with the table: they can be shown, not proved.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `cells` are no cells, or `known_sigma` or a contrast names a component or a label that they do not have.
+
+    Notes
+    -----
+    A linear combination is estimable if it lies in the row space of the design (Searle 1971, *Linear Models*,
+    chapter 5). In large designs, random vectors are projected on the null space: a coefficient that keeps nothing
+    is fixed by the data.
+    """
+    _require_cells(cells)
+    known = ~np.isnan(known_vector(cells, checked_known_sigma(known_sigma)))
+    means, spreads = system_of_means(cells), system_of_variances(cells, known)
+    means_words, spreads_words = words_of_means(means), words_of_spreads(spreads)
+    notes = [*notes_on_residuals(cells, spreads), *notes_on_rows(cells), *notes_on_labels(cells)]
+    notes += notes_on_constant_totals(cells)
+    notes += notes_on_reused_labels(cells)
+    rows = {}
+    for name in (BASELINE, *cells.layers):
+        words = [f"Means: {means_words[name]}", f"Spreads: {spreads_words[name]}"]
+        words += [f"Note: {text}" for names, text in notes if name in names]
+        rows[name] = (means.fixes(name), spreads.fixes(name), " ".join(words))
+    for name, contrast in (contrasts or {}).items():
+        if name in rows:
+            raise ValueError(f"a contrast cannot be called {name!r}, a component has that name")
+        weights = _contrast_weights(cells, name, contrast)
+        rows[name] = estimable(means, spreads, weights)
+    fixed_means, fixed_spreads, because = zip(*rows.values(), strict=True)
+    frame = pd.DataFrame(
+        {"means": fixed_means, "spreads": fixed_spreads, "because": because}, index=pd.Index(rows, name="component")
+    )
+    frame.attrs["notes"] = [text for _, text in notes]
+    return frame
+
+
+def warn_if_not_identified(cells: Cells, known_sigma: Known | None, pooled: bool, stacklevel: int = 2) -> None:
+    """Warn of a model whose answer the data do not fix.
+
+    A model without pooling answers from its prior where the data are silent, and its answer looks like any other. A
+    pooled model shares what layers have in common by what it learned about each; it is warned of only if two layers
+    have the same contributors, since nothing at all can tell those apart, or if there are as many means as rows.
+
+    Parameters
+    ----------
+    cells : Cells
+    known_sigma : mapping or None
+        As for :func:`identification`. Means do not depend on it.
+    pooled : bool
+        Whether the model's contributors are pooled.
+    stacklevel : int
+        As for :func:`warnings.warn`: 2 is the line that calls this function.
+
+    Warns
+    -----
+    UnidentifiedWarning
+
+    Raises
+    ------
+    ValueError
+        If totals are exact sums of the layers although rows are more than means, and no known spread makes up for it:
+        a density without bound at spreads of zero.
+    """
+    known = np.nan_to_num(known_vector(cells, checked_known_sigma(known_sigma)))
+    saturated = cells.n_observations <= cells.rank()
+    if not saturated and cells.exactly_additive() and not (cells.design() @ known).all():
+        raise ValueError(f"{EXACT_SUMS} If spreads are known, give them as known_sigma")
+    if saturated:
+        texts = ["there are as many means as rows, so how much is spread and how much is a mean is the prior's to say."]
+        more = "Repeat some rows; mlm.identification(cells) says more."
+    elif pooled:
+        texts = [text for _, text in alias_sentences(cells)]
+        more = "mlm.identification(cells) says more."
+    else:
+        means = system_of_means(cells)
+        lost = [name for name in cells.layers if not means.fixes(name)]
+        if not lost:
+            return
+        texts = [f"the data do not fix the means of {listed(lost)}, so without pooling the answer is the prior's:"]
+        reasons = [text for _, text in sentences(means)]
+        texts += reasons
+        more = "mlm.identification(cells) says more."
+        if len(reasons) > len(alias_sentences(cells)):
+            more = f"Use pooled priors (pooled=True); {more}"
+    if texts:
+        warnings.warn(" ".join([*texts, more]), UnidentifiedWarning, stacklevel=stacklevel)
+
+
+# --- what the caller gave ---
+
+
+def _require_cells(cells: Any) -> None:
+    if not isinstance(cells, Cells):
+        raise TypeError(f"expected Cells, got {type(cells).__name__}; make them with mlm.cell_statistics")
+
+
+def _contrast_weights(cells: Cells, name: str, contrast: Contrast) -> np.ndarray:
+    """Return a contrast as weights of baseline and all contributors, shape (P,)."""
+    where = f"contrast {name!r}"
+    if not isinstance(contrast, Mapping) or not contrast:
+        raise TypeError(f"{where}: expected a mapping of (layer, label) to a weight, got {contrast!r}")
+    starts = np.cumsum([1, *layer_sizes(cells)])
+    weights = np.zeros(starts[-1])
+    for key, weight in contrast.items():
+        if isinstance(weight, bool) or not isinstance(weight, Real) or not np.isfinite(weight):
+            raise TypeError(f"{where}: the weight of {key!r} must be a finite number, got {weight!r}")
+        if isinstance(key, str) and key == BASELINE:
+            weights[0] = weight
+            continue
+        if not isinstance(key, tuple) or len(key) != 2:
+            raise TypeError(f"{where}: expected {BASELINE!r} or a pair (layer, label), got {key!r}")
+        layer, label = key
+        require_layer(layer, cells.layers)
+        weights[starts[cells.layers.index(layer)] + _position(cells, layer, label, where)] = weight
+    if not weights.any():
+        raise ValueError(f"{where}: all weights are zero")
+    return weights
+
+
+def _position(cells: Cells, layer: str, label: Hashable, where: str) -> int:
+    try:
+        return cells.labels[layer].index(label)
+    except ValueError:
+        shown = first_few(map(repr, cells.labels[layer]), 5)
+        raise ValueError(f"{where} names {label!r}, which is no label of layer {layer!r}; labels are {shown}") from None
