@@ -36,7 +36,8 @@ def _decompose_a_simulation() -> str:
     # The course's own problem, so that its notebooks find compiled what they have in common with it.
     truth = mlm.PRESETS["cc_27"]
     cells = mlm.cell_statistics(truth.simulate(10_000, rng=1), layers=truth.names)
-    idata = mlm.sample(mlm.cell_model(cells), seed=1, progress=False)
+    priors = mlm.Priors.from_cells(cells, pooled=False)
+    idata = mlm.sample(mlm.cell_model(cells, priors), seed=1, progress=False)
     mlm.check_convergence(idata)
     table = mlm.recovery(idata, truth, ci_prob=0.9999).filter(like="mu_layer", axis="index")
     if not table["covered"].all():

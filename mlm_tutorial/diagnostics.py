@@ -1,18 +1,19 @@
-"""Can the answer be trusted: convergence, efficiency, recovery of a known truth, calibration."""
+"""Can the answer be trusted: convergence, efficiency, recovery of a known truth."""
+
+import warnings
+from collections import Counter
 
 import arviz as az
 import numpy as np
 import pandas as pd
-import pymc as pm
 import xarray as xr
-from rich.progress import track
 
-from mlm_tutorial.cells import Cells
 from mlm_tutorial.layers import BASELINE, LayeredSum
-from mlm_tutorial.models import Priors, cell_data, cell_model
-from mlm_tutorial.sampling import CompiledModel, compile_model, posterior_of, sample_quickly, show_progress
+from mlm_tutorial.names import OWN, dim_of, positions, variable_of
+from mlm_tutorial.parameters import absent_layers
+from mlm_tutorial.sampling import posterior_of
 
-__all__ = ["ConvergenceError", "calibrate", "check_convergence", "efficiency", "recovery"]
+__all__ = ["ConvergenceError", "check_convergence", "efficiency", "recovery"]
 
 
 class ConvergenceError(RuntimeError):
@@ -52,8 +53,23 @@ def check_convergence(
     ValueError
         If `idata` has no posterior.
     """
-    statistics = _convergence_statistics(idata)
-    divergences = _divergences(idata)
+    statistics, divergences = _convergence_statistics(idata), _divergences(idata)
+    problems = _problems(statistics, divergences, max_rhat, min_ess, max_divergences)
+    if problems:
+        raise ConvergenceError("not converged. " + "; ".join(problems) + _remedy(statistics, divergences, min_ess))
+    return pd.Series(
+        {
+            "max_rhat": statistics["rhat"].max(),
+            "min_ess_bulk": statistics["ess_bulk"].min(),
+            "min_ess_tail": statistics["ess_tail"].min(),
+            "divergences": divergences,
+        },
+        name="convergence",
+    )
+
+
+def _problems(statistics, divergences, max_rhat=1.01, min_ess=400, max_divergences=0) -> list[str]:
+    """Return in words which thresholds are missed, with the worst offenders."""
     problems = []
     checks = {
         "rhat": ("R-hat", lambda x: x <= max_rhat, f"at most {max_rhat}", "max"),
@@ -71,17 +87,17 @@ def check_convergence(
             )
     if divergences > max_divergences:
         problems.append(f"{divergences} divergent transitions, at most {max_divergences} expected")
-    if problems:
-        raise ConvergenceError("not converged. " + "; ".join(problems))
-    return pd.Series(
-        {
-            "max_rhat": statistics["rhat"].max(),
-            "min_ess_bulk": statistics["ess_bulk"].min(),
-            "min_ess_tail": statistics["ess_tail"].min(),
-            "divergences": divergences,
-        },
-        name="convergence",
-    )
+    return problems
+
+
+def _remedy(statistics, divergences, min_ess) -> str:
+    """Return what is likely to help, where something simple is."""
+    close = statistics["rhat"].max() <= 1.05 and statistics[["ess_bulk", "ess_tail"]].min(axis=None) >= min_ess / 4
+    if not close:
+        return ""
+    if divergences:
+        return ". Few and close: shorter steps may help, mlm.sample(..., target_accept=0.99)"
+    return ". Close: more draws may help, mlm.sample(..., draws=4000)"
 
 
 def efficiency(idata: xr.DataTree) -> pd.DataFrame:
@@ -109,11 +125,7 @@ def efficiency(idata: xr.DataTree) -> pd.DataFrame:
     if missing:
         raise ValueError(f"expected a posterior made by mlm.sample; it lacks {sorted(missing)}")
     statistics = _convergence_statistics(idata)
-    try:
-        check_convergence(idata)
-        converged = True
-    except ConvergenceError:
-        converged = False
+    converged = not _problems(statistics, _divergences(idata))
     row = {"converged": converged}
     costs = {"second": idata.attrs["sampling_seconds"], "gradient": idata.attrs["gradients"]}
     ess = {kind: statistics[f"ess_{kind}"].min() for kind in ("bulk", "tail")}
@@ -133,7 +145,7 @@ def recovery(idata: xr.DataTree, truth: LayeredSum, ci_prob: float | None = None
     idata : xarray.DataTree
         A posterior.
     truth : LayeredSum
-        Compared after centring, because the models' means sum to zero in every layer.
+        Compared after centering, because the models' means sum to zero in every layer that no row lacks.
     ci_prob : float, optional
         Probability of the equal-tailed intervals; ArviZ's default if None.
 
@@ -149,173 +161,62 @@ def recovery(idata: xr.DataTree, truth: LayeredSum, ci_prob: float | None = None
         If the posterior lacks a layer or a contributor of the truth.
     """
     posterior = posterior_of(idata)
-    prob = az.rcParams["stats.ci_prob"] if ci_prob is None else ci_prob
     rows = {}
-    for layer in truth.centered():
+    for layer in truth.centered(absent=absent_layers(idata)):
         for kind, truths in (("mu", layer.mu), ("sigma", layer.sigma)):
-            name = f"{kind}_{layer.name}"
-            if name not in posterior:
-                raise ValueError(f"the posterior has no {name!r}; it has {', '.join(posterior)}")
-            for label, true in zip(layer.labels, truths, strict=True):
-                draws, row = posterior[name], name
-                if layer.name != BASELINE:
-                    row = f"{name}[{label}]"
-                    if label not in draws[layer.name].values:
-                        raise ValueError(f"the posterior of {name!r} has no contributor {label!r}")
-                    draws = draws.sel({layer.name: label})
-                rows[row] = {"truth": true} | _interval(draws.values.ravel(), prob)
+            variable = variable_of(kind, layer.name)
+            if variable not in posterior:
+                raise ValueError(f"the posterior has no {variable!r}; it has {', '.join(posterior)}")
+            draws = posterior[variable]
+            if layer.name == BASELINE:
+                rows[variable] = {"truth": truths[0]} | _summary(draws, ci_prob)
+                continue
+            places = positions(draws[dim_of(layer.name)], layer.labels)
+            for label, place, true in zip(layer.labels, places, truths, strict=True):
+                if place < 0:
+                    raise ValueError(f"the posterior of {variable!r} has no contributor {label!r}")
+                rows[f"{variable}[{label}]"] = {"truth": true} | _summary(draws[..., place], ci_prob)
     table = pd.DataFrame.from_dict(rows, orient="index")
     table["covered"] = (table["lower"] <= table["truth"]) & (table["truth"] <= table["upper"])
     return table.rename_axis("parameter")
 
 
-def calibrate(
-    cells: Cells,
-    n_simulations: int,
-    seed: int,
-    priors: Priors | None = None,
-    coordinates: str = "identified",
-    n_ranks: int = 100,
-    draws: int = 500,
-    tune: int = 500,
-    chains: int = 2,
-    progress: bool | None = None,
-    compiled: CompiledModel | None = None,
-) -> pd.DataFrame:
-    """Check by simulation that the truth is like one more draw of the posterior.
-
-    Parameters are drawn from the prior, cells from the model at these parameters, and the model is fitted to them. If
-    model and sampler are right, the rank of the true value among draws of the posterior is uniform (Talts et al. 2018,
-    *Validating Bayesian inference algorithms with simulation-based calibration*). The model is compiled once.
-
-    Parameters
-    ----------
-    cells : Cells
-        The design: who contributes to which cell, and how many observations each has. Their totals are used for
-        default priors alone.
-    n_simulations : int
-        Number of replicates.
-    seed : int
-        Seed of all randomness.
-    priors, coordinates
-        As for :func:`cell_model`.
-    n_ranks : int
-        Draws, thinned from all chains, among which the truth is ranked: ranks go from 0 to `n_ranks`.
-    draws, tune, chains : int
-        As for :func:`sample`. ``draws * chains`` must be a multiple of `n_ranks`.
-    progress : bool, optional
-        Whether to show a progress bar; default as in :func:`sample`.
-    compiled : CompiledModel, optional
-        The cell model of these cells, priors and coordinates, if it is compiled already.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Ranks, shape (n_simulations, number of parameters), with columns such as ``mu_layer_1[0]``, and ``total[i]``
-        for the standard deviation of a total in cell i. ``attrs`` holds ``n_ranks``, ``seed``, and ``failed``, how
-        many replicates had an R-hat above 1.05 or a divergence. These replicates count like any other.
-
-    Raises
-    ------
-    ValueError
-        If `n_simulations` is not positive or the draws are no multiple of `n_ranks`.
-    """
-    if n_simulations < 1:
-        raise ValueError(f"n_simulations must be at least 1, got {n_simulations}")
-    if draws * chains % n_ranks:
-        raise ValueError(f"draws * chains must be a multiple of n_ranks, got {draws} * {chains} and {n_ranks}")
-    priors = priors or Priors.from_cells(cells)
-    model = cell_model(cells, priors, coordinates) if compiled is None else compiled.model
-    rng = np.random.default_rng(seed)
-    layers = (BASELINE, *cells.layers)
-    names = [f"{kind}_{layer}" for layer in layers for kind in ("mu", "sigma")]
-    *parameters, simulated = pm.draw(
-        [model[name] for name in (*names, "cells")],
-        draws=n_simulations,
-        random_seed=int(rng.integers(2**31)),
-        mode="FAST_COMPILE",  # a few hundred draws are made before numba would have compiled the function
-    )
-    truths = _flat(
-        _with_totals(
-            az.from_dict(
-                {"prior": {k: v[None] for k, v in zip(names, parameters, strict=True)}},
-                coords={layer: list(cells.labels[layer]) for layer in cells.layers},
-                dims={f"{kind}_{x}": [x] for x in cells.layers for kind in ("mu", "sigma")},
-            )["prior"].to_dataset(),
-            cells,
-        )
-    )
-    compiled = compiled or compile_model(model)
-    ranks, failed = [], 0
-    for i in track(range(n_simulations), "Calibrating", disable=not show_progress(progress)):
-        replicate = _with_statistics(cells, simulated[i])
-        data = cell_data(replicate, priors, coordinates)
-        named, divergences = sample_quickly(
-            compiled.with_data(**data), names, int(rng.integers(2**31)), draws, tune, chains
-        )
-        # R-hat alone: effective sample sizes would take as long as the sampling.
-        rhat = max(float(values.max()) for values in az.rhat(named).data_vars.values())
-        failed += divergences > 0 or rhat > 1.05
-        posterior = _flat(_with_totals(named, cells))
-        thinned = posterior.iloc[:: draws * chains // n_ranks]
-        ranks.append((thinned < truths.iloc[i]).sum())
-    table = pd.DataFrame(ranks).reset_index(drop=True)
-    table.attrs = {"n_ranks": n_ranks, "seed": seed, "failed": int(failed)}
-    return table
-
-
-def _with_statistics(cells: Cells, statistics: np.ndarray) -> Cells:
-    return Cells(cells.layers, cells.labels, cells.codes, cells.n, statistics[:, 0], statistics[:, 1])
-
-
-def _with_totals(draws: xr.Dataset, cells: Cells) -> xr.Dataset:
-    """Add the standard deviation of a total in every cell: what the data speak about."""
-    variance = draws[f"sigma_{BASELINE}"] ** 2
-    for j, name in enumerate(cells.layers):
-        codes = xr.DataArray(cells.codes[:, j], dims="cell")
-        variance = variance + draws[f"sigma_{name}"].isel({name: codes}).drop_vars(name) ** 2
-    return draws.assign(total=np.sqrt(variance).assign_coords(cell=np.arange(len(cells))))
-
-
-def _flat(draws: xr.Dataset) -> pd.DataFrame:
-    """Return one row a draw, chain after chain, and one column a scalar parameter."""
-    columns = {}
-    for name, values in draws.data_vars.items():
-        dims = [dim for dim in values.dims if dim not in ("chain", "draw")]
-        stacked = values.transpose("chain", "draw", *dims)
-        flat = stacked.values.reshape(stacked.sizes["chain"] * stacked.sizes["draw"], -1)
-        for label, column in zip(_labels(values, dims), flat.T, strict=True):
-            columns[f"{name}{label}"] = column
-    return pd.DataFrame(columns)
-
-
-def _labels(values: xr.DataArray, dims: list) -> list[str]:
-    if not dims:
-        return [""]
-    index = pd.MultiIndex.from_product([values[dim].values.tolist() for dim in dims])
-    return [f"[{', '.join(map(str, key))}]" for key in index]
+def _summary(draws: xr.DataArray, ci_prob: float | None) -> dict[str, float]:
+    lower, upper = az.eti(draws.values.ravel(), prob=ci_prob)
+    return {"mean": float(draws.mean()), "sd": float(draws.std(ddof=1)), "lower": lower, "upper": upper}
 
 
 def _convergence_statistics(idata: xr.DataTree) -> pd.DataFrame:
-    """Return R-hat, bulk and tail ESS, one row a scalar parameter."""
+    """Return R-hat, bulk and tail ESS, one row a scalar parameter that was to be found."""
     posterior = posterior_of(idata)
-    columns = {
-        "rhat": az.rhat(posterior),
-        "ess_bulk": az.ess(posterior, method="bulk"),
-        # The quantiles of Vehtari et al. (2021); ArviZ would take those of its default interval.
-        "ess_tail": az.ess(posterior, method="tail", prob=(0.05, 0.95)),
-    }
-    return pd.DataFrame(
-        {name: _flat(values.expand_dims(["chain", "draw"])).iloc[0] for name, values in columns.items()}
-    )
+    known = known_parameters(idata)
+    of_variable = Counter(name.partition("[")[0] for name in known)
+    n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+    sizes = {name: values.size // n_draws for name, values in posterior.items()}
+    to_find = [name for name, size in sizes.items() if not name.startswith(OWN) and of_variable[name] < size]
+    posterior = posterior[to_find]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Found dimension named 'sample'", UserWarning)  # a layer may be called so
+        statistics = {
+            "rhat": az.rhat(posterior),
+            "ess_bulk": az.ess(posterior, method="bulk"),
+            # The quantiles of Vehtari et al. (2021); ArviZ would take those of its default interval.
+            "ess_tail": az.ess(posterior, method="tail", prob=(0.05, 0.95)),
+        }
+        dim = f"{OWN}statistic"
+        joined = xr.concat(list(statistics.values()), dim=pd.Index(list(statistics), name=dim))
+        table = az.dataset_to_dataframe(joined, sample_dims=[dim]).T
+    return table.drop(index=known_parameters(idata), errors="ignore")
+
+
+def known_parameters(idata: xr.DataTree) -> list[str]:
+    """Return the names of standard deviations that were known, such as ``sigma_part[3]``."""
+    if "constant_data" not in idata.children or "mlm_known" not in idata["constant_data"].coords:
+        return []
+    return idata["constant_data"]["mlm_known"].values.tolist()
 
 
 def _divergences(idata: xr.DataTree) -> int:
     if "sample_stats" not in idata.children or "diverging" not in idata["sample_stats"]:
         return 0
     return int(idata["sample_stats"]["diverging"].sum())
-
-
-def _interval(draws: np.ndarray, prob: float) -> dict[str, float]:
-    lower, upper = np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2])
-    return {"mean": draws.mean(), "sd": draws.std(ddof=1), "lower": lower, "upper": upper}

@@ -12,6 +12,8 @@ from arviz_stats.ecdf_utils import ecdf_pit
 from matplotlib.axes import Axes
 
 from mlm_tutorial.layers import LayeredSum
+from mlm_tutorial.names import dim_of, positions, variable_of
+from mlm_tutorial.parameters import absent_layers
 
 __all__ = [
     "COLORS",
@@ -118,15 +120,16 @@ def plot_contributors(
     -------
     matplotlib.axes.Axes
     """
-    draws = idata["posterior"][f"{kind}_{layer}"]
-    prob = az.rcParams["stats.ci_prob"]
-    lower, upper = draws.quantile([(1 - prob) / 2, (1 + prob) / 2], dim=["chain", "draw"]).values
-    labels = draws[layer].values.tolist()
+    draws = idata["posterior"][variable_of(kind, layer)]
+    lower, upper = az.eti(draws).transpose("ci_bound", ...).values
+    coordinate = draws[dim_of(layer)]
+    labels = coordinate.values.tolist()
     columns = {"mean": draws.mean(["chain", "draw"]).values, "lower": lower, "upper": upper}
     table = pd.DataFrame(columns, index=pd.Index(labels, tupleize_cols=False))
     if truth is not None:
-        coefficients = truth.centered()[layer].coefficients
-        table["truth"] = [coefficients[label][("mu", "sigma").index(kind)] for label in labels]
+        true_layer = truth.centered(absent=absent_layers(idata))[layer]
+        places = positions(coordinate, true_layer.labels)
+        table.loc[table.index[places[places >= 0]], "truth"] = getattr(true_layer, kind)[places >= 0]
     if sort:
         table = table.sort_values("mean", ascending=False)
     if ax is None:
@@ -195,21 +198,21 @@ def plot_decomposition(
 
 
 def plot_calibration(
-    ranks: pd.DataFrame, columns: Sequence[str] | None = None, prob: float = 0.99, ax: Axes | None = None
+    ranks: xr.Dataset, columns: Sequence[str] | None = None, ci_prob: float = 0.99, ax: Axes | None = None
 ) -> Axes:
     """Draw the ranks of simulation-based calibration, one curve a parameter.
 
     A curve is the cumulative distribution of a parameter's ranks minus that of uniform ranks. The band holds the whole
-    of a uniform parameter's curve with probability `prob` (Säilynoja, Bürkner and Vehtari 2022, *Graphical test for
+    of a uniform parameter's curve with probability `ci_prob` (Säilynoja, Bürkner and Vehtari 2022, *Graphical test for
     discrete uniformity*); of a hundred curves one may leave a 99 % band by chance.
 
     Parameters
     ----------
-    ranks : pandas.DataFrame
+    ranks : xarray.Dataset
         Made by :func:`calibrate`.
     columns : sequence of str, optional
-        Which parameters to draw; all by default.
-    prob : float
+        Which parameters to draw, such as ``mu_layer_1[0]``; all by default.
+    ci_prob : float
         Probability of the simultaneous band.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
@@ -219,14 +222,16 @@ def plot_calibration(
     matplotlib.axes.Axes
         Curves that leave the band are named in the legend.
     """
-    columns = list(ranks.columns) if columns is None else list(columns)
+    table = az.dataset_to_dataframe(ranks, sample_dims=["simulation"])
+    table = table.dropna(axis="columns")
+    columns = list(table.columns) if columns is None else list(columns)
     rng = np.random.default_rng(0)  # spreads whole-numbered ranks evenly over their bins
     if ax is None:
         _, ax = plt.subplots()
     outside = 0
     for column in columns:
-        pit = (ranks[column].to_numpy() + rng.random(len(ranks))) / (ranks.attrs["n_ranks"] + 1)
-        x, ecdf, lower, upper = ecdf_pit(pit, prob, n_simulations=1000)
+        pit = (table[column].to_numpy() + rng.random(len(table))) / (ranks.attrs["n_ranks"] + 1)
+        x, ecdf, lower, upper = ecdf_pit(pit, ci_prob, n_simulations=1000)
         leaves = np.any((ecdf < lower) | (ecdf > upper))
         outside += leaves
         ax.step(
@@ -238,7 +243,9 @@ def plot_calibration(
             alpha=1 if leaves else 0.6,
             label=column if leaves else None,
         )
-    ax.fill_between(x, lower - x, upper - x, color=COLORS["data"], step="post", zorder=0, label=f"{prob * 100:g}% band")
+    ax.fill_between(
+        x, lower - x, upper - x, color=COLORS["data"], step="post", zorder=0, label=f"{ci_prob * 100:g}% band"
+    )
     ax.axhline(0, color=COLORS["truth"], linewidth=0.8)
     ax.set_title(f"{outside} of {len(columns)} curves leave the band")
     ax.set_xlabel("rank of the truth, as a fraction")

@@ -10,11 +10,14 @@ import numpy as np
 import nutpie
 import pyarrow as pa
 import pymc as pm
+import pytensor
 import xarray as xr
 from arviz import dict_to_dataset
 from pymc.backends.arviz import find_constants, find_observations
 
-from mlm_tutorial.models import MANY_DIMENSIONS
+from mlm_tutorial.builders import KNOWN_SIGMA
+from mlm_tutorial.cells import Cells
+from mlm_tutorial.models import CellModel, LayeredModel, sampler_options
 
 __all__ = ["CompiledModel", "compile_model", "sample"]
 
@@ -40,17 +43,43 @@ class CompiledModel:
     Attributes
     ----------
     model : pymc.Model
-    compiled : nutpie.compile_pymc.CompiledPyMCModel
+    nutpie_model : nutpie.compile_pymc.CompiledPyMCModel
     compile_seconds : float
         Time that the compilation took.
     data : dict of str to numpy.ndarray
         Values of the model's ``pm.Data``, see :meth:`with_data`.
+    starts : dict of str to numpy.ndarray
+        Values of free variables at which chains start; PyMC's own where there are none.
     """
 
     model: pm.Model
-    compiled: object
+    nutpie_model: object
     compile_seconds: float
     data: dict[str, np.ndarray]
+    starts: dict[str, np.ndarray]
+    _start_variables: dict
+
+    def with_cells(self, cells: Cells) -> "CompiledModel":
+        """Replace the data of a cell model without compiling again; chains start where these data suggest.
+
+        Parameters
+        ----------
+        cells : Cells
+            As many cells, with the same layers and labels as those of the model. Its priors stay as they are.
+
+        Returns
+        -------
+        CompiledModel
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the model is not a cell model, or `cells` do not fit it.
+        """
+        if not isinstance(self.model, CellModel):
+            raise TypeError("only a model made by mlm.cell_model takes cells; use with_data for others")
+        data, starts = self.model.refit(cells)
+        return dataclasses.replace(self.with_data(**data), starts=starts)
 
     def with_data(self, **data: np.ndarray) -> "CompiledModel":
         """Replace data of the same shape without compiling again.
@@ -72,17 +101,19 @@ class CompiledModel:
             If a shape differs.
         """
         for name, value in data.items():
+            if name == KNOWN_SIGMA:
+                raise KeyError("known spreads are part of the compiled model; make and compile a new one")
             if name not in self.data:
                 raise KeyError(f"the model has no data named {name!r}; it has {', '.join(sorted(self.data))}")
             expected, arrived = self.data[name].shape, np.shape(value)
             if expected != arrived:
                 raise ValueError(f"data {name!r} must have shape {expected}, got {arrived}")
-        # Data that only say where chains start are not part of the compiled density.
-        in_density = {variable.name for variable in self.compiled.shared_var_keys}
+        # Data that enter no density are not known to the compiled functions.
+        in_density = {variable.name for variable in self.nutpie_model.shared_var_keys}
         updates = {name: value for name, value in data.items() if name in in_density}
         return dataclasses.replace(
             self,
-            compiled=self.compiled.with_data(**updates),
+            nutpie_model=self.nutpie_model.with_data(**updates),
             data=self.data | {name: np.asarray(value, self.data[name].dtype) for name, value in data.items()},
         )
 
@@ -93,20 +124,22 @@ def compile_model(model: pm.Model) -> CompiledModel:
     Parameters
     ----------
     model : pymc.Model
-        Data named ``start_<variable>`` say where chains start.
+        A :class:`CellModel` says where chains start and how to sample it; other models start as PyMC would.
 
     Returns
     -------
     CompiledModel
         To be given to :func:`sample` instead of the model.
     """
-    # Not as `initval`: PyMC cannot copy a model that has one, and so could not compute its log likelihood.
-    starts = {x.name: model[f"start_{x.name}"] for x in model.free_RVs if f"start_{x.name}" in model.named_vars}
+    starts = model.starts if isinstance(model, CellModel) else {}
+    # Not as `initval`: PyMC cannot copy a model that has one, and so could not compute its log likelihood. Shared, so
+    # that a refit can move them without compiling again.
+    variables = {name: pytensor.shared(value, name=f"mlm_start_{name}") for name, value in starts.items()}
     start = time.perf_counter()
-    compiled = nutpie.compile_pymc_model(model, initial_points=starts)
+    compiled = nutpie.compile_pymc_model(model, initial_points=variables)
     seconds = time.perf_counter() - start
     data = {variable.name: variable.get_value() for variable in model.data_vars}
-    return CompiledModel(model, compiled, seconds, data)
+    return CompiledModel(model, compiled, seconds, data, starts, variables)
 
 
 def sample(
@@ -129,12 +162,12 @@ def sample(
     draws, chains : int
         Draws kept in each chain, and chains.
     tune : int, optional
-        Tuning draws before them. Default: 1,000, and 500 above 150 dimensions.
+        Tuning draws before them. Default: what suits the model, 1,000 or, above 150 dimensions, 500.
     progress : bool, optional
         Whether to show a progress bar. Default: not in tests, and not where ``CI`` is set.
     **nutpie_options
         Further options of ``nutpie.sample``. By default ``adaptation`` is ``"low_rank"`` up to 150 dimensions and
-        ``"diag"`` above; ``target_accept`` is nutpie's own, but 0.9 for pooled models up to 150 dimensions.
+        ``"diag"`` above, and ``target_accept`` is 0.9 up to 1,000 dimensions and 0.8 above.
 
     Returns
     -------
@@ -158,7 +191,7 @@ def sample(
         raise TypeError(f"expected a PyMC model or a CompiledModel, got {type(model).__name__}")
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
-    options = _adaptation(compiled) | nutpie_options
+    options = _default_options(compiled) | nutpie_options
     options |= {"draws": draws, "chains": chains, "seed": seed} | ({} if tune is None else {"tune": tune})
     start = time.perf_counter()
     tree = _run(compiled, progress_bar=show_progress(progress), **options)
@@ -169,6 +202,8 @@ def sample(
         tree = tree.filter(lambda node: not node.name or not node.name.startswith("warmup_"))
     for group, values in _data_of(compiled.model).items():
         tree[group] = values
+    if isinstance(compiled.model, LayeredModel):
+        tree["posterior"] = _with_written_labels(tree["posterior"].to_dataset(), compiled.model.written_labels)
     tree.attrs = {
         "seed": seed,
         "compile_seconds": compile_seconds,
@@ -177,6 +212,8 @@ def sample(
         "sampler": "nutpie",
         "adaptation": options["adaptation"],
     } | {f"version_{name.replace('-', '_')}": version(name) for name in _LIBRARIES}
+    if isinstance(compiled.model, LayeredModel) and compiled.model.cells.absent:
+        tree.attrs["absent"] = sorted(compiled.model.cells.absent)
     return tree
 
 
@@ -187,7 +224,7 @@ def sample_quickly(
 
     Turning all variables, statistics and tuning draws into a tree takes as long as sampling a small model does.
     """
-    options = _adaptation(compiled) | {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
+    options = _default_options(compiled) | {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
     trace = _run(compiled, progress_bar=False, return_raw_trace=True, **options)
     dims, coords = compiled.model.named_vars_to_dims, compiled.model.coords
     posterior, divergences = {name: [] for name in names}, 0
@@ -205,24 +242,31 @@ def sample_quickly(
 
 
 def _run(compiled: CompiledModel, **nutpie_options):
+    # nutpie reads starting points from the model itself and from the shared variables that it was compiled with.
     for name, value in compiled.data.items():
-        compiled.model[name].set_value(value)  # starting points are read from the model itself
-    return nutpie.sample(compiled.compiled, **nutpie_options)
+        compiled.model[name].set_value(value)
+    for name, value in compiled.starts.items():
+        compiled._start_variables[name].set_value(value)
+    return nutpie.sample(compiled.nutpie_model, **nutpie_options)
 
 
-def _adaptation(compiled: CompiledModel) -> dict:
-    """Return nutpie's options that depend on the number of dimensions and on pooling."""
-    if compiled.compiled.n_dim > MANY_DIMENSIONS:
-        return {"adaptation": "diag", "tune": 500}
-    if "sigma_spread" in compiled.model.named_vars:
-        # A pooled variance may come as near to its floor as it likes: shorter steps round the bend there.
-        return {"adaptation": "low_rank", "tune": 1000, "target_accept": 0.9}
-    return {"adaptation": "low_rank", "tune": 1000}
+def _default_options(compiled: CompiledModel) -> dict:
+    """Return nutpie's options that suit the model."""
+    if isinstance(compiled.model, CellModel):
+        return compiled.model.sampler_options
+    return sampler_options(compiled.nutpie_model.n_dim)
 
 
 def show_progress(progress: bool | None) -> bool:
     """Return whether to show a progress bar: as asked, else where no test or build runs."""
     return not ("CI" in os.environ or "PYTEST_VERSION" in os.environ) if progress is None else progress
+
+
+def _with_written_labels(posterior: xr.Dataset, written: dict[str, str]) -> xr.Dataset:
+    """Say in the attributes of each layer's coordinate how its labels are written there."""
+    for dim, how in written.items():
+        posterior[dim].attrs["written"] = how
+    return posterior
 
 
 def _tidy_statistics(statistics: xr.Dataset) -> xr.Dataset:

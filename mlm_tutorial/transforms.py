@@ -4,29 +4,29 @@ A transform changes where the sampler walks, not the model: prior and likelihood
 the new coordinates carries the logarithm of the Jacobian determinant.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
-from scipy.linalg import cholesky, solve_triangular
 
-__all__ = ["IdentifiedScales", "LinearTransform", "PooledMeans", "VarianceParts"]
+__all__ = ["IdentifiedScales", "PooledMeans", "PooledVariances"]
 
 
 class IdentifiedScales(Transform):
     r"""Coordinates for all standard deviations of a layered sum: what the data fix, and what they do not.
 
-    The vector of standard deviations is ``[baseline, layer 1's contributors, layer 2's contributors, ...]``. Its
-    coordinates are, in this order,
+    The vector of standard deviations is ``[baseline, layer 1's contributors, layer 2's contributors, ...]``, without
+    those that are known. Its coordinates are, in this order,
 
     - ``t``, which locates the total variance of the reference contributors
       :math:`T = v_0 + \sum_j v_{j,r_j}` (the data fix it),
     - ``c``, one number for each contributor that is no reference: its variance minus the reference's, in units of a
       rough posterior scale (the data fix it),
-    - ``logits``, J numbers: how what is left over is shared among baseline and layers (the prior alone decides).
+    - ``logits``, one fewer than baseline and layers: how what is left over is shared among them (the prior alone
+      decides).
 
     A layer's reference is its contributor with most observations. Rough posterior scales are
     :math:`d_{jk} = \min(V\sqrt{2/n_{jk}}, s_j^2)`. A contributor with :math:`d_{jk} < 3 s_j^2 / m_j` is well observed:
@@ -35,11 +35,15 @@ class IdentifiedScales(Transform):
     Parameters
     ----------
     counts : sequence of array_like of int
-        For each layer after the baseline, the observations of each contributor, shape (m_j,).
+        For each layer after the baseline, the observations of each contributor, shape (m_j,), at least one.
     prior_variance : sequence of float
         For each layer the prior mean :math:`s_j^2` of a variance.
     variance : float
         Rough variance V of one observation about its mean.
+    n_observations : int, optional
+        Number N of observations; by default the number that have the first layer.
+    baseline : bool
+        Whether the baseline is part of the vector; not where it is known.
 
     Notes
     -----
@@ -64,14 +68,17 @@ class IdentifiedScales(Transform):
         counts: Sequence[np.ndarray],
         prior_variance: Sequence[float],
         variance: float,
+        n_observations: int | None = None,
+        baseline: bool = True,
     ):
-        self.n_layers = len(counts)
-        self.unit = 3 * variance * np.sqrt(2 / np.sum(counts[0]))
+        self.baseline = int(baseline)
+        self.n_shares = self.baseline + len(counts)
+        self.unit = 3 * variance * np.sqrt(2 / (np.sum(counts[0]) if n_observations is None else n_observations))
         self.references = []  # positions in the vector of standard deviations
         self.others = []  # one array a layer: positions of the contributors that are no reference
         self.scales = []  # one array a layer: d of `others`
         self.well = []  # one array a layer: which of `others` are well observed
-        start = 1
+        start = self.baseline
         for n, s2 in zip(counts, prior_variance, strict=True):
             m, r = len(n), int(np.argmax(n))
             others = np.delete(np.arange(m), r)
@@ -87,13 +94,13 @@ class IdentifiedScales(Transform):
         ends = np.cumsum([len(others) for others in self.others])
         self.slices = [slice(end - len(x), end) for x, end in zip(self.others, ends, strict=True)]
         # Where to find each standard deviation in [baseline, references, others]. A permutation's inverse.
-        order = np.concatenate([[0], self.references, *self.others]).astype(int)
+        order = np.concatenate([[0] * self.baseline, self.references, *self.others]).astype(int)
         self.positions = np.argsort(order)
 
     def forward(self, value, *inputs):
         """Return the coordinates of standard deviations, both of shape (1 + sum of m_j,)."""
         v = pt.as_tensor(value) ** 2
-        c, left_over, floors = [], [v[0]], []
+        c, left_over, floors = [], [v[0]] * self.baseline, []
         for reference, others, scale, well in self._layers():
             v_reference, v_others = v[reference], v[others]
             linear = (v_others - v_reference) / scale
@@ -104,7 +111,7 @@ class IdentifiedScales(Transform):
             left_over.append(pt.min(pt.concatenate([v_reference[None], v_others[well.nonzero()[0]]])))
         left_over = pt.stack(left_over)
         total = pt.sum(left_over)
-        t = _softplus_inverse(total / self.unit) + sum(floors) / self.unit
+        t = _softplus_inverse(total / self.unit) + sum(floors, pt.as_tensor(0.0)) / self.unit
         logits = pt.log(left_over[1:]) - pt.log(left_over[0])
         return pt.concatenate([t[None], *c, logits])
 
@@ -118,7 +125,7 @@ class IdentifiedScales(Transform):
         return (
             -0.5 * pt.sum(pt.log(v))  # from variances to standard deviations
             + pt.sum(log_shares)
-            + self.n_layers * pt.log(total)
+            + (self.n_shares - 1) * pt.log(total)
             + sum(pt.sum(slope) for slope in log_slopes)
         )
 
@@ -127,24 +134,25 @@ class IdentifiedScales(Transform):
 
     def _variances(self, value):
         """Return variances, logarithms of the slopes of the softplus terms, log shares, and A."""
-        t, c, logits = value[0], value[1 : -self.n_layers], value[-self.n_layers :]
+        n_logits = self.n_shares - 1
+        t, c, logits = value[0], value[1 : self.size - n_logits], value[self.size - n_logits :]
         by_layer = [c[part] for part in self.slices]
         log_shares = pt.special.log_softmax(pt.concatenate([pt.zeros(1), logits]))
         floors = [_floor(c_j, scale, well) for c_j, scale, well in zip(by_layer, self.scales, self.well, strict=True)]
-        argument = t - sum(floors) / self.unit
+        argument = t - sum(floors, pt.as_tensor(0.0)) / self.unit
         total = self.unit * pt.softplus(argument)
         log_slopes = [-pt.softplus(-argument)]
         v = total * pt.exp(log_shares)
-        floors = pt.stack(floors)
-        references = v[1:] + floors
+        floors = pt.stack(floors) if floors else pt.zeros(0)
+        references = v[self.baseline :] + floors
         others = []
         for j, (c_j, scale, well) in enumerate(zip(by_layer, self.scales, self.well, strict=True)):
             curved = references[j] / scale + c_j
             # A p_j + (l_j + c d) and not (A p_j + l_j) + c d: rounding could make the second zero.
-            linear = v[1 + j] + pt.maximum(0.0, floors[j] + c_j * scale)
+            linear = v[self.baseline + j] + pt.maximum(0.0, floors[j] + c_j * scale)
             others.append(pt.where(well, linear, scale * pt.softplus(curved)))
             log_slopes.append(pt.where(well, 0.0, -pt.softplus(-curved)))
-        ordered = pt.concatenate([v[:1], references, *others])
+        ordered = pt.concatenate([v[: self.baseline], references, *others])
         return ordered[self.positions], log_slopes, log_shares, total
 
 
@@ -160,49 +168,7 @@ def _softplus_inverse(y):
     return y + pt.log(-pt.expm1(-y))
 
 
-class LinearTransform(Transform):
-    """Coordinates w of a vector ``center + matrix @ w``, with a constant Jacobian.
-
-    Parameters
-    ----------
-    center : array_like of float, shape (K,)
-    precision : array_like of float, shape (K, K)
-        Rough posterior precision of the vector. The matrix is the inverse of its transposed Cholesky factor, so that w
-        has unit variance and no correlation where the precision is right.
-    """
-
-    name = "linear"
-    ndim_supp = 1
-
-    def __init__(self, center: np.ndarray, precision: np.ndarray):
-        self.center = np.asarray(center, dtype=float)
-        self.factor = cholesky(precision, lower=True)
-        self.matrix = solve_triangular(self.factor.T, np.eye(len(self.center)))
-
-    def forward(self, value, *inputs):
-        """Return the coordinates of a vector of shape (K,)."""
-        return matvec(self.factor.T, value - self.center)
-
-    def backward(self, value, *inputs):
-        """Return the vector at coordinates of shape (K,)."""
-        return self.center + matvec(self.matrix, value)
-
-    def log_jac_det(self, value, *inputs):
-        """Return the log determinant of the matrix."""
-        return pt.as_tensor(-np.log(np.diag(self.factor)).sum())
-
-
-def matvec(matrix, vector):
-    """Return the product of a matrix of known shape and a vector.
-
-    Numba takes half a minute to compile its calls of BLAS the first time. Small products do not need them.
-    """
-    if np.prod(matrix.shape) > 10_000:
-        return pt.dot(matrix, vector)
-    return pt.sum(matrix * vector, axis=1)
-
-
-class _Layer(NamedTuple):
+class _Standard(NamedTuple):
     """What standardizes the means of one layer."""
 
     center: object
@@ -219,103 +185,194 @@ class PooledMeans(Transform):
     (Gelman et al. 2013, *Bayesian Data Analysis*, section 5.4). The coordinates are standardized by it, at the current
     :math:`\tau_j`: a contributor with many observations is centered, one with few is non-centered, without a choice.
 
-    The vector is ``[baseline, layer 1's contributors, ...]``, its standard deviations are those of the distribution
-    that is transformed. Its layers' averages are not part of the sums-to-zero that a model makes of them; the baseline
-    that the data fix is the one at the layers' weighted averages.
+    A layer that is nested in coarser ones is standardized given their means, and the coarser ones with the nested one
+    integrated out: :math:`1/(\tau_b^2 + V/n_l)` of a finer contributor l takes the place of :math:`n/V`. So the sums
+    that the data fix, of a coarser and a finer mean, are not coordinates that fight each other (hierarchical centering:
+    Gelfand, Sahu and Carlin 1995, *Efficient parametrisations for normal linear mixed models*).
+
+    The vector is ``[baseline, averages of layers that may be absent, layer 1's contributors, ...]``, its standard
+    deviations are those of the distribution that is transformed. A model subtracts each layer's average; the transform
+    keeps it. The baseline that the data fix is the one at the layers' weighted averages.
 
     Parameters
     ----------
     counts : sequence of array_like of int
         For each layer the observations of each contributor, shape (m_j,).
-    effects : sequence of array_like of float
-        For each layer rough means, shape (m_j,), whose average weighted by `counts` is zero.
+    effects, shrunken : sequence of array_like of float
+        For each layer a rough mean of each contributor given all other layers, as its own observations say and drawn
+        to zero by its standard error, shape (m_j,).
     center : float
         Rough mean of all totals.
     variance : float
         Rough variance V of one observation about its mean.
+    parents : sequence of mapping of int to array_like of int, optional
+        For each layer the layers that it is nested in, and the positions there to which its contributors belong.
+    averages : mapping of int to float, optional
+        For each layer that may be absent the rough average of what it adds, weighted by counts.
+    n_observations : int, optional
+        Number of observations; by default the number that have the first layer.
 
     Notes
     -----
-    With :math:`a_k = n_k/V`, :math:`s_k = \tau\sqrt{1-g_k}` and :math:`b_k = s_k a_k / \sqrt{\sum a}`, coordinates w
-    give :math:`z_k = g_k (\hat y_k + \bar y) + s_k u_k` with :math:`\bar y = \sum a g \hat y / \sum a (1 - g)`,
+    With :math:`P_k` the precision of the data about a contributor, :math:`n_k/V` or the sum over nested ones,
+    :math:`s_k = \tau\sqrt{1-g_k}` and :math:`b_k = s_k P_k / \sqrt{\sum P}`, coordinates w give
+    :math:`z_k = g_k (\hat y_k - c) + s_k u_k` with :math:`c = \sum P (1 - g) \hat y / \sum P (1 - g)`,
     where :math:`u = w + (\rho - 1)\, b b^\top w / b^\top b` with
     :math:`\rho^{-2} = 1 - b^\top b` undoes that the data do not see a layer's weighted average.
     """
 
-    name = "pooled_means"
+    name = "pooledmeans"  # without an underscore: PyMC reads a variable's name off that of its value
     ndim_supp = 1
 
-    def __init__(self, counts: Sequence[np.ndarray], effects: Sequence[np.ndarray], center: float, variance: float):
-        self.precisions = [np.asarray(n) / variance for n in counts]
-        self.effects = [np.asarray(x, dtype=float) for x in effects]
+    def __init__(
+        self,
+        counts: Sequence[np.ndarray],
+        effects: Sequence[np.ndarray],
+        shrunken: Sequence[np.ndarray],
+        center: float,
+        variance: float,
+        parents: Sequence[Mapping[int, np.ndarray]] | None = None,
+        averages: Mapping[int, float] | None = None,
+        n_observations: int | None = None,
+    ):
+        n = [np.asarray(x, dtype=float) for x in counts]
+        self.parents = [{}] * len(n) if parents is None else list(parents)
+        self.averages = averages or {}
+        total = float(n[0].sum() if n_observations is None else n_observations)
+        self.precisions = [x / variance for x in n]
+        self.shares = [x / total for x in n]  # of all observations
         self.center = float(center)
-        self.unit = float(np.sqrt(variance / np.sum(counts[0])))
-        ends = np.cumsum([1, *map(len, counts)])
+        presence = np.array([n[j].sum() / total for j in self.averages])
+        self.units = np.sqrt(
+            variance / total / np.concatenate([[1.0], np.maximum(presence * (1 - presence), 1 / total)])
+        )
+        ends = np.cumsum([1 + len(self.averages), *map(len, n)])
         self.slices = [slice(start, end) for start, end in pairwise(ends)]
+        self.shrunken = [np.asarray(x, dtype=float) for x in shrunken]
+        self.sums = []  # of each contributor's effect and those of the coarser ones that it belongs to
+        for effect, parents in zip(effects, self.parents, strict=True):
+            self.sums.append(np.asarray(effect, float) + sum(self.shrunken[i][at] for i, at in parents.items()))
+        self.coarse_to_fine = sorted(range(len(n)), key=lambda j: len(self.parents[j]))
 
     def forward(self, value, *inputs):
-        """Return the coordinates of means of shape (1 + sum of m_j,)."""
-        parts = []
-        for part, layer in zip(self.slices, self._layers(inputs), strict=True):
-            u = (value[part] - layer.center) / layer.scale
-            parts.append(u + (1 / layer.stretch - 1) * layer.direction * pt.sum(layer.direction * u))
-        return pt.concatenate([((value[0] - self._baseline(value)) / self.unit)[None], *parts])
+        """Return the coordinates of means of shape (1 + sum of m_j,), or longer where layers may be absent."""
+        parts = [None] * len(self.slices)
+        means = [value[part] for part in self.slices]
+        for j, layer in self._layers(means, inputs):
+            u = (means[j] - layer.center) / layer.scale
+            parts[j] = u + (1 / layer.stretch - 1) * layer.direction * pt.sum(layer.direction * u)
+        head = self._head(means, value[1 : 1 + len(self.averages)])
+        return pt.concatenate([(value[: len(self.units)] - head) / self.units, *parts])
 
     def backward(self, value, *inputs):
         """Return the means at coordinates."""
-        parts = []
-        for part, layer in zip(self.slices, self._layers(inputs), strict=True):
-            w = value[part]
+        means = [None] * len(self.slices)
+        for j, layer in self._layers(means, inputs):
+            w = value[self.slices[j]]
             u = w + (layer.stretch - 1) * layer.direction * pt.sum(layer.direction * w)
-            parts.append(layer.center + layer.scale * u)
-        means = pt.concatenate([value[:1] * self.unit, *parts])
-        return pt.concatenate([(means[0] + self._baseline(means))[None], *parts])
+            means[j] = layer.center + layer.scale * u
+        steps = value[: len(self.units)] * self.units
+        if not self.averages:
+            return pt.concatenate([steps + self._head(means, None), *means])
+        averages = steps[1:] + self._average_head(means)
+        return pt.concatenate([steps[:1] + self._head(means, averages)[:1], averages, *means])
 
     def log_jac_det(self, value, *inputs):
         """Return the log determinant of the means' Jacobian, up to a constant."""
-        return sum(pt.sum(pt.log(layer.scale)) + pt.log(layer.stretch) for layer in self._layers(inputs))
+        means, log_det = [None] * len(self.slices), 0.0
+        for j, layer in self._layers(means, inputs):
+            log_det += pt.sum(pt.log(layer.scale)) + pt.log(layer.stretch)
+            means[j] = layer.center  # scale and stretch do not depend on the means
+        return log_det
 
-    def _layers(self, inputs):
-        """Yield what standardizes each layer at the standard deviations among a normal's inputs."""
+    def _layers(self, means, inputs):
+        """Yield each layer with what standardizes it, coarse to fine; `means` of coarser layers are read on the way."""
         *_, sd = inputs
-        for part, precision, effect in zip(self.slices, self.precisions, self.effects, strict=True):
-            tau = sd[part][0]
-            odds = tau**2 * precision
-            scale = tau / pt.sqrt(1 + odds)
-            direction = scale * precision
+        tau = [sd[part][0] for part in self.slices]
+        precisions, sums = self._evidence(tau)
+        for j in self.coarse_to_fine:
+            precision = precisions[j]
+            effect = sums[j] - sum(means[i][at] for i, at in self.parents[j].items())
+            odds = tau[j] ** 2 * precision
             share = odds / (1 + odds)
-            blind = pt.sum(precision / (1 + odds)) / precision.sum()  # 1 - b'b without the digits it loses
-            # The layer's weighted average, which only the prior on all its means locates.
-            average = pt.sum(precision * share * effect) / precision.sum() / blind
-            yield _Layer(
-                center=share * (effect + average),
-                scale=scale,
-                direction=direction / pt.sqrt(pt.sum(direction**2)),
-                stretch=1 / pt.sqrt(blind),
+            scale = tau[j] / pt.sqrt(1 + odds)
+            direction = scale * precision
+            left = precision / (1 + odds)
+            blind = pt.sum(left) / pt.sum(precision)  # 1 - b'b without the digits it loses
+            # What the layer's weighted average is taken to be; only the prior on all its means locates it.
+            average = pt.sum(left * effect) / pt.sum(left)
+            yield (
+                j,
+                _Standard(
+                    center=share * (effect - average),
+                    scale=scale,
+                    direction=direction / pt.sqrt(pt.sum(direction**2)),
+                    stretch=1 / pt.sqrt(blind),
+                ),
             )
 
-    def _baseline(self, means):
-        """Return the baseline at which the weighted average of all totals is the rough one."""
-        shifts = []
-        for part, precision in zip(self.slices, self.precisions, strict=True):
-            weight = precision / precision.sum() - 1 / len(precision)
-            shifts.append(pt.sum(weight * means[part]))
-        return self.center - sum(shifts)
+    def _evidence(self, tau):
+        """Return the data's precision about each contributor, nested layers integrated out, and its estimated sum."""
+        precisions, sums = list(self.precisions), list(self.sums)
+        for j in reversed(self.coarse_to_fine):
+            found = []
+            for b in self._children(j):
+                weight = 1 / (tau[b] ** 2 + 1 / precisions[b])
+                others = [i for i in self.parents[b] if i != j and i not in self.parents[j]]
+                target = sums[b] - sum(self.shrunken[i][self.parents[b][i]] for i in others)
+                into, size = self.parents[b][j], len(self.precisions[j])
+                precision = _sums_by(into, weight, size)
+                found.append((precision, _sums_by(into, weight * target, size) / precision))
+            if len(found) == 1:
+                precisions[j], sums[j] = found[0]
+            elif found:
+                # What several nested layers leave unknown adds up; each has counted the observations' own variance.
+                variance = sum(1 / precision for precision, _ in found) - (len(found) - 1) / self.precisions[j]
+                precisions[j] = 1 / variance
+                sums[j] = sum(p * x for p, x in found) / sum(p for p, _ in found)
+        return precisions, sums
+
+    def _children(self, j):
+        """Return the layers that are nested in layer j, with no other layer between."""
+        nested = [b for b, above in enumerate(self.parents) if j in above]
+        return [b for b in nested if not any(c in self.parents[b] for c in nested)]
+
+    def _average_head(self, means):
+        """Return the averages of layers that may be absent at which the weighted ones are the rough ones."""
+        return pt.stack([rough - _offset(self.shares[j], means[j]) for j, rough in self.averages.items()])
+
+    def _head(self, means, averages):
+        """Return baseline and averages at which weighted averages are the rough ones."""
+        shift = sum(pt.sum((share - share.sum() / len(share)) * z) for share, z in zip(self.shares, means, strict=True))
+        if not self.averages:
+            return (self.center - shift)[None]
+        presence = np.array([self.shares[j].sum() for j in self.averages])
+        return pt.concatenate([(self.center - shift - pt.sum(presence * averages))[None], self._average_head(means)])
 
 
-class VarianceParts(Transform):
+def _offset(share, means):
+    """Return the average of means weighted by counts minus the plain one."""
+    return pt.sum((share / share.sum() - 1 / len(share)) * means)
+
+
+def _sums_by(into, values, size):
+    """Return the sums of values by the place that they go into."""
+    return pt.inc_subtensor(pt.zeros(size)[into], values)
+
+
+class PooledVariances(Transform):
     r"""Coordinates of the parts that the variances of many contributors are made of.
 
-    The vector is ``[baseline, floor of layer 1, ..., floor of layer J, excess of layer 1's contributors, ...]``; the
-    variance of a contributor is its layer's floor plus its excess. Without `floors` they are left out, and an excess is
-    all of a contributor's variance. All parts are exponential, with the means that the transformed distribution has.
+    The vector is ``[baseline, floor of layer 1, ..., floor of layer J, excess of layer 1's contributors, ...]``,
+    without parts that are known; the variance of a contributor is its layer's floor plus its excess. All parts are
+    exponential, with the means that the transformed distribution has.
     The coordinates are, in this order,
 
     - ``t``, which locates the average variance of a total: the sum of baseline, floors and each layer's average
       excess (the data fix it),
-    - ``logits``, as many as floors: how the sum of baseline and floors is shared (the prior alone decides),
-    - ``w``, one number for each contributor: its excess in units of its rough posterior scale, but for what all
-      excesses of the layer have in common, which the data do not tell from baseline and floors.
+    - ``logits``, one fewer than baseline and floors: how their sum is shared (the prior alone decides),
+    - ``w``, one number for each contributor: its excess in units of its rough posterior scale, up to a common shift of
+      all excesses in a layer, which the data cannot distinguish from the baseline and the floors.
 
     Parameters
     ----------
@@ -327,8 +384,10 @@ class VarianceParts(Transform):
         For each layer a rough mean of its excesses.
     variance : float
         Rough variance V of one observation about its mean.
-    floors : bool
-        Whether layers have floors.
+    n_observations : int, optional
+        Number N of observations; by default the number that have the first layer.
+    baseline : bool
+        Whether the baseline is part of the vector; not where it is known.
 
     Notes
     -----
@@ -348,7 +407,7 @@ class VarianceParts(Transform):
     :math:`\rho_j^2 = 1 + (\lambda_j/m_j)^2\, b_j^\top b_j`, both at the rough :math:`\lambda_j` of `scales`.
     """
 
-    name = "variance_parts"
+    name = "pooledvariances"
     ndim_supp = 1
 
     def __init__(
@@ -357,17 +416,18 @@ class VarianceParts(Transform):
         effects: Sequence[np.ndarray],
         scales: Sequence[float],
         variance: float,
-        floors: bool,
+        n_observations: int | None = None,
+        baseline: bool = True,
     ):
-        n = np.concatenate(list(counts))
-        total = np.sum(counts[0])
-        rough = np.maximum(variance + np.concatenate(list(effects)), variance / 4)
+        n = np.concatenate([[], *counts])
+        total = np.sum(counts[0]) if n_observations is None else n_observations
+        rough = np.maximum(variance + np.concatenate([[], *effects]), variance / 4)
         errors, weights = rough * np.sqrt(2 / n), n / total
         self.unit = float(3 * variance * np.sqrt(2 / total))
-        self.n_floors = 1 + floors * len(counts)  # the baseline is one
+        self.n_floors = baseline + len(counts)  # the baseline is one
         ends = np.cumsum([self.n_floors, *map(len, counts)])
         self.slices = [slice(start, end) for start, end in pairwise(ends)]
-        self.errors, self.weights = (np.split(x, ends[1:-1] - self.n_floors) for x in (errors, weights))
+        self.errors, self.weights = (np.split(x, ends[1:-1] - self.n_floors)[: len(counts)] for x in (errors, weights))
         self.directions, self.stretches = [], []
         for scale, error in zip(scales, self.errors, strict=True):
             b = 1 / scale + 1 / error
@@ -395,7 +455,9 @@ class VarianceParts(Transform):
         """Return the log determinant of the variances' Jacobian, up to a constant."""
         log_floors, argument, _, log_slopes = self._parts(value, inputs)
         # d floors / d(t, logits) has the determinant dA/dt A^J prod p, where A p are the floors.
-        return pt.sum(log_floors) - _log_softplus(argument) - pt.softplus(-argument) + sum(log_slopes)
+        return (
+            pt.sum(log_floors) - _log_softplus(argument) - pt.softplus(-argument) + sum(log_slopes, pt.as_tensor(0.0))
+        )
 
     def _scales(self, inputs):
         """Return the rough posterior scales of each layer's excesses."""
@@ -416,7 +478,8 @@ class VarianceParts(Transform):
 
     def _average(self, excesses):
         """Return the sum of all layers' average excesses, each weighted by counts."""
-        return sum(pt.sum(weight * x) for weight, x in zip(self.weights, excesses, strict=True))
+        averages = (pt.sum(weight * x) for weight, x in zip(self.weights, excesses, strict=True))
+        return sum(averages, pt.as_tensor(0.0))
 
 
 def _along(vector, direction, stretch):

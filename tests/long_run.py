@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from problems import LAYERS, PRIORS, SMALL_TRUTH, small_cells, small_compiled
+from problems import LAYERS, SMALL_TRUTH, small_cells, small_compiled
 
 import mlm_tutorial as mlm
 from mlm_tutorial.files import write_whole
@@ -25,7 +25,7 @@ OUTPUT = ROOT / "book" / "trust_faults.json"
 
 def refit(compiled):
     """Return a function that fits new data with a compiled model."""
-    return lambda seed: mlm.sample(compiled.with_data(**mlm.cell_data(small_cells(), PRIORS)), seed, progress=False)
+    return lambda seed: mlm.sample(compiled.with_cells(small_cells()), seed, progress=False)
 
 
 def compile_anew(seed):

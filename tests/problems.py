@@ -17,7 +17,13 @@ SMALL_TRUTH = mlm.LayeredSum.from_coefficients(
     names=["paint", "size"],
 )
 LAYERS = ["paint", "size"]
-PRIORS = mlm.Priors(8.0, 6.0, {"paint": 2.0, "size": 3.0}, {"baseline": 2.5, "paint": 1.5, "size": 1.0})
+PRIORS = mlm.Priors(
+    baseline_mu=8.0,
+    baseline_mu_sd=6.0,
+    mu_sd={"paint": 2.0, "size": 3.0},
+    sigma_scale={"baseline": 2.5, "paint": 1.5, "size": 1.0},
+    pooled=False,
+)
 
 
 @cache
@@ -56,8 +62,7 @@ def function(inputs, outputs):
 @cache
 def starting_point(model):
     """Return where `mlm.sample` starts a model's chains, in its unconstrained space."""
-    starts = {x.name: model[f"start_{x.name}"] for x in model.free_RVs if f"start_{x.name}" in model.named_vars}
-    return make_initial_point_fn(model=model, overrides=starts)(0)
+    return make_initial_point_fn(model=model, overrides=getattr(model, "starts", {}))(0)
 
 
 def unconstrained_point(model, rng, scale=1.0):

@@ -15,6 +15,7 @@ import os
 import re
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import arviz as az
@@ -24,12 +25,15 @@ import pandas as pd
 import mlm_tutorial as mlm
 from mlm_tutorial.files import write_whole
 from mlm_tutorial.locking import exit_with, only_writer
+from mlm_tutorial.names import OWN
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "book" / "trust_structures.json"
 FRAGMENT = ROOT / "book" / "trust" / "structures_table.md"
 LIMITS = {"layers": (1, 5), "contributors": (2, 20), "rows": (10, 100_000), "scale": (1e-6, 1e6)}
 INTERVAL = 0.9
+# What a run may ask for: whether contributors are pooled, and the target of the acceptance rate (None: the default).
+ASKED = {"pooled": True, "target_accept": None}
 OUTCOMES = {
     "converged": "passed the convergence check",
     "not converged": "refused by the convergence check",
@@ -38,7 +42,9 @@ OUTCOMES = {
     "failed": "failed in another way",
 }
 # How a refusal by the convergence check names what is wrong, and how readers get to see it.
-THRESHOLD = re.compile(r"(R-hat|bulk ESS|tail ESS) should be .*?, but (\d+) of (\d+) parameters miss it: \S+ ([^,;]+)")
+THRESHOLD = re.compile(
+    r"(R-hat|bulk ESS|tail ESS) should be .*?, but (\d+) of (\d+) parameters miss it: \S+ (nan|[-+.\de]*\d)"
+)
 DIVERGENCES = re.compile(r"(\d+) divergent transitions")
 
 
@@ -67,12 +73,12 @@ def draw_structure(seed, number):
     return truth, frame, names, row
 
 
-def fit_structure(seed, number, sender=None):
+def fit_structure(seed, number, asked=ASKED, sender=None):
     """Fit one structure; return, or send, what came of it."""
     truth, frame, names, row = draw_structure(seed, number)
     started = time.monotonic()
     try:
-        row |= _fit(truth, frame, names, number)
+        row |= _fit(truth, frame, names, number, asked)
     except Exception as error:  # whatever it is, it belongs into the report
         row |= {"outcome": "failed", "reason": f"{type(error).__name__}: {error}"[:500], "true": False}
     row["seconds"] = round(time.monotonic() - started, 1)
@@ -81,14 +87,17 @@ def fit_structure(seed, number, sender=None):
     return row
 
 
-def _fit(truth, frame, names, number):
-    try:
-        cells = mlm.cell_statistics(frame, layers=names)
-        model = mlm.cell_model(cells)
-    except ValueError as error:
-        return {"outcome": "refused", "reason": str(error), "true": refusal_is_true(str(error), frame, names)}
-    idata = mlm.sample(model, seed=number, progress=False)
-    row = {"cells": len(cells)}
+def _fit(truth, frame, names, number, asked):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", mlm.UnidentifiedWarning)
+        try:
+            cells = mlm.cell_statistics(frame, layers=names)
+            model = mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=asked["pooled"]))
+        except ValueError as error:
+            return {"outcome": "refused", "reason": str(error), "true": refusal_is_true(str(error), frame, names)}
+    options = {} if asked["target_accept"] is None else {"target_accept": asked["target_accept"]}
+    idata = mlm.sample(model, seed=number, progress=False, **options)
+    row = {"cells": len(cells), "warned": any(issubclass(x.category, mlm.UnidentifiedWarning) for x in caught)}
     row |= {name: round(idata.attrs[f"{name}_seconds"], 2) for name in ("compile", "sampling")}
     try:
         row |= {"outcome": "converged"} | {k: float(v) for k, v in mlm.check_convergence(idata).items()}
@@ -108,10 +117,15 @@ def refusal_is_true(reason, frame, names):
     return any(reason.startswith(f"layer {name!r} has a single contributor") for name in lonely)
 
 
+def readers_variables(idata):
+    """Return the posterior's variables that a reader asks about, without those that are the package's own."""
+    posterior = idata["posterior"].to_dataset()
+    return posterior[[name for name in posterior if not name.startswith(OWN)]]
+
+
 def verdict_is_true(converged, idata):
     """Return whether ArviZ, asked for each statistic alone, comes to the same verdict at the same thresholds."""
-    posterior = idata["posterior"].to_dataset()
-    posterior = posterior[[name for name in posterior if name.startswith(("mu_", "sigma_")) and name != "mu_offset"]]
+    posterior = readers_variables(idata)
     quantiles = {"method": "tail", "prob": (0.05, 0.95)}
     rhat, bulk, tail = az.rhat(posterior), az.ess(posterior, method="bulk"), az.ess(posterior, **quantiles)
     good = all(bool((rhat[x] <= 1.01).all() and (bulk[x] >= 400).all() and (tail[x] >= 400).all()) for x in posterior)
@@ -120,7 +134,7 @@ def verdict_is_true(converged, idata):
 
 def reason_is_true(reason, idata):
     """Return whether a reason names all that is wrong: how many parameters miss what, the worst value, divergences."""
-    posterior = idata["posterior"].to_dataset()
+    posterior = readers_variables(idata)
     statistics = {
         "R-hat": (az.rhat(posterior), lambda x: x <= 1.01, np.max),
         "bulk ESS": (az.ess(posterior, method="bulk"), lambda x: x >= 400, np.min),
@@ -135,11 +149,11 @@ def reason_is_true(reason, idata):
     return (THRESHOLD.findall(reason), DIVERGENCES.findall(reason)) == (found, [str(divergences)] * (divergences > 0))
 
 
-def fit_apart(seed, number, seconds):
+def fit_apart(seed, number, seconds, asked=ASKED):
     """Fit one structure in a process of its own, which may take so many seconds."""
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=fit_structure, args=(seed, number, sender))
+    process = context.Process(target=fit_structure, args=(seed, number, asked, sender))
     process.start()
     sender.close()
     started = time.monotonic()
@@ -159,22 +173,25 @@ def fit_apart(seed, number, seconds):
 
 def code_digest():
     """Return a digest of the modules that decide what a fit gives."""
-    names = ["cells", "diagnostics", "distributions", "layers", "models", "rough", "sampling", "transforms"]
-    files = [ROOT / "mlm_tutorial" / f"{name}.py" for name in names]
+    names = "builders cells diagnostics directions distributions identifiability known layers models moments names"
+    files = [
+        ROOT / "mlm_tutorial" / f"{name}.py" for name in [*names.split(), "priors", "sampling", "tables", "transforms"]
+    ]
     content = b"\0".join(path.read_bytes() for path in files)
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def read_results(path, seed):
-    """Return the rows of an earlier run with the same seed and the same code."""
+def read_results(path, seed, asked=ASKED):
+    """Return the rows of an earlier run with the same seed and code that asked for the same."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    return stored["structures"] if (stored["seed"], stored["code"]) == (seed, code_digest()) else []
+    same = (stored["seed"], stored["code"], stored.get("asked")) == (seed, code_digest(), asked)
+    return stored["structures"] if same else []
 
 
-def write_results(path, rows, seed):
+def write_results(path, rows, seed, asked=ASKED):
     """Write all rows so far, and what they come to."""
     rows = sorted(rows, key=lambda row: row["number"])
     counts = collections.Counter(row["outcome"] for row in rows)
@@ -182,6 +199,7 @@ def write_results(path, rows, seed):
         "date": time.strftime("%Y-%m-%d"),
         "machine": {"cores": os.cpu_count(), "python": sys.version.split()[0], "system": sys.platform},
         "seed": seed,
+        "asked": asked,
         "code": code_digest(),
         "limits": LIMITS,
         "counts": dict(counts),
@@ -206,7 +224,12 @@ def table(content):
     """Return tables in Markdown: outcomes, and kinds of reasons; then what came of the means and of the checks."""
     rows = pd.DataFrame(content["structures"])
     limits = ", ".join(f"{low:,g} to {high:,g} {name}" for name, (low, high) in content["limits"].items())
-    lines = [f"Limits: {limits}.", "", "| Structures | | seconds each, median and longest |", "|---:|---|---|"]
+    lines = [f"Limits: {limits}."]
+    if "asked" in content:
+        pooled, target = content["asked"]["pooled"], content["asked"]["target_accept"]
+        lines[0] += f" Priors are {'pooled' if pooled else 'not pooled'}."
+        lines[0] += "" if target is None else f" The acceptance rate aims at {target:g}."
+    lines += ["", "| Structures | | seconds each, median and longest |", "|---:|---|---|"]
     for outcome, words in OUTCOMES.items():
         part = rows[rows["outcome"] == outcome]
         if len(part):
@@ -233,6 +256,8 @@ def main(arguments=None):
     parser.add_argument("--seconds", type=int, default=600, help="time that one structure may take (600)")
     parser.add_argument("--minutes", type=float, default=math.inf, help="start no structure after so many minutes")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="results (book/trust_structures.json)")
+    parser.add_argument("--no-pooling", action="store_true", help="priors whose scales are fixed, not learned")
+    parser.add_argument("--target-accept", type=float, help="acceptance rate to aim at (the package's default)")
     options = parser.parse_args(arguments)
     with only_writer(options.output, "fitting structures"):
         return fit_structures(options)
@@ -241,19 +266,20 @@ def main(arguments=None):
 def fit_structures(options):
     """Fit one structure after the other, and store each; return 0 if every verdict is true."""
     started = time.monotonic()
-    rows = read_results(options.output, options.seed)
+    asked = {"pooled": not options.no_pooling, "target_accept": options.target_accept}
+    rows = read_results(options.output, options.seed, asked)
     done = {row["number"] for row in rows}
     for number in range(options.n):
         if number in done or time.monotonic() - started > 60 * options.minutes:
             continue
-        row = fit_apart(options.seed, number, options.seconds)
+        row = fit_apart(options.seed, number, options.seconds, asked)
         rows.append(row)
-        content = write_results(options.output, rows, options.seed)
+        content = write_results(options.output, rows, options.seed, asked)
         size = f"{row['contributors']} contributors, {row['rows']:,} rows, scale {row['scale']:.1e}"
         print(f"[{len(rows)}/{options.n}] {number}: {size}: {row['outcome']}, {row['seconds']} s", flush=True)
         if row["outcome"] != "converged" or not row["true"]:
             print(f"    {row.get('reason', '')}; true: {row['true']}", flush=True)
-    content = write_results(options.output, rows, options.seed)
+    content = write_results(options.output, rows, options.seed, asked)
     if options.output == OUTPUT:
         write_whole(FRAGMENT, table(content).encode("utf-8"))
     print(table(content))

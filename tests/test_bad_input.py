@@ -3,6 +3,8 @@
 KeyError for what does not exist, TypeError for the wrong type, ValueError for the rest.
 """
 
+from decimal import Decimal
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -74,6 +76,15 @@ TRUTH = [
     case("name twice", build(BASELINE, PAIR, PAIR, names=["x", "x"]), ValueError, "'x' is taken", "two columns"),
     case("layer named total", build(BASELINE, PAIR, names=["total"]), ValueError, "'total' is taken"),
     case("layer named as a part", build(BASELINE, PAIR, PAIR, names=["x", "y_x"]), ValueError, "'y_x' is taken"),
+    case("layer of the model's own", build(BASELINE, PAIR, names=["chain"]), ValueError, "'chain' cannot name a layer"),
+    case("layer named as a variable", build(BASELINE, PAIR, PAIR, names=["x", "mu_x"]), ValueError, "'mu_x'", "'x'"),
+    case("one name for two", build(BASELINE, PAIR, PAIR, names=["a/b", "a_b"]), ValueError, "'a/b'", "'a_b'", "both"),
+    case(
+        "combinations of sigma", lambda: build(BASELINE, PAIR, names=["sigma"])().combinations(), ValueError, "'sigma'"
+    ),
+    case("centred without none", lambda: CC_12.centered(absent=["layer_2"]), ValueError, "no layer named", "'layer_2'"),
+    case("centred without text", lambda: CC_12.centered(absent="layer_1"), TypeError, "list of names", "'layer_1'"),
+    case("centred without number", lambda: CC_12.centered(absent=1), TypeError, "list of names", "got 1"),
     case("baseline unnamed", lambda: mlm.LayeredSum(mlm.Layer("x", BASELINE), []), ValueError, "'baseline'", "'x'"),
     case("no Layer", lambda: mlm.LayeredSum(CC_12.baseline, [PAIR]), TypeError, "Layer", "{'a': (0, 1)"),
     case("one Layer", lambda: mlm.LayeredSum(CC_12.baseline, CC_12.layers[0]), TypeError, "list of Layer", "got Layer"),
@@ -91,7 +102,7 @@ SIMULATE = [
     case("rng text", simulate(rng="x"), TypeError, "int", "x"),
     case("p list", simulate(probabilities=[0.5, 0.5]), TypeError, "map a layer's name", "list", "layer_1"),
     case("p text", simulate(probabilities="ab"), TypeError, "map a layer's name", "str"),
-    case("p unknown", simulate(probabilities={"layer_2": [1]}), ValueError, "unknown", "'layer_2'", "'layer_1'"),
+    case("p unknown", simulate(probabilities={"layer_2": [1]}), ValueError, "no layer named", "'layer_2'", "'layer_1'"),
     case("p short", simulate(probabilities={"layer_1": [1]}), ValueError, "'layer_1'", "2 probabilities", "(1,)"),
     case("p number", simulate(probabilities={"layer_1": 0.5}), ValueError, "'layer_1'", "2 probabilities", "()"),
     case("p words", simulate(probabilities={"layer_1": ["a", "b"]}), TypeError, "'layer_1'", "numbers", "['a', 'b']"),
@@ -102,7 +113,17 @@ SIMULATE = [
         "p labels", simulate(probabilities={"layer_1": {0: 0.5, 2: 0.5}}), ValueError, "'layer_1'", "[0, 1]", "[0, 2]"
     ),
     case("p lacks one", simulate(probabilities={"layer_1": {0: 1}}), ValueError, "'layer_1'", "[0, 1]", "[0]"),
-    case("p combinations", lambda: CC_12.combinations({"x": [1]}), ValueError, "unknown", "'x'", "'layer_1'"),
+    case("absent unknown", simulate(absent={"layer_2": 0.1}), ValueError, "no layer named", "'layer_2'", "'layer_1'"),
+    case("absent baseline", simulate(absent={"baseline": 0.1}), ValueError, "no layer named", "'baseline'"),
+    case("absent negative", simulate(absent={"layer_1": -0.1}), ValueError, "'layer_1'", "from 0", "got -0.1"),
+    case("absent always", simulate(absent={"layer_1": 1}), ValueError, "'layer_1'", "not including 1", "got 1"),
+    case("absent NaN", simulate(absent={"layer_1": NAN}), ValueError, "'layer_1'", "got nan"),
+    case("absent text", simulate(absent={"layer_1": "0.1"}), TypeError, "'layer_1'", "number", "'0.1'"),
+    case("absent bool", simulate(absent={"layer_1": True}), TypeError, "'layer_1'", "number", "True"),
+    case("absent None", simulate(absent={"layer_1": None}), TypeError, "'layer_1'", "number", "None"),
+    case("absent list", simulate(absent=["layer_1"]), TypeError, "map a layer's name", "list", "layer_1"),
+    case("absent share", simulate(absent=0.1), TypeError, "map a layer's name", "float", "layer_1"),
+    case("p combinations", lambda: CC_12.combinations({"x": [1]}), ValueError, "no layer named", "'x'", "'layer_1'"),
 ]
 
 DRAW = [
@@ -234,6 +255,123 @@ def test_totals_that_only_look_like_numbers_are_refused(column):
     assert_raises(lambda: cells_of(frame, "total", ["a"]), TypeError, ["column 'total' must be numeric", "got "])
 
 
+@pytest.mark.parametrize(
+    ("total", "fragments"),
+    [
+        (["1,234.5", "2,000", "1", "2", "3"], ["'1,234.5'", "str.replace(',', '')", "thousands=','", "decimal=','"]),
+        ([None, "1", "2", "3", "4"], ["'1'", "pandas.to_numeric(frame['total'])"]),
+        ([Decimal("1.5")] * 5, ["Decimal('1.5')", "frame['total'].astype(float)"]),
+        (pd.to_timedelta(range(5), unit="h"), ["frame['total'].dt.total_seconds()"]),
+        ([None] * 5, ["convert it to numbers first"]),
+    ],
+    ids=["thousands", "text", "decimals", "spans of time", "nothing"],
+)
+def test_a_refusal_of_totals_says_how_to_convert_them(total, fragments):
+    frame = good_frame().assign(total=pd.Series(total, dtype=None if len(fragments) == 1 else object))
+    assert_raises(lambda: cells_of(frame, "total", ["a"]), TypeError, ["column 'total' must be numeric", *fragments])
+
+
+@pytest.mark.parametrize("index", ["a", ["a", "b"], ["total", "a"]], ids=str)
+def test_columns_in_the_index_are_said_to_be_there(index):
+    frame = good_frame().set_index(index)
+    missing = "total" if "total" in index else "a"
+    fragments = [f"no column '{missing}'", f"'{missing}' is in the index", "reset_index()"]
+    assert_raises(lambda: cells_of(frame, "total", ["a"]), KeyError, fragments)
+
+
+def test_a_missing_column_is_not_said_to_be_in_the_index():
+    with pytest.raises(KeyError) as caught:
+        cells_of(good_frame().set_index("b"), "total", ["z"])
+    assert "index" not in str(caught.value)
+
+
+def test_columns_with_several_levels_are_refused_with_a_way_to_join_them():
+    frame = pd.DataFrame([[1.0, "x"], [2.0, "y"]], columns=pd.MultiIndex.from_tuples([("total", ""), ("tool", "id")]))
+    way = "frame.columns = ['_'.join(map(str, c)) for c in frame.columns]"
+    assert_raises(lambda: cells_of(frame, "total", ["tool"]), KeyError, ["several levels", way])
+    assert_raises(
+        lambda: cells_of(frame, ("total", ""), ["tool"]), TypeError, ["must be strings", "('total', '')", way]
+    )
+    frame.columns = ["_".join(map(str, c)) for c in frame.columns]
+    assert cells_of(frame, "total_", ["tool_id"]).n_observations == 2
+
+
+def test_columns_named_by_numbers_are_refused_with_a_way_to_rename_them():
+    frame = pd.DataFrame([[1.0, "x"], [2.0, "y"]])
+    way = "frame.columns = frame.columns.map(str)"
+    assert_raises(lambda: cells_of(frame, 0, [1]), TypeError, ["names must be strings, got 0", way])
+    assert_raises(lambda: cells_of(frame, "0", [1]), TypeError, ["names must be strings, got 1", way])
+    assert_raises(lambda: cells_of(frame, "0", ["1"]), KeyError, ["no column '0'", "it has 0, 1", way])
+    frame.columns = frame.columns.map(str)
+    assert cells_of(frame, "0", ["1"]).n_observations == 2
+
+
+LISTS, STRUCTS = [[1], [2], [1], [2], [2]], [{"k": 1}, {"k": 2}] * 2 + [{"k": 1}]
+
+
+@pytest.mark.parametrize(("values", "kind", "first"), [(LISTS, "list", "[1]"), (STRUCTS, "struct", "{'k': 1}")])
+@pytest.mark.parametrize("backend", [name for name in BACKENDS if not name.endswith(("categorical", "dictionary"))])
+def test_lists_and_structs_as_labels_are_refused_with_what_to_do(backend, values, kind, first):
+    kind = {"list": "list", "struct": "dict"}[kind] if backend == "pandas" else kind
+    fragments = ["column 'd' holds", kind, first, "hashed", "frame['d'].map(str)"]
+    assert_raises(lambda: cells_of(changed(backend, d=values), "total", ["b", "d"]), TypeError, fragments)
+
+
+@pytest.mark.parametrize("bad", [[3], {3}, {"k": 3}, (1, [2]), np.array([1])], ids=str)
+def test_the_first_label_that_cannot_be_hashed_is_shown(bad):
+    column = pd.Series(["x", "y", bad, "x", [9]], dtype=object)
+    fragments = ["column 'd'", f"a {type(bad).__name__} in row 2 (counted from 0)", repr(bad)]
+    assert_raises(lambda: cells_of(good_frame().assign(d=column), "total", ["a", "d"]), TypeError, fragments)
+
+
+def test_labels_that_a_table_cannot_group_by_are_refused_with_what_to_do():
+    table = pa.table(GOOD).append_column("d", pa.array([bytes(16)] * 5, pa.uuid()))
+    assert_raises(lambda: cells_of(table, "total", ["d"]), TypeError, ["'d'", "uuid", "Convert the labels to text"])
+
+
+ABSENCE = [
+    case(
+        "no layer",
+        lambda: cells_of(good_frame(), layers=["a"], allow_absent=["b"]),
+        ValueError,
+        "'b'",
+        "no layer",
+        "'a'",
+    ),
+    case(
+        "total", lambda: cells_of(good_frame(), layers=["a"], allow_absent=["total"]), ValueError, "'total'", "no layer"
+    ),
+    case("text", lambda: cells_of(good_frame(), layers=["a"], allow_absent="a"), TypeError, "list of names", "'a'"),
+    case("bool", lambda: cells_of(good_frame(), layers=["a"], allow_absent=True), TypeError, "list of names", "True"),
+    case("None", lambda: cells_of(good_frame(), layers=["a"], allow_absent=None), TypeError, "list of names", "None"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "fragments"), ABSENCE)
+def test_layers_that_may_be_absent_must_be_layers(call, error, fragments):
+    assert_raises(call, error, fragments)
+
+
+def cells_with_absence(frame, total, layers, **options):
+    return mlm.cell_statistics(frame, total, layers, allow_absent=["a"], **options)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_layer_that_is_absent_in_every_row_is_refused(backend):
+    frame = changed(backend, a=pd.array([None] * 5, dtype="string") if backend.startswith("pandas") else [None] * 5)
+    fragments = ["layer 'a' is absent in every row", "leave it out"]
+    assert_raises(lambda: cells_with_absence(frame, "total", ["b", "a"]), ValueError, fragments)
+    assert cells_with_absence(frame, "total", ["b", "a"], partial=True).labels["a"] == ()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_layer_that_is_never_absent_is_not_declared(backend):
+    frame = BACKENDS[backend](GOOD)
+    fragments = ["layer 'a' is in allow_absent", "every row has a label", "take 'a' out of allow_absent"]
+    assert_raises(lambda: cells_with_absence(frame, "total", ["b", "a"]), ValueError, fragments)
+    assert cells_with_absence(frame, "total", ["b", "a"], partial=True).labels["a"] == ("x", "y")
+
+
 @pytest.mark.parametrize("bad", [NAN, INF, -INF, None], ids=str)
 @ON_EVERY_TABLE
 def test_missing_and_infinite_totals_are_counted_and_the_first_is_shown(read, backend, bad):
@@ -327,11 +465,28 @@ def test_names_of_columns_must_be_names(read, total, layers, error, fragments):
     assert_raises(lambda: read(good_frame(), total, layers), error, fragments)
 
 
-@pytest.mark.parametrize("name", ["baseline", "n", "mean", "sum_sq", "chain", "draw", "cell", "observation", "__n"])
+@pytest.mark.parametrize(
+    "name", ["baseline", "total", "n", "mean", "sum_sq", "chain", "draw", "observation", "component", "__n", "mlm_x"]
+)
 @pytest.mark.parametrize("read", [cells_of, model_of])
 def test_a_layer_cannot_have_a_name_that_models_use(read, name):
-    frame = good_frame().rename(columns={"a": name})
-    assert_raises(lambda: read(frame, "total", [name]), ValueError, [f"'{name}' cannot name a layer", "rename"])
+    frame = good_frame().rename(columns={"total": "y", "a": name})
+    assert_raises(lambda: read(frame, "y", [name]), ValueError, [f"'{name}' cannot name a layer", "rename"])
+
+
+@pytest.mark.parametrize(
+    ("layers", "fragments"),
+    [
+        ([""], ["empty", "rename"]),
+        (["a", "mu_a"], ["'mu_a'", "beside 'a'", "rename"]),
+        (["sigma_a", "a"], ["'sigma_a'", "beside 'a'", "rename"]),
+        (["tool/chamber", "tool_chamber"], ["'tool/chamber'", "'tool_chamber'", "rename"]),
+    ],
+    ids=str,
+)
+def test_two_layers_cannot_have_names_that_a_model_would_take_for_one(layers, fragments):
+    frame = pd.DataFrame({"total": [1.0, 2.0, 4.0]} | dict.fromkeys(layers, ["x", "y", "x"]))
+    assert_raises(lambda: cells_of(frame, "total", layers), ValueError, fragments)
 
 
 @pytest.mark.parametrize("frame", [GOOD, np.zeros((3, 2)), [1, 2], None, "total", pd.Series([1.0], name="total")])
@@ -348,6 +503,14 @@ def part(**columns):
     return mlm.cell_statistics(pd.DataFrame(GOOD | columns), "total", ["a", "b"], partial=True)
 
 
+def priors(**changed):
+    return mlm.Priors(**{"baseline_mu": 0, "baseline_mu_sd": 1, "mu_sd": 1, "sigma_scale": 1} | changed)
+
+
+def known(given):
+    return lambda: mlm.Priors.from_cells(part(), known_sigma=given)
+
+
 MODELS = [
     case("merge with a frame", lambda: part().merge(good_frame()), TypeError, "expected Cells", "DataFrame"),
     case(
@@ -357,6 +520,22 @@ MODELS = [
         "same layers",
         "('a', 'b')",
         "('b', 'a')",
+    ),
+    case(
+        "merge other absences",
+        lambda: part().merge(mlm.cell_statistics(good_frame(), layers=["a", "b"], partial=True, allow_absent=["b"])),
+        ValueError,
+        "same allow_absent",
+        "[]",
+        "['b']",
+    ),
+    case(
+        "merge numbers with their text",
+        lambda: part().merge(part(b=list("12211"))),
+        ValueError,
+        "'b'",
+        "1 (int)",
+        "'1' (str)",
     ),
     case("counts of no layer", lambda: part().counts("z"), ValueError, "'z'", "('a', 'b')"),
     case("cell model of a frame", lambda: mlm.cell_model(good_frame()), TypeError, "expected Cells", "DataFrame"),
@@ -385,18 +564,37 @@ MODELS = [
         "parametrization 'non-centered'",
         "marginal, noncentered, centered",
     ),
-    case("baseline_mu NaN", lambda: mlm.Priors(NAN, 1, 1, 1), ValueError, "baseline_mu must be finite", "nan"),
-    case("baseline_mu_sd zero", lambda: mlm.Priors(0, 0, 1, 1), ValueError, "baseline_mu_sd must be positive", "got 0"),
-    case("mu_sd negative", lambda: mlm.Priors(0, 1, -1, 1), ValueError, "mu_sd must be positive", "-1"),
-    case("mu_sd of a layer", lambda: mlm.Priors(0, 1, {"a": 1, "b": 0}, 1), ValueError, "mu_sd must be", "'b': 0"),
-    case("sigma_scale infinite", lambda: mlm.Priors(0, 1, 1, INF), ValueError, "sigma_scale", "finite", "inf"),
-    case("sigma_scale text", lambda: mlm.Priors(0, 1, 1, "x"), TypeError),
+    case("known sigma of no component", known({"z": 1}), ValueError, "no layer named 'z'", "('a', 'b')"),
+    case("known sigma of no label", known({"a": {"z": 1}}), ValueError, "known_sigma['a'] names 'z'"),
+    case("known sigma negative", known({"a": -1}), ValueError, "known_sigma['a'] must be zero or positive", "-1"),
+    case("known sigma infinite", known({"a": {"x": INF}}), ValueError, "known_sigma['a']['x']", "finite", "inf"),
+    case("known sigma text", known({"a": "1"}), TypeError, "known_sigma['a'] must be a number", "'1'"),
+    case("known sigma no mapping", known(0), TypeError, "known_sigma must map a component", "0"),
+    case("baseline known by label", known({"baseline": {"x": 1}}), TypeError, "known_sigma['baseline']", "number"),
+    case("no variance left", known({"baseline": 0, "a": 0, "b": 0}), ValueError, "without variance", "'a'", "'b'"),
     case(
-        "mu_sd lacks a layer", lambda: mlm.cell_model(part(), mlm.Priors(0, 1, {"a": 1}, 1)), ValueError, "mu_sd", "'b'"
+        "no variance left in some cells",
+        known({"baseline": 0, "a": {"x": 0}, "b": 0}),
+        ValueError,
+        "leaves the totals of {'a': 'x', 'b': ",
     ),
+    case("pooled by position", lambda: mlm.Priors.from_cells(part(), True), TypeError, "positional"),
+    case("priors by position", lambda: mlm.Priors(0, 1, 1, 1), TypeError, "positional"),
+    case("pooled is no truth value", lambda: priors(pooled="a"), TypeError, "pooled must be True or False", "'a'"),
+    case("priors of another kind", lambda: mlm.cell_model(part(), {"mu_sd": 1}), TypeError, "mlm.Priors", "dict"),
+    case("layers are required", lambda: mlm.observation_model(good_frame(), "total"), TypeError, "'layers'"),
+    case("baseline_mu NaN", lambda: priors(baseline_mu=NAN), ValueError, "baseline_mu must be finite", "nan"),
+    case(
+        "baseline_mu_sd zero", lambda: priors(baseline_mu_sd=0), ValueError, "baseline_mu_sd must be positive", "got 0"
+    ),
+    case("mu_sd negative", lambda: priors(mu_sd=-1), ValueError, "mu_sd must be positive", "-1"),
+    case("mu_sd of a layer", lambda: priors(mu_sd={"a": 1, "b": 0}), ValueError, "mu_sd must be", "'b': 0"),
+    case("sigma_scale infinite", lambda: priors(sigma_scale=INF), ValueError, "sigma_scale", "finite", "inf"),
+    case("sigma_scale text", lambda: priors(sigma_scale="x"), TypeError, "sigma_scale must be a number"),
+    case("mu_sd lacks a layer", lambda: mlm.cell_model(part(), priors(mu_sd={"a": 1})), ValueError, "mu_sd", "'b'"),
     case(
         "sigma_scale lacks the baseline",
-        lambda: mlm.observation_model(good_frame(), "total", ["a"], priors=mlm.Priors(0, 1, 1, {"a": 1})),
+        lambda: mlm.observation_model(good_frame(), "total", ["a"], priors=priors(sigma_scale={"a": 1})),
         ValueError,
         "sigma_scale",
         "'baseline'",

@@ -1,5 +1,8 @@
 """All models of a sum are one model: same density, same priors, same names."""
 
+import dataclasses
+import warnings
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +13,7 @@ from problems import (
     AS_IT_STANDS,
     LAYERS,
     PRIORS,
+    SMALL_TRUTH,
     function,
     named_parameters,
     small_cells,
@@ -22,6 +26,7 @@ from scipy import stats
 from scipy.special import gamma
 
 import mlm_tutorial as mlm
+from mlm_tutorial.known import known_vector
 
 FALSE_ALARM = 1e-6  # of one test function, shared among its comparisons (Bonferroni)
 
@@ -30,7 +35,10 @@ class Density:
     """Log density of a model with and without its Jacobian, and its named parameters, at an unconstrained point."""
 
     def __init__(self, model, layers):
-        self.model, self.names = model, named_parameters(layers)
+        self.model, self.layers = model, layers
+        kinds = ("mu", "sigma", "tau", "floor", "spread")
+        self.names = [f"{kind}_{name}" for name in ("baseline", *layers) for kind in kinds]
+        self.names = [name for name in (*self.names, "mlm_mu") if name in model.named_vars]
         outputs = [model.logp(jacobian=True), model.logp(jacobian=False)]
         self.function = function(
             model.value_vars, outputs + model.replace_rvs_by_values([model[name] for name in self.names])
@@ -38,11 +46,55 @@ class Density:
 
     def __call__(self, point):
         log_density, without_jacobian, *values = self.function(**point)
+        parameters = dict(zip(self.names, values, strict=True))
         return SimpleNamespace(
             log_density=float(log_density),
             without_jacobian=float(without_jacobian),
-            parameters=dict(zip(self.names, values, strict=True)),
+            plain=float(without_jacobian) + self._to_plain(parameters),
+            parameters=parameters,
         )
+
+    def _to_plain(self, p):
+        """Return what turns the density of vectors in identified coordinates into that of the plain variables.
+
+        Vectors keep the average of each layer's means, Normal(0, tau / sqrt(m)), which is in no likelihood: averages
+        of independent normals are independent of the differences to them. Pooled vectors hold variances where plain
+        models have standard deviations; the density of a variance is that of its root, divided by twice the root.
+        """
+        if "mlm_mu" not in p:
+            return 0.0
+        model, result = self.model, 0.0
+        end = 1 + len(model.cells.absent)
+        for name in self.layers:
+            m = len(model.cells.labels[name])
+            scale = p[f"tau_{name}"] if model.priors.pooled else model.priors.mu_sd_of(name)
+            result -= stats.norm.logpdf(p["mlm_mu"][end : (end := end + m)].mean(), 0, scale / np.sqrt(m))
+            if f"floor_{name}" in p:
+                result += np.log(2 * p[f"floor_{name}"])
+        if model.priors.pooled and "baseline" not in model.priors.known_sigma:
+            result += np.log(2 * p["sigma_baseline"])
+        return result
+
+
+def plain_point(model):
+    """Return a function from named parameters, of any form of a model, to a point of its plain form."""
+    names = [variable.name for variable in model.free_RVs]
+    forward = log_coordinates(model, names)
+
+    def values(p):
+        found = dict(p)
+        for name in model.cells.layers:
+            mu, sigma = p[f"mu_{name}"], p[f"sigma_{name}"]
+            given = model.priors.known_sigma.get(name, {})
+            known = given if isinstance(given, dict) else dict.fromkeys(model.cells.labels[name], given)
+            free = [k for k, label in enumerate(model.cells.labels[name]) if label not in known]
+            found |= {f"mlm_average_{name}": mu.mean(), f"mlm_deviation_{name}": mu - mu.mean()}
+            found[f"mlm_sigma_{name}"] = sigma[free]
+            if f"floor_{name}" in p:
+                found[f"excess_{name}"] = sigma[free] ** 2 - p[f"floor_{name}"] ** 2
+        return forward({name: found[name] for name in names})
+
+    return values
 
 
 def log_coordinates(model, names):
@@ -70,6 +122,7 @@ def unflat(vector, like):
     }
 
 
+@cache
 def three_layers():
     """Return cells of three layers, some contributors rare, some cells with one row or none."""
     truth = mlm.draw_layered_sum([1, 2, 4, 3], rng=11)
@@ -78,76 +131,141 @@ def three_layers():
     )
 
 
-@pytest.fixture(scope="module", params=["small", "three layers"])
+@cache
+def nested_layers():
+    """Return cells of two regions with seven cities in them, of the pairs of city and product, and of products."""
+    rng = np.random.default_rng(14)
+    city, product = rng.integers(7, size=90), rng.integers(3, size=90)
+    frame = pd.DataFrame({"region": np.array([0, 0, 0, 1, 1, 1, 1])[city], "city": city, "product": product})
+    frame["both"] = frame["city"] * 10 + frame["product"]
+    frame["total"] = rng.normal(0, 2, 7)[city] + rng.normal(0, 1, 3)[product] + rng.normal(size=90)
+    return mlm.cell_statistics(frame, layers=["region", "city", "product", "both"])
+
+
+@cache
+def absent_layers():
+    """Return cells of which some lack one layer, some the other, and some both."""
+    frame = SMALL_TRUTH.simulate(200, rng=13, absent={"paint": 0.2, "size": 0.3})
+    return mlm.cell_statistics(frame, layers=LAYERS, allow_absent=LAYERS)
+
+
+CELLS = {"small": small_cells, "three": three_layers, "nested": nested_layers, "absent": absent_layers}
+KNOWN = {
+    "nothing": {},
+    "a layer": {"paint": 0},
+    "all layers": {"paint": 0, "size": 0.3},
+    "baseline": {"baseline": 1.5},
+    "some labels": {"size": {2: 0.4, 7: 0.0}, "paint": {"red": 1.0}},
+    "baseline and a layer": {"baseline": 0.5, "size": 0.1},
+    "everything": {"baseline": 2.0, "paint": 1.0, "size": 0.0},
+}
+PROBLEMS = [(cells, "nothing") for cells in ("three", "nested")]
+PROBLEMS += [("small", known) for known in KNOWN] + [("absent", known) for known in ("nothing", "a layer", "baseline")]
+
+
+@pytest.fixture(scope="module", params=[(*x, p) for x in PROBLEMS for p in (True, False)], ids=lambda x: f"{x}")
 def problem(request):
     """Return cells with a model in each coordinate system and their densities."""
-    cells, priors = (small_cells(), PRIORS) if request.param == "small" else (three_layers(), None)
-    models = {name: mlm.cell_model(cells, priors, coordinates=name) for name in ("identified", "log")}
+    name, known, pooled = request.param
+    cells = CELLS[name]()
+    scales = {"mu_sd": {"paint": 2.0, "size": 3.0}, "sigma_scale": {"baseline": 2.5, "paint": 1.5, "size": 1.0}}
+    priors = mlm.Priors(baseline_mu=8.0, baseline_mu_sd=6.0, pooled=pooled, known_sigma=KNOWN[known], **scales)
+    if cells.layers != tuple(LAYERS):
+        priors = mlm.Priors.from_cells(cells, pooled=pooled)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mlm.UnidentifiedWarning)  # of nested layers, which is what is tried here
+        models = {name: mlm.cell_model(cells, priors, coordinates=name) for name in ("identified", "log")}
     return SimpleNamespace(
         cells=cells,
-        priors=priors or mlm.Priors.from_cells(cells),
+        priors=priors,
         models=models,
         density={name: Density(model, cells.layers) for name, model in models.items()},
-        to_log=log_coordinates(models["log"], named_parameters(cells.layers)),
+        to_plain=plain_point(models["log"]),
     )
 
 
-def test_both_coordinate_systems_are_one_density_with_their_jacobians(problem):
-    """p(u) = p(w(u)) |dw/du| for coordinates u and w of the same parameters, at random points, up to one constant."""
-    rng = np.random.default_rng(21)
-    identified, log = problem.density["identified"], problem.density["log"]
-    start = starting_point(problem.models["identified"])
-
-    def to_log(vector):
-        return flat(problem.to_log(identified(unflat(vector, start)).parameters))
-
-    differences, densities = [], []
-    for scale in (0.1, 0.5, 1, 2) * 5:
-        point = unconstrained_point(problem.models["identified"], rng, scale)
-        vector, step = flat(point), 1e-5
-        jacobian = [(to_log(vector + step * e) - to_log(vector - step * e)) / (2 * step) for e in np.eye(len(vector))]
-        log_det = np.linalg.slogdet(np.array(jacobian))[1]
-        here = identified(point)
-        densities.append(here.log_density)
-        differences.append(here.log_density - log(problem.to_log(here.parameters)).log_density - log_det)
-    assert np.ptp(densities) > 10
-    assert np.ptp(differences) < 1e-4
-
-
 def test_both_coordinate_systems_give_the_same_density_to_named_parameters(problem):
-    rng = np.random.default_rng(22)
-    differences = []
-    for _ in range(30):
-        here = problem.density["identified"](unconstrained_point(problem.models["identified"], rng, 1.5))
-        there = problem.density["log"](problem.to_log(here.parameters))
-        for name, value in here.parameters.items():
-            np.testing.assert_allclose(there.parameters[name], value, rtol=1e-9, atol=1e-9)
-        differences.append(here.without_jacobian - there.without_jacobian)
-    assert np.ptp(differences) < 1e-7
+    rng, differences, densities = np.random.default_rng(22), [], []
+    for scale in (0.1, 0.5, 1, 2) * 5:
+        here = problem.density["identified"](unconstrained_point(problem.models["identified"], rng, scale))
+        there = problem.density["log"](problem.to_plain(here.parameters))
+        for name, value in there.parameters.items():
+            np.testing.assert_allclose(here.parameters[name], value, rtol=1e-8, atol=1e-8)
+        differences.append(here.plain - there.without_jacobian)
+        densities.append(there.without_jacobian)
+    assert np.ptp(densities) > 10
+    assert np.ptp(differences) < 1e-6
 
 
-def test_the_density_is_that_of_the_formulas(problem):
+def test_the_jacobian_of_the_identified_coordinates_is_that_of_finite_differences(problem):
+    """log |d (free variables) / d (coordinates)|, all variables at once, since each one's scale depends on others."""
+    model = problem.models["identified"]
+    free = function(model.value_vars, model.replace_rvs_by_values(model.free_RVs))
+    rng, differences = np.random.default_rng(2), []
+    for scale in (0.2, 1.0, 2.0) * 2:
+        point = unconstrained_point(model, rng, scale)
+        point = {value.name: point[value.name] for value in model.value_vars}
+        vector, step = flat(point), 1e-5
+
+        def values(x, like=point):
+            return np.concatenate([np.ravel(v) for v in free(**unflat(x, like))])
+
+        jacobian = [(values(vector + step * e) - values(vector - step * e)) / (2 * step) for e in np.eye(len(vector))]
+        here = problem.density["identified"](point)
+        differences.append(here.log_density - here.without_jacobian - np.linalg.slogdet(np.array(jacobian))[1])
+    assert np.ptp(differences) < 1e-5
+
+
+def test_coordinates_can_be_undone(problem):
+    model, rng = problem.models["identified"], np.random.default_rng(3)
+    for variable in model.free_RVs:
+        transform, value = model.rvs_to_transforms[variable], model.rvs_to_values[variable]
+        inputs = variable.owner.inputs
+        back = model.replace_rvs_by_values([transform.forward(transform.backward(value, *inputs), *inputs)])
+        undo = function(list(model.value_vars), back)
+        for _ in range(5):
+            point = unconstrained_point(model, rng, 1.5)
+            np.testing.assert_allclose(undo(**point)[0], point[value.name], rtol=1e-7, atol=1e-7)
+
+
+def test_the_plain_model_is_that_of_the_formulas(problem):
     """Prior and likelihood written out with SciPy, up to the constants of the zero-sum normals."""
     rng, cells, priors = np.random.default_rng(23), problem.cells, problem.priors
-    differences = []
+    differences, known = [], known_vector(cells, priors.known_sigma)
+    parts = np.split(known, np.cumsum([1, *(len(cells.labels[name]) for name in cells.layers)]))
     for _ in range(20):
-        point = unconstrained_point(problem.models["log"], rng, 0.7)
-        here = problem.density["log"](point)
-        p = here.parameters
+        p = problem.density["log"](unconstrained_point(problem.models["log"], rng, 0.7))
+        value, p = p.without_jacobian, p.parameters
         expected = stats.norm.logpdf(p["mu_baseline"], priors.baseline_mu, priors.baseline_mu_sd)
-        expected += stats.weibull_min.logpdf(p["sigma_baseline"], 2, scale=priors.sigma_scale_of("baseline"))
+        if np.isnan(known[0]):
+            expected += stats.weibull_min.logpdf(p["sigma_baseline"], 2, scale=priors.sigma_scale_of("baseline"))
         mean, variance = p["mu_baseline"], p["sigma_baseline"] ** 2
         for j, name in enumerate(cells.layers):
-            mu, sigma = p[f"mu_{name}"], p[f"sigma_{name}"]
-            expected -= np.sum(mu**2) / (2 * priors.mu_sd_of(name) ** 2)
-            expected += stats.weibull_min.logpdf(sigma, 2, scale=priors.sigma_scale_of(name)).sum()
-            mean, variance = mean + mu[cells.codes[:, j]], variance + sigma[cells.codes[:, j]] ** 2
+            mu, sigma, has = p[f"mu_{name}"], p[f"sigma_{name}"], cells.codes[:, j] >= 0
+            np.testing.assert_allclose(sigma[~np.isnan(parts[1 + j])], parts[1 + j][~np.isnan(parts[1 + j])])
+            free, scale = sigma[np.isnan(parts[1 + j])], priors.mu_sd_of(name)
+            if priors.pooled:
+                scale = p[f"tau_{name}"]
+                expected += stats.halfnorm.logpdf(scale, scale=priors.mu_sd_of(name))
+            deviation = mu - mu.mean()
+            expected -= np.sum(deviation**2) / (2 * scale**2) + (len(mu) - 1) * np.log(scale)
+            if name in cells.absent:
+                expected += stats.norm.logpdf(mu.mean(), 0, priors.mu_sd_of(name))
+            if priors.pooled and len(free):
+                floor, spread = p[f"floor_{name}"], p[f"spread_{name}"]
+                half = priors.sigma_scale_of(name) / np.sqrt(2)
+                expected += stats.weibull_min.logpdf([floor, spread], 2, scale=half).sum()
+                expected += np.sum(stats.expon.logpdf(free**2 - floor**2, scale=spread**2))
+            elif len(free):
+                expected += stats.weibull_min.logpdf(free, 2, scale=priors.sigma_scale_of(name)).sum()
+            mean = mean + np.where(has, mu[cells.codes[:, j]], 0)
+            variance = variance + np.where(has, sigma[cells.codes[:, j]] ** 2, 0)
         expected += np.sum(
             -cells.n / 2 * np.log(2 * np.pi * variance)
             - (cells.sum_sq + cells.n * (cells.mean - mean) ** 2) / (2 * variance)
         )
-        differences.append(here.without_jacobian - expected)
-    assert np.ptp(differences) < 1e-8
+        differences.append(value - expected)
+    assert np.ptp(differences) < 1e-7
 
 
 # --- Models of every observation ----------------------------------------------------------------------------------
@@ -280,7 +398,7 @@ def test_default_priors_are_those_of_the_documentation():
 
 def test_a_prior_that_names_no_scale_for_a_layer_says_which():
     with pytest.raises(ValueError, match="mu_sd names paint; there is none for 'size'"):
-        mlm.cell_model(small_cells(), mlm.Priors(0, 1, {"paint": 1.0}, 1.0))
+        mlm.cell_model(small_cells(), dataclasses.replace(PRIORS, mu_sd={"paint": 1.0}))
 
 
 # --- Names, dims, prediction --------------------------------------------------------------------------------------
@@ -298,11 +416,6 @@ def test_every_model_names_its_variables_dims_and_labels_alike(name):
             assert model[f"{kind}_{layer}"].ndim == 1
     for kind in ("mu", "sigma"):
         assert model[f"{kind}_baseline"].ndim == 0
-
-
-def test_the_identified_model_names_every_contributor():
-    model = mlm.cell_model(small_cells())
-    assert model.coords["contributor"] == ("baseline", "paint[blue]", "paint[red]", "size[2]", "size[7]", "size[10]")
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -335,15 +448,15 @@ def predictive():
 def test_posterior_prediction_uses_the_posterior(predictive):
     """Predicted cells look like the data, within prediction's error, and are far less wide than the prior's."""
     cells = small_cells()
-    predicted = predictive.posterior["posterior_predictive"]["cells"]
-    assert predicted.dims == ("chain", "draw", "cell", "statistic")
-    mean, sum_sq = predicted.sel(statistic="mean"), predicted.sel(statistic="sum_sq")
+    predicted = predictive.posterior["posterior_predictive"]["mlm_cells"]
+    assert predicted.dims == ("chain", "draw", "mlm_cell", "mlm_statistic")
+    mean, sum_sq = predicted.sel(mlm_statistic="mean"), predicted.sel(mlm_statistic="sum_sq")
     draws = ["chain", "draw"]
     sd = mean.std(draws).values
     # The means were fitted to these cells: a score beyond 4.5 would be a prediction from something else.
     assert np.all(np.abs(mean.mean(draws).values - cells.mean) < 4.5 * sd)
     assert np.all(np.abs(np.log((sum_sq.mean(draws).values + 1e-9) / cells.sum_sq)) < 4.5 * np.sqrt(2 / (cells.n - 1)))
-    prior = predictive.prior["prior_predictive"]["cells"].sel(statistic="mean").std(("chain", "draw")).values
+    prior = predictive.prior["prior_predictive"]["mlm_cells"].sel(mlm_statistic="mean").std(("chain", "draw")).values
     assert np.all(sd < prior / 3)
     # The variance of a prediction: the parameters' uncertainty plus V / n.
     assert np.all(sd**2 > cells.residual_variance() / cells.n / 3)
@@ -351,7 +464,7 @@ def test_posterior_prediction_uses_the_posterior(predictive):
 
 def test_prior_prediction_is_as_wide_as_the_prior_says(predictive):
     """A cell's mean has variance 36 + 2 + 6 for means and (6.25 + 2.25 + 1) / n for the noise, E[v] being s^2."""
-    mean = predictive.prior["prior_predictive"]["cells"].sel(statistic="mean")
+    mean = predictive.prior["prior_predictive"]["mlm_cells"].sel(mlm_statistic="mean")
     variance = 36 + 4 / 2 + 9 * 2 / 3 + (2.5**2 + 1.5**2 + 1) / small_cells().n
     ratio = mean.var(("chain", "draw")).values / variance
     assert np.all(np.abs(ratio - 1) < 6 * np.sqrt(2 / 400))
@@ -359,9 +472,9 @@ def test_prior_prediction_is_as_wide_as_the_prior_says(predictive):
 
 def test_log_likelihood_is_that_of_each_cells_rows(predictive):
     values = (
-        predictive.likelihood["cells"]
-        if "cells" in predictive.likelihood
-        else predictive.likelihood["log_likelihood"]["cells"]
+        predictive.likelihood["mlm_cells"]
+        if "mlm_cells" in predictive.likelihood
+        else predictive.likelihood["log_likelihood"]["mlm_cells"]
     )
     posterior, cells = predictive.idata["posterior"], small_cells()
     first = {name: posterior[name].isel(chain=1, draw=7).values for name in named_parameters(LAYERS)}
@@ -371,7 +484,7 @@ def test_log_likelihood_is_that_of_each_cells_rows(predictive):
         sd = np.sqrt(first["sigma_baseline"] ** 2 + first["sigma_paint"][paint] ** 2 + first["sigma_size"][size] ** 2)
         rows = (frame["paint"] == cells.labels["paint"][paint]) & (frame["size"] == cells.labels["size"][size])
         expected = stats.norm.logpdf(frame["total"][rows], mean, sd).sum()
-        assert np.isclose(values.isel(chain=1, draw=7, cell=i), expected, rtol=1e-9)
+        assert np.isclose(values.isel(chain=1, draw=7, mlm_cell=i), expected, rtol=1e-9)
 
 
 # --- New data, invariances ----------------------------------------------------------------------------------------
@@ -386,28 +499,33 @@ def other_cells():
 
 
 @pytest.mark.parametrize("coordinates", ["identified", "log"])
-def test_a_model_with_new_data_is_a_new_model(coordinates):
-    model = mlm.cell_model(small_cells(), PRIORS, coordinates)
+@pytest.mark.parametrize("pooled", [True, False])
+def test_a_model_with_new_data_is_a_new_model(coordinates, pooled):
+    priors = mlm.Priors.from_cells(small_cells(), pooled=pooled)
+    model, fresh = mlm.cell_model(small_cells(), priors, coordinates), mlm.cell_model(other_cells(), priors, "log")
+    data, starts = model.refit(other_cells())
     with model:
-        pm.set_data(mlm.cell_data(other_cells(), PRIORS, coordinates))
-    fresh = mlm.cell_model(other_cells(), PRIORS, "log")
-    to_log = log_coordinates(fresh, named_parameters(LAYERS))
-    density, expected = Density(model, LAYERS), Density(fresh, LAYERS)
+        pm.set_data(data)
+    to_plain, density, expected = plain_point(fresh), Density(model, LAYERS), Density(fresh, LAYERS)
     rng, differences = np.random.default_rng(52), []
     for _ in range(15):
         here = density(unconstrained_point(model, rng))
-        differences.append(here.without_jacobian - expected(to_log(here.parameters)).without_jacobian)
-    assert np.ptp(differences) < 1e-8
+        differences.append(here.plain - expected(to_plain(here.parameters)).without_jacobian)
+    assert np.ptp(differences) < 1e-7
+    for name, value in mlm.cell_model(other_cells(), priors, coordinates).starts.items():
+        np.testing.assert_allclose(starts[name], value, rtol=1e-10)
 
 
-def test_new_data_also_say_where_chains_start():
-    model = mlm.cell_model(small_cells(), PRIORS)
-    with model:
-        pm.set_data(mlm.cell_data(other_cells(), PRIORS))
-    density, fresh = Density(model, LAYERS), mlm.cell_model(other_cells(), PRIORS)
-    here, there = density(starting_point(model)), Density(fresh, LAYERS)(starting_point(fresh))
-    for name, value in there.parameters.items():
-        np.testing.assert_allclose(here.parameters[name], value, rtol=1e-8)
+def test_cells_that_do_not_fit_a_model_are_refused():
+    model, frame = mlm.cell_model(small_cells()), small_frame()
+    renamed = mlm.cell_statistics(frame.assign(size=frame["size"].astype(int) + 1), layers=LAYERS)
+    with pytest.raises(ValueError, match="the cells have other labels than the model"):
+        model.refit(renamed)
+    fewer = mlm.cell_statistics(frame[(frame["size"] != 7) | (frame["paint"] != "red")], layers=LAYERS)
+    with pytest.raises(ValueError, match="the model has 6 cells, got 5"):
+        model.refit(fewer)
+    with pytest.raises(TypeError, match="expected Cells, got DataFrame"):
+        model.refit(frame)
 
 
 def test_the_order_of_rows_does_not_matter():
@@ -431,12 +549,12 @@ def test_labels_are_only_labels(coordinates):
     model = mlm.cell_model(small_cells(), None, coordinates)
     other = mlm.cell_model(cells, None, "log")
     density, expected = Density(model, LAYERS), Density(other, LAYERS)
-    to_log = log_coordinates(other, named_parameters(LAYERS))
+    to_plain = plain_point(other)
     rng, differences = np.random.default_rng(54), []
     for _ in range(10):
         here = density(unconstrained_point(model, rng))
         swapped = {k: v if v.ndim == 0 else v[::-1] for k, v in here.parameters.items()}
-        differences.append(here.without_jacobian - expected(to_log(swapped)).without_jacobian)
+        differences.append(here.plain - expected(to_plain(swapped)).without_jacobian)
     assert np.ptp(differences) < 1e-8
 
 
@@ -449,7 +567,8 @@ def rescaled(cells, factor, shift=0.0):
 @pytest.mark.parametrize(("factor", "shift"), [(1e6, 0.0), (1e-6, 0.0), (1.0, 1e6)])
 def test_units_do_not_matter(factor, shift):
     """Identified coordinates have no unit: totals in other units give the same density at the same coordinates."""
-    models = [mlm.cell_model(cells) for cells in (small_cells(), rescaled(small_cells(), factor, shift))]
+    both = small_cells(), rescaled(small_cells(), factor, shift)
+    models = [mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=False)) for cells in both]
     densities = [Density(model, LAYERS) for model in models]
     rng, differences = np.random.default_rng(55), []
     start = [starting_point(model) for model in models]
@@ -459,9 +578,19 @@ def test_units_do_not_matter(factor, shift):
         point = unconstrained_point(models[0], rng)
         here, there = (density(point) for density in densities)
         for name, value in here.parameters.items():
+            if name == "mlm_mu":
+                continue
             moved = value * factor + (shift if name == "mu_baseline" else 0)
             np.testing.assert_allclose(there.parameters[name], moved, rtol=1e-6, atol=1e-6 * factor)
         differences.append(there.log_density - here.log_density)
     assert np.ptp(differences) < 1e-5
     # Each row's density, and each of six standard deviations', is per unit.
     assert np.isclose(there.without_jacobian - here.without_jacobian, -306 * np.log(factor), atol=1e-4)
+
+
+def test_a_model_of_rows_knows_its_labels_and_which_layers_may_be_absent():
+    frame = SMALL_TRUTH.simulate(60, rng=19, absent={"paint": 0.3}).assign(size=pd.Series([True, False] * 30))
+    model = mlm.observation_model(frame, layers=LAYERS, allow_absent=["paint"])
+    assert isinstance(model, mlm.LayeredModel)
+    assert model.written_labels == {"paint": "as is", "size": "str"}
+    assert model.cells.absent == {"paint"}

@@ -113,9 +113,9 @@ def test_bars_of_a_decomposition_end_at_the_total():
 
 def test_calibration_names_the_curve_that_leaves_the_band():
     rng = np.random.default_rng(1)
-    ranks = pd.DataFrame({"good": rng.integers(0, 101, 300), "bad": rng.integers(0, 70, 300)})
-    ranks.attrs["n_ranks"] = 100
-    ax = mlm.plot_calibration(ranks, prob=0.999)
+    ranks = {"good": rng.integers(0, 101, 300), "bad": rng.integers(0, 70, 300)}
+    ranks = xr.Dataset({name: ("simulation", x) for name, x in ranks.items()}, attrs={"n_ranks": 100})
+    ax = mlm.plot_calibration(ranks, ci_prob=0.999)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["bad", "99.9% band"]
     assert ax.get_title() == "1 of 2 curves leave the band"
 

@@ -1,176 +1,29 @@
 """Partially pooled contributors: the same model in both coordinate systems, and layers that do not win by number."""
 
+import dataclasses
 from functools import cache
 from types import SimpleNamespace
 
 import arviz as az
 import numpy as np
 import pandas as pd
+import problems
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
-from problems import AS_IT_STANDS, LAYERS, function, small_cells, unconstrained_point
+from problems import AS_IT_STANDS, LAYERS, function, named_parameters, small_cells
 from scipy import stats
-from test_models import Density, flat, log_coordinates, named_parameters, three_layers, unflat
 
 import mlm_tutorial as mlm
 from benchmarks.problems import unequal_layers
-from mlm_tutorial import models
-from mlm_tutorial.rough import rough_effects
+from mlm_tutorial.moments import moment_estimates
 
 FALSE_ALARM = 1e-6  # of one test function, shared among its comparisons (Bonferroni)
-PRIORS = mlm.Priors(8.0, 6.0, {"paint": 2.0, "size": 3.0}, {"baseline": 2.5, "paint": 1.5, "size": 1.0}, pooled=True)
-HYPERPARAMETERS = ["mu_scale", "sigma_spread", "sigma_floor"]
+PRIORS = dataclasses.replace(problems.PRIORS, pooled=True)
 
 
 def parameters_of(layers):
-    return [f"{kind}_{name}" for name in ("baseline", *layers) for kind in ("mu", "sigma")] + HYPERPARAMETERS
-
-
-class PooledDensity(Density):
-    """Density of a pooled model, with all its other variables among the named parameters."""
-
-    def __init__(self, model, layers):
-        self.model, self.names = model, [*parameters_of(layers), "variance"]
-        if "mu" in model.named_vars:
-            self.names.append("mu")
-        outputs = [model.logp(jacobian=True), model.logp(jacobian=False)]
-        values = model.replace_rvs_by_values([model[name] for name in self.names])
-        self.function = function(model.value_vars, outputs + values)
-
-
-def log_density_of_averages(parameters, cells):
-    """Return the log density of the layers' averages, which only the identified coordinates have: Normal(0, tau^2/m).
-
-    Averages of independent normals are independent of the differences to them. Volume goes by sqrt(m), a constant.
-    """
-    result, end = 0.0, 1
-    for j, name in enumerate(cells.layers):
-        m = len(cells.labels[name])
-        average, end = parameters["mu"][end : end + m].mean(), end + m
-        result += stats.norm.logpdf(average, 0, parameters["mu_scale"][j] / np.sqrt(m))
-    return result
-
-
-def pooled_log_coordinates(model, layers):
-    """Return a function from named parameters to a point of the plain model."""
-    free = {x.name for x in model.free_RVs}
-    names = [name for name in [*parameters_of(layers), "variance"] if name in free]
-    return log_coordinates(model, names)
-
-
-@pytest.fixture(scope="module", params=["small", "three layers"])
-def problem(request):
-    cells, priors = (small_cells(), PRIORS) if request.param == "small" else (three_layers(), None)
-    priors = priors or mlm.Priors.from_cells(cells, pooled=True)
-    models = {name: mlm.cell_model(cells, priors, coordinates=name) for name in ("identified", "log")}
-    return SimpleNamespace(
-        cells=cells,
-        priors=priors,
-        models=models,
-        density={name: PooledDensity(model, cells.layers) for name, model in models.items()},
-        to_log=pooled_log_coordinates(models["log"], cells.layers),
-    )
-
-
-def test_both_coordinate_systems_give_the_same_density_to_named_parameters(problem):
-    rng, differences, densities = np.random.default_rng(1), [], []
-    for scale in (0.1, 0.5, 1, 2) * 6:
-        here = problem.density["identified"](unconstrained_point(problem.models["identified"], rng, scale))
-        there = problem.density["log"](problem.to_log(here.parameters))
-        for name, value in there.parameters.items():
-            np.testing.assert_allclose(here.parameters[name], value, rtol=1e-9, atol=1e-9)
-        extra = log_density_of_averages(here.parameters, problem.cells)
-        differences.append(here.without_jacobian - there.without_jacobian - extra)
-        densities.append(there.without_jacobian)
-    assert np.ptp(densities) > 10
-    assert np.ptp(differences) < 1e-7
-
-
-def test_the_jacobian_of_the_identified_coordinates_is_that_of_finite_differences(problem):
-    """log |d (free variables) / d (coordinates)|, all variables at once, since each one's scale depends on others."""
-    model = problem.models["identified"]
-    free = function(model.value_vars, model.replace_rvs_by_values(model.free_RVs))
-    start = {v.name: v for v in model.value_vars}
-    rng, differences = np.random.default_rng(2), []
-    for scale in (0.2, 1.0, 2.0) * 3:
-        point = unconstrained_point(model, rng, scale)
-        point = {name: point[name] for name in start}
-        vector, step = flat(point), 1e-5
-
-        def values(x, like=point):
-            return np.concatenate([np.ravel(v) for v in free(**unflat(x, like))])
-
-        jacobian = [(values(vector + step * e) - values(vector - step * e)) / (2 * step) for e in np.eye(len(vector))]
-        here = problem.density["identified"](point)
-        differences.append(here.log_density - here.without_jacobian - np.linalg.slogdet(np.array(jacobian))[1])
-    assert np.ptp(differences) < 1e-5
-
-
-def test_coordinates_can_be_undone(problem):
-    model = problem.models["identified"]
-    rng = np.random.default_rng(3)
-    constants = list(model.value_vars)
-    for variable in model.free_RVs:
-        transform, value = model.rvs_to_transforms[variable], model.rvs_to_values[variable]
-        inputs = variable.owner.inputs
-        there = transform.backward(value, *inputs)
-        back = model.replace_rvs_by_values([transform.forward(there, *inputs)])
-        undo = function(constants, back)
-        for _ in range(10):
-            point = unconstrained_point(model, rng, 1.5)
-            np.testing.assert_allclose(undo(**point)[0], point[value.name], rtol=1e-7, atol=1e-7)
-
-
-def test_standardized_means_of_a_model_without_pooling_are_the_same_model(monkeypatch):
-    """What thousands of contributors get, on a small problem: the plain model, times the averages' own density."""
-    cells, priors = small_cells(), mlm.Priors(8.0, 6.0, {"paint": 2.0, "size": 3.0}, 1.5)
-    plain = mlm.cell_model(cells, priors, "log")
-    monkeypatch.setattr(models, "MANY_MEANS", 0)
-    monkeypatch.setattr(models, "MANY_DIMENSIONS", 0)
-    model = mlm.cell_model(cells, priors)
-    assert "mu_offset" not in model.named_vars
-    names = [f"{kind}_{name}" for name in ("baseline", *LAYERS) for kind in ("mu", "sigma")]
-    outputs = [model.logp(jacobian=False), *model.replace_rvs_by_values([model[x] for x in [*names, "mu"]])]
-    density = function(model.value_vars, outputs)
-    to_log, expected = log_coordinates(plain, named_parameters(LAYERS)), Density(plain, LAYERS)
-    rng, differences = np.random.default_rng(9), []
-    for scale in (0.3, 1.0, 2.0) * 5:
-        value, *parameters, mu = density(**unconstrained_point(model, rng, scale))
-        there = expected(to_log(dict(zip(names, parameters, strict=True))))
-        extra = stats.norm.logpdf([mu[1:3].mean(), mu[3:].mean()], 0, [2 / np.sqrt(2), 3 / np.sqrt(3)]).sum()
-        # The density of a variance is that of a standard deviation, divided by 2 sigma.
-        sigmas = [there.parameters[f"sigma_{name}"] for name in ("baseline", *LAYERS)]
-        extra -= sum(np.sum(np.log(2 * sigma)) for sigma in sigmas)
-        differences.append(value - there.without_jacobian - extra)
-    assert np.ptp(differences) < 1e-7
-
-
-def test_the_plain_model_is_that_of_the_formulas(problem):
-    rng, cells, priors = np.random.default_rng(4), problem.cells, problem.priors
-    differences = []
-    for _ in range(20):
-        here = problem.density["log"](unconstrained_point(problem.models["log"], rng, 0.7))
-        p = here.parameters
-        expected = stats.norm.logpdf(p["mu_baseline"], priors.baseline_mu, priors.baseline_mu_sd)
-        v0 = p["sigma_baseline"] ** 2
-        expected += stats.expon.logpdf(v0, scale=priors.sigma_scale_of("baseline") ** 2)
-        mean, variance = p["mu_baseline"], v0
-        for j, name in enumerate(cells.layers):
-            mu, sigma = p[f"mu_{name}"], p[f"sigma_{name}"]
-            scale, spread, floor = (p[x][j] for x in HYPERPARAMETERS)
-            half = priors.sigma_scale_of(name) / np.sqrt(2)
-            expected += stats.halfnorm.logpdf(scale, scale=priors.mu_sd_of(name))
-            expected += stats.weibull_min.logpdf(spread, 2, scale=half) + stats.expon.logpdf(floor**2, scale=half**2)
-            expected -= np.sum(mu**2) / (2 * scale**2) + (len(mu) - 1) * np.log(scale)
-            expected += np.sum(stats.expon.logpdf(sigma**2 - floor**2, scale=spread**2))
-            mean, variance = mean + mu[cells.codes[:, j]], variance + sigma[cells.codes[:, j]] ** 2
-        expected += np.sum(
-            -cells.n / 2 * np.log(2 * np.pi * variance)
-            - (cells.sum_sq + cells.n * (cells.mean - mean) ** 2) / (2 * variance)
-        )
-        differences.append(here.without_jacobian - expected)
-    assert np.ptp(differences) < 1e-8
+    return named_parameters(layers) + [f"{kind}_{name}" for name in layers for kind in ("tau", "floor", "spread")]
 
 
 @pytest.mark.parametrize("coordinates", ["identified", "log"])
@@ -185,8 +38,8 @@ def test_prior_draws_have_the_priors_moments(coordinates):
     def compare(values, mean, sd):
         scores.extend(np.ravel((values.mean(axis=0) - mean) / (sd / np.sqrt(n))))
 
-    for j, (name, m) in enumerate((("paint", 2), ("size", 3))):
-        spread, floor = draws["sigma_spread"][:, j] ** 2, draws["sigma_floor"][:, j] ** 2
+    for name, m in (("paint", 2), ("size", 3)):
+        spread, floor = draws[f"spread_{name}"] ** 2, draws[f"floor_{name}"] ** 2
         variance, half = draws[f"sigma_{name}"] ** 2, PRIORS.sigma_scale_of(name) ** 2 / 2
         compare(floor, half, half)
         compare(spread, half, half)
@@ -196,7 +49,7 @@ def test_prior_draws_have_the_priors_moments(coordinates):
         compare(excess, 1, 1)
         compare(excess**2, 2, np.sqrt(20))
         compare((excess[:, 0] - 1) * (excess[:, 1] - 1), 0, 1)  # contributors are independent given the layer
-        scale = draws["mu_scale"][:, j]
+        scale = draws[f"tau_{name}"]
         compare(scale**2, PRIORS.mu_sd_of(name) ** 2, np.sqrt(2) * PRIORS.mu_sd_of(name) ** 2)
         z = draws[f"mu_{name}"] / scale[:, None]
         np.testing.assert_allclose(z.sum(axis=1), 0, atol=1e-10)
@@ -209,7 +62,7 @@ def test_means_are_standardized_by_their_conditional_posterior():
     n, tau, variance = np.array([1, 5, 40, 1000]), 0.7, 2.0
     effects = np.array([0.5, -1.0, 0.2, 0.0])
     effects -= np.average(effects, weights=n)
-    transform = mlm.PooledMeans([n], [effects], 3.0, variance)
+    transform = mlm.PooledMeans([n], [effects], [np.zeros(4)], 3.0, variance)
     x = pt.dvector()
     sd = pt.as_tensor(np.array([1e6, tau, tau, tau, tau]))
     backward = function([x], transform.backward(x, None, None, pt.zeros(5), sd))
@@ -223,7 +76,7 @@ def test_means_are_standardized_by_their_conditional_posterior():
     np.testing.assert_allclose(origin, center, atol=1e-8)
 
 
-# --- A rough fit --------------------------------------------------------------------------------------------------
+# --- Moment estimates ------------------------------------------------------------------------------------------------
 
 
 def many_contributors(m=40, n=4000, seed=6):
@@ -235,10 +88,10 @@ def many_contributors(m=40, n=4000, seed=6):
     return pd.DataFrame({"total": x, "many": many, "few": few}), mu, v
 
 
-def test_rough_effects_are_near_the_truth():
+def test_moment_estimates_are_near_the_truth():
     frame, mu, v = many_contributors(n=40_000)
     cells = mlm.cell_statistics(frame, layers=["many", "few"])
-    rough, n = rough_effects(cells), cells.counts("many")
+    rough, n = moment_estimates(cells), cells.counts("many")
     error = rough.means[0] - (mu - np.average(mu, weights=n))
     assert np.abs(error / np.sqrt(rough.variance / n)).max() < stats.norm.isf(1e-6 / 2 / 40) + 1  # V is an average
     assert np.corrcoef(rough.variances[0], v)[0, 1] > 0.9
@@ -254,7 +107,7 @@ def test_rough_effects_are_near_the_truth():
 def pooled_fit():
     frame, mu, v = many_contributors()
     cells = mlm.cell_statistics(frame, layers=["many", "few"])
-    compiled = mlm.compile_model(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=True)))
+    compiled = mlm.compile_model(mlm.cell_model(cells, mlm.Priors.from_cells(cells)))
     return SimpleNamespace(cells=cells, compiled=compiled, mu=mu, v=v, idata=mlm.sample(compiled, seed=7))
 
 
@@ -280,12 +133,11 @@ def test_new_data_are_fitted_without_compiling():
     fit = pooled_fit()
     c = fit.cells
     moved = mlm.Cells(c.layers, c.labels, c.codes, c.n, c.mean + 3, c.sum_sq)
-    priors = mlm.Priors.from_cells(c, pooled=True)
-    again = mlm.sample(fit.compiled.with_data(**mlm.cell_data(moved, priors)), seed=8)
+    again = mlm.sample(fit.compiled.with_cells(moved), seed=8)
     assert again.attrs["compile_seconds"] == 0
     mlm.check_convergence(again)
     a, b = (x["posterior"].to_dataset() for x in (fit.idata, again))
-    for name in ("mu_few", "sigma_many", "sigma_baseline", "mu_scale"):
+    for name in ("mu_few", "sigma_many", "sigma_baseline", "tau_many"):
         error = np.sqrt(az.mcse(a[name]) ** 2 + az.mcse(b[name]) ** 2)
         score = (a[name].mean(("chain", "draw")) - b[name].mean(("chain", "draw"))) / error
         assert np.abs(np.asarray(score.to_array() if hasattr(score, "to_array") else score)).max() < 5.5
@@ -323,7 +175,7 @@ def test_a_layer_s_number_of_contributors_decides_the_split_only_without_pooling
     for pooled in (False, True):
         for m in (4, 64):
             cells = mlm.cell_statistics(pd.DataFrame({"total": x, "many": np.arange(len(x)) % m}), layers=["many"])
-            idata = mlm.sample(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled)), seed=13)
+            idata = mlm.sample(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=pooled)), seed=13)
             mlm.check_convergence(idata)
             posterior = idata["posterior"]
             v0 = posterior["sigma_baseline"] ** 2
@@ -339,7 +191,7 @@ def test_a_layer_s_number_of_contributors_decides_the_split_only_without_pooling
 def test_a_thousand_unequal_contributors_converge_at_default_settings(pooled):
     """Layers of 1,000 and 20 contributors, the k-th with 1/k of the first one's rows."""
     cells = unequal_layers()
-    idata = mlm.sample(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled)), seed=14)
+    idata = mlm.sample(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=pooled)), seed=14)
     # The largest of 2,000 R-hats; the seconds are for the benchmark to say.
     mlm.check_convergence(idata, max_rhat=1.015)
     assert idata.attrs["gradients"] < 160_000

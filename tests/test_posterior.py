@@ -1,5 +1,6 @@
 """Posteriors are right: against another program, against known truths, and against the prior they came from."""
 
+import dataclasses
 from functools import cache
 
 import arviz as az
@@ -11,7 +12,7 @@ from problems import LAYERS, PRIORS, named_parameters, small_cells, small_compil
 from scipy import stats
 
 import mlm_tutorial as mlm
-from mlm_tutorial import diagnostics
+from mlm_tutorial import calibration
 
 FALSE_ALARM = 1e-4  # of one test function, shared among its comparisons (Bonferroni)
 
@@ -101,7 +102,7 @@ def mean_and_error_of_chains(values):
 
 @cache
 def package_draws():
-    flat = diagnostics._flat(small_posterior()["posterior"].to_dataset()[named_parameters(LAYERS)])
+    flat = az.dataset_to_dataframe(small_posterior()["posterior"].to_dataset()[named_parameters(LAYERS)])
     return {name: column.to_numpy().reshape(4, -1) for name, column in flat.items()}
 
 
@@ -141,10 +142,10 @@ def flights_compiled():
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_flights_converge_at_default_settings_in_ten_seconds(seed):
+def test_flights_converge_at_default_settings_in_fifteen_seconds(seed):
     idata = mlm.sample(flights_compiled(), seed=seed)
     mlm.check_convergence(idata)  # R-hat 1.01, ESS 400, no divergence
-    assert idata.attrs["sampling_seconds"] < 10
+    assert idata.attrs["sampling_seconds"] < 15
 
 
 # --- Known truths -------------------------------------------------------------------------------------------------
@@ -157,13 +158,17 @@ PROB = 0.9
 @cache
 def recovered():
     """Return ten pairs of truth and posterior."""
-    pairs, compiled, priors = [], None, mlm.Priors(0.0, 10.0, 3.0, 2.0)
+    pairs, compiled, priors = (
+        [],
+        None,
+        mlm.Priors(baseline_mu=0.0, baseline_mu_sd=10.0, mu_sd=3.0, sigma_scale=2.0, pooled=False),
+    )
     for seed in range(10):
         truth = mlm.draw_layered_sum(SIZES, rng=100 + seed)
         cells = mlm.cell_statistics(truth.simulate(20_000, rng=200 + seed), layers=truth.names)
         if compiled is None:
             compiled = mlm.compile_model(mlm.cell_model(cells, priors))
-        pairs.append((truth, mlm.sample(compiled.with_data(**mlm.cell_data(cells, priors)), seed=300 + seed)))
+        pairs.append((truth, mlm.sample(compiled.with_cells(cells), seed=300 + seed)))
     return pairs
 
 
@@ -240,8 +245,9 @@ RANKS = {"n_ranks": 99, "draws": 495, "tune": 400, "chains": 2}
 
 def calibrate_with_small_model(monkeypatch, n_simulations, priors):
     """Calibrate with the small problem's compiled model, whose priors are `PRIORS`, whatever the truths come from."""
-    monkeypatch.setattr(diagnostics, "compile_model", lambda model: small_compiled())
-    return mlm.calibrate(small_cells(), n_simulations, seed=71, priors=priors, **RANKS)
+    monkeypatch.setattr(calibration, "compile_model", lambda model: small_compiled())
+    ranks = mlm.calibrate(small_cells(), n_simulations, seed=71, priors=priors, **RANKS)
+    return az.dataset_to_dataframe(ranks, sample_dims=["simulation"]), ranks.attrs["failed"]
 
 
 def uniformity_p_values(ranks):
@@ -251,7 +257,7 @@ def uniformity_p_values(ranks):
 
 
 def test_calibration_ranks_are_uniform(monkeypatch):
-    ranks = calibrate_with_small_model(monkeypatch, 200, PRIORS)
+    ranks, failed = calibrate_with_small_model(monkeypatch, 200, PRIORS)
     assert ranks.shape == (200, 12 + len(small_cells()))
     assert ranks.to_numpy().min() >= 0
     assert ranks.to_numpy().max() <= 99
@@ -259,13 +265,13 @@ def test_calibration_ranks_are_uniform(monkeypatch):
     # The average rank has a standard error of 100 / sqrt(12 * 200); a shift is seen here before the bins show it.
     score = (ranks.mean() - 49.5) / (100 / np.sqrt(12 * 200))
     assert score.abs().max() < stats.norm.isf(FALSE_ALARM / 2 / ranks.shape[1])
-    assert ranks.attrs["failed"] <= 10
+    assert failed <= 10
 
 
 def test_calibration_sees_wrong_priors(monkeypatch):
     """Truths from wider priors of the standard deviations than the model was told of."""
-    wrong = mlm.Priors(PRIORS.baseline_mu, PRIORS.baseline_mu_sd, PRIORS.mu_sd, 4.0)
-    ranks = calibrate_with_small_model(monkeypatch, 40, wrong)
+    wrong = dataclasses.replace(PRIORS, sigma_scale=4.0)
+    ranks, _ = calibrate_with_small_model(monkeypatch, 40, wrong)
     p_values = dict(zip(ranks.columns, uniformity_p_values(ranks), strict=True))
     assert min(p_values.values()) < 1e-10
     assert p_values["sigma_size[2]"] < 1e-6

@@ -119,10 +119,10 @@ def test_means_of_every_layer_sum_to_zero_in_every_draw():
 
 
 def test_observed_data_are_the_cells():
-    cells, observed = small_cells(), small_posterior()["observed_data"]["cells"]
-    np.testing.assert_array_equal(observed.sel(statistic="mean"), cells.mean)
-    np.testing.assert_array_equal(observed.sel(statistic="sum_sq"), cells.sum_sq)
-    np.testing.assert_array_equal(small_posterior()["constant_data"]["cell_n"], cells.n)
+    cells, observed = small_cells(), small_posterior()["observed_data"]["mlm_cells"]
+    np.testing.assert_array_equal(observed.sel(mlm_statistic="mean"), cells.mean)
+    np.testing.assert_array_equal(observed.sel(mlm_statistic="sum_sq"), cells.sum_sq)
+    np.testing.assert_array_equal(small_posterior()["constant_data"]["mlm_n"], cells.n)
 
 
 def test_an_option_goes_through_to_nutpie(line):
@@ -171,18 +171,18 @@ def test_new_data_are_fitted_without_compiling(line):
 def test_a_refit_samples_the_density_of_a_fresh_model_of_the_new_data():
     """The sampler's log density at its own draws is the fresh model's plus the coordinates' Jacobian, to a constant."""
     cells = swapped(small_cells())
-    refit = small_compiled().with_data(**mlm.cell_data(cells, PRIORS))
+    refit = small_compiled().with_cells(cells)
     idata = mlm.sample(refit, seed=6, draws=25, tune=300, chains=2, store_unconstrained=True)
-    np.testing.assert_array_equal(idata["observed_data"]["cells"].sel(statistic="mean"), cells.mean)
+    np.testing.assert_array_equal(idata["observed_data"]["mlm_cells"].sel(mlm_statistic="mean"), cells.mean)
     # The same density from the model as it stands, of data that it never saw compiled.
     fresh = mlm.cell_model(small_cells(), PRIORS)
     with fresh:
-        pm.set_data(mlm.cell_data(cells, PRIORS))
+        pm.set_data(fresh.refit(cells)[0])
     density = function(fresh.value_vars, fresh.logp())
     posterior = idata["posterior"].to_dataset()
-    transforms = {name: fresh.rvs_to_transforms[fresh[name]] for name in ("sigma", "mu_offset")}
+    transforms = {name: fresh.rvs_to_transforms[fresh[name]] for name in ("mlm_sigma", "mlm_mu")}
     x = pt.dvector()
-    forward = {name: function([x], f.forward(x)) for name, f in transforms.items()}
+    forward = {name: function([x], f.forward(x, *fresh[name].owner.inputs)) for name, f in transforms.items()}
     differences = []
     for chain in range(2):
         for draw in range(25):
@@ -194,7 +194,7 @@ def test_a_refit_samples_the_density_of_a_fresh_model_of_the_new_data():
 
 def test_swapped_contributors_swap_their_posteriors():
     """Contributors of one layer have the same prior, so exchanging their data exchanges their posteriors."""
-    refit = mlm.sample(small_compiled().with_data(**mlm.cell_data(swapped(small_cells()), PRIORS)), seed=7)
+    refit = mlm.sample(small_compiled().with_cells(swapped(small_cells())), seed=7)
     first, second = parameters(small_posterior()), parameters(refit)
     second = second.isel(paint=[1, 0]).assign_coords(paint=first["paint"])
     scores = []
@@ -212,10 +212,10 @@ def test_swapped_contributors_swap_their_posteriors():
 
 def test_sampling_leaves_the_data_of_other_models_alone():
     """The first model's data come back after a refit of others."""
-    mlm.sample(small_compiled().with_data(**mlm.cell_data(swapped(small_cells()), PRIORS)), seed=8, draws=10, tune=10)
+    mlm.sample(small_compiled().with_cells(swapped(small_cells())), seed=8, draws=10, tune=10)
     again = mlm.sample(small_compiled(), seed=4)
-    np.testing.assert_array_equal(again["observed_data"]["cells"], small_posterior()["observed_data"]["cells"])
-    np.testing.assert_array_equal(again["posterior"]["sigma"], small_posterior()["posterior"]["sigma"])
+    np.testing.assert_array_equal(again["observed_data"]["mlm_cells"], small_posterior()["observed_data"]["mlm_cells"])
+    np.testing.assert_array_equal(again["posterior"]["mlm_sigma"], small_posterior()["posterior"]["mlm_sigma"])
 
 
 def test_data_of_an_unknown_name_are_refused(line):
@@ -257,7 +257,7 @@ def test_pymcs_own_sampler_runs_on_the_identified_model():
             10, tune=20, chains=1, cores=1, random_seed=1, nuts_sampler="pymc", progressbar=False,
             compute_convergence_checks=False, compile_kwargs={"mode": AS_IT_STANDS},
         )  # fmt: skip
-    assert np.all(idata["posterior"]["sigma"] > 0)
+    assert np.all(idata["posterior"]["mlm_sigma"] > 0)
     assert idata["posterior"]["mu_paint"].dims == ("chain", "draw", "paint")
     assert np.ptp(idata["posterior"]["mu_baseline"].values) > 0
 

@@ -9,7 +9,6 @@ import pytest
 from problems import function
 
 import mlm_tutorial as mlm
-from mlm_tutorial.transforms import matvec
 
 # Observations of each layer's contributors; the same number in every layer of one case.
 DESIGNS = {
@@ -183,15 +182,15 @@ def test_only_the_logits_change_when_variance_moves_from_baseline_to_a_layer():
     assert abs(after[-2] - before[-2]) > 0.1
 
 
-class TestVarianceParts:
-    """Coordinates of models with many contributors, with and without floors."""
+class TestPooledVariances:
+    """Coordinates of pooled variances, with a baseline to find and without one."""
 
     COUNTS = [np.array([60_000, 5, 40_000, 1]), np.array([2, 50_000, 50_004])]
     EFFECTS = [np.array([0.3, 2.0, -0.4, -9.0]), np.array([0.0, -0.5, 0.5])]
 
-    @pytest.fixture(params=[False, True], ids=["without floors", "with floors"])
+    @pytest.fixture(params=[False, True], ids=["baseline known", "baseline to find"])
     def parts(self, request):
-        transform = mlm.VarianceParts(self.COUNTS, self.EFFECTS, [1.0, 0.2], 4.0, floors=request.param)
+        transform = mlm.PooledVariances(self.COUNTS, self.EFFECTS, [1.0, 0.2], 4.0, baseline=request.param)
         x, mean = pt.dvector(), pt.dvector()
         back = transform.backward(x, None, None, mean)
         self.size = transform.n_floors + 7
@@ -247,14 +246,14 @@ class TestVarianceParts:
 
     def test_excesses_of_a_well_observed_layer_move_together_by_the_prior_s_scale(self):
         """The prior slopes by 1 / mean in each of five excesses: their common part has a fifth of the mean as scale."""
-        transform = mlm.VarianceParts([np.full(5, 1e6)], [np.zeros(5)], [2.0], 4.0, floors=False)
+        transform = mlm.PooledVariances([np.full(5, 1e6)], [np.zeros(5)], [2.0], 4.0, baseline=False)
         x = pt.dvector()
         backward = function([x], transform.backward(x, None, None, np.array([1.5, *np.full(5, 2.0)])))
         start = np.array([900.0, *np.full(5, 70.0)])
         moved = start + np.array([0.0, *transform.directions[0]])
         np.testing.assert_allclose((backward(moved) - backward(start))[1:], 2.0 / 5, rtol=1e-3)
 
-    def test_far_below_what_excesses_leave_for_it_the_baseline_stays_positive_or_zero(self, parts):
+    def test_far_below_what_excesses_leave_for_them_floors_stay_positive_or_zero(self, parts):
         x = parts.forward(np.full(self.size, 0.8))
         for t in (-50.0, -1e3, -1e5):
             x[0] = t
@@ -262,41 +261,3 @@ class TestVarianceParts:
             assert np.isfinite(v).all()
             assert (v >= 0).all()
             assert np.isfinite(parts.log_jac_det(x))
-
-
-class TestLinearTransform:
-    @pytest.fixture
-    def linear(self):
-        rng = np.random.default_rng(8)
-        root = rng.normal(size=(6, 6))
-        center, precision = rng.normal(size=6), root @ root.T + 0.1 * np.eye(6)
-        x = pt.dvector()
-        transform = mlm.LinearTransform(center, precision)
-        functions = [function([x], f(x)) for f in (transform.forward, transform.backward, transform.log_jac_det)]
-        return center, precision, *functions
-
-    def test_can_be_undone(self, linear):
-        _, _, forward, backward, _ = linear
-        for x in np.random.default_rng(9).normal(0, 100, (50, 6)):
-            np.testing.assert_allclose(backward(forward(x)), x, rtol=1e-10, atol=1e-10)
-            np.testing.assert_allclose(forward(backward(x)), x, rtol=1e-10, atol=1e-10)
-
-    def test_log_determinant_is_that_of_the_numerical_jacobian(self, linear):
-        _, _, _, backward, log_jac_det = linear
-        for x in np.random.default_rng(10).normal(0, 3, (5, 6)):
-            jacobian = np.array([backward(x + e) - backward(x) for e in np.eye(6)]).T
-            assert np.isclose(log_jac_det(x), np.linalg.slogdet(jacobian)[1], rtol=1e-9, atol=1e-9)
-
-    def test_coordinates_have_unit_variance_and_no_correlation(self, linear):
-        center, precision, forward, backward, _ = linear
-        matrix = np.array([backward(e) - backward(np.zeros(6)) for e in np.eye(6)]).T
-        np.testing.assert_allclose(matrix @ matrix.T, np.linalg.inv(precision), rtol=1e-8)
-        np.testing.assert_allclose(forward(center), 0, atol=1e-12)
-
-
-@pytest.mark.parametrize("shape", [(3, 2), (1, 1), (101, 100)], ids=["small", "single", "large enough for BLAS"])
-def test_product_of_matrix_and_vector_is_that_of_numpy(shape):
-    rng = np.random.default_rng(1)
-    matrix, vector = rng.normal(size=shape), rng.normal(size=shape[1])
-    x = pt.dvector()
-    np.testing.assert_allclose(function([x], matvec(matrix, x))(vector), matrix @ vector, rtol=1e-12)

@@ -1,0 +1,281 @@
+"""The parameters of a layered sum as variables of a PyMC model, in plain coordinates or in those that the data fix."""
+
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from mlm_tutorial.cells import Cells
+from mlm_tutorial.known import known_vector
+from mlm_tutorial.layers import BASELINE
+from mlm_tutorial.moments import (
+    MomentEstimates,
+    moment_estimates,
+    parents_of,
+    starting_means,
+    starting_variances,
+)
+from mlm_tutorial.names import dim_of, parameter_names, variable_of
+from mlm_tutorial.priors import Priors
+from mlm_tutorial.transforms import IdentifiedScales, PooledMeans, PooledVariances
+
+KNOWN_SIGMA = "mlm_known_sigma"
+
+
+class ParameterBuilder:
+    """Means and standard deviations of a layered sum, and which of them a model has to find.
+
+    Parameters
+    ----------
+    cells : Cells
+    priors : Priors
+
+    Attributes
+    ----------
+    components : tuple of str
+        ``"baseline"``, then the layers.
+    slices : list of slice
+        Where each component is in a vector of all contributors, baseline first.
+    known : numpy.ndarray, shape (1 + sum of m_j,)
+        Known standard deviations, NaN for those to find.
+    """
+
+    def __init__(self, cells: Cells, priors: Priors):
+        self.cells, self.priors = cells, priors
+        self.components = (BASELINE, *cells.layers)
+        ends = np.cumsum([0, 1, *(len(cells.labels[name]) for name in cells.layers)])
+        self.slices = [slice(start, end) for start, end in pairwise(ends)]
+        self.known = known_vector(cells, priors.known_sigma)
+        self.absent = [name for name in cells.layers if name in cells.absent]
+        # For each layer the positions of its contributors whose spread is not known.
+        self.free = [np.flatnonzero(np.isnan(self.known[part])) for part in self.slices[1:]]
+        self.baseline_is_free = bool(np.isnan(self.known[0]))
+        self.spreading = [j for j, free in enumerate(self.free) if len(free)]
+        # Layers that add variance to a total; the others are known to add none.
+        self.with_spread = [j for j, part in enumerate(self.slices[1:]) if not np.all(self.known[part] == 0)]
+
+    @cached_property
+    def estimates(self) -> MomentEstimates:
+        """Moment estimates of the cells."""
+        return moment_estimates(self.cells)
+
+    @property
+    def n_free(self) -> int:
+        """Number of means and standard deviations that are to be found."""
+        return self.known.size - len(self.cells.layers) + int(np.isnan(self.known).sum())
+
+    # Plain coordinates: a variable of its own for everything that has a prior.
+
+    def plain(self) -> tuple[dict, dict]:
+        """Add plain variables to the model in context; return means and standard deviations by component."""
+        cells, priors = self.cells, self.priors
+        mu = {BASELINE: pm.Normal("mu_baseline", priors.baseline_mu, priors.baseline_mu_sd)}
+        sigma = {}
+        known = self._known_data()
+        if self.baseline_is_free:
+            sigma[BASELINE] = pm.Weibull("sigma_baseline", 2, priors.sigma_scale_of(BASELINE))
+        else:
+            sigma[BASELINE] = pm.Deterministic("sigma_baseline", known[0])
+        for name, part, free in zip(cells.layers, self.slices[1:], self.free, strict=True):
+            mu[name] = self._plain_mean(name)
+            variable, dim = variable_of("sigma", name), dim_of(name)
+            if len(free) == len(cells.labels[name]):
+                if priors.pooled:
+                    variance = self._plain_variance(name, free)
+                    sigma[name] = pm.Deterministic(variable, pm.math.sqrt(variance), dims=dim)
+                else:
+                    sigma[name] = pm.Weibull(variable, 2, priors.sigma_scale_of(name), dims=dim)
+            elif len(free):
+                if priors.pooled:
+                    found = pm.math.sqrt(self._plain_variance(name, free))
+                else:
+                    found = pm.Weibull(f"mlm_{variable}", 2, priors.sigma_scale_of(name), shape=len(free))
+                sigma[name] = pm.Deterministic(variable, known[part][free].set(found), dims=dim)
+            else:
+                sigma[name] = pm.Deterministic(variable, known[part], dims=dim)
+        return mu, sigma
+
+    def _plain_mean(self, name):
+        scale = self.priors.mu_sd_of(name)
+        if self.priors.pooled:
+            scale = pm.HalfNormal(variable_of("tau", name), scale)
+        if name not in self.cells.absent:
+            return pm.ZeroSumNormal(variable_of("mu", name), sigma=scale, dims=dim_of(name))
+        average = pm.Normal(f"mlm_average_{dim_of(name)}", 0, self.priors.mu_sd_of(name))
+        if len(self.cells.labels[name]) == 1:
+            return pm.Deterministic(variable_of("mu", name), average[None], dims=dim_of(name))
+        deviation = pm.ZeroSumNormal(f"mlm_deviation_{dim_of(name)}", sigma=scale, dims=dim_of(name))
+        return pm.Deterministic(variable_of("mu", name), average + deviation, dims=dim_of(name))
+
+    def _plain_variance(self, name, free):
+        half = self.priors.sigma_scale_of(name) / np.sqrt(2)
+        floor = pm.Weibull(variable_of("floor", name), 2, half)
+        spread = pm.Weibull(variable_of("spread", name), 2, half)
+        return floor**2 + pm.Exponential(variable_of("excess", name), scale=spread**2, shape=len(free))
+
+    def _known_data(self):
+        """Add known standard deviations as data; return those of all contributors, zero where not known."""
+        places = np.flatnonzero(~np.isnan(self.known))
+        if not len(places):
+            return None
+        names = parameter_names("sigma", self.cells.layers, self.cells.labels)
+        pm.modelcontext(None).add_coord("mlm_known", [names[k] for k in places])
+        known = pm.Data(KNOWN_SIGMA, self.known[places], dims="mlm_known")
+        return pt.zeros(self.known.size)[places].set(known)
+
+    # Identified coordinates: one vector a kind, each with a transform.
+
+    def identified(self) -> tuple:
+        """Add vectors in identified coordinates to the model in context; return all means and all variances."""
+        pooled = self.priors.pooled
+        mu = self._identified_means()
+        known = self._known_data()
+        if not np.isnan(self.known).any():
+            variance = known**2
+        else:
+            found = self._pooled_variances() if pooled else self._identified_variances()
+            variance = self._with_known(found, known)
+        for kind, values in (("mu", mu), ("sigma", pm.math.sqrt(variance))):
+            pm.Deterministic(f"{kind}_{BASELINE}", values[0])
+            for name, part in zip(self.cells.layers, self.slices[1:], strict=True):
+                pm.Deterministic(variable_of(kind, name), values[part], dims=dim_of(name))
+        return mu, variance
+
+    def starts(self, cells: Cells) -> dict[str, np.ndarray]:
+        """Return where the chains of a model in identified coordinates start, for the data of these cells."""
+        parameters = self if cells is self.cells else ParameterBuilder(cells, self.priors)
+        return parameters._starts()
+
+    def _starts(self) -> dict[str, np.ndarray]:
+        cells, priors, estimates = self.cells, self.priors, self.estimates
+        starts = {"mlm_mu": starting_means(estimates, cells)}
+        if priors.pooled:
+            starts["mlm_tau"] = np.array(estimates.mean_scales)
+        if not np.isnan(self.known).any():
+            return starts
+        if priors.pooled:
+            return starts | self._pooled_variance_starts()
+        variances = starting_variances(cells, self._sigma_scales(), self.known)
+        return starts | {"mlm_sigma": np.sqrt(variances[np.isnan(self.known)])}
+
+    def _identified_means(self):
+        cells, priors, estimates = self.cells, self.priors, self.estimates
+        sizes = [len(cells.labels[name]) for name in cells.layers]
+        scales = [priors.mu_sd_of(name) for name in cells.layers]
+        of_layer = np.repeat(np.arange(len(sizes)), sizes)
+        if priors.pooled:
+            tau = pm.HalfNormal("mlm_tau", scales, shape=len(sizes))
+            for j, name in enumerate(cells.layers):
+                pm.Deterministic(variable_of("tau", name), tau[j])
+            sd = tau[of_layer]
+        else:
+            sd = np.array(scales)[of_layer]
+        head = [priors.baseline_mu_sd, *(priors.mu_sd_of(name) for name in self.absent)]
+        z = pm.Normal(
+            "mlm_mu",
+            np.array([priors.baseline_mu, *np.zeros(len(self.absent) + sum(sizes))]),
+            pm.math.concatenate([head, sd]),
+            default_transform=None,
+            transform=PooledMeans(
+                [cells.counts(name) for name in cells.layers],
+                estimates.means,
+                estimates.shrunken_means,
+                estimates.mean,
+                estimates.variance,
+                parents_of(cells),
+                {cells.layers.index(name): estimates.averages[cells.layers.index(name)] for name in self.absent},
+                cells.n_observations,
+            ),
+        )
+        parts, end = [z[:1]], len(head)
+        for name, size in zip(cells.layers, sizes, strict=True):
+            part = z[end : (end := end + size)]
+            # Independent normals about their average are a zero-sum normal; their average itself is in no likelihood.
+            part = part - part.mean()
+            parts.append(part + z[1 + self.absent.index(name)] if name in self.absent else part)
+        return pm.math.concatenate(parts)
+
+    def _identified_variances(self):
+        counts = [self.cells.counts(self.cells.layers[j])[self.free[j]] for j in self.spreading]
+        transform = IdentifiedScales(
+            counts,
+            [self.priors.sigma_scale_of(self.cells.layers[j]) ** 2 for j in self.spreading],
+            self.estimates.variance,
+            self.cells.n_observations,
+            self.baseline_is_free,
+        )
+        scales = self._sigma_scales()[np.isnan(self.known)]
+        return pm.Weibull("mlm_sigma", 2, scales, default_transform=None, transform=transform) ** 2
+
+    def _pooled_variances(self):
+        spreading = [self.cells.layers[j] for j in self.spreading]
+        half = np.array([self.priors.sigma_scale_of(name) for name in spreading]) / np.sqrt(2)
+        scale = [[self.priors.sigma_scale_of(BASELINE) ** 2]] if self.baseline_is_free else []
+        of_layer = np.repeat(np.arange(len(half)), [len(self.free[j]) for j in self.spreading])
+        if spreading:
+            spread = pm.Weibull("mlm_spread", 2, half)
+            scale += [half**2, spread[of_layer] ** 2]
+        counts = [self.cells.counts(name)[self.free[j]] for name, j in zip(spreading, self.spreading, strict=True)]
+        transform = PooledVariances(
+            counts,
+            [self.estimates.variances[j][self.free[j]] for j in self.spreading],
+            [self._rough_spread(j) for j in self.spreading],
+            self.estimates.variance,
+            self.cells.n_observations,
+            self.baseline_is_free,
+        )
+        parts = pm.Exponential(
+            "mlm_variance", scale=pm.math.concatenate(scale), default_transform=None, transform=transform
+        )
+        if not spreading:
+            return parts
+        first = int(self.baseline_is_free)
+        floors, excesses = parts[first : first + len(half)], parts[first + len(half) :]
+        for k, name in enumerate(spreading):
+            pm.Deterministic(variable_of("floor", name), pm.math.sqrt(floors[k]))
+            pm.Deterministic(variable_of("spread", name), spread[k])
+        return pm.math.concatenate([parts[:first], floors[of_layer] + excesses])
+
+    def _with_known(self, found, known):
+        """Return the variances of baseline and all contributors, from those that are found and those that are known."""
+        if known is None:
+            return found
+        return (known**2)[np.flatnonzero(np.isnan(self.known))].set(found)
+
+    def _sigma_scales(self) -> np.ndarray:
+        """Return the prior scale of every standard deviation, shape (1 + sum of m_j,); 1 where it is known."""
+        scales = np.ones(self.known.size)
+        for name, part in zip(self.components, self.slices, strict=True):
+            if np.isnan(self.known[part]).any():
+                scales[part] = self.priors.sigma_scale_of(name)
+        return scales
+
+    @property
+    def _share(self) -> float:
+        """The variance of each component whose spread is not known, if all had the same."""
+        fixed = np.average(self.cells.design() @ np.nan_to_num(self.known) ** 2, weights=self.cells.n)
+        left = max(self.estimates.variance - fixed, self.estimates.variance / 10)
+        return left / (self.baseline_is_free + len(self.spreading))
+
+    def _rough_spread(self, j: int) -> float:
+        """Return a layer's rough mean excess, which leaves at least half of its share to its floor."""
+        return min(self.estimates.variance_scales[j], self._share / 2)
+
+    def _pooled_variance_starts(self) -> dict[str, np.ndarray]:
+        estimates, share = self.estimates, self._share
+        floors, excesses = [], []
+        for j in self.spreading:
+            n, spread = self.cells.counts(self.cells.layers[j]), self._rough_spread(j)
+            scale = estimates.variance_scales[j]
+            # Drawn to zero by their standard errors, and then to a layer's share on average.
+            effect = estimates.variances[j] * scale**2 / (scale**2 + 2 * estimates.variance**2 / n)
+            excess = np.maximum(spread + effect, spread / 10)
+            floors.append(max(share - np.average(excess, weights=n), share / 10))
+            excesses.append(excess[self.free[j]])
+        parts = [[share] * self.baseline_is_free, floors, *excesses]
+        starts = {"mlm_variance": np.concatenate(parts)}
+        if self.spreading:
+            starts["mlm_spread"] = np.sqrt([excess.mean() for excess in excesses])
+        return starts

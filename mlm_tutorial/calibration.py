@@ -1,0 +1,137 @@
+"""Simulation-based calibration: whether the truth is like one more draw of the posterior."""
+
+import arviz as az
+import numpy as np
+import pymc as pm
+import xarray as xr
+from rich.progress import track
+
+from mlm_tutorial.cells import Cells
+from mlm_tutorial.known import known_vector
+from mlm_tutorial.layers import BASELINE
+from mlm_tutorial.models import CellModel, cell_model
+from mlm_tutorial.names import OWN, variable_of
+from mlm_tutorial.priors import Priors
+from mlm_tutorial.sampling import CompiledModel, compile_model, sample_quickly, show_progress
+
+__all__ = ["calibrate"]
+
+
+def calibrate(
+    cells: Cells,
+    n_simulations: int,
+    seed: int,
+    *,
+    priors: Priors | None = None,
+    coordinates: str = "identified",
+    n_ranks: int = 100,
+    draws: int = 500,
+    tune: int = 500,
+    chains: int = 2,
+    progress: bool | None = None,
+    compiled: CompiledModel | None = None,
+) -> xr.Dataset:
+    """Check by simulation that the truth is like one more draw of the posterior.
+
+    Parameters are drawn from the prior, cells from the model at these parameters, and the model is fitted to them. If
+    model and sampler are right, the rank of the true value among draws of the posterior is uniform (Talts et al. 2018,
+    *Validating Bayesian inference algorithms with simulation-based calibration*). The model is compiled once.
+
+    Parameters
+    ----------
+    cells : Cells
+        The design: who contributes to which cell, and how many observations each has. Their totals are used for
+        default priors alone.
+    n_simulations : int
+        Number of replicates.
+    seed : int
+        Seed of all randomness.
+    priors, coordinates
+        As for :func:`cell_model`.
+    n_ranks : int
+        Draws, thinned from all chains, among which the truth is ranked: ranks go from 0 to `n_ranks`.
+    draws, tune, chains : int
+        As for :func:`sample`. ``draws * chains`` must be a multiple of `n_ranks`.
+    progress : bool, optional
+        Whether to show a progress bar; default as in :func:`sample`.
+    compiled : CompiledModel, optional
+        The cell model of these cells, priors and coordinates, if it is compiled already.
+
+    Returns
+    -------
+    xarray.Dataset
+        Ranks of every parameter that is not known, named as in the posterior, with the dim ``simulation`` first, and of
+        ``total``, the standard deviation of a total in each cell. Where only some of a layer's standard deviations are
+        known, theirs are NaN. Attributes are ``n_ranks``, ``seed``, and ``failed``, how many replicates had an R-hat
+        above 1.05 or a divergence. These replicates count like any other.
+
+    Raises
+    ------
+    ValueError
+        If `n_simulations` is not positive or the draws are no multiple of `n_ranks`.
+    """
+    if n_simulations < 1:
+        raise ValueError(f"n_simulations must be at least 1, got {n_simulations}")
+    if draws * chains % n_ranks:
+        raise ValueError(f"draws * chains must be a multiple of n_ranks, got {draws} * {chains} and {n_ranks}")
+    model = cell_model(cells, priors, coordinates) if compiled is None else compiled.model
+    rng = np.random.default_rng(seed)
+    names = [variable_of(kind, name) for name in (BASELINE, *cells.layers) for kind in ("mu", "sigma")]
+    names += [
+        variable_of(kind, name)
+        for name in cells.layers
+        for kind in ("tau", "floor", "spread")
+        if variable_of(kind, name) in model.named_vars
+    ]
+    *parameters, simulated = pm.draw(
+        [model[name] for name in (*names, f"{OWN}cells")],
+        draws=n_simulations,
+        random_seed=int(rng.integers(2**31)),
+        mode="FAST_COMPILE",  # a few hundred draws are made before numba would have compiled the function
+    )
+    dims, coords = model.named_vars_to_dims, model.coords
+    truths = xr.Dataset(
+        {name: (("simulation", *dims.get(name, ())), v) for name, v in zip(names, parameters, strict=True)},
+        coords={dim: list(coords[dim]) for dim in {dim for name in names for dim in dims.get(name, ())}},
+    )
+    truths = _with_totals(truths, cells)
+    compiled = compiled or compile_model(model)
+    ranks, failed = [], 0
+    for i in track(range(n_simulations), "Calibrating", disable=not show_progress(progress)):
+        mean, sum_sq = simulated[i].T
+        replicate = Cells(cells.layers, cells.labels, cells.codes, cells.n, mean, sum_sq, cells.absent)
+        named, divergences = sample_quickly(
+            compiled.with_cells(replicate), names, int(rng.integers(2**31)), draws, tune, chains
+        )
+        # R-hat alone: effective sample sizes would take as long as the sampling.
+        rhat = max(float(values.max()) for values in az.rhat(named).data_vars.values())  # NaN where nothing moves
+        failed += divergences > 0 or rhat > 1.05
+        posterior = _with_totals(named, cells).stack(s=("chain", "draw"), create_index=False)
+        thinned = posterior.isel(s=slice(None, None, draws * chains // n_ranks))
+        ranks.append((thinned < truths.isel(simulation=i)).sum("s"))
+    found = xr.concat(ranks, dim="simulation")
+    return _without_known(found, model).assign_attrs(n_ranks=n_ranks, seed=seed, failed=int(failed))
+
+
+def _without_known(ranks: xr.Dataset, model: CellModel) -> xr.Dataset:
+    """Leave out standard deviations that are known; those of some of a layer's contributors become NaN."""
+    known = known_vector(model.cells, model.priors.known_sigma)
+    ends = np.cumsum([1, *(len(model.cells.labels[name]) for name in model.cells.layers)])
+    for name, part in zip((BASELINE, *model.cells.layers), np.split(known, ends[:-1]), strict=True):
+        variable = variable_of("sigma", name)
+        if not np.isnan(part).any():
+            ranks = ranks.drop_vars(variable)
+        elif not np.isnan(part).all():
+            ranks[variable] = ranks[variable].where(xr.DataArray(np.isnan(part), dims=ranks[variable].dims[-1]))
+    return ranks
+
+
+def _with_totals(draws: xr.Dataset, cells: Cells) -> xr.Dataset:
+    """Add the standard deviation of a total in every cell: what the data speak about."""
+    variance = draws[variable_of("sigma", BASELINE)] ** 2
+    for codes, name in zip(cells.codes.T, cells.layers, strict=True):
+        sigma = draws[variable_of("sigma", name)]
+        dim = sigma.dims[-1]
+        part = sigma.drop_vars(dim).isel({dim: xr.DataArray(codes, dims=f"{OWN}cell")}) ** 2
+        variance = variance + part.where(xr.DataArray(codes >= 0, dims=f"{OWN}cell"), 0.0)
+    return draws.assign(total=np.sqrt(variance))

@@ -1,0 +1,171 @@
+"""Moment estimates of a layered sum: where chains start, and in which units they move.
+
+None of it enters a model's density: a poor estimate here costs time, not correctness.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import diags_array
+from scipy.sparse.linalg import lsqr
+
+from mlm_tutorial.cells import Cells
+from mlm_tutorial.identifiability import nested_in
+
+__all__ = ["MomentEstimates", "moment_estimates", "parents_of", "starting_means", "starting_variances"]
+
+
+@dataclass(frozen=True, eq=False)
+class MomentEstimates:
+    """Moment estimates of the differences between contributors.
+
+    Attributes
+    ----------
+    mean, variance : float
+        Of a total: its average, and its variance about an additive fit of the means.
+    means, variances : list of numpy.ndarray
+        For each layer what each contributor adds to a total's mean and variance, shape (m_j,), as its own
+        observations say, without pooling. Averages weighted by counts are zero.
+    shrunken_means : list of numpy.ndarray
+        The same for means, each drawn to zero by its standard error; all layers together fit the cells' means.
+    mean_scales, variance_scales : list of float
+        For each layer the standard deviation of these effects beyond their standard errors.
+    averages : list of float
+        For each layer what its contributors add on average; zero where no row lacks the layer.
+    """
+
+    mean: float
+    variance: float
+    means: list[np.ndarray]
+    variances: list[np.ndarray]
+    shrunken_means: list[np.ndarray]
+    mean_scales: list[float]
+    variance_scales: list[float]
+    averages: list[float]
+
+
+def moment_estimates(cells: Cells) -> MomentEstimates:
+    """Return estimates by moments and two ridge regressions, on means and on squared residuals.
+
+    Parameters
+    ----------
+    cells : Cells
+
+    Returns
+    -------
+    MomentEstimates
+    """
+    variance = cells.residual_variance()
+    mean, _ = cells.total_moments()
+    averages, shift = _averages(cells, variance)
+    precision = cells.n / variance
+    means, shrunken, mean_scales, fitted = _effects(cells, cells.mean - mean - shift, precision)
+    squares = cells.sum_sq / cells.n + (cells.mean - mean - shift - fitted) ** 2
+    # Residuals of a fit are smaller than errors; the variance is corrected for that.
+    average = np.average(squares, weights=cells.n)
+    squares = squares * variance / average if average > 0 else np.full(len(cells), variance)
+    variances, _, variance_scales, _ = _effects(cells, squares - variance, cells.n / (2 * variance**2))
+    return MomentEstimates(mean, variance, means, variances, shrunken, mean_scales, variance_scales, averages)
+
+
+def starting_means(estimates: MomentEstimates, cells: Cells) -> np.ndarray:
+    """Return where the vector of means starts: baseline, averages of layers that may be absent, contributors."""
+    baseline, averages, means = estimates.mean, [], []
+    layers = zip(cells.layers, estimates.shrunken_means, estimates.averages, strict=True)
+    for name, part, average in layers:
+        means.append(part)
+        # The contributors' average weighted by counts is `average`; the model's is not weighted.
+        unweighted = average + part.mean() if name in cells.absent else 0.0
+        baseline -= cells.counts(name).sum() / cells.n_observations * (unweighted - part.mean())
+        if name in cells.absent:
+            averages.append(unweighted)
+    return np.concatenate([[baseline, *averages], *means])
+
+
+def starting_variances(cells: Cells, prior_scale: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return variances of all components to start from: equal shares, plus what the cells' spreads say.
+
+    A ridge regression of the cells' variances on the contributors; the variance of a sample variance is 2 V^2 / n.
+    Chains that start with equal variances in every contributor may be hundreds of posterior standard deviations away.
+
+    Parameters
+    ----------
+    cells : Cells
+    prior_scale : numpy.ndarray, shape (1 + sum of m_j,)
+        Prior scale of every standard deviation, baseline first.
+    known : numpy.ndarray, shape (1 + sum of m_j,)
+        Standard deviations that are known; NaN for the others.
+    """
+    variance = cells.residual_variance()
+    design = cells.design()
+    fixed = np.nan_to_num(known) ** 2
+    free = np.isnan(known)
+    spread = cells.sum_sq / cells.n + (cells.mean - cells.additive_means()) ** 2
+    left = max(variance - np.average(design @ fixed, weights=cells.n), variance / 10)
+    weight = np.sqrt(cells.n / 2) / variance
+    by_column = np.where(free, prior_scale**2, 0.0)
+    scaled = diags_array(weight) @ design @ diags_array(by_column)
+    effect = by_column * lsqr(scaled, weight * (spread - design @ fixed - left), damp=1.0)[0]
+    share = left / max(components_with_free_spread(cells, known), 1)
+    return np.where(free, np.maximum(share + effect, share / 10), fixed)
+
+
+def components_with_free_spread(cells: Cells, known: np.ndarray) -> int:
+    """Return how many components have a standard deviation that is not known."""
+    ends = np.cumsum([1, *(len(cells.labels[name]) for name in cells.layers)])
+    return sum(bool(np.isnan(part).any()) for part in np.split(known, ends[:-1]))
+
+
+def _averages(cells: Cells, variance: float) -> tuple[list[float], np.ndarray]:
+    """Return what layers add on average where rows lack them, and what that adds to each cell about its mean."""
+    present = np.array([[name in cells.absent for name in cells.layers]] * len(cells)) & (cells.codes >= 0)
+    if not present.any():
+        return [0.0] * len(cells.layers), np.zeros(len(cells))
+    x = present - np.average(present, axis=0, weights=cells.n)
+    root = np.sqrt(cells.n)
+    average = np.average(cells.mean, weights=cells.n)
+    found = np.linalg.lstsq(x * root[:, None], (cells.mean - average) * root)[0]
+    return found.tolist(), x @ found
+
+
+def _effects(cells: Cells, values: np.ndarray, precision: np.ndarray):
+    """Return effects, shrunken effects and scales by layer, and fitted values, of `values` with known precisions."""
+    by_layer = []
+    for name, codes in zip(cells.layers, cells.codes.T, strict=True):
+        has = codes >= 0
+        by_layer.append((has, codes[has], np.bincount(codes[has], precision[has], minlength=len(cells.labels[name]))))
+    scales = []
+    for has, codes, weight in by_layer:
+        average = np.bincount(codes, (precision * values)[has], minlength=len(weight)) / weight
+        average -= np.average(average, weights=weight)
+        # E[w average^2] = w scale^2 + 1; not below a tenth of the average standard error.
+        excess = weight @ average**2 - len(weight)
+        scales.append(float(np.sqrt(max(excess, len(weight) / 100) / weight.sum())))
+    prior = [np.full(len(weight), scale) for (*_, weight), scale in zip(by_layer, scales, strict=True)]
+    by_column = np.concatenate([[np.sqrt(cells.n_observations / precision.sum())], *prior])
+    root = np.sqrt(precision)
+    design = cells.design()
+    scaled = diags_array(root) @ design @ diags_array(by_column)
+    fit = by_column * lsqr(scaled, root * values, damp=1.0, atol=1e-10, btol=1e-10)[0]
+    residual = values - design @ fit
+    effects, shrunken, end = [], [], 1
+    for has, codes, weight in by_layer:
+        part = fit[end : (end := end + len(weight))]
+        # Not shrunk: the ridge's estimate plus the average residual is what the contributor's own observations say.
+        own = part + np.bincount(codes, (precision * residual)[has], minlength=len(weight)) / weight
+        effects.append(own - np.average(own, weights=weight))
+        shrunken.append(part - np.average(part, weights=weight))
+    return effects, shrunken, scales, values - residual
+
+
+def parents_of(cells: Cells) -> list[Mapping[int, np.ndarray]]:
+    """Return for each layer the layers that it is nested in, and where there each of its contributors belongs."""
+    found = []
+    for finer, names in nested_in(cells).items():
+        codes = cells.codes[:, cells.layers.index(finer)]
+        has, first = np.unique(codes, return_index=True)
+        first = first[has >= 0]
+        coarser = [cells.layers.index(name) for name in names]
+        found.append({i: cells.codes[first, i] for i in coarser})
+    return found
