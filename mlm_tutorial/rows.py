@@ -1,0 +1,252 @@
+"""From a table's rows to numbers: totals, and the positions of labels among those that are known.
+
+A table is read in pieces, so that its rows need not fit into memory as Python objects; what is kept of a row is a few
+numbers.
+"""
+
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+import xarray as xr
+
+from mlm_tutorial.names import is_missing, positions
+from mlm_tutorial.tables import TOTALS, labels_column, open_labels, open_table
+
+#: Rows that are turned into Python objects at a time.
+PIECE = 100_000
+
+#: Code of a layer that is absent in a row.
+ABSENT = -1
+
+#: Known labels that an error shows.
+SHOWN = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows of a table as numbers, N rows in J layers.
+
+    Attributes
+    ----------
+    layers : tuple of str
+    codes : numpy.ndarray of int, shape (N, J)
+        Position of each row's contributors among the known ones; -1 where the layer is absent. Contributors that are
+        not known have positions after the known ones, in the order of `new`.
+    totals : numpy.ndarray of float, shape (N,), or None
+    new : dict of str to tuple
+        Labels of each layer that are not known, in the order in which they occur first.
+    """
+
+    layers: tuple[str, ...]
+    codes: np.ndarray
+    totals: np.ndarray | None
+    new: dict[str, tuple]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+class Table:
+    """A table whose columns are checked, and whose rows are not read yet.
+
+    Parameters
+    ----------
+    frame : data frame or lazy frame
+        Any table that narwhals knows.
+    layers : list of str
+        Names of the columns with the contributors' labels.
+    total : str, optional
+        Name of the column with the totals. Without it, totals are neither needed nor read.
+
+    Raises
+    ------
+    TypeError
+        If `frame` is no table, `total` is not numeric, or a name is not a string.
+    KeyError
+        If a column does not exist.
+    ValueError
+        If `layers` is empty, or a column is named twice.
+    """
+
+    def __init__(self, frame: Any, layers: Sequence[str], total: str | None = None):
+        data, names = open_labels(frame, layers) if total is None else open_table(frame, total, layers)
+        self.layers, self.total = tuple(names), total
+        columns = [labels_column(j) for j in range(len(names))]
+        self._data = data.select(*columns, *([] if total is None else [TOTALS]))
+
+    def rows(
+        self,
+        known: Mapping[str, xr.DataArray | Sequence[Hashable]],
+        absent: Collection[str] = (),
+        new: Collection[str] = (),
+        hint: Mapping[str, str] | None = None,
+    ) -> Rows:
+        """Read all rows.
+
+        Parameters
+        ----------
+        known : mapping
+            For each layer its known labels, or the coordinate of its dim in a posterior.
+        absent : collection of str
+            Layers that may be absent in a row; their label is then missing.
+        new : collection of str
+            Layers whose labels need not be known.
+        hint : mapping of str to str, optional
+            By layer, what to add to the error about a label that is not known.
+
+        Returns
+        -------
+        Rows
+
+        Raises
+        ------
+        TypeError
+            If a label is not hashable.
+        ValueError
+            If there is no row, a total is missing or infinite, or a label is missing or not known where it must be.
+        """
+        columns = [
+            _Codes(name, known[name], name in absent, name in new, (hint or {}).get(name)) for name in self.layers
+        ]
+        codes, totals, bad, n = [], [], _Bad(), 0
+        for labels, x in _pieces(self._data, len(self.layers), self.total is not None):
+            codes.append(
+                np.stack([column.of(values, n) for column, values in zip(columns, labels, strict=True)], axis=1)
+            )
+            if x is not None:
+                bad.look_at(~np.isfinite(x), n)
+                totals.append(x)
+            n += len(codes[-1])
+        if n == 0:
+            raise ValueError("the frame is empty; expected one row at least")
+        bad.require_none(self.total, "missing or infinite totals")
+        for column in columns:
+            column.require_labels()
+        return Rows(
+            layers=self.layers,
+            codes=np.concatenate(codes),
+            totals=None if self.total is None else np.concatenate(totals),
+            new={column.layer: tuple(column.new) for column in columns},
+        )
+
+
+class _Bad:
+    """Counts values that must not be, and keeps the row of the first."""
+
+    def __init__(self):
+        self.count, self.first = 0, 0
+
+    def look_at(self, flags: np.ndarray, start: int) -> None:
+        found = int(np.count_nonzero(flags))
+        if found and not self.count:
+            self.first = start + int(np.argmax(flags))
+        self.count += found
+
+    def require_none(self, column: str | None, kind: str) -> None:
+        if self.count:
+            raise ValueError(
+                f"column {column!r} has {self.count} {kind}; the first is in row {self.first} (counted from 0)"
+            )
+
+
+class _Codes:
+    """Positions of one layer's labels, piece by piece. Each label is looked for once, however many rows it has."""
+
+    def __init__(self, layer: str, known, may_be_absent: bool, may_be_new: bool, hint: str | None):
+        self.layer, self.known, self.hint = layer, known, hint
+        self.may_be_absent, self.may_be_new = may_be_absent, may_be_new
+        self.new, self._code, self._missing = [], {}, _Bad()
+        self._place = None if isinstance(known, xr.DataArray) else {label: k for k, label in enumerate(known)}
+
+    def of(self, labels: list, start: int) -> np.ndarray:
+        try:
+            # In the order of the rows, so that new labels are numbered alike in every piece and on every machine.
+            unseen = [label for label in dict.fromkeys(labels) if label not in self._code]
+        except TypeError:
+            self._refuse_what_has_no_hash(labels, start)
+            raise
+        unseen = [label for label in unseen if not is_missing(label)]
+        places = self._places(unseen)
+        if not self.may_be_new and (places < 0).any():
+            label = unseen[int(np.argmax(places < 0))]
+            row = start + next(i for i, other in enumerate(labels) if other in {label})
+            raise ValueError(self._unknown(label, row))
+        for label, place in zip(unseen, places.tolist(), strict=True):
+            if place < 0:
+                place = len(self.known) + len(self.new)
+                self.new.append(label)
+            self._code[label] = place
+        # A missing label is never stored: every NaN is a label of its own to a dict.
+        codes = np.fromiter((self._code.get(label, ABSENT) for label in labels), np.int64, len(labels))
+        if not self.may_be_absent:
+            self._missing.look_at(codes == ABSENT, start)
+        return codes
+
+    def require_labels(self) -> None:
+        self._missing.require_none(self.layer, "missing labels")
+
+    def _places(self, labels: list) -> np.ndarray:
+        if self._place is None:
+            return positions(self.known, labels)
+        return np.array([self._place.get(label, -1) for label in labels], dtype=int)
+
+    def _unknown(self, label, row: int) -> str:
+        known = self.known.values.tolist() if isinstance(self.known, xr.DataArray) else list(self.known)
+        more = f" and {len(known) - SHOWN:,} more" if len(known) > SHOWN else ""
+        text = (
+            f"column {self.layer!r} has the label {label!r} in row {row} (counted from 0), which is not known; "
+            f"known labels are {known[:SHOWN]}{more}"
+        )
+        twins = [other for other in known if str(other) == str(label)]
+        if twins:
+            text += f". It has {twins[0]!r}, of type {type(twins[0]).__name__} and not {type(label).__name__}"
+        return f"{text}. {self.hint}" if self.hint else text
+
+    def _refuse_what_has_no_hash(self, labels: list, start: int) -> None:
+        for i, label in enumerate(labels):
+            try:
+                hash(label)
+            except TypeError:
+                raise TypeError(
+                    f"column {self.layer!r} has {label!r} of type {type(label).__name__} in row {start + i} (counted "
+                    "from 0), which cannot be a label; convert the column to text or tuples first"
+                ) from None
+
+
+def _pieces(data, n_layers: int, with_total: bool) -> Iterator[tuple[list[list], np.ndarray | None]]:
+    """Yield labels of every layer, and totals, of some rows after the other, in the order of the table."""
+    if data.implementation.is_spark_like():
+        # One partition at a time is with the driver.
+        for part in batched(data.to_native().toLocalIterator(), PIECE):
+            *labels, totals = zip(*part, strict=True) if with_total else (*zip(*part, strict=True), None)
+            x = None if totals is None else np.array([np.nan if v is None else v for v in totals], dtype=float)
+            yield [list(column) for column in labels], x
+        return
+    for part in _eager_parts(data):
+        for start in range(0, len(part), PIECE):
+            piece = part[start : start + PIECE]
+            x = piece[TOTALS].to_numpy().astype(float) if with_total else None
+            yield [piece[labels_column(j)].to_list() for j in range(n_layers)], x
+
+
+def _eager_parts(data) -> Iterator[nw.DataFrame]:
+    """Yield the rows of a table as tables in memory: the whole if it is there already, else part by part."""
+    native = data.to_native()
+    if isinstance(data, nw.DataFrame):
+        yield data
+    elif data.implementation.is_duckdb():
+        for batch in native.to_arrow_reader(PIECE):
+            yield nw.from_native(pa.Table.from_batches([batch]), eager_only=True)
+    elif data.implementation.is_dask():
+        for i in range(native.npartitions):
+            yield nw.from_native(native.get_partition(i).compute(), eager_only=True)
+    elif data.implementation.is_polars() and hasattr(native, "collect_batches"):
+        for batch in native.collect_batches(chunk_size=PIECE, maintain_order=True, engine="streaming"):
+            yield nw.from_native(batch, eager_only=True)
+    else:
+        yield data.collect()
