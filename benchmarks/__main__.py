@@ -11,7 +11,7 @@ from benchmarks import figures, store, tables
 from benchmarks.workers import OutOfTimeError
 from mlm_tutorial.locking import exit_with, only_writer
 
-SUBSETS = ("samplers", "rows", "contributors", "calibration", "cold")
+SUBSETS = ("samplers", "rows", "contributors", "calibration", "cold", "reml", "ratings")
 
 
 def main(arguments=None) -> None:

@@ -57,7 +57,7 @@ def prepare(sizes: list[int], counts: str, pooled: bool):
         cells = problems.unequal_layers(sizes)
     else:
         cells = problems.one_large_layer(sizes[0], counts == "unequal")
-    compiled = mlm.compile_model(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled)))
+    compiled = mlm.compile_model(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=pooled)))
 
     def answer(seed: int) -> dict:
         tree = mlm.sample(compiled, seed=seed, progress=False)

@@ -25,7 +25,8 @@ def main(arguments=None) -> None:
     if shutil.which("Rscript") is None:
         raise SystemExit(f"There is no Rscript. {SCRIPT.name} says what Debian calls all that it needs.")
     frame, total, layers = problems.data(f"cc_27 {options.rows}")
-    priors = mlm.Priors.from_cells(mlm.cell_statistics(frame, total, layers))
+    # peers.R writes the same priors out for Stan; their scales are fixed.
+    priors = mlm.Priors.from_cells(mlm.cell_statistics(frame, total, layers), pooled=False)
     names = {"b_mu": "baseline_mu", "b_sd": "baseline_mu_sd", "mu_sd": "mu_sd", "s": "sigma_scale"}
     given = {"cores": os.cpu_count(), "priors": {name: getattr(priors, of) for name, of in names.items()}}
     given |= dict(zip(("tune", "draws", "target_accept"), LADDER[options.rung], strict=True))

@@ -14,7 +14,10 @@ import course
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
 RESULTS = BOOK / "benchmarks.json"
-LIBRARIES = ("pymc", "pytensor", "nutpie", "numpyro", "jax", "numpy", "polars", "duckdb", "pyarrow", "dask", "pyspark")
+LIBRARIES = (
+    *("pymc", "pytensor", "nutpie", "numpyro", "jax", "numpy", "polars", "duckdb", "pyarrow", "dask", "pyspark"),
+    *("statsmodels", "mixedlm", "gpboost"),
+)
 
 
 def load(path: Path = RESULTS) -> dict:

@@ -1,11 +1,10 @@
 """What the results say, as sentences and tables; the site and the command line show the same."""
 
-import math
 from collections.abc import Callable
 
+from benchmarks import ratings, reml
 from benchmarks.samplers import FASTEST, LEAST, OF_SLOWEST, SLOWEST, WAY
-
-Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+from benchmarks.words import Table, number, size, spread
 
 STAGES = {
     "import": "importing",
@@ -15,27 +14,6 @@ STAGES = {
     "sample": "sampling",
     "check": "checking convergence",
 }
-
-
-def number(value: float) -> str:
-    """Write a number with three significant digits."""
-    if value == 0:
-        return "0"
-    if abs(value) < 0.001:
-        return f"{value:.1e}"
-    return f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
-
-
-def size(bytes_: float) -> str:
-    """Write an amount of memory in gigabytes."""
-    return f"{bytes_ / 1e9:.2f} GB"
-
-
-def spread(found: dict[str, float], write: Callable[[float], str] = number) -> str:
-    """Write a median, with the least and the largest of the repeats where there are several."""
-    if found["repeats"] == 1:
-        return write(found["median"])
-    return f"{write(found['median'])} ({write(found['min'])} to {write(found['max'])})"
 
 
 def samplers(content: dict) -> Table:
@@ -158,6 +136,8 @@ TABLES = {
     "contributors": [("Sampling at default settings", contributors)],
     "calibration": [("Simulation-based calibration", calibration)],
     "cold": [("Stages of a first posterior", cold)],
+    "reml": reml.TABLES,
+    "ratings": ratings.TABLES,
 }
 
 
@@ -197,6 +177,8 @@ def claims(subset: str, content: dict) -> list[str]:
         "contributors": _contributors_claims,
         "calibration": _calibration_claims,
         "cold": _cold_claims,
+        "reml": reml.claims,
+        "ratings": ratings.claims,
     }[subset](content)
 
 

@@ -16,7 +16,7 @@ from problems import function
 
 import mlm_tutorial as mlm
 from benchmarks import __main__ as command
-from benchmarks import contributors, figures, problems, rows, samplers, store, tables
+from benchmarks import contributors, figures, problems, ratings, reml, rows, samplers, store, tables, words
 from benchmarks.workers import OutOfTimeError, Worker, measure, peak_memory
 
 NUMBER = {"type": "number", "minimum": 0}
@@ -70,6 +70,18 @@ ROWS = {
         | dict.fromkeys(("seconds", "compile_seconds", "seconds_per_replicate", "least_p"), NUMBER)
     ),
     "cold": table_of({"cache": TEXT}, [*tables.STAGES, "seconds", "peak_bytes"]),
+    "reml": table_of(
+        {"case": TEXT, "component": TEXT, "rows": WHOLE, "contributors": WHOLE, "reml": NUMBER}
+        | {f"{key}_problem": TEXT for key in reml.MODELS.values()}
+        | {f"{key}_{x}": NUMBER for key in reml.MODELS.values() for x in ("seen", "lower", "median", "upper")}
+    ),
+    "ratings": table_of(
+        {"way": TEXT, "estimate": TEXT, "sizes": {"type": "object"}, "problem": TEXT},
+        [
+            *("seconds", "compile_seconds", "sampling_seconds", "peak_bytes", "max_rhat", *LEAST),
+            *(f"{name}{end}" for name in (*ratings.LAYERS, ratings.RESIDUAL) for end in ("", "_lower", "_upper")),
+        ],
+    ),
 }
 ROWS["samplers"]["properties"] |= {"prepare_seconds": NUMBER, "repeats_failed": WHOLE}
 ROWS["cold"]["required"] += [*tables.STAGES, "seconds"]
@@ -82,7 +94,7 @@ def validate(content):
         jsonschema.validate(found["rows"], {"type": "array", "minItems": 1, "items": ROWS[subset]})
         for row in found["rows"]:
             for value in row.values():
-                if isinstance(value, dict):
+                if isinstance(value, dict) and "median" in value:
                     assert value["min"] <= value["median"] <= value["max"]
             if subset == "samplers":
                 assert row["passed"] == ("ess_bulk_per_second" in row), row
@@ -129,6 +141,23 @@ def test_stored_contributors_are_all_cases():
     assert [{key: row[key] for key in ("sizes", "counts", "pooled")} for row in rows_] == contributors.cases(False)
 
 
+def test_stored_comparison_with_reml_has_every_component():
+    measured = [(row["case"], row["component"]) for row in stored("reml")["rows"]]
+    assert measured == [(case, name) for case, (_, layers) in reml.CASES.items() for name in (*layers, reml.RESIDUAL)]
+
+
+def test_stored_ratings_are_fitted_in_every_way_and_in_time():
+    measured = {row["way"]: row for row in stored("ratings")["rows"]}
+    assert list(measured) == list(ratings.WAYS)
+    for row in measured.values():
+        assert row["sizes"] == ratings.SIZES
+        assert row["problem"] == ""
+    ours = measured["mlm_tutorial"]
+    assert ours["max_rhat"]["max"] < 1.01
+    assert min(ours[name]["min"] for name in LEAST) > 400
+    assert ours["sampling_seconds"]["median"] < 90
+
+
 def test_every_number_on_the_page_is_measured():
     page = (store.BOOK / "benchmarks.md").read_text(encoding="utf-8")
     prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", page, flags=re.DOTALL)
@@ -173,7 +202,7 @@ def test_failed_ways_show_no_effective_size():
      (123.4, "123"), (22_000.4, "22,000")],
 )  # fmt: skip
 def test_numbers_have_three_digits(value, text):
-    assert tables.number(value) == text
+    assert words.number(value) == text
 
 
 def test_results_of_one_subset_leave_the_others_alone(tmp_path):
@@ -292,6 +321,49 @@ def test_crossed_layers_have_nearly_as_many_cells_as_rows():
     assert 0.8 * 2_000 < len(cells) < 2_000
     # A contributor without a row does not occur.
     assert all(0.9 * m < len(cells.labels[name]) <= m for name, m in zip(cells.layers, (300, 100), strict=True))
+
+
+def test_ratings_have_the_shape_they_say():
+    frame = ratings.simulate()
+    assert len(frame) == ratings.SIZES["rows"]
+    assert {name: frame[name].nunique() for name in ratings.LAYERS} == {x: ratings.SIZES[x] for x in ratings.LAYERS}
+    assert not frame.duplicated(["student", "teacher"]).any()
+    assert frame.groupby("teacher")["department"].nunique().max() == 1
+    for name in ("student", "teacher"):
+        counts = frame[name].value_counts()
+        assert counts.max() > 4 * counts.median()
+    pd.testing.assert_frame_equal(frame, ratings.simulate())
+    assert not frame.equals(ratings.simulate(seed=2))
+
+
+def test_ratings_have_the_scales_they_say():
+    frame = ratings.simulate()
+    assert frame["rating"].mean() == pytest.approx(ratings.MEAN, abs=0.2)
+    # A teacher's few ratings differ by the residual and by students.
+    within = (frame["rating"] - frame.groupby("teacher")["rating"].transform("mean")).std()
+    assert within == pytest.approx(np.hypot(ratings.SCALES["student"], ratings.SCALES["residual"]), rel=0.02)
+
+
+def test_ratings_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="200 rows are too many for 10 students of 10 teachers"):
+        ratings.simulate({"rows": 200, "student": 10, "teacher": 10, "department": 2})
+
+
+def test_a_fit_that_failed_shows_no_numbers():
+    row = {"way": "mixedlm", "estimate": "REML", "sizes": ratings.SIZES, "problem": "no answer within 400 s"}
+    content = {"rows": [row]}
+    assert ratings.compared(content)[1] == [("mixedlm", "REML", "not finished", *[""] * 6)]
+    assert len(ratings.scales(content)[1]) == 1
+    assert ratings.claims(content) == [
+        "On 73,421 ratings, 2,972 students, 1,128 teachers and 14 departments, the posterior's chains did not converge."
+    ]
+    numbers = dict.fromkeys(("seen", "lower", "median", "upper"), 1.0)
+    row = {"case": "gauge", "component": "part", "rows": 90, "contributors": 10, "reml": 0.5, "own_problem": "R-hat"}
+    row |= {"one_problem": ""} | {f"{key}_{x}": value for key in ("one", "own") for x, value in numbers.items()}
+    assert reml.compared({"rows": [row]})[1][0][3:] == ("1.00", "1.00 (1.00 to 1.00)", "not converged", "")
+    (sentence,) = reml.claims({"rows": [row]})
+    assert "0 of 1 90% intervals" in sentence
+    assert "at most 100%" in sentence
 
 
 def test_unknown_subsets_are_named(capsys):
