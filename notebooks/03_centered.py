@@ -234,8 +234,9 @@ print("standard deviation, posterior against prior, for each contributor")
 print("  width as a fraction of the prior's:", contraction.values.round(2))
 print("  shift in prior standard deviations:", shift.values.round(2))
 print(f"correlation of mean and offset of contributor 0: {correlation:.2f}")
-assert np.allclose(contraction, 1, atol=0.25)
-assert np.allclose(shift, 0, atol=0.25)
+contributor_sd = posterior["sigma_contributor"]  # a chain that is stuck has large Monte Carlo errors
+assert (np.abs(contraction - 1) < 0.1 + 4 * az.mcse(contributor_sd, method="sd") / weibull.std()).all()
+assert (np.abs(shift) < 0.1 + 4 * az.mcse(contributor_sd) / weibull.std()).all()
 assert correlation > 0.8
 assert known.loc["baseline + offset", "posterior / prior"] < 0.02
 
@@ -380,12 +381,14 @@ pd.DataFrame(table, index=[f"mean of {k}" for k in range(1, m + 1)]).T.round(2)
 #
 # The baseline's contribution needs no variable: it is what is left of the total.
 # Scales of the priors come from the data's spread, through `mlm.Priors.from_cells`.
+# By default the package *pools*: it learns the scales of each layer from its contributors, as [09](09_partial_pooling.ipynb) explains.
+# This notebook and those up to 08 ask for fixed scales, with `pooled=False`.
 # It needs the count, mean and spread of the totals of each combination of contributors, a *cell*; [06](06_integrating_out.ipynb) is about them.
 
 # %%
 layers = ["layer_1", "layer_2"]
 rows = mlm.PRESETS["cc_27"].simulate(500, rng=SEED)
-priors = mlm.Priors.from_cells(mlm.cell_statistics(rows, layers=layers))
+priors = mlm.Priors.from_cells(mlm.cell_statistics(rows, layers=layers), pooled=False)
 
 coords = {name: rows[name].cat.categories for name in layers} | {"observation": rows.index}
 with pm.Model(coords=coords) as centered_model:
@@ -456,7 +459,7 @@ pd.DataFrame([health(fit) for fit in centered_fits], index=[f"seed {fit.attrs['s
 
 # %% [markdown]
 # All runs fail, and by a wide margin.
-# Look at the divergences, too: they are few, and a run may have none at all.
+# Look at the divergences, too: a run may have few, or none at all.
 # So the absence of divergences is no proof of health.
 #
 # ## The funnel, drawn

@@ -45,13 +45,13 @@ mlm.use_style()
 # %% [markdown]
 # ## One model, written twice
 #
-# Data and priors are those of 03: 500 totals of `cc_27`, and the default priors.
+# Data and priors are those of 03: 500 totals of `cc_27`, and priors of fixed scales.
 # The centered model comes from the package.
 
 # %%
 layers = ["layer_1", "layer_2"]
 rows = mlm.PRESETS["cc_27"].simulate(500, rng=SEED)
-priors = mlm.Priors.from_cells(mlm.cell_statistics(rows, layers=layers))
+priors = mlm.Priors.from_cells(mlm.cell_statistics(rows, layers=layers), pooled=False)
 centered_model = mlm.observation_model(rows, layers=layers, parametrization="centered", priors=priors)
 
 # %% [markdown]
@@ -175,7 +175,7 @@ compiled = {"centered": mlm.compile_model(centered_model), "noncentered": mlm.co
 fits = {(form, i): mlm.sample(compiled[form], seed=SEED + i) for form in compiled for i in range(3)}
 for form in compiled:
     print(
-        f"{form:12} compiled in {compiled[form].compile_seconds:4.1f} s, {compiled[form].compiled.n_dim:,} numbers to sample"
+        f"{form:12} compiled in {compiled[form].compile_seconds:4.1f} s, {compiled[form].nutpie_model.n_dim:,} numbers to sample"
     )
 
 # %%
@@ -242,10 +242,10 @@ for key in fits:
     assert not table.loc[key, "converged"]
 
 # %% [markdown]
-# The non-centered form helps most with the standard deviations of the layers, whose contributions it rewrote.
+# The non-centered form helps with the standard deviations of the layers, whose contributions it rewrote.
 # (The factor is per gradient; the table counts whole runs.)
 # The means have an ESS above 400 in both forms.
-# No standard deviation has, in either form.
+# Among the standard deviations, each run has some far below that, in either form.
 # In the non-centered form the baseline's standard deviation is among the parameters with the smallest ESS, so look there next.
 #
 # ## What it cannot cure
@@ -439,7 +439,7 @@ assert (advantage[2000] < 1 / 1.5).all()
 
 # %% [markdown]
 # With few observations the non-centered form wins, with many the centered form does, on every seed.
-# The change comes roughly where data and prior say equally much about a mean, $n = \text{noise}^2 / \tau^2 = 25$, the dashed line.
+# The change comes between 20 and 200 observations, not far from where data and prior say equally much about a mean, $n = \text{noise}^2 / \tau^2 = 25$, the dashed line.
 # Far from there the losing form is not merely slow.
 # The column `converged` says on what fraction of the seeds a form can be trusted: see the centered form with 2 observations and the non-centered form with 2,000.
 #

@@ -56,7 +56,7 @@ logging.getLogger("arviz_stats.psense").setLevel(logging.ERROR)  # its table say
 #
 # The data are those of notebook 06: 10,000 totals of `cc_27`, reduced to 12 cells.
 # The baseline's standard deviation is 5 and that of every contributor is 1.
-# Fit the model with the default priors, which expect the same variance from baseline and layers.
+# Fit the model with priors whose scales are fixed, as in the notebooks before; they expect the same variance from baseline and layers.
 # Then check convergence, and run a posterior predictive check: replicate the average and the standard deviation of each
 # cell, and compare with the data.
 
@@ -65,9 +65,9 @@ truth = mlm.PRESETS["cc_27"].centered()
 layers = ["layer_1", "layer_2"]
 rows = truth.simulate(10_000, rng=SEED)
 cells = mlm.cell_statistics(rows, "total", layers)
-default = mlm.Priors.from_cells(cells)
+equal_shares = mlm.Priors.from_cells(cells, pooled=False)
 
-model = mlm.cell_model(cells, priors=default)
+model = mlm.cell_model(cells, priors=equal_shares)
 compiled = mlm.compile_model(model)
 idata = mlm.sample(compiled, seed=SEED)
 print(mlm.check_convergence(idata).round(3).to_string())
@@ -82,10 +82,10 @@ def predictive(fitted_model, posterior):
         progressbar=False,
         compile_kwargs={"mode": "FAST_COMPILE"},  # compiling with numba would take longer than drawing
     )
-    both = {"replicated": drawn["posterior_predictive"]["cells"], "observed": drawn["observed_data"]["cells"]}
+    both = {"replicated": drawn["posterior_predictive"]["mlm_cells"], "observed": drawn["observed_data"]["mlm_cells"]}
     for kind, pair in both.items():
-        average, sum_sq = (pair.sel(statistic=name, drop=True) for name in ("mean", "sum_sq"))
-        sd = np.sqrt(sum_sq / xr.DataArray(cells.n - 1, dims="cell"))
+        average, sum_sq = (pair.sel(mlm_statistic=name, drop=True) for name in ("mean", "sum_sq"))
+        sd = np.sqrt(sum_sq / xr.DataArray(cells.n - 1, dims="mlm_cell"))
         both[kind] = xr.Dataset({"average": average, "sd": sd})
     return both["replicated"], both["observed"]
 
@@ -140,7 +140,7 @@ plt.show()
 # ## Two priors, two answers
 #
 # Change one thing: what the prior expects of the *split* of the variance.
-# The default prior expects a third of it in the baseline and a third in each layer.
+# The prior so far expects a third of it in the baseline and a third in each layer.
 # A second prior expects 10 % in the baseline and 45 % in each layer.
 # The expected variance of a total is the same under both, and so are the data and the priors of all means.
 
@@ -149,12 +149,12 @@ variance = cells.residual_variance()
 
 
 def split_prior(baseline_share):
-    """Return the default priors with this share of the expected variance in the baseline, the rest in equal parts."""
+    """Return the priors with this share of the expected variance in the baseline, the rest in equal parts."""
     shares = {"baseline": baseline_share, "layer_1": (1 - baseline_share) / 2, "layer_2": (1 - baseline_share) / 2}
-    return replace(default, sigma_scale={name: float(np.sqrt(share * variance)) for name, share in shares.items()})
+    return replace(equal_shares, sigma_scale={name: float(np.sqrt(share * variance)) for name, share in shares.items()})
 
 
-priors = {"equal shares": default, "mostly layers": split_prior(0.1)}
+priors = {"equal shares": equal_shares, "mostly layers": split_prior(0.1)}
 second = mlm.cell_model(cells, priors=priors["mostly layers"])
 models = {"equal shares": model, "mostly layers": second}
 both_compiled = {"equal shares": compiled, "mostly layers": mlm.compile_model(second)}
@@ -327,7 +327,8 @@ print("and with rows of baseline and layer_1, rank:   ", np.linalg.matrix_rank([
 # %% [markdown]
 # $J$ layers, $J$ flat directions for the variances, and none for the means once they sum to zero.
 # This holds where cells link all contributors.
-# If two contributors always appear together, more is lost, so compute the rank for data of your own.
+# If two contributors always appear together, more is lost.
+# For data of your own, `mlm.identification(cells)` says in words which means and which spreads they fix.
 #
 # The last two lines are good news for whoever can plan the measurements.
 # Rows that lack a layer, such as the baseline alone, raise the rank.
@@ -406,8 +407,8 @@ gaps = []
 for n_rows in (10_000, 100_000, 1_000_000):
     more = cells if n_rows == len(rows) else mlm.cell_statistics(truth.simulate(n_rows, rng=rng), "total", layers)
     means = {}
-    for name, prior in priors.items():
-        refit = both_compiled[name].with_data(**mlm.cell_data(more, prior))
+    for name in priors:
+        refit = both_compiled[name].with_cells(more)
         found = fits[name] if more is cells else mlm.sample(refit, seed=SEED)
         mlm.check_convergence(found)
         means[name] = {group: mean_and_sd(dataset)[0] for group, dataset in quantities(found).items()}
@@ -517,7 +518,7 @@ plt.show()
 # PyMC computes them from the same model written with plain parameters, `coordinates="log"`, which you meet again below.
 
 # %%
-log_model = mlm.cell_model(cells, priors=default, coordinates="log")
+log_model = mlm.cell_model(cells, priors=equal_shares, coordinates="log")
 checked = idata.copy()
 checked["posterior"] = idata["posterior"].to_dataset().merge(quantities(idata)["sd of a total in each cell"])
 with log_model:
@@ -533,7 +534,8 @@ sensitivity
 # %% [markdown]
 # The means and the standard deviations of totals move with the likelihood and hardly with the prior.
 # (A number says how far a posterior moves; ArviZ flags the prior from 0.05 on.)
-# `sigma_baseline` and the contributors' standard deviations move with the prior, and the last column says so in words.
+# `sigma_baseline` and most of the contributors' standard deviations move with the prior, and the last column says so in words.
+# One that falls just short of the limit gets a tick; look at its likelihood column, which is far below that of the means.
 # Read this table for every model whose parameters you report.
 # It is a local check, of powers near 1, so no flag is no proof; the rank of the design is.
 #
@@ -561,7 +563,7 @@ sensitivity
 
 # %%
 transform = mlm.IdentifiedScales(
-    [cells.counts(name) for name in layers], [default.sigma_scale_of(name) ** 2 for name in layers], variance
+    [cells.counts(name) for name in layers], [equal_shares.sigma_scale_of(name) ** 2 for name in layers], variance
 )
 references = [int(np.argmax(cells.counts(name))) for name in layers]
 unit = 3 * variance * np.sqrt(2 / len(rows))
@@ -662,7 +664,8 @@ plt.show()
 # Draw parameters from the prior, simulate data from them, fit, and note the rank of the true value among posterior
 # draws.
 # If everything is right, ranks are uniform, for each parameter.
-# 200 fits take less than a minute, and you see a progress bar; the model is compiled once.
+# 200 fits take about a minute, and you see a progress bar; the model is compiled once.
+# `mlm.calibrate` returns a Dataset of ranks, with the names that the parameters have in a posterior, and `total` for the standard deviation of a total in each cell.
 #
 # The figure shows the cumulative distribution of the ranks minus the uniform one.
 # The grey band holds one curve as a whole with a probability of 99 %.
@@ -681,11 +684,12 @@ def least_p_value(fractions):
 
 
 ranks = mlm.calibrate(cells, 200, seed=SEED, draws=250, tune=300, compiled=compiled)
-print(f"{ranks.shape[0]} replicates, {ranks.shape[1]} quantities, {ranks.attrs['failed']} fits with a warning")
+by_quantity = az.dataset_to_dataframe(ranks, sample_dims=["simulation"])  # one row a replicate
+print(f"{len(by_quantity)} replicates, {by_quantity.shape[1]} quantities, {ranks.attrs['failed']} fits with a warning")
 mlm.plot_calibration(ranks)
 plt.show()
 
-fractions = (ranks.to_numpy() + rng.random(ranks.shape)) / (ranks.attrs["n_ranks"] + 1)
+fractions = (by_quantity.to_numpy() + rng.random(by_quantity.shape)) / (ranks.attrs["n_ranks"] + 1)
 limit = 1e-4 / fractions.shape[1]
 too_narrow = stats.norm.cdf(3 * stats.norm.ppf(fractions))
 print(f"least p-value {least_p_value(fractions):.1e}; alarm below {limit:.1e}")
@@ -704,19 +708,19 @@ assert least_p_value(too_narrow) < limit
 
 # %%
 n_replicates, n_draws = 200, 100
-scale = default.sigma_scale_of("baseline") / np.sqrt(2)
+scale = equal_shares.sigma_scale_of("baseline") / np.sqrt(2)
 true_values = stats.rayleigh.rvs(scale=scale, size=(n_replicates, 1), random_state=rng)
 answers = stats.rayleigh.rvs(scale=scale, size=(n_replicates, n_draws), random_state=rng)
 no_data = (answers < true_values).mean(axis=1)
 print(f"no data, the prior as the answer: p = {stats.kstest(no_data, 'uniform').pvalue:.2g}")
 
-for name, world in {"the model's own prior": default, "another prior": split_prior(0.8)}.items():
+for name, world in {"the model's own prior": equal_shares, "another prior": split_prior(0.8)}.items():
     v_0 = rng.exponential(world.sigma_scale_of("baseline") ** 2, n_replicates)
     smallest = [
         rng.exponential(world.sigma_scale_of(k) ** 2, (n_replicates, len(truth[k]))).min(axis=1) for k in layers
     ]
     A = v_0 + sum(smallest)  # as if the data had fixed it without error
-    answers = draw_sigma_baseline(np.repeat(A, n_draws), default).reshape(n_replicates, n_draws)
+    answers = draw_sigma_baseline(np.repeat(A, n_draws), equal_shares).reshape(n_replicates, n_draws)
     fraction = (answers < np.sqrt(v_0)[:, None]).mean(axis=1)
     p = stats.kstest(fraction, "uniform").pvalue
     print(f"truth from {name}, all data that one could wish for: p = {p:.2g}")

@@ -29,6 +29,8 @@
 # **Time**: 35 minutes to read, about a minute to run.
 
 # %%
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -235,11 +237,11 @@ pd.DataFrame(np.corrcoef(drawn.T), index=components, columns=components).round(2
 # In earnest you know the parameters from a posterior only.
 # `mlm.decompose` does the above for each draw of the posterior and averages.
 # The result then also carries what is uncertain about the parameters.
-# The model, the default priors and the rows are those of notebooks 06 and 07.
+# The model and the rows are those of notebooks 06 and 07, and so are the priors: fixed scales, and equal shares of the variance for baseline and layers.
 
 # %%
 cells = mlm.cell_statistics(rows, layers=layers)
-priors = mlm.Priors.from_cells(cells)
+priors = mlm.Priors.from_cells(cells, pooled=False)
 compiled = mlm.compile_model(mlm.cell_model(cells, priors))
 idata = mlm.sample(compiled, seed=SEED)
 print(mlm.check_convergence(idata))
@@ -362,7 +364,7 @@ for k in range(40):
     simulated = mlm.LayeredSum.from_coefficients(pairs).simulate(10_000, rng=rng, contributions=True)
     known = simulated[[f"y_{name}" for name in components]].to_numpy()[:200]
     its_cells = mlm.cell_statistics(simulated, layers=layers)
-    fit = mlm.sample(compiled.with_data(**mlm.cell_data(its_cells, priors)), seed=SEED + k, draws=500, chains=2)
+    fit = mlm.sample(compiled.with_cells(its_cells), seed=SEED + k, draws=500, chains=2)
     try:
         mlm.check_convergence(fit, max_rhat=1.05, min_ess=100)
     except mlm.ConvergenceError as error:
@@ -422,12 +424,10 @@ plt.show()
 # Both fits see the same 10,000 totals.
 
 # %%
-informed_priors = mlm.Priors(
-    priors.baseline_mu, priors.baseline_mu_sd, priors.mu_sd, {"baseline": 5.0, "layer_1": 1.5, "layer_2": 1.5}
-)
+informed_priors = replace(priors, sigma_scale={"baseline": 5.0, "layer_1": 1.5, "layer_2": 1.5})
 informed = mlm.sample(mlm.cell_model(cells, informed_priors), seed=SEED + 1)
 print(mlm.check_convergence(informed))
-fits = {"default prior": idata, "prior for the baseline": informed}
+fits = {"equal shares": idata, "prior for the baseline": informed}
 splits = {name: mlm.decompose(fit, rows, layers=layers) for name, fit in fits.items()}
 view = pd.DataFrame({name: split["mean"].sel(observation=largest).to_series() for name, split in splits.items()})
 view["truth"] = contributions.loc[largest]
@@ -476,7 +476,7 @@ table.round(2)
 # The data also speak about differences of variances within a layer, if not loudly.
 # With some 3,000 rows each, such a difference is uncertain, and a tight prior pulls it toward zero.
 # The data do not say how the surprise is shared: the last two gaps are several standard deviations.
-# The default prior at least admits it: its weight of the baseline has the larger standard deviation.
+# The prior of equal shares at least admits it: its weight of the baseline has the larger standard deviation.
 #
 # Averages over many rows are safe as well, because surprises cancel.
 
@@ -505,7 +505,7 @@ axes[0].legend(loc="lower right")
 one, two = (split["mean"].sel(component="layer_1").values[:200] for split in splits.values())
 axes[1].plot(one, two, "o", ms=4, color=mlm.COLORS["estimate"])
 axes[1].axline((0, 0), slope=1, color=mlm.COLORS["truth"], lw=0.8, label="equal")
-axes[1].set(xlabel="layer_1 in single rows, default prior", ylabel="layer_1, prior for the baseline")
+axes[1].set(xlabel="layer_1 in single rows, equal shares", ylabel="layer_1, prior for the baseline")
 axes[1].legend()
 plt.show()
 
@@ -519,6 +519,10 @@ plt.show()
 # The same question for all rows at once: which layer makes totals differ?
 # By the [law of total variance](../book/glossary.md) the variance of all totals is a sum of parts.
 # Of each layer there is the part of its *means* (contributors differ) and that of its *spreads* (contributions of one contributor differ).
+# One more part belongs to no layer alone: the *covariance* of the means.
+# It is positive if contributors with high means come together more often than chance would have it, and negative if they avoid each other.
+# Here contributors meet by chance, so it is close to zero, and may be on either side.
+# A negative share is no mistake: the others then add up to more than one.
 
 # %%
 true_shares = {("baseline", "spreads"): truth.baseline.sigma[0] ** 2}
@@ -526,16 +530,18 @@ for name in layers:
     p = cells.counts(name) / len(rows)
     true_shares[name, "means"] = p @ (truth[name].mu - p @ truth[name].mu) ** 2
     true_shares[name, "spreads"] = p @ truth[name].sigma ** 2
+true_means = [truth[name].mu[code] for name, code in zip(layers, cells.codes.T, strict=True)]
+true_shares["covariance", "means"] = 2 * np.cov(*true_means, fweights=cells.n, ddof=0)[0, 1]
 shares = pd.DataFrame(
     {name: mlm.variance_shares(fit, cells).set_index(["component", "source"])["mean"] for name, fit in fits.items()}
 )
 shares["truth"] = pd.Series(true_shares) / sum(true_shares.values())
 spreads = shares.xs("spreads", level="source")
 by_means = shares.xs("means", level="source")
-assert (by_means["default prior"] - by_means["prior for the baseline"]).abs().max() < 0.005
+assert (by_means["equal shares"] - by_means["prior for the baseline"]).abs().max() < 0.005
 assert (
     abs(
-        shares.loc[("baseline", "spreads"), "default prior"]
+        shares.loc[("baseline", "spreads"), "equal shares"]
         - shares.loc[("baseline", "spreads"), "prior for the baseline"]
     )
     > 0.05

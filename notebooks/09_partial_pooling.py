@@ -256,6 +256,7 @@ rmse.round(3).to_frame()
 #
 # - *Is the spread of the means fixed or learnt?* Fixed and wide is close to no pooling; learnt is partial pooling.
 #   `pm.ZeroSumNormal("mu_county", sigma=tau)` would pool partially and sum to zero.
+#   The package's models do that unless you ask for `pooled=False`, as notebooks 03 to 08 did.
 # - *Are these all the contributors there are?* A sum-to-zero layer has exactly its members, and the baseline is their average.
 #   `Normal(mu_baseline, tau)` sees them as a sample of a population, and `mu_baseline` is the average of that population.
 #
@@ -302,7 +303,7 @@ with pm.Model(coords=coords) as uranium_model:
     sigma = pm.Weibull("sigma", 2, 1)
     pm.Normal("log_radon", county_level[code] + floor_effect * floor, sigma, observed=log_radon, dims="home")
 
-uranium_idata = mlm.sample(uranium_model, seed=SEED, draws=2000, target_accept=0.9)
+uranium_idata = mlm.sample(uranium_model, seed=SEED, draws=2000)
 mlm.check_convergence(uranium_idata)
 
 # %% mystnb={"image": {"alt": "Level of each county against log uranium in its soil. A rising line fits the counties. Open circles without pooling scatter widely about the line; filled dots with vertical intervals, estimated with partial pooling and uranium, lie close to it."}} tags=["hide-input"]
@@ -593,7 +594,7 @@ mlm.quiz("09")
 # - Partial pooling learns the spread `tau` between contributors; complete and no pooling are its ends, `tau = 0` and `tau` without limit.
 # - A contributor's own data have the weight $n\tau^2/(n\tau^2 + \sigma^2)$. The rest comes from the others.
 # - A predictor of contributors belongs in the centre of their distribution. It lowers `tau`, not `sigma`, and makes predictions for new contributors sharper.
-# - Variances can be pooled as well as means. `mlm.Priors.from_cells(cells, pooled=True)` does both. Use it where a layer has many contributors: without it, each one's prior prefers a small variance, and their number decides the split that [07](07_what_the_data_cannot_say.ipynb) is about.
+# - Variances can be pooled as well as means. `mlm.Priors.from_cells(cells)` does both; `pooled=False` asks for fixed scales. Where a layer has many contributors, pool: without it, each one's prior prefers a small variance, and their number decides the split that [07](07_what_the_data_cannot_say.ipynb) is about.
 # - The same weight chooses coordinates: below one half non-centered, above one half centered, and contributor by contributor where counts differ.
 #
 # ## Going further

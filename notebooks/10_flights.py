@@ -16,7 +16,7 @@
 #
 # **You will learn** to
 #
-# 1. reduce real data to cells and fit them with the package's defaults;
+# 1. reduce real data to cells and fit them with priors whose scales come from the totals;
 # 2. read means, spreads and shares of variance, and tell which of them the data fix;
 # 3. split a single flight's minutes into parts, in words and in a figure;
 # 4. find three ways in which the model fails, with posterior predictive checks;
@@ -28,6 +28,8 @@
 # **Time**: 40 minutes to read, one to two minutes to run.
 
 # %%
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -92,10 +94,10 @@ pd.concat([by_size.head(3), by_size.tail(3)]).round(1)
 
 # %% [markdown]
 # `sum_sq` is the sum of squared deviations from the cell's mean; one flight has none.
-# The model of these cells, with default priors, is the one of notebook 06 with three layers.
+# The model of these cells is the one of notebook 06 with three layers, and with fixed scales (`pooled=False`) as there.
 
 # %%
-priors = mlm.Priors.from_cells(cells)
+priors = mlm.Priors.from_cells(cells, pooled=False)
 compiled = mlm.compile_model(mlm.cell_model(cells, priors))
 idata = mlm.sample(compiled, seed=SEED)
 print(f"compiled in {compiled.compile_seconds:.0f} s, sampled in {idata.attrs['sampling_seconds']:.1f} s")
@@ -131,7 +133,7 @@ print(f"posterior sd of {airlines[large]} minus {airlines[second]}: {sd_differen
 assert sd_small > 5 * sd_large > 5 * sd_difference
 
 # %% [markdown]
-# The small carrier's interval is about a dozen times as wide.
+# The small carrier's interval is some ten times as wide.
 # By the counts alone it would be about 45 times as wide, by the square root of 57,782 / 29.
 # The large carrier's mean is measured from the average of all carriers, and that average is uncertain because of the small ones.
 # Compare two large carriers directly, and the difference is far more certain.
@@ -165,6 +167,7 @@ flights.groupby("origin", observed=True)[total].mean().rename(index=airports).ro
 # ## How much do the three layers explain?
 #
 # `mlm.variance_shares` splits the variance of the totals as notebook 08 explains: a part for how far a layer's means lie apart, and a part for how much its contributions vary.
+# Carriers do not choose airports and months by lot, so the covariance of the means has a part as well.
 
 # %%
 shares = mlm.variance_shares(idata, cells)
@@ -180,15 +183,10 @@ shares.round(4)
 
 # %%
 scale = priors.sigma_scale_of("carrier")
-other_priors = mlm.Priors(
-    priors.baseline_mu,
-    priors.baseline_mu_sd,
-    priors.mu_sd,
-    {"baseline": 1.7 * scale} | dict.fromkeys(layers, 0.6 * scale),
-)
+other_priors = replace(priors, sigma_scale={"baseline": 1.7 * scale} | dict.fromkeys(layers, 0.6 * scale))
 other = mlm.sample(mlm.cell_model(cells, other_priors), seed=SEED + 1)
 print(mlm.check_convergence(other))
-both = {"default prior": idata, "prior for the baseline": other}
+both = {"equal shares": idata, "prior for the baseline": other}
 pd.DataFrame(
     {
         prior: mlm.variance_shares(fit, cells).set_index(["component", "source"])["mean"].round(3)
@@ -197,7 +195,7 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# The rows named `means` agree.
+# The rows named `means` agree, except for the last digit.
 # The rows named `spreads` do not: a common part can move between the baseline and a layer without any change to a flight's variance, and only the prior says where it belongs.
 # The freedom has a limit, because no variance is negative.
 # Flights in July vary far more than flights in November, and that difference must belong to the month.
@@ -480,7 +478,8 @@ lagged.round(3)
 # Neighbours share weather and crowded skies, and they are surprised together.
 # So thousands of flights are worth fewer independent ones, and the intervals above are too narrow.
 # They describe flights drawn one by one, not what another year would bring.
-# A layer for the day would be the remedy; these data carry no date.
+# A layer for the day would be the remedy.
+# You would pool its 365 contributors, as in [09](09_partial_pooling.ipynb).
 #
 # ## What is a change worth?
 #
@@ -514,9 +513,9 @@ fits, training = {}, {}
 for name, names_of_layers in designs.items():
     training[name] = mlm.cell_statistics(train, total, names_of_layers)
     if name == "three layers":  # the cells are those of the first fit: only the data change
-        model = compiled.with_data(**mlm.cell_data(training[name], priors))
+        model = compiled.with_cells(training[name])
     else:
-        model = mlm.cell_model(training[name])
+        model = mlm.cell_model(training[name], mlm.Priors.from_cells(training[name], pooled=False))
     fits[name] = mlm.sample(model, seed=SEED + 2)
     found = mlm.check_convergence(fits[name])
     print(
@@ -682,7 +681,7 @@ mlm.quiz("10")
 # %% [markdown]
 # ## What to remember
 #
-# - Hundreds of thousands of rows become some hundred cells, and the exact model takes seconds.
+# - Hundreds of thousands of rows become some hundred cells, and the exact model is sampled in seconds.
 # - Means are identified, spreads of single layers are not: the split between baseline and layers is the prior's.
 # - Say "so many minutes more than expected"; say "because of the carrier" only with the prior of the split in hand.
 # - Fit, then criticize: shape of single rows, cells that do not add up, rows that are not independent.

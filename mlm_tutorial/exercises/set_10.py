@@ -6,6 +6,8 @@ from scipy import stats
 
 from mlm_tutorial.cells import Cells, cell_statistics
 from mlm_tutorial.exercises.answers import FALSE_ALARM, Answer, Hint, array, close, expect, instance, number, pair
+from mlm_tutorial.names import BASELINE, coordinate_of
+from mlm_tutorial.priors import Priors
 
 #: What people glue labels together with, and labels may therefore hold, too.
 SEPARATORS = (" ", "_", "-", ",", ", ", "/", "|", ":", ";", ".", "+", "&", " & ", " x ", " / ", " - ", "__", "--", "#")
@@ -48,7 +50,7 @@ def _check_model(model: object, cells: Cells) -> None:
     """Raise a hint unless this is the package's model of the cells; nothing is compiled."""
     import pymc as pm
 
-    from mlm_tutorial.models import cell_data
+    from mlm_tutorial.models import CellModel, cell_model
     from mlm_tutorial.sampling import CompiledModel
 
     if isinstance(model, CompiledModel):
@@ -58,20 +60,28 @@ def _check_model(model: object, cells: Cells) -> None:
     if left_out:
         raise Hint(f"the model has no means mu_{left_out[0]}: it is not a model of the new cells")
     for layer in cells.layers:
-        if list(model.coords.get(layer, ())) != list(cells.labels[layer]):
+        if list(model.coords.get(layer, ())) != coordinate_of(cells.labels[layer])[0]:
             raise Hint(f"the contributors of {layer} in the model are not those of your cells")
         if model.named_vars_to_dims.get(f"mu_{layer}") != (layer,):
             raise Hint(f"mu_{layer} should have one mean for each contributor, with the dim {layer!r}")
-    right = cell_data(cells)
-    given = {variable.name: variable.get_value() for variable in model.data_vars}
-    if set(given) != set(right):
+    if not isinstance(model, CellModel) or model.coordinates != "identified" or model.priors.known_sigma:
         raise Hint("the model should be that of mlm.cell_model with default priors and coordinates")
-    for name in ("cell_codes", "cell_n", "cell_statistics"):
-        if not close(given[name], right[name]):
+    if not model.priors.pooled:
+        raise Hint("the model's priors are not the default ones, which pool the contributors of a layer")
+    right = cell_model(cells)
+    given, wanted = ({variable.name: variable.get_value() for variable in x.data_vars} for x in (model, right))
+    for name, value in wanted.items():
+        if not close(given[name], value):
             raise Hint(f"the model's data {name!r} are not those of your cells")
-    # Where chains start depends on the priors, and is known without compiling.
-    if not all(close(given[name], value) for name, value in right.items()):
+    if not close(_scales(model.priors, cells), _scales(right.priors, cells)):
         raise Hint("the model's priors are not the default ones of the new cells; were they made for other cells?")
+
+
+def _scales(priors: Priors, cells: Cells) -> np.ndarray:
+    """Return all numbers of some priors, whether they were given for all layers or for each by name."""
+    scales = [priors.baseline_mu, priors.baseline_mu_sd, priors.sigma_scale_of(BASELINE)]
+    scales += [scale_of(layer) for scale_of in (priors.mu_sd_of, priors.sigma_scale_of) for layer in cells.layers]
+    return np.array(scales)
 
 
 def _some_flights(rng: np.random.Generator, n: int) -> pd.DataFrame:

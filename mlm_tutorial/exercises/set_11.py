@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from mlm_tutorial.cells import Cells, cell_statistics
-from mlm_tutorial.datasets import load_flights, load_radon
+from mlm_tutorial.datasets import load_flights, load_gauge, load_paste, load_penicillin, load_radon
 from mlm_tutorial.exercises.answers import Answer, Hint, array, choice, choices, close, frame, instance, pair
 
 
@@ -117,8 +117,13 @@ def _posterior_like(cells: Cells, rng: np.random.Generator) -> xr.DataTree:
             shape = (2, 5, len(cells.labels[name]))
             posterior[f"{kind}_{name}"] = (("chain", "draw", name), rng.normal(9, 1, shape))
     coords = {name: list(cells.labels[name]) for name in cells.layers}
-    data = {"cell_codes": (("cell", "layer"), cells.codes), "cell_n": (("cell",), cells.n.astype(float))}
-    cell = {"cell": np.arange(len(cells)), "layer": list(cells.layers)}
+    # A contributor's position is that among the baseline and the contributors of all layers.
+    starts = np.cumsum([1, *(len(cells.labels[name]) for name in cells.layers)])[:-1]
+    data = {
+        "mlm_codes": (("mlm_cell", "mlm_layer"), cells.codes + starts),
+        "mlm_n": ("mlm_cell", cells.n.astype(float)),
+    }
+    cell = {"mlm_cell": np.arange(len(cells)), "mlm_layer": list(cells.layers)}
     return xr.DataTree.from_dict(
         {
             "posterior": xr.Dataset(posterior, coords),
@@ -382,6 +387,9 @@ def _whose(columns: set[str]) -> str:
     known = {
         "that of the flights": set(load_flights().columns),
         "that of the radon homes": set(load_radon().columns),
+        "that of the gauge study": set(load_gauge().columns),
+        "that of the penicillin": set(load_penicillin().columns),
+        "that of the paste": set(load_paste().columns),
     }
     return next((what for what, theirs in known.items() if columns <= theirs), "")
 

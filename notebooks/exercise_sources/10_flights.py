@@ -38,7 +38,7 @@ total, layers = "minutes_lost", ["carrier", "origin", "month"]
 #
 # Two layers do not add up: the effect of one depends on the contributor of the other.
 # So you replace the two by one layer, whose contributors are the pairs that occur.
-# Return the cells of the table with this layer, and the package's model of these cells, with the default priors.
+# Return the cells of the table with this layer, and the package's model of these cells, with the default priors, which pool.
 # Do not compile the model.
 #
 # The other layers keep their order, and the new layer comes last.
@@ -145,6 +145,15 @@ def model_with_pair(table, total, layers, pair):
     table = table.assign(**{name: table.groupby(list(pair), observed=True).ngroup()})
     cells = mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + [name])
     return cells, mlm.cell_model(cells, priors)
+
+
+# %% tags=["mistake:10.1"]
+# earns: pool the contributors
+def model_with_pair(table, total, layers, pair):
+    name = "_".join(pair)
+    table = table.assign(**{name: table.groupby(list(pair), observed=True).ngroup()})
+    cells = mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + [name])
+    return cells, mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=False))
 
 
 # %% tags=["mistake:10.1"]
@@ -426,7 +435,7 @@ def blame_range(minutes, usual, variance, least, layer):
 # ## 10.5 Flights of the same day (hard)
 #
 # Flights of one day share weather and crowded skies.
-# Suppose the file told the day, and the surprise of a flight were the sum of two parts with mean zero.
+# Suppose that the surprise of a flight were the sum of two parts with mean zero.
 # The first part is the shift of the day, the same for all flights of that day whatever their carrier; its standard deviation is `day_sd`.
 # The second part is the flight's own deviation, with standard deviation `own_sd`.
 # Shifts of different days and deviations of different flights are all independent.

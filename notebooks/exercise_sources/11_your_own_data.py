@@ -42,6 +42,7 @@ path = Path(folder.name)
 # %% [markdown]
 # A few files to try your functions on: a CSV file as spreadsheets write it where the decimal mark is a comma, a folder of parts, and a stand-in for a saved posterior.
 # The stand-in has the names and shapes that `mlm.sample` gives, and random numbers for draws.
+# Its `mlm_codes` say for each cell who contributes: 0 is the baseline, 1 and 2 are the depots, 3 and 4 the couriers.
 
 # %%
 lines = ["depot;route;minutes", "NA;007;31,5", "North;7;40,25", "NA;7;28,0", "North;007;35,5"]
@@ -66,7 +67,7 @@ draws = {
     for kind in ("mu", "sigma")
     for name in cells.layers
 }
-data = {"cell_codes": (("cell", "layer"), cells.codes), "cell_n": ("cell", cells.n)}
+data = {"mlm_codes": (("mlm_cell", "mlm_layer"), cells.codes + [1, 3]), "mlm_n": ("mlm_cell", cells.n)}
 saved = xr.DataTree.from_dict({"posterior": xr.Dataset(draws, labels), "constant_data": xr.Dataset(data)})
 mlm.save_posterior(saved, path / "march.nc")
 
@@ -143,12 +144,13 @@ def cells_of_csv(file, total, layers):
 # %% [markdown] tags=["task:11.2"]
 # ## 11.2 Refit or compile? (medium)
 #
-# Last month's posterior is saved in a file.
-# You also still have last month's compiled model, and the cells of this month.
-# May you put them into the compiled model with `with_data`?
+# Last month's posterior is saved in a file, and you have the cells of this month.
+# Does last month's compiled model take them with `with_cells`, or must a model be made and compiled anew?
 #
-# Decide from the file and the new cells.
-# Return `"refit"` if `with_data` gives a right fit with right labels, and `"compile"` if the model must be made and compiled anew.
+# `with_cells` would tell you itself: it refuses cells that do not fit the model.
+# (`with_data` would not. It compares shapes only, and cannot notice a new courier in the place of another one.)
+# But the compiled model is on another computer, so decide from the file and the new cells.
+# Return `"refit"` if `with_cells` takes the new cells, and `"compile"` if not.
 # The layers are the same in both months; all else may differ.
 
 
@@ -163,7 +165,7 @@ def refit_or_compile(file, cells):
     ### BEGIN SOLUTION: load the tree, and compare what must not change with the new cells
     tree = xr.load_datatree(file, engine="h5netcdf")
     same_labels = all(tree["posterior"][name].values.tolist() == list(cells.labels[name]) for name in cells.layers)
-    same_number = tree["constant_data"].sizes["cell"] == len(cells)
+    same_number = tree["constant_data"].sizes["mlm_cell"] == len(cells)
     return "refit" if same_labels and same_number else "compile"
     ### END SOLUTION
 
@@ -178,7 +180,7 @@ def refit_or_compile(file, cells):
     tree = xr.load_datatree(file, engine="h5netcdf")
     sizes = [tree["posterior"].sizes[name] for name in cells.layers]
     same = sizes == [len(cells.labels[name]) for name in cells.layers]
-    return "refit" if same and tree["constant_data"].sizes["cell"] == len(cells) else "compile"
+    return "refit" if same and tree["constant_data"].sizes["mlm_cell"] == len(cells) else "compile"
 
 
 # %% tags=["mistake:11.2"]
@@ -193,7 +195,7 @@ def refit_or_compile(file, cells):
 # earns: only counts and totals are new
 def refit_or_compile(file, cells):
     tree = xr.load_datatree(file, engine="h5netcdf")
-    return "refit" if np.array_equal(tree["constant_data"]["cell_n"], cells.n) else "compile"
+    return "refit" if np.array_equal(tree["constant_data"]["mlm_n"], cells.n) else "compile"
 
 
 # %% tags=["mistake:11.2"]
@@ -201,13 +203,14 @@ def refit_or_compile(file, cells):
 def refit_or_compile(file, cells):
     tree = xr.load_datatree(file, engine="h5netcdf")
     same = all(tree["posterior"][name].values.tolist() == list(cells.labels[name]) for name in cells.layers)
-    return "refit" if same and np.array_equal(tree["constant_data"]["cell_codes"], cells.codes) else "compile"
+    codes = tree["constant_data"]["mlm_codes"].values
+    return "refit" if same and np.array_equal(codes - codes.min(axis=0), cells.codes) else "compile"
 
 
 # %% tags=["mistake:11.2"]
 # earns: should be one of
 def refit_or_compile(file, cells):
-    return xr.load_datatree(file, engine="h5netcdf")["constant_data"].sizes["cell"] == len(cells)
+    return xr.load_datatree(file, engine="h5netcdf")["constant_data"].sizes["mlm_cell"] == len(cells)
 
 
 # %% [markdown] tags=["task:11.3"]
