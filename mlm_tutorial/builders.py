@@ -173,10 +173,11 @@ class ParameterBuilder:
         else:
             sd = np.array(scales)[of_layer]
         head = [priors.baseline_mu_sd, *(priors.mu_sd_of(name) for name in self.absent)]
+        sd = pm.math.concatenate([head, sd]) if priors.pooled else np.concatenate([head, sd])
         z = pm.Normal(
             "mlm_mu",
             np.array([priors.baseline_mu, *np.zeros(len(self.absent) + sum(sizes))]),
-            pm.math.concatenate([head, sd]),
+            sd,
             default_transform=None,
             transform=PooledMeans(
                 [cells.counts(name) for name in cells.layers],

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
+from pytensor.graph.basic import Constant
 
 __all__ = ["IdentifiedScales", "PooledMeans", "PooledVariances"]
 
@@ -288,6 +289,8 @@ class PooledMeans(Transform):
     def _layers(self, means, inputs):
         """Yield each layer with what standardizes it, coarse to fine; `means` of coarser layers are read on the way."""
         *_, sd = inputs
+        # Scales that are fixed stay NumPy's: what follows is then computed here, and not compiled.
+        sd = sd.data if isinstance(sd, Constant) else sd
         tau = [sd[part][0] for part in self.slices]
         precisions, sums = self._evidence(tau)
         for j in self.coarse_to_fine:
@@ -295,19 +298,19 @@ class PooledMeans(Transform):
             effect = sums[j] - sum(means[i][at] for i, at in self.parents[j].items())
             odds = tau[j] ** 2 * precision
             share = odds / (1 + odds)
-            scale = tau[j] / pt.sqrt(1 + odds)
+            scale = tau[j] / (1 + odds) ** 0.5
             direction = scale * precision
             left = precision / (1 + odds)
-            blind = pt.sum(left) / pt.sum(precision)  # 1 - b'b without the digits it loses
+            blind = left.sum() / precision.sum()  # 1 - b'b without the digits it loses
             # What the layer's weighted average is taken to be; only the prior on all its means locates it.
-            average = pt.sum(left * effect) / pt.sum(left)
+            average = (left * effect).sum() / left.sum()
             yield (
                 j,
                 _Standard(
                     center=share * (effect - average),
                     scale=scale,
-                    direction=direction / pt.sqrt(pt.sum(direction**2)),
-                    stretch=1 / pt.sqrt(blind),
+                    direction=direction / (direction**2).sum() ** 0.5,
+                    stretch=blind**-0.5,
                 ),
             )
 
@@ -357,6 +360,8 @@ def _offset(share, means):
 
 def _sums_by(into, values, size):
     """Return the sums of values by the place that they go into."""
+    if isinstance(values, np.ndarray):
+        return np.bincount(into, values, minlength=size)
     return pt.inc_subtensor(pt.zeros(size)[into], values)
 
 

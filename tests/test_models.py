@@ -584,8 +584,8 @@ def test_units_do_not_matter(factor, shift):
             np.testing.assert_allclose(there.parameters[name], moved, rtol=1e-6, atol=1e-6 * factor)
         differences.append(there.log_density - here.log_density)
     assert np.ptp(differences) < 1e-5
-    # Each row's density, and each of six standard deviations', is per unit.
-    assert np.isclose(there.without_jacobian - here.without_jacobian, -306 * np.log(factor), atol=1e-4)
+    # Each row's density, and each of six means' and six standard deviations', is per unit.
+    assert np.isclose(there.without_jacobian - here.without_jacobian, -312 * np.log(factor), atol=1e-4)
 
 
 def test_a_model_of_rows_knows_its_labels_and_which_layers_may_be_absent():
