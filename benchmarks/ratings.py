@@ -175,7 +175,7 @@ def run(quick: bool = False, repeats: int = 3, report: Callable[[str], None] = p
 
 
 def prepare(way: str, sizes: dict[str, int]) -> Callable[..., dict]:
-    """Simulate the table and import what fits it; return what does."""
+    """Simulate the table, import the package, and return the function that fits."""
     frame = simulate(sizes)
     importlib.import_module(way)
     _, fit = WAYS[way]
@@ -223,7 +223,7 @@ TABLES = [("One table, fitted by several packages", compared), (f"Scales, with {
 
 
 def claims(content: dict) -> list[str]:
-    """Return what was fitted, how long that took, and whether REML's estimates lie in the posterior's intervals."""
+    """Return sentences on the table, the time taken, and whether REML's estimates lie in the posterior's intervals."""
     found = {row["way"]: row for row in content["rows"] if "seconds" in row}
     sizes = content["rows"][0]["sizes"]
     counts = [f"{sizes[name]:,} {name}s" for name in LAYERS]

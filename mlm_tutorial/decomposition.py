@@ -249,7 +249,7 @@ def _codes_of(cells: Cells, parameters: Parameters) -> np.ndarray:
 
 
 def _moments_of_totals(parameters: Parameters, centered, codes, f) -> dict[str, np.ndarray]:
-    """Return what is needed of the cells' means and variances in each draw: averages over rows, shape (S,).
+    """Return moments of the cells' means and variances in each draw: averages over rows, shape (S,).
 
     ``between`` is the variance of means, ``within`` the average variance, ``within_sq`` the average square of the
     variance, ``product`` the average of the variance times the mean's squared deviation.

@@ -91,7 +91,7 @@ def _problems(statistics, divergences, max_rhat=1.01, min_ess=400, max_divergenc
 
 
 def _remedy(statistics, divergences, min_ess) -> str:
-    """Return what is likely to help, where something simple is."""
+    """Return a remedy in words where a simple one is likely to help."""
     close = statistics["rhat"].max() <= 1.05 and statistics[["ess_bulk", "ess_tail"]].min(axis=None) >= min_ess / 4
     if not close:
         return ""

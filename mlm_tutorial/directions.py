@@ -133,7 +133,7 @@ def solve(cells: Cells, codes: np.ndarray, free: np.ndarray, matrix) -> System:
 
 
 def project(matrix, null: np.ndarray | None, vectors: np.ndarray) -> np.ndarray:
-    """Return what is left of vectors without their part in the row space of a matrix.
+    """Return vectors without their part in the row space of a matrix.
 
     Conjugate gradients for least squares (Bjorck 1996, *Numerical Methods for Least Squares Problems*, section 7.4),
     on all vectors at once. A product of long vectors is a sum here, not a call of BLAS, whose threads may wait longer
