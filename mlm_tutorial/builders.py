@@ -14,12 +14,13 @@ from mlm_tutorial.moments import (
     MomentEstimates,
     moment_estimates,
     parents_of,
+    scale_error,
     starting_means,
     starting_variances,
 )
 from mlm_tutorial.names import dim_of, parameter_names, variable_of
 from mlm_tutorial.priors import Priors
-from mlm_tutorial.transforms import IdentifiedScales, PooledMeans, PooledVariances
+from mlm_tutorial.transforms import IdentifiedScales, LearnedScale, PooledMeans, PooledVariances
 
 KNOWN_SIGMA = "mlm_known_sigma"
 
@@ -166,7 +167,13 @@ class ParameterBuilder:
         scales = [priors.mu_sd_of(name) for name in cells.layers]
         of_layer = np.repeat(np.arange(len(sizes)), sizes)
         if priors.pooled:
-            tau = pm.HalfNormal("mlm_tau", scales, shape=len(sizes))
+            errors = [
+                scale_error(scale, estimates.variance / cells.counts(name))
+                for name, scale in zip(cells.layers, estimates.mean_scales, strict=True)
+            ]
+            tau = pm.HalfNormal(
+                "mlm_tau", scales, shape=len(sizes), default_transform=None, transform=LearnedScale(errors, power=1)
+            )
             for j, name in enumerate(cells.layers):
                 pm.Deterministic(variable_of("tau", name), tau[j])
             sd = tau[of_layer]
@@ -216,7 +223,13 @@ class ParameterBuilder:
         scale = [[self.priors.sigma_scale_of(BASELINE) ** 2]] if self.baseline_is_free else []
         of_layer = np.repeat(np.arange(len(half)), [len(self.free[j]) for j in self.spreading])
         if spreading:
-            spread = pm.Weibull("mlm_spread", 2, half)
+            spread = pm.Weibull(
+                "mlm_spread",
+                2,
+                half,
+                default_transform=None,
+                transform=LearnedScale([self._error_of_spread(j) for j in self.spreading], power=2),
+            )
             scale += [half**2, spread[of_layer] ** 2]
         counts = [self.cells.counts(name)[self.free[j]] for name, j in zip(spreading, self.spreading, strict=True)]
         transform = PooledVariances(
@@ -263,6 +276,11 @@ class ParameterBuilder:
     def _rough_spread(self, j: int) -> float:
         """Return a layer's rough mean excess, which leaves at least half of its share to its floor."""
         return min(self.estimates.variance_scales[j], self._share / 2)
+
+    def _error_of_spread(self, j: int) -> float:
+        """Return the rough standard error of a layer's mean excess."""
+        counts = self.cells.counts(self.cells.layers[j])[self.free[j]]
+        return scale_error(self._rough_spread(j), 2 * self.estimates.variance**2 / counts)
 
     def _pooled_variance_starts(self) -> dict[str, np.ndarray]:
         estimates, share = self.estimates, self._share

@@ -23,11 +23,12 @@ COORDINATES = ("identified", "log")
 #: Dimensions above which a dense mass matrix costs more than it saves, so that coordinates must do all of its work.
 MANY_DIMENSIONS = 150
 
-#: Average acceptance that step sizes aim at: nutpie's own default of 0.8 leaves single divergences in small tables.
+#: Average acceptance that step sizes aim at: nutpie's own default of 0.8 leaves single divergences.
 TARGET_ACCEPT = 0.9
 
-#: Dimensions above which nutpie's own default does: steps are short there already.
-VERY_MANY_DIMENSIONS = 1000
+#: The same below so many observations, where variances have posteriors with a steep side towards zero.
+FEW_OBSERVATIONS = 500
+TARGET_ACCEPT_OF_FEW = 0.98
 
 
 class LayeredModel(pm.Model):
@@ -148,7 +149,7 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
     model._know(cells, priors)
     model.coordinates, model._parameters = coordinates, parameters
     model.starts = parameters.starts(cells) if coordinates == "identified" else {}
-    model.sampler_options = sampler_options(parameters.n_free)
+    model.sampler_options = sampler_options(parameters.n_free, cells.n_observations)
     return model
 
 
@@ -298,10 +299,9 @@ def _joined(mu, sigma, cells: Cells):
     return all_mu, all_sigma**2
 
 
-def sampler_options(n_dimensions: int) -> dict:
-    """Return options of ``nutpie.sample`` that suit a number of dimensions."""
-    if n_dimensions > VERY_MANY_DIMENSIONS:
-        return {"adaptation": "diag", "tune": 500, "target_accept": 0.8}
+def sampler_options(n_dimensions: int, n_observations: float = np.inf) -> dict:
+    """Return options of ``nutpie.sample`` that suit a number of dimensions and of observations."""
+    target_accept = TARGET_ACCEPT_OF_FEW if n_observations < FEW_OBSERVATIONS else TARGET_ACCEPT
     if n_dimensions > MANY_DIMENSIONS:
-        return {"adaptation": "diag", "tune": 500, "target_accept": TARGET_ACCEPT}
-    return {"adaptation": "low_rank", "tune": 1000, "target_accept": TARGET_ACCEPT}
+        return {"adaptation": "diag", "tune": 500, "target_accept": target_accept}
+    return {"adaptation": "low_rank", "tune": 1000, "target_accept": target_accept}

@@ -13,7 +13,7 @@ from scipy.sparse.linalg import lsqr
 from mlm_tutorial.cells import Cells
 from mlm_tutorial.identifiability import nested_in
 
-__all__ = ["MomentEstimates", "moment_estimates", "parents_of", "starting_means", "starting_variances"]
+__all__ = ["MomentEstimates", "moment_estimates", "parents_of", "scale_error", "starting_means", "starting_variances"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +115,17 @@ def components_with_free_spread(cells: Cells, known: np.ndarray) -> int:
     """Return how many components have a standard deviation that is not known."""
     ends = np.cumsum([1, *(len(cells.labels[name]) for name in cells.layers)])
     return sum(bool(np.isnan(part).any()) for part in np.split(known, ends[:-1]))
+
+
+def scale_error(scale: float, variances: np.ndarray) -> float:
+    """Return the rough standard error of a layer's scale, estimated from one noisy effect of each contributor.
+
+    The variance of effect k is ``scale**2 + variances[k]``, so the information on ``scale**2`` is the sum of
+    ``1 / (2 (scale**2 + variances[k])**2)``. A scale near zero is known to the root
+    of the standard error of its square.
+    """
+    of_square = np.sum(1 / (2 * (scale**2 + variances) ** 2)) ** -0.5
+    return float(of_square / (2 * scale + np.sqrt(of_square)))
 
 
 def _averages(cells: Cells, variance: float) -> tuple[list[float], np.ndarray]:

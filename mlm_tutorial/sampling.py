@@ -169,7 +169,7 @@ def sample(
         Whether to show a progress bar. Default: not in tests, and not where ``CI`` is set.
     **nutpie_options
         Further options of ``nutpie.sample``. By default ``adaptation`` is ``"low_rank"`` up to 150 dimensions and
-        ``"diag"`` above, and ``target_accept`` is 0.9 up to 1,000 dimensions and 0.8 above.
+        ``"diag"`` above, and ``target_accept`` is 0.9, or 0.98 for cells of fewer than 500 observations.
 
     Returns
     -------

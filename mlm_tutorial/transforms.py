@@ -13,7 +13,7 @@ import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 from pytensor.graph.basic import Constant
 
-__all__ = ["IdentifiedScales", "PooledMeans", "PooledVariances"]
+__all__ = ["IdentifiedScales", "LearnedScale", "PooledMeans", "PooledVariances"]
 
 
 class IdentifiedScales(Transform):
@@ -167,6 +167,41 @@ def _floor(c, scale, well):
 def _softplus_inverse(y):
     """Return x with log(1 + exp(x)) = y, stable for large and small y."""
     return y + pt.log(-pt.expm1(-y))
+
+
+class LearnedScale(Transform):
+    r"""Coordinate of a positive scale that the data know to a given error, and may not tell from zero.
+
+    ``value**power = unit * softplus(x)``: linear where the value is many errors from zero, its logarithm close to zero.
+    In the logarithm alone, a scale that may be zero has a posterior with a narrow peak and a long tail.
+
+    Parameters
+    ----------
+    unit : array_like of float
+        Rough standard error of ``value**power``.
+    power : int
+        1 for a standard deviation; 2 for the root of what the data know.
+    """
+
+    name = "learnedscale"
+    ndim_supp = 0
+
+    def __init__(self, unit: Sequence[float], power: int):
+        self.unit, self.power = np.asarray(unit, float), power
+
+    def forward(self, value, *inputs):
+        """Return the coordinate of a value."""
+        return _softplus_inverse(value**self.power / self.unit)
+
+    def backward(self, value, *inputs):
+        """Return the value at a coordinate."""
+        return (self.unit * pt.softplus(value)) ** (1 / self.power)
+
+    def log_jac_det(self, value, *inputs):
+        """Return the logarithm of the value's derivative."""
+        # d value = (unit / power) value^(1 - power) sigmoid(x) dx
+        log_value = (np.log(self.unit) + _log_softplus(value)) / self.power
+        return np.log(self.unit / self.power) + (1 - self.power) * log_value - pt.softplus(-value)
 
 
 class _Standard(NamedTuple):
@@ -408,8 +443,11 @@ class PooledVariances(Transform):
     and A p are baseline and floors. A contributor with few observations has an excess of the prior's size, and moves
     with it (non-centered); one with many has one of the size of its standard error (centered). All excesses of a layer
     can move together by about :math:`\lambda_j/m_j`, the prior scale of their common part, which may be many standard
-    errors. So :math:`x_j = w_j + (\rho_j - 1)\, b_j b_j^\top w_j / b_j^\top b_j` with :math:`b_{jk} = 1/q_{jk}` and
-    :math:`\rho_j^2 = 1 + (\lambda_j/m_j)^2\, b_j^\top b_j`, both at the rough :math:`\lambda_j` of `scales`.
+    errors. So :math:`x_j = w_j + (\rho_j - 1)\, b_j b_j^\top w_j / b_j^\top b_j + q_j g_j` with
+    :math:`b_{jk} = 1/q_{jk}` and :math:`\rho_j^2 = 1 + (\lambda_j/m_j)^2\, b_j^\top b_j`, both at the rough
+    :math:`\lambda_j` of `scales`. What a contributor's own observations say about its excess grows with
+    :math:`\lambda_j`. So that w does not, :math:`q_{jk} g_{jk}` is at the rough :math:`\lambda_j` the posterior mean of
+    :math:`x_{jk}` given :math:`\lambda_j`.
     """
 
     name = "pooledvariances"
@@ -433,9 +471,11 @@ class PooledVariances(Transform):
         ends = np.cumsum([self.n_floors, *map(len, counts)])
         self.slices = [slice(start, end) for start, end in pairwise(ends)]
         self.errors, self.weights = (np.split(x, ends[1:-1] - self.n_floors)[: len(counts)] for x in (errors, weights))
-        self.directions, self.stretches = [], []
-        for scale, error in zip(scales, self.errors, strict=True):
+        own = np.split(variance + np.concatenate([[], *effects]), ends[1:-1] - self.n_floors)
+        self.directions, self.stretches, self.drifts = [], [], []
+        for scale, error, count, observed in zip(scales, self.errors, counts, own, strict=False):
             b = 1 / scale + 1 / error
+            self.drifts.append(b * conditional_center(scale, 1 / b, variance, count, observed))
             self.directions.append(b / np.sqrt(b @ b))
             self.stretches.append(np.sqrt(1 + (scale / len(b)) ** 2 * (b @ b)))
 
@@ -444,9 +484,9 @@ class PooledVariances(Transform):
         floors, excesses = value[: self.n_floors], [value[part] for part in self.slices]
         t = _softplus_inverse(pt.sum(floors) / self.unit) + self._average(excesses) / self.unit
         w = [
-            _along(_softplus_inverse(excess / scale), direction, 1 / stretch)
-            for excess, scale, direction, stretch in zip(
-                excesses, self._scales(inputs), self.directions, self.stretches, strict=True
+            _along(_softplus_inverse(excess / scale) - scale * drift, direction, 1 / stretch)
+            for excess, scale, drift, direction, stretch in zip(
+                excesses, self._scales(inputs), self.drifts, self.directions, self.stretches, strict=True
             )
         ]
         return pt.concatenate([t[None], pt.log(floors[1:] / floors[0]), *w])
@@ -472,9 +512,9 @@ class PooledVariances(Transform):
     def _parts(self, value, inputs):
         """Return logarithms of baseline and floors, what t leaves for them in units of h, excesses and their slopes."""
         excesses, log_slopes = [], []
-        layers = zip(self.slices, self._scales(inputs), self.directions, self.stretches, strict=True)
-        for part, scale, direction, stretch in layers:
-            x = _along(value[part], direction, stretch)
+        layers = zip(self.slices, self._scales(inputs), self.drifts, self.directions, self.stretches, strict=True)
+        for part, scale, drift, direction, stretch in layers:
+            x = _along(value[part], direction, stretch) + scale * drift
             excesses.append(scale * pt.softplus(x))
             log_slopes.append(pt.sum(pt.log(scale) - pt.softplus(-x)))
         argument = value[0] - self._average(excesses) / self.unit
@@ -485,6 +525,23 @@ class PooledVariances(Transform):
         """Return the sum of all layers' average excesses, each weighted by counts."""
         averages = (pt.sum(weight * x) for weight, x in zip(self.weights, excesses, strict=True))
         return sum(averages, pt.as_tensor(0.0))
+
+
+def conditional_center(
+    mean: float, scale: np.ndarray, variance: float, counts: np.ndarray, observed: np.ndarray
+) -> np.ndarray:
+    """Return the posterior mean of softplus^-1(e / scale) for each contributor's excess e, whose prior mean is `mean`.
+
+    The contributor's `counts` normal observations have the variance ``variance - mean + e``, a tenth of `variance` at
+    least, and `observed` is the variance that they show.
+    """
+    u = -np.log1p(-(np.arange(64) + 0.5) / 64)  # one point in each 64th of the exponential's probability
+    v = max(variance - mean, variance / 10) + mean * u
+    log_likelihood = -0.5 * counts[:, None] * (np.log(v) + np.maximum(observed, 0.0)[:, None] / v)
+    weights = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
+    y = u * mean / scale[:, None]
+    x = y + np.log(-np.expm1(-y))
+    return np.sum(weights * x, axis=1) / weights.sum(axis=1)
 
 
 def _along(vector, direction, stretch):

@@ -42,6 +42,7 @@ TABLES = {
     "penicillin": (mlm.load_penicillin, "diameter", ["plate", "sample"]),
     "paste": (mlm.load_paste, "strength", ["batch", "sample"]),
     "six groups": (six_groups, "y", ["group"]),
+    "radon": (mlm.load_radon, "log_radon", ["county", "floor"]),
     "twenty rows": (few_rows, "total", ["layer_1", "layer_2"]),
 }
 
@@ -338,7 +339,7 @@ def test_a_layer_without_any_effect_gets_no_share_when_pooled():
     cells, share = mlm.cell_statistics(frame, "y", ["teacher"]), {}
     assert any("too few" in note for note in mlm.identification(cells).attrs["notes"])
     for pooled in (True, False):
-        idata = mlm.sample(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=pooled)), seed=1)
+        idata = mlm.sample(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=pooled)), seed=1, draws=2000)
         mlm.check_convergence(idata)
         share[pooled] = mlm.variance_shares(idata, cells).set_index(["component", "source"])["mean"]["teacher", "means"]
     assert share[True] < 0.08

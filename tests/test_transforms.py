@@ -7,8 +7,10 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 from problems import function
+from scipy import integrate
 
 import mlm_tutorial as mlm
+from mlm_tutorial.transforms import LearnedScale, conditional_center
 
 # Observations of each layer's contributors; the same number in every layer of one case.
 DESIGNS = {
@@ -261,3 +263,44 @@ class TestPooledVariances:
             assert np.isfinite(v).all()
             assert (v >= 0).all()
             assert np.isfinite(parts.log_jac_det(x))
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_a_learned_scale_can_be_undone_and_its_jacobian_is_its_derivative(power):
+    transform = LearnedScale([0.02, 30.0], power)
+    value = pt.dvector()
+    x = pt.dvector()
+    forward, back = function([value], transform.forward(value)), function([x], transform.backward(x))
+    jacobian = function([x], transform.log_jac_det(x))
+    slope = function([x], pt.grad(pt.sum(transform.backward(x)), x))
+    for at in (1e-6, 1e-2, 1.0, 40.0):
+        scale = at * np.array([0.02, 30.0]) ** (1 / power)
+        np.testing.assert_allclose(back(forward(scale)), scale, rtol=1e-9)
+        np.testing.assert_allclose(jacobian(forward(scale)), np.log(slope(forward(scale))), rtol=1e-9, atol=1e-9)
+
+
+def test_a_learned_scale_is_linear_many_errors_from_zero_and_a_logarithm_close_to_zero():
+    forward = function([], LearnedScale(1.0, 1).forward(pt.as_tensor([20.0, 21.0, 1e-8, 1e-9])))
+    far, farther, near, nearer = forward()
+    assert farther - far == pytest.approx(1)
+    assert near - nearer == pytest.approx(np.log(10))
+
+
+def test_excesses_start_from_their_posterior_mean_given_the_layers():
+    """Against quadrature by SciPy: contributors with few and many observations, and small and large variances."""
+    counts, observed, mean, variance = np.array([2, 3, 3, 400]), np.array([0.0, 6.0, 1.0, 1.3]), 0.3, 1.0
+    scale = 1 / (1 / mean + 1 / (observed.clip(0.25) * np.sqrt(2 / counts)))
+    found = conditional_center(mean, scale, variance, counts, observed)
+    for k, (n, s, q) in enumerate(zip(counts, observed, scale, strict=True)):
+
+        def weight(u, n=n, s=s):
+            v = variance - mean + mean * u
+            at_best = -0.5 * n * (np.log(max(s, variance - mean)) + s / max(s, variance - mean))
+            return np.exp(-u - 0.5 * n * (np.log(v) + s / v) - at_best)
+
+        def coordinate(u, q=q):
+            return np.log(np.expm1(mean * u / q))
+
+        total = integrate.quad(weight, 0, 40, limit=400, points=[0.1, 1, 2, 3])[0]
+        exact = integrate.quad(lambda u: weight(u) * coordinate(u), 0, 40, limit=400, points=[0.1, 1, 2, 3])[0] / total
+        assert found[k] == pytest.approx(exact, abs=0.3)  # coordinates only: their standard deviation is near 2
