@@ -26,6 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 NOTEBOOKS = ROOT / "notebooks"
 BOOK = ROOT / "book"
+RESULTS = ROOT / "results"  # what was measured, and the tables and figures made from it
 SITE = BOOK / "_build" / "html"
 VENV = ROOT / ".venv"
 PRIVATE = ROOT / ".course"
@@ -45,7 +46,7 @@ ASSETS = [
     ("mathjax/es5/output/chtml/fonts", "mathjax/output/chtml/fonts"),
     ("mathjax/es5/input/tex/extensions", "mathjax/input/tex/extensions"),
 ]
-WHOLE_FILES = "mlm_tutorial.classroom.saving.WholeFiles"  # what keeps a server killed while it saves from losing work
+WHOLE_FILES = "mlm_tutorial.saving.WholeFiles"  # what keeps a server killed while it saves from losing work
 HEARTBEAT = 15  # seconds
 INDEX_VARIABLES = (
     *("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", "npm_config_registry"),
@@ -169,7 +170,7 @@ def write_whole(path, text):
 
 def locked(name, doing):
     """Return a context in which no other copy of this script does `name` in this folder."""
-    path = Path(__file__).resolve().parent / "mlm_tutorial" / "locking.py"
+    path = Path(__file__).resolve().parent / "tools" / "lock.py"
     if "course_locking" not in sys.modules:  # by path, because the package around it needs what is not installed yet
         spec = importlib.util.spec_from_file_location("course_locking", str(path))
         sys.modules["course_locking"] = importlib.util.module_from_spec(spec)
@@ -202,7 +203,7 @@ def environment_variables(**more):
     """Return the variables for commands that run in the course's environment."""
     variables = dict(home_variables(), VIRTUAL_ENV=str(VENV), PYTHONUTF8="1", **more)
     # Settings of JupyterLab: it fetches no news, looks for no newer version, and does not ask whether to.
-    folders = {"PATH": environment_python().parent, "JUPYTER_CONFIG_PATH": ROOT / "mlm_tutorial/classroom/jupyter"}
+    folders = {"PATH": environment_python().parent, "JUPYTER_CONFIG_PATH": ROOT / "tools" / "jupyter"}
     for name, folder in folders.items():
         variables[name] = os.pathsep.join([str(folder), *filter(None, [variables.get(name)])])
     return variables
@@ -449,12 +450,12 @@ def run_notebooks(sources, note):
 def bench(options, more):
     """Measure what sufficient statistics and good coordinates buy; results and figures go to the site."""
     set_up("dev", "bench")
-    return hand_over(["-m", "benchmarks", *more])
+    return hand_over(["-m", "tools.benchmarks", *more])
 
 
 def versions(options, more):
     """Run the tests with the oldest or the newest versions, in an environment of its own."""
-    from upkeep.versions import try_versions  # needs a newer Python than this file
+    from tools.versions import try_versions  # needs a newer Python than this file
 
     return try_versions(options.resolution, options.python, options.store, more)
 
@@ -463,13 +464,13 @@ def drift(options, more):
     """Run notebooks again and say which stored outputs changed beyond Monte Carlo error."""
     set_up("dev")
     arguments = [*options.names, "--seeds", options.seeds, *(["--store"] if options.store else [])]
-    return hand_over(["-m", "upkeep.drift", *arguments])
+    return hand_over(["-m", "tools.drift", *arguments])
 
 
 def audit(options, more):
     """Look up every package of uv.lock and package-lock.json among known vulnerabilities."""
     set_up("dev", "site")
-    return hand_over(["-m", "upkeep.audit", find_uv(), *(["--store"] if options.store else [])])
+    return hand_over(["-m", "tools.audit", find_uv(), *(["--store"] if options.store else [])])
 
 
 def book(options, more):
@@ -536,7 +537,7 @@ def fetch_assets():
 
 def fetch_proxy():
     """Fetch the proxy of JupyterHub, in the version of its package-lock.json."""
-    source, target = ROOT / "tests" / "hub_proxy", PRIVATE / "hub_proxy"
+    source, target = ROOT / "tools" / "hub" / "proxy", PRIVATE / "hub_proxy"
     wanted, stamp = package_files(source), target / "fetched.json"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
         install_from_npm("fetching the proxy of JupyterHub", source, target)
@@ -582,7 +583,7 @@ def make_exercises(run_all):
     """Make stubs and solutions; each notebook takes its place when it is whole."""
     drafts = PRIVATE / "exercises"
     shutil.rmtree(str(drafts), ignore_errors=True)
-    make = [environment_python(), "-m", "mlm_tutorial.classroom.generate", drafts]
+    make = [environment_python(), "-m", "tools.grading.generate", drafts]
     run_step("making the notebooks of exercises", make, environment_variables())
     for draft in sorted((drafts / "exercises").glob("*.ipynb")):
         os.replace(str(draft), str(NOTEBOOKS / "exercises" / draft.name))
@@ -610,7 +611,7 @@ def grade(options, more):
     """Grade a class: a folder of submitted notebooks in, a table of grades and feedback pages out."""
     set_up("teach")
     output = ["--output", os.path.abspath(options.output)] if options.output else []
-    return hand_over(["-m", "mlm_tutorial.classroom.grading", os.path.abspath(options.folder), *output, *more])
+    return hand_over(["-m", "tools.grading.grading", os.path.abspath(options.folder), *output, *more])
 
 
 def class_of_students(options, more):
@@ -620,7 +621,7 @@ def class_of_students(options, more):
     set_up("hub")
     fetch_proxy()
     say("starting the hub; everything happens on this machine and in a temporary folder")
-    return hand_over([ROOT / "tests" / "hub.py", *more])
+    return hand_over(["-m", "tools.hub.hub", *more])
 
 
 def run_notebook(source, target):
@@ -655,7 +656,7 @@ def run_draft(source, target, draft):
 
 def note_times(measured):
     """Store what `run` has measured, for the site's page of times."""
-    path = BOOK / "times.json"
+    path = RESULTS / "times.json"
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     measured = {name: dict(row, date=time.strftime("%Y-%m-%d")) for name, row in measured.items()}
     notebooks = {**stored.get("notebooks", {}), **measured}

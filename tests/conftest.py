@@ -4,14 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
-from browsing import BROWSER
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support.browsing import BROWSER
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_configure(config):
     # Here and not in pyproject.toml, which would have to name every file of the tests, three times.
-    own = {path.stem for folder in (".", "tests", "book", "book/_ext") for path in (ROOT / folder).glob("*.py")}
+    own = {path.stem for folder in (".", "book/_ext") for path in (ROOT / folder).glob("*.py")}
     own |= {path.parent.name for path in ROOT.glob("[!.]*/__init__.py")}
     for category in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
         # What its dependencies cause is theirs to mend.

@@ -12,7 +12,7 @@ from docutils.parsers.rst import Directive
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT))  # for benchmarks
-from benchmarks import figures, store, tables  # noqa: E402
+from tools.benchmarks import figures, store, tables  # noqa: E402
 
 PACKAGES = ("pymc", "nutpie", "pytensor", "arviz", "numpy", "scipy", "pandas", "xarray", "seaborn", "jupyterlab")
 
@@ -40,7 +40,7 @@ def reading_minutes(source):
 
 def notebook_times():
     """Return a row a notebook: title, minutes to read, seconds to run, gigabytes."""
-    measured = json.loads((ROOT / "book" / "times.json").read_text(encoding="utf-8"))["notebooks"]
+    measured = json.loads((ROOT / "results" / "times.json").read_text(encoding="utf-8"))["notebooks"]
     rows = []
     for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py")):
         source = path.read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ class CourseTimes(Directive):
 
     def run(self):
         """Return the table and a line about the machine."""
-        content = json.loads((ROOT / "book" / "times.json").read_text(encoding="utf-8"))
+        content = json.loads((ROOT / "results" / "times.json").read_text(encoding="utf-8"))
         rows = [
             (title, f"{minutes} min", f"{row['seconds']:.0f} s", f"{row['peak_gb']:.1f} GB")
             for title, minutes, row in notebook_times()
@@ -119,7 +119,7 @@ class CourseBenchmark(Directive):
         found = [nodes.paragraph("", sentence) for sentence in tables.claims(subset, content)]
         if subset in figures.WITH_FIGURE:
             # Relative to the page, which lies in book/.
-            uri = figures.path_of(subset).relative_to(store.BOOK).as_posix()
+            uri = "../" + figures.path_of(subset).relative_to(ROOT).as_posix()
             found.append(nodes.image(uri=uri, alt=figures.alt(subset, content)))
         for caption, (header, rows) in tables.tables(subset, content):
             made = table(header, rows)
