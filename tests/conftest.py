@@ -24,6 +24,8 @@ def browser():
     """Start Chromium without a window; it talks to nobody by itself."""
     if BROWSER is None and "CI" not in os.environ:
         pytest.skip("needs Chromium")
+    if "CI" not in os.environ:
+        pytest.importorskip("playwright", reason="needs what `python course.py book` installs")
     from playwright.sync_api import sync_playwright
 
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]

@@ -159,10 +159,10 @@ def test_a_link_is_not_followed(tmp_path):
 
 def test_a_file_is_never_left_half_written(tmp_path, monkeypatch):
     path = tmp_path / "grades.csv"
-    grading.write_whole(path, b"old")
+    grading.write_atomically(path, b"old")
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(OSError, match="No space left"):
-        grading.write_whole(path, b"new")
+        grading.write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [x.name for x in tmp_path.iterdir()] == ["grades.csv"]
 

@@ -35,7 +35,8 @@ PUBLIC = {
 }
 # A module imports only from those before its group.
 ORDER = [
-    {"names", "datasets", "notebook", "files", "saving"},
+    {"names", "datasets", "atomic", "libraries"},
+    {"notebook", "files", "saving"},
     {"layers", "tables"},
     {"cells", "rows"},
     {"known"},

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-import course
+from tools import commands
+from tools.environment import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,9 +28,9 @@ def lock():
 
 
 def test_environment_yml_is_what_pyproject_gives_now(tmp_path, monkeypatch):
-    monkeypatch.setattr(course, "environment_python", lambda: sys.executable)  # tests run in other environments too
+    monkeypatch.setattr(Environment, "python", sys.executable)  # tests run in other environments too
     output = tmp_path / "environment.yml"
-    subprocess.run(course.environment_command(output), cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(commands.conda_command(output), cwd=ROOT, check=True, capture_output=True)
     message = "run `python course.py environment`"
     assert (ROOT / "environment.yml").read_text(encoding="utf-8") == output.read_text(encoding="utf-8"), message
 
@@ -78,7 +79,7 @@ def files_of_the_project():
 
 def test_what_a_killed_writer_leaves_is_no_file_of_the_project():
     before = files_of_the_project()
-    draft = ROOT / "book" / f"times.json.{os.getpid()}.part"  # as mlm_tutorial.files and course.py name it
+    draft = ROOT / "results" / f"times.json.{os.getpid()}.part"  # as mlm_tutorial.atomic names it
     try:
         draft.touch()
         assert files_of_the_project() == before

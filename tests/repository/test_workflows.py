@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-import course
-from tools import audit
+from tools import cli, npm
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
@@ -82,7 +81,7 @@ def test_a_bot_knows_every_lock_file():
 
 
 def test_the_audit_looks_up_every_lock_file_and_runs_when_one_changes():
-    assert set(audit.NPM_FOLDERS) == npm_folders()
+    assert set(npm.FOLDERS) == npm_folders()
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "audit.yml").read_text(encoding="utf-8"))
     assert {"uv.lock", "**/package-lock.json"} <= set(workflow[True]["pull_request"]["paths"])
 
@@ -102,7 +101,7 @@ def test_scheduled_workflow_tries_both_ends_of_the_versions():
     for shown in ("GITHUB_STEP_SUMMARY", "summary.md", "tests.xml"):
         assert shown in steps
     command = next(step["run"] for step in workflow["jobs"]["try"]["steps"] if "versions" in step.get("run", ""))
-    options, _ = course.parse(command.split()[2:3] + ["--resolution", "lowest-direct"])
+    options, _ = cli.parse(command.split()[2:3] + ["--resolution", "lowest-direct"])
     assert options.command == "versions"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 
-from mlm_tutorial.files import write_whole
+from mlm_tutorial.atomic import write_atomically
 from tools.grading.sources import SourceError, read_source, solution_notebook, stub_notebook
 
 SOURCES = Path(__file__).resolve().parents[2] / "notebooks" / "exercise_sources"
@@ -17,7 +17,7 @@ def generate(folder: Path) -> None:
         source = read_source(path)
         for name, make in (("exercises", stub_notebook), ("solutions", solution_notebook)):
             text = nbformat.writes(make(source)) + "\n"
-            write_whole(folder / name / f"{path.stem}.ipynb", text.encode("utf-8"))
+            write_atomically(folder / name / f"{path.stem}.ipynb", text.encode("utf-8"))
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ from pathlib import Path
 
 import nbformat
 
+from mlm_tutorial.atomic import write_atomically
 from mlm_tutorial.exercises import RAISES
-from mlm_tutorial.files import write_whole
 from tools.grading import sandbox
 from tools.grading.sources import Source, grade_id, grading_notebook, read_source
 from tools.lock import Lock, LockedError
@@ -460,11 +460,11 @@ def _store(output: Path, submission: Submission, page: str, log: bytes, within: 
     _forget(output, submission)
     name = _slug(submission)
     if page:
-        write_whole(output / "feedback" / f"{name}.html", page.encode("utf-8"))
+        write_atomically(output / "feedback" / f"{name}.html", page.encode("utf-8"))
     if submission.problem:
-        write_whole(output / "logs" / f"{name}.txt", log)
+        write_atomically(output / "logs" / f"{name}.txt", log)
     result = asdict(submission) | {"limits": within}
-    write_whole(output / "results" / f"{name}.json", json.dumps(result).encode("utf-8"))
+    write_atomically(output / "results" / f"{name}.json", json.dumps(result).encode("utf-8"))
 
 
 def _forget(output: Path, submission: Submission) -> None:
@@ -488,7 +488,7 @@ def write_grades(path: Path, submissions: list[Submission], sources: dict[str, S
         csv.writer(file).writerows([[_harmless(value) for value in line] for line in lines])
         file.flush()
         file.buffer.seek(0)
-        write_whole(path, file.buffer.read())
+        write_atomically(path, file.buffer.read())
 
 
 def _harmless(value: object) -> str:
