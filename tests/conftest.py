@@ -1,5 +1,6 @@
 """What all tests share: deprecations that the course's own calls cause are errors, and a browser."""
 
+import json
 import os
 from pathlib import Path
 
@@ -34,3 +35,21 @@ def browser():
         running = playwright.chromium.launch(executable_path=BROWSER, args=quiet)
         yield running
         running.close()
+
+
+def seconds_of(file, items):
+    """Return a guess of the seconds that a file's tests take, so that the longest file is not the last to start."""
+    if file.suffix == ".ipynb":
+        stored = json.loads((ROOT / "results" / "times.json").read_text(encoding="utf-8"))["notebooks"]
+        share = 1 if file.parent.name == "notebooks" else 0.5  # solutions take about half as long as their notebook
+        return share * stored.get(file.stem, {"seconds": 60})["seconds"]
+    return sum(20 if item.get_closest_marker("slow") else 0.1 for item in items)
+
+
+def pytest_collection_modifyitems(items):
+    """Start with the files that take longest, in the order of their tests."""
+    files = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    order = sorted(files, key=lambda file: -seconds_of(file, files[file]))
+    items[:] = [item for file in order for item in files[file]]

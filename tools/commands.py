@@ -2,12 +2,15 @@
 
 import argparse
 import os
+import subprocess
 
-from tools import environment, install, notebooks, npm, project, site
+from tools import environment, install, machine, notebooks, npm, project, site
 from tools.console import CourseError, say
 from tools.lock import project_lock
 from tools.steps import run_step
 
+#: Bytes that a process of tests takes, with the kernel of a notebook; measured: 2 to 3 GB.
+MEMORY_OF_TESTS = 3.5e9
 #: Contents manager whose saves are atomic: a server that is killed while it saves loses no work.
 CONTENTS_MANAGER = "mlm_tutorial.saving.WholeFiles"
 
@@ -37,7 +40,20 @@ def test(options: argparse.Namespace, more: list[str]) -> int:
         npm.fetch_proxy()
     say("running the tests" + ("" if options.fast or more else " and every notebook, which takes minutes"))
     fast = ["--ignore-glob=*.ipynb", "-m", "not slow"] if options.fast else []
-    return environment.of_project().replace_this_process("-m", "pytest", *fast, *more)
+    return environment.of_project().replace_this_process("-m", "pytest", *parallel(more), *fast, *more)
+
+
+def parallel(more: list[str]) -> list[str]:
+    """Return the options of pytest that run test files at the same time, as many as cores and memory allow.
+
+    Where `more` names a file or asks for what only one process can do, tests run one after another.
+    """
+    alone = {"-x", "--exitfirst", "-s", "--pdb", "--lf", "--last-failed", "-n"}
+    if alone & set(more) or any(part.split("::")[0].endswith((".py", ".ipynb")) for part in more):
+        return []
+    workers = min(os.cpu_count() or 1, int(machine.memory() / MEMORY_OF_TESTS))
+    # By file: a notebook is one file, and fixtures that take long to make are shared within one. The order is ours.
+    return ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"] if workers > 1 else []
 
 
 def check(options: argparse.Namespace, more: list[str]) -> int:
@@ -50,16 +66,18 @@ def check(options: argparse.Namespace, more: list[str]) -> int:
 def lint(options: argparse.Namespace, more: list[str]) -> int:
     """Check style, spelling, types and workflows."""
     install.set_up("dev")
+    where = environment.of_project()
     commands = (
         ["ruff", "check"],
         ["ruff", "format", "--check"],
-        ["codespell_lib"],
+        ["codespell"],
         ["mypy"],
-        ["zizmor", "--offline", "--quiet", ".github"],
+        ["zizmor", "--offline", "--quiet", "--no-progress", ".github"],
     )
-    for command in commands:
-        say(" ".join(command))
-        if code := environment.of_project().call("-m", *command):
+    for name, *arguments in commands:
+        say(" ".join([name, *arguments]))
+        command = [str(where.program(name)), *arguments]
+        if code := subprocess.call(command, cwd=project.ROOT, env=where.variables()):
             return code
     return 0
 

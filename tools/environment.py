@@ -26,6 +26,10 @@ class Environment:
         """Path of its Python."""
         return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
+    def program(self, name: str) -> Path:
+        """Return the path of a program that is installed in it."""
+        return self.python.with_name(name + (".exe" if os.name == "nt" else ""))
+
     def variables(self, **more: str) -> dict[str, str]:
         """Return the environment variables for programs that run in it."""
         variables = dict(variables_with_home(), VIRTUAL_ENV=str(self.folder), PYTHONUTF8="1", **more)

@@ -27,3 +27,11 @@ def record() -> dict:
         "python": platform.python_version(),
         "load": round(os.getloadavg()[2], 1) if hasattr(os, "getloadavg") else None,
     }
+
+
+def memory() -> float:
+    """Return the bytes of memory that this machine has; infinity where the system does not say so."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return float("inf")

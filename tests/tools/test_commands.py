@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tools import cli, commands, environment, install, npm
+from tools import cli, commands, environment, install, machine, npm
 
 
 def test_folder_without_notebooks_is_said_to_be_incomplete(incomplete_copy, monkeypatch, capsys):
@@ -28,7 +28,11 @@ def test_arguments_reach_pytest_in_their_order(monkeypatch):
     monkeypatch.setattr(install, "set_up", lambda *wanted: None)
     monkeypatch.setattr(npm, "fetch_proxy", lambda: None)
     monkeypatch.setattr(environment.Environment, "replace_this_process", lambda self, *command: list(command))
-    assert cli.main(["test"]) == ["-m", "pytest"]
+    monkeypatch.setattr(machine, "memory", lambda: 8e9)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    by_file = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    assert cli.main(["test"]) == ["-m", "pytest", *by_file]
+    assert cli.main(["test", "tests/tools/test_npm.py"]) == ["-m", "pytest", "tests/tools/test_npm.py"]
     command = cli.main(["test", "--fast", "-x", "-k", "cells and not slow", "--durations=3"])
     assert command == [
         "-m",
