@@ -186,7 +186,7 @@ def _key(path: Path, source: Source) -> str:
     """Return a digest of a submission and of all that decides its points."""
     package = ROOT / "mlm_tutorial"
     parts = [path, SOURCES / f"{source.name}.py", package / "exercises" / f"set_{source.number}.py"]
-    parts += [package / "exercises" / name for name in ("__init__.py", "answers.py")]
+    parts += [package / "exercises" / name for name in ("__init__.py", "answers.py", "answered_models.py")]
     parts += [ROOT / "tools" / "grading" / name for name in ("grading.py", "worker.py", "sources.py")]
     return hashlib.sha256(b"\0".join(part.read_bytes() for part in parts)).hexdigest()
 
