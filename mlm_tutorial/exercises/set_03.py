@@ -157,7 +157,7 @@ def doubles_model(answer: Answer, rng: np.random.Generator) -> str:
     for name in ("y_first", "y_second"):
         if shape_of(variables[name]) == (len(players),):
             raise Hint(f"{name!r} has one value a player: an offset; a contribution is drawn afresh for every game")
-    shapes = dict.fromkeys(("y_first", "y_second", "points"), (n,))
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("y_first", "y_second", "points"), (n,))
     shapes |= {"mu_baseline": (), "sigma_baseline": (), "mu_player": (len(players),), "sigma_player": (len(players),)}
     require_shapes(variables, shapes)
     require_dim(model, ("mu_player", "sigma_player"), "player")
