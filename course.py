@@ -24,7 +24,7 @@ def too_old(version):
     """Return what to do about a Python older than the course needs; an empty text for any other."""
     if tuple(version[:2]) >= OLDEST_PYTHON:
         return ""
-    newer = next((name for name in ("python3.12", "python3.13", "python3.14") if starts(name)), None)
+    newer = next((name for name in ("python3.12", "python3.13") if starts(name)), None)
     if newer:
         advice = "This machine has a newer one; run: " + newer
     else:

@@ -16,7 +16,7 @@ def pytest_configure(config):
     own = {path.stem for folder in (".", "book/_ext") for path in (ROOT / folder).glob("*.py")}
     own |= {path.parent.name for path in ROOT.glob("[!.]*/__init__.py")}
     for category in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
-        # What its dependencies cause is theirs to mend.
+        # What its dependencies cause is theirs to fix.
         config.addinivalue_line("filterwarnings", rf"error::{category}:({'|'.join(sorted(own))})(\.|$)")
 
 

@@ -13,7 +13,7 @@ from tools import project
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions of all packages of this environment by name, but for the course's own."""
+    """Return the versions of all packages of this environment by name, except the course's own."""
     found = {canonicalize_name(package.metadata["Name"]): package.version for package in distributions()}
     found.pop("mlm-tutorial", None)
     return found

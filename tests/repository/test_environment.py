@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 from tools import commands
@@ -66,6 +67,20 @@ def test_every_locked_version_is_allowed(project, lock):
         requirement = Requirement(text)
         if requirement.name != project["name"]:
             assert requirement.specifier.contains(versions[requirement.name]), text
+
+
+def test_citation_has_the_version_and_authors_of_pyproject(project):
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert str(citation["version"]) == project["version"]
+    assert [author["name"] for author in citation["authors"]] == [author["name"] for author in project["authors"]]
+
+
+def test_every_python_that_is_promised_is_tested(project):
+    named = {x.rsplit(" ", 1)[1] for x in project["classifiers"] if re.search(r"Python :: 3\.\d+$", x)}
+    for name in ("test", "versions"):
+        workflow = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8"))
+        (job,) = workflow["jobs"].values()
+        assert set(job["strategy"]["matrix"]["python"]) == named
 
 
 def files_of_the_project():

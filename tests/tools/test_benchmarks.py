@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say, and their file of results is whole."""
+"""The benchmarks measure what they say, and their file of results is complete."""
 
 import json
 import os
@@ -110,7 +110,7 @@ def stored(subset):
 
 
 @pytest.mark.parametrize("subset", command.SUBSETS)
-def test_stored_results_are_whole_and_of_full_size(subset):
+def test_stored_results_are_complete_and_of_full_size(subset):
     content = stored(subset)
     validate({subset: content})
     assert not content["settings"]["quick"]
@@ -237,7 +237,7 @@ def test_a_worker_that_takes_too_long_is_ended():
         assert not worker._process.is_alive()
 
 
-def test_a_failure_in_a_worker_is_told():
+def test_a_failure_in_a_worker_is_reported():
     with Worker("tests.support.answers:sleepy") as worker, pytest.raises(RuntimeError, match="ValueError: on purpose"):
         worker.ask(60, fail=True)
 

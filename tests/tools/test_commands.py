@@ -7,7 +7,7 @@ import pytest
 from tools import cli, commands, environment, install, machine, npm
 
 
-def test_folder_without_notebooks_is_said_to_be_incomplete(incomplete_copy, monkeypatch, capsys):
+def test_folder_without_notebooks_is_reported(incomplete_copy, monkeypatch, capsys):
     monkeypatch.setattr(install, "set_up", lambda *wanted: None)
     assert cli.main(["open", "--no-browser"]) == 1
     assert "not complete" in capsys.readouterr().err

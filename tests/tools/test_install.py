@@ -23,7 +23,7 @@ def test_full_disk_is_noticed_before_anything_is_installed(incomplete_copy, monk
     assert not project.VENV.exists()
 
 
-def test_unreachable_index_is_said_in_one_sentence(incomplete_copy, monkeypatch, tmp_path, capsys):
+def test_unreachable_index_is_reported_in_one_sentence(incomplete_copy, monkeypatch, tmp_path, capsys):
     uv = shutil.which("uv") or ROOT / ".course" / "uv" / "bin" / "uv"
     if not Path(uv).exists():
         pytest.skip("no uv on this machine")

@@ -42,13 +42,13 @@ def run(quick: bool = False, repeats: int = 3, report=print) -> list[dict]:
             report(f"{n:,} rows written in {time.perf_counter() - start:.1f} s")
             for name in [name for name, most in backends.items() if n <= most]:
                 rows.append(_row(n, "cells", name, "pass_with", repeats=repeats, path=path))
-                report(_told(rows[-1]))
+                report(_in_words(rows[-1]))
             if n == sizes[-1] or not quick:
                 # The way to a posterior is mostly compiling, the same for every size: repeat it for the largest only.
                 times = repeats if n == sizes[-1] else 1
                 for name in POSTERIOR_BACKENDS:
                     rows.append(_row(n, "posterior", name, "posterior_with", repeats=times, path=path))
-                    report(_told(rows[-1]))
+                    report(_in_words(rows[-1]))
             path.unlink()
     return rows
 
@@ -83,7 +83,7 @@ def _row(n: int, goal: str, backend: str, function: str, repeats: int, path: Pat
     return row
 
 
-def _told(row: dict) -> str:
+def _in_words(row: dict) -> str:
     what = f"{row['rows']:>11,} rows to {row['goal']}, {row['backend']}"
     if row["problem"]:
         return f"{what}: {row['problem']}"
@@ -98,7 +98,7 @@ def pass_with(backend: str, path: str):
     import mlm_tutorial as mlm
 
     read = _reader(backend)
-    mlm.cell_statistics  # noqa: B018 - imports pandas and narwhals, which is no part of the pass
+    mlm.cell_statistics  # noqa: B018 - imports pandas and narwhals, which does not belong to the pass
 
     def answer() -> dict:
         start = time.perf_counter()
