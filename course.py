@@ -611,7 +611,7 @@ def grade(options, more):
     """Grade a class: a folder of submitted notebooks in, a table of grades and feedback pages out."""
     set_up("teach")
     output = ["--output", os.path.abspath(options.output)] if options.output else []
-    return hand_over(["-m", "tools.grading.grading", os.path.abspath(options.folder), *output, *more])
+    return hand_over(["-m", "tools.grading", os.path.abspath(options.folder), *output, *more])
 
 
 def class_of_students(options, more):
