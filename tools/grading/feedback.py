@@ -15,6 +15,9 @@ SHOWN = frozenset(
     """.split()  # noqa: SIM905
 )
 _TAG = re.compile(r"<(?=/?([a-z][^\s/>]*))", re.IGNORECASE)
+_LINK = re.compile(
+    r"""<a(?=[\s/>])(?!(?:\s+(?:class="anchor-link"|href="\#[^"<>]*"|(?:name|id)="[^"<>]*"))+>)""", re.IGNORECASE
+)
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; form-action 'none'; base-uri 'none'"
 )
@@ -40,9 +43,11 @@ iframe {{ border: 0; width: 100%; height: 100%; display: block }}
 def sanitized(page: str) -> str:
     """Return a page in which every tag of an element that is not known to be harmless is shown as text.
 
-    A tag starts with ``<`` and a letter, or ``</`` and a letter; the name decides, however the rest is written.
+    A tag starts with ``<`` and a letter, or ``</`` and a letter; the name decides, however the rest is written. Links
+    lead to other parts of the page only: a browser gets in touch with a host when a link to it is merely touched.
     """
-    return _TAG.sub(lambda tag: "<" if tag.group(1).lower() in SHOWN else "&lt;", page)
+    page = _TAG.sub(lambda tag: "<" if tag.group(1).lower() in SHOWN else "&lt;", page)
+    return _LINK.sub("<span", page)
 
 
 def framed(page: bytes) -> str:

@@ -20,6 +20,7 @@ import time
 import psutil
 
 _INTERVAL = 0.25  # seconds between two looks at what the command is doing
+_FILE = 1024  # bytes of memory that a file without content takes
 _LINUX = sys.platform == "linux"
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
@@ -124,6 +125,7 @@ def held(processes: list[psutil.Process], memory_folders: list[str]) -> tuple[in
                     devices.add(device)
                     status = os.statvfs(path)
                     memory += (status.f_blocks - status.f_bfree) * status.f_frsize
+                    memory += (status.f_files - status.f_ffree) * _FILE
     shared = os.stat("/dev/shm").st_dev if os.path.exists("/dev/shm") else None
     for process in processes:
         with contextlib.suppress(OSError):

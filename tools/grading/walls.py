@@ -14,7 +14,7 @@ from pathlib import Path
 from tools.grading.limits import Limits
 
 #: What programs need of the system; nothing of anybody's own is there.
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/nix")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/nix")
 #: Parts of /proc that belong to the whole machine, which an administrator could write to.
 _KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/pressure")
 _SHARED_MEMORY = 250_000_000  # bytes of /dev/shm
@@ -72,7 +72,7 @@ def sandboxed(
     disk : float
         Bytes.
     """
-    shown = {path: os.path.realpath(path) for path in _SYSTEM if os.path.exists(path)}
+    shown = {path: os.path.realpath(path) for path in SYSTEM if os.path.exists(path)}
     for path in readable:
         # A path may lead through links, which are not there; so each is mounted where it is named and where it lies.
         shown |= dict.fromkeys((os.path.abspath(path), os.path.realpath(path)), os.path.realpath(path))
@@ -131,7 +131,7 @@ def needed_paths(root: Path) -> list[Path]:
     """
     package = [root / "mlm_tutorial", root / "tools" / "__init__.py", root / "tools" / "grading"]
     python = [Path(sys.prefix), Path(sys.base_prefix)]
-    return [*package, *(path for path in python if str(path) not in _SYSTEM)]
+    return [*package, *(path for path in python if str(path) not in SYSTEM)]
 
 
 def inside(folder: Path, paths: list[Path]) -> Path | None:
