@@ -120,6 +120,14 @@ def test_remarks_that_are_not_a_list_have_a_reason_that_can_be_read(tmp_path, mo
     assert problem == "grading stopped without a result; its last line: the last line"
 
 
+def test_points_stay_within_those_of_the_set(tmp_path, monkeypatch):
+    hand_in(tmp_path / "class", "Eve")
+    points = {"check-01-1": 99, "check-01-2": -5, "check-01-3": 1.5, "check-99-9": 7}
+    forging(monkeypatch, json.dumps({"points": points}).encode() + b"\n")
+    (eve,) = grading.grade_class(tmp_path / "class", tmp_path / "out", grading.Settings(), print)
+    assert eve.points == {"01.1": 1, "01.2": 0, "01.3": 1.5, "01.4": 0}
+
+
 def test_one_row_that_cannot_be_written_is_that_rows_problem(tmp_path):
     good = Submission("Ada", "Ada/a.ipynb", "01", points=dict.fromkeys(FULL, 1.0))
     bad = Submission("Eve", "Eve/a.ipynb", "01", points={"01.1": "x"})

@@ -228,7 +228,7 @@ def test_a_control_group_is_used_where_the_kernel_keeps_to_it(tmp_path, monkeypa
 def test_a_control_group_holds_memory_however_it_is_taken(tmp_path, way):
     ways = {
         "memfd": "f = os.fdopen(os.memfd_create('x'), 'wb')\nfor _ in range(30): f.write(b'x' * 10**7)",
-        "tmpfs": "f = open('/tmp/x', 'wb')\nfor _ in range(30): f.write(b'x' * 10**7)",
+        "tmpfs": "f = open('x', 'wb')\nfor _ in range(30): f.write(b'x' * 10**7)",
         "children": (
             "for _ in range(4):\n    if os.fork() == 0:\n"
             "        x = b'x' * 10**8\n        time.sleep(3)\n        os._exit(0)\n"

@@ -20,7 +20,7 @@ _KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/
 _SHARED_MEMORY = 250_000_000  # bytes of /dev/shm
 #: Folders in memory of a sandboxed command.
 MEMORY_FOLDERS = ("/tmp", "/dev/shm")
-WORK = "/tmp/work"  # where it works
+WORK = f"{MEMORY_FOLDERS[0]}/work"  # where it works
 _THREADS = 50  # of one process, for a control group, which counts threads
 
 
