@@ -12,7 +12,7 @@ from tools.steps import run_step
 #: Bytes that a process of tests takes, with the kernel of a notebook; measured: 2 to 3 GB.
 MEMORY_OF_TESTS = 3.5e9
 #: Contents manager whose saves are atomic: a server that is killed while it saves loses no work.
-CONTENTS_MANAGER = "mlm_tutorial.saving.WholeFiles"
+CONTENTS_MANAGER = "mlm_tutorial.saving.AtomicContentsManager"
 
 
 def open_course(options: argparse.Namespace, more: list[str]) -> int:
@@ -166,7 +166,7 @@ def grade(options: argparse.Namespace, more: list[str]) -> int:
     """Grade a class: a folder of submitted notebooks in, a table of grades and feedback pages out."""
     install.set_up("teach")
     output = ["--output", os.path.abspath(options.output)] if options.output else []
-    command = ["-m", "tools.grading.grading", os.path.abspath(options.folder), *output, *more]
+    command = ["-m", "tools.grading", os.path.abspath(options.folder), *output, *more]
     return environment.of_project().replace_this_process(*command)
 
 

@@ -69,6 +69,12 @@ def test_every_locked_version_is_allowed(project, lock):
             assert requirement.specifier.contains(versions[requirement.name]), text
 
 
+def test_binder_installs_nothing_but_what_the_lock_file_has_digests_of():
+    steps = (ROOT / ".binder" / "postBuild").read_text(encoding="utf-8")
+    assert "--no-hashes" not in steps
+    assert re.search(r"uv pip install .*--require-hashes --requirements", steps)
+
+
 def test_citation_has_the_version_and_authors_of_pyproject(project):
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert str(citation["version"]) == project["version"]

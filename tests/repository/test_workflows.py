@@ -32,7 +32,7 @@ def test_zizmor_finds_nothing_in_the_workflows():
     ("old", "new", "fault"),
     [
         (r"@[0-9a-f]{40} # v6.0.2", "@v6", "unpinned-uses"),
-        (r"permissions:\n  contents: read\n", "permissions: write-all\n", "excessive-permissions"),
+        (r"permissions:\n  contents: read\n", "", "excessive-permissions"),
         ("persist-credentials: false", "fetch-depth: 1", "artipacked"),
         ("workflow_dispatch:|push:", "pull_request_target:", "dangerous-triggers"),
         ("run: python", 'run: echo "${{ github.head_ref }}"; python', "template-injection"),

@@ -22,6 +22,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks" / "exercise_sources"
 POINTS = {"easy": 1, "medium": 2, "hard": 3}
 KINDS = ("task", "solution", "check", "mistake")
 _REGION = re.compile(r"^( *)### BEGIN SOLUTION: (.+)\n((?:.*\n)*?) *### END SOLUTION$", re.MULTILINE)
@@ -73,6 +74,21 @@ class Source:
     def setup(self) -> list[str]:
         """Code cells that belong to no task."""
         return [cell.source for kind, _, cell in self.cells if not kind and cell.cell_type == "code"]
+
+
+def read_sources() -> dict[str, Source]:
+    """Return all sets of exercises by number."""
+    return {source.number: source for source in map(read_source, source_paths())}
+
+
+def source_paths() -> list[Path]:
+    """Return the files of all sets, in order."""
+    return sorted(FOLDER.glob("[0-9]*.py"))
+
+
+def source_path(source: Source) -> Path:
+    """Return the file of a set."""
+    return FOLDER / f"{source.name}.py"
 
 
 def stub_message(number: str, wanted: str) -> str:

@@ -1,19 +1,25 @@
-"""Grade one submission with nbgrader, in a process of its own: ``python -m tools.grading.worker FOLDER``.
+"""Grading of one submission by nbgrader, in a process of its own: ``python -m tools.grading.worker COURSE INPUT WORK``.
 
-The folder is a course of nbgrader with one submission; ``job.json`` says which. What comes out is ``outcome.json`` and
-a feedback page. Whoever starts this process limits what it may do.
+COURSE is a course of nbgrader with the assignment, INPUT holds the submission and ``job.json``, WORK is empty. What
+comes out goes to the standard output: a line of JSON with points, remarks or a problem, and then the feedback page.
+Whoever starts this process limits what it may do, and trusts nothing that it says.
 """
 
 import json
 import logging
+import os
 import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
 from nbgrader.api import Gradebook
 from nbgrader.apps.api import NbGraderAPI
 from traitlets.config import Config
+
+from tools.grading.reading import read_notebook
 
 STUDENT = "student"
 
@@ -45,27 +51,62 @@ def course_config(folder: Path, cell_seconds: int = 60, sockets: bool = False) -
     return config
 
 
-def grade(folder: Path) -> dict:
-    """Grade the submission in a folder; return points by check, or what went wrong."""
-    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    name = job["name"]
+def grade(course: Path, given: Path, work: Path) -> tuple[dict, str]:
+    """Grade a submission.
+
+    Returns
+    -------
+    dict
+        Points by check and remarks, or a problem.
+    str
+        The feedback page; empty where there is none.
+    """
+    job = json.loads((given / "job.json").read_text(encoding="utf-8"))
+    name, folder = job["name"], work / "course"
+    try:
+        notebook = read_notebook((given / "submission.ipynb").read_bytes())
+    except ValueError as error:
+        return {"problem": str(error)}, ""
+    remarks = restore_checks(notebook, [nbformat.from_dict(cell) for cell in job["checks"]])
+    shutil.copytree(course, folder)
+    target = folder / "submitted" / STUDENT / name
+    target.mkdir(parents=True)
+    nbformat.write(notebook, target / f"{name}.ipynb")
     api = NbGraderAPI(config=course_config(folder, job["cell_seconds"], job["sockets"]))
     logging.getLogger("traitlets").setLevel(logging.WARNING)
     result = api.autograde(name, STUDENT)
     said = "\n".join([result.get("log", ""), result.get("error", "")])
     print(said, flush=True)
     if not result["success"]:
-        return {"problem": _explain(said)}
+        return {"problem": _explain(said), "remarks": remarks}, ""
     points = {}
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
-        for notebook in gradebook.find_submission(name, STUDENT).notebooks:
-            points |= {grade.name: float(grade.score) for grade in notebook.grades}
+        for found in gradebook.find_submission(name, STUDENT).notebooks:
+            points |= {grade.name: float(grade.score) for grade in found.grades}
     feedback = api.generate_feedback(name, STUDENT)
-    outcome = {"points": points, "remarks": _interruptions(folder, name)}
+    remarks += _interruptions(folder, name)
     page = folder / "feedback" / STUDENT / name / f"{name}.html"
-    if feedback["success"] and page.exists():
-        (folder / "feedback.html").write_text(_self_contained(page.read_text(encoding="utf-8")), encoding="utf-8")
-    return outcome
+    text = _without_scripts(page.read_text(encoding="utf-8")) if feedback["success"] and page.exists() else ""
+    return {"points": points, "remarks": remarks}, text
+
+
+def restore_checks(notebook: nbformat.NotebookNode, checks: list[nbformat.NotebookNode]) -> list[str]:
+    """Put back checks that were removed; return what was removed or edited.
+
+    nbgrader restores edited ones itself, and stumbles where the cell before a missing one is missing as well.
+    """
+    remarks = []
+    cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells}
+    for cell in checks:
+        name = cell.metadata.nbgrader.grade_id
+        number = name.removeprefix("check-").replace("-", ".")
+        if name not in cells:
+            cell["id"] = f"restored-{name}"
+            notebook.cells.append(cell)
+            remarks.append(f"the check of {number} had been removed and was put back")
+        elif cells[name].source.strip() != cell.source.strip():
+            remarks.append(f"the check of {number} had been edited and was put back")
+    return remarks
 
 
 def _interruptions(folder: Path, name: str) -> list[str]:
@@ -76,7 +117,7 @@ def _interruptions(folder: Path, name: str) -> list[str]:
         for output in cell.get("outputs", []):
             kind = output.get("ename", "")
             if kind in ("CellTimeoutError", "KeyboardInterrupt", "MemoryError"):
-                first = "".join(cell["source"]).strip().splitlines()[0][:60]
+                first = ("".join(cell["source"]).strip().splitlines() or [""])[0][:60]
                 what = "ran out of memory" if kind == "MemoryError" else "took too long and was interrupted"
                 remarks.append(f"the cell that starts with `{first}` {what}")
     return list(dict.fromkeys(remarks))
@@ -85,21 +126,25 @@ def _interruptions(folder: Path, name: str) -> list[str]:
 def _explain(error: str) -> str:
     if "DeadKernelError" in error or "Kernel died" in error:
         return "the notebook ended its own Python process while it ran (exit, or too much memory)"
+    if "No space left on device" in error:
+        return "stopped because it wrote more than the disk limit"
     kinds = re.findall(r"^\s*(?:\w+\.)*(\w+(?:Error|Exception|Exit)\b.{0,150})", error, re.MULTILINE)
     return f"nbgrader could not run the notebook: {kinds[-1] if kinds else 'see its log'}"
 
 
-def _self_contained(page: str) -> str:
-    """Return a page without the scripts and styles that it would ask other hosts for."""
-    page = re.sub(r"<script[^>]+src=[\"']https?:[^>]*>\s*</script>", "", page)
-    return re.sub(r"<link[^>]+href=[\"']https?:[^>]*>", "", page)
+def _without_scripts(page: str) -> str:
+    """Return a page without nbgrader's own scripts and metadata, which would show as text on a page without scripts."""
+    page = re.sub(r"<script\b[^>]*>.*?</script>", "", page, flags=re.DOTALL | re.IGNORECASE)
+    return re.sub(r"<(?:meta|link)\b[^>]*>", "", page.partition("</head>")[0]) + "".join(page.partition("</head>")[1:])
 
 
 def main() -> None:
-    """Grade, and store the outcome."""
-    folder = Path(sys.argv[1])
-    outcome = grade(folder)
-    (folder / "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
+    """Grade, and print the outcome."""
+    result = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what anything else prints goes to the log
+    outcome, page = grade(*map(Path, sys.argv[1:4]))
+    result.write(json.dumps(outcome).encode("ascii") + b"\n" + page.encode("utf-8", errors="replace"))
+    result.close()
 
 
 if __name__ == "__main__":
