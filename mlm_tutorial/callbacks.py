@@ -113,7 +113,8 @@ def _call_by_address(function, n_dim: int, shared_keys: list[str], shared_data: 
 
             def array(kind, start, shape):
                 item = context.get_data_type(kind.dtype)
-                strides, step = [], number(context.get_abi_sizeof(item))
+                strides: list = []
+                step = number(context.get_abi_sizeof(item))
                 for extent in reversed(shape):
                     strides.insert(0, step)
                     step = builder.mul(step, extent)

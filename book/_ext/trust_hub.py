@@ -1,6 +1,6 @@
 """Sphinx directives about a class on a JupyterHub: what a seat costs, how many a machine holds, what killing did.
 
-The numbers come from ``book/trust_hub.json``, which ``python course.py class --store`` writes.
+The numbers come from ``results/hub.json``, which ``python course.py class --store`` writes.
 """
 
 import json
@@ -10,7 +10,7 @@ from course_site import notebook_times, table
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-MEASURED = Path(__file__).resolve().parents[1] / "trust_hub.json"
+MEASURED = Path(__file__).resolve().parents[2] / "results" / "hub.json"
 SYSTEM_MB = 2000  # left to the operating system: a choice, not a measurement
 MACHINES_GB = (8, 16, 32, 64, 128)
 

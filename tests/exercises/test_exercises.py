@@ -1,0 +1,293 @@
+"""Exercises: right answers pass, typical mistakes earn their hint, nonsense gets a message, stubs say what to write."""
+
+import contextlib
+import io
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import mlm_tutorial as mlm
+from mlm_tutorial import exercises
+from tools import notebooks
+from tools.grading.sources import read_source, solution_notebook, solved, stub_notebook, stub_of
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+SOURCES = {path.stem: read_source(path) for path in sorted((NOTEBOOKS / "exercise_sources").glob("[0-9]*.py"))}
+TASKS = [(source.name, task) for source in SOURCES.values() for task in source.tasks]
+each_set = pytest.mark.parametrize("name", SOURCES)
+each_task = pytest.mark.parametrize(("name", "task"), TASKS, ids=[task.number for _, task in TASKS])
+
+_namespaces = {}
+
+
+def namespace_of(name):
+    """Return what the set-up cells of a set define; each set's run once."""
+    if name not in _namespaces:
+        namespace = {"__name__": "exercises"}
+        for source in SOURCES[name].setup:
+            exec(compile(source, f"<set-up of {name}>", "exec"), namespace)
+        for task in SOURCES[name].tasks:  # a later task may build on an earlier one's solution
+            exec(compile(solved(task.solution), f"<solution {task.number}>", "exec"), namespace)
+        _namespaces[name] = namespace
+    return dict(_namespaces[name])
+
+
+def outcome(name, task, code, seed=None):
+    """Run a version of a solution cell, then the check cell; return the result."""
+    namespace = namespace_of(name)
+    if seed is not None:
+        namespace["rng"] = np.random.default_rng(seed)
+    exec(compile(code, f"<{task.number}>", "exec"), namespace)
+    check = task.check.strip()
+    if seed is not None:
+        check = re.sub(r"\)$", f", seed={seed})", check)
+    return eval(check, namespace)
+
+
+def test_there_is_a_set_for_every_notebook():
+    assert list(SOURCES) == [path.stem for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
+    assert exercises.tasks() == [task.number for _, task in TASKS]
+    assert len(TASKS) >= 40
+
+
+@each_set
+def test_a_set_has_three_to_five_tasks_from_easy_to_hard(name):
+    tasks = SOURCES[name].tasks
+    assert 3 <= len(tasks) <= 5
+    assert [task.number for task in tasks] == [f"{name[:2]}.{i}" for i in range(1, len(tasks) + 1)]
+    levels = [("easy", "medium", "hard").index(task.level) for task in tasks]
+    assert levels == sorted(levels)
+    assert set(levels) == {0, 1, 2}
+
+
+@each_set
+def test_a_set_lists_its_tasks_with_their_points(name):
+    first = SOURCES[name].cells[0][2].source
+    assert [(number, points) for number, _, points in rows_of_tasks(first)] == [
+        (task.number, str(task.points)) for task in SOURCES[name].tasks
+    ]
+
+
+@each_set
+def test_the_notebook_numbers_what_it_teaches_and_each_task_serves_one_item(name):
+    items = taught(name)
+    assert items == list(range(1, len(items) + 1))
+    assert len(items) >= 3
+    rows = rows_of_tasks(SOURCES[name].cells[0][2].source)
+    assert len(rows) == len(SOURCES[name].tasks)
+    for number, aim, _ in rows:
+        assert int(aim) in items, f"{number} serves item {aim}, but the list has {len(items)}"
+
+
+def rows_of_tasks(text):
+    """Return number, aim and points of the tasks in the table at the top of a set."""
+    assert "| task | aim | what it practises | points |" in text
+    return re.findall(r"^\| (\d\d\.\d) \| (\d+) \|.*\| (\d) \|$", text, re.MULTILINE)
+
+
+def taught(name):
+    """Return the numbers of the list of what a notebook teaches."""
+    text = (NOTEBOOKS / f"{name}.py").read_text(encoding="utf-8")
+    listed = text.split("**You will learn**")[1].split("**You need**")[0]
+    assert not re.search(r"^# *[-*] ", listed, re.MULTILINE), "the list is numbered, so that exercises can refer to it"
+    return [int(number) for number in re.findall(r"^# (\d+)\. \S", listed, re.MULTILINE)]
+
+
+@each_task
+def test_the_right_answer_passes_under_ten_seeds(name, task):
+    for seed in range(10):
+        result = outcome(name, task, solved(task.solution), seed)
+        assert result, str(result)
+
+
+@each_task
+def test_a_typical_mistake_earns_its_hint(name, task):
+    assert len(task.mistakes) >= 3
+    assert len({earns for earns, _ in task.mistakes}) >= 3
+    for earns, code in task.mistakes:
+        result = outcome(name, task, code)
+        assert result.outcome == "hint", f"{code}\n{result}"
+        assert earns in result.message, f"{code}\n{result}"
+
+
+@each_task
+def test_a_stub_is_not_done_and_says_what_to_write(name, task):
+    result = outcome(name, task, stub_of(task.solution, task.number))
+    assert result.outcome == "not done"
+    assert result.message == task.message
+    assert len(task.message) > 20
+
+
+class Odd:
+    """An object whose every use is an error."""
+
+    def __getattr__(self, name):
+        raise RuntimeError(f"no {name} here")
+
+    def __repr__(self):
+        raise RuntimeError("no text here")
+
+
+def odd_function(*args, **kwargs):
+    return Odd()
+
+
+NONSENSE = {
+    "none": None,
+    "true": True,
+    "number": -3.7,
+    "huge": 10**400,
+    "nan": float("nan"),
+    "complex": 1j,
+    "text": "nonsense",
+    "bytes": b"x",
+    "list": [],
+    "nested list": [[1], [2, 3]],
+    "dict": {},
+    "set": {1, "a"},
+    "array": np.zeros(0),
+    "objects": np.array([None, "a"]),
+    "frame": pd.DataFrame(),
+    "dataset": xr.Dataset(),
+    "odd object": Odd(),
+    "class": dict,
+    "no arguments": lambda: 1,
+    "returns none": lambda *args, **kwargs: None,
+    "returns text": lambda *args, **kwargs: "x",
+    "returns nan": lambda *args, **kwargs: np.nan,
+    "returns list": lambda *args, **kwargs: [],
+    "returns array": lambda *args, **kwargs: np.full(3, np.inf),
+    "returns frame": lambda *args, **kwargs: pd.DataFrame({"a": [1]}),
+    "returns pair": lambda *args, **kwargs: (None, "x"),
+    "returns odd object": odd_function,
+    "raises": lambda *args, **kwargs: 1 / 0,
+    "exits": lambda *args, **kwargs: exit(3),
+}
+
+
+@each_task
+def test_nonsense_gets_a_hint_and_never_a_traceback(name, task):
+    for what, answer in NONSENSE.items():
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            result = mlm.check(task.number, answer)
+        assert result.outcome == "hint", f"{what}: {result}"
+        assert result.message
+        assert "Traceback" not in printed.getvalue()
+
+
+@each_task
+def test_no_hint_and_no_stub_holds_the_solution(name, task):
+    region = re.search(r"### BEGIN SOLUTION.*\n((?:.*\n)*?) *### END SOLUTION", task.solution).group(1)
+    lines = [line.strip().removeprefix("return ") for line in region.splitlines()]
+    secrets = [line for line in lines if len(line) > 12]
+    said = [outcome(name, task, code).message for _, code in task.mistakes] + [task.message]
+    for secret in secrets:
+        assert not any(secret in text for text in said), secret
+        assert secret not in stub_of(task.solution, task.number)
+
+
+@each_set
+def test_notebooks_are_those_that_the_source_makes(name):
+    for folder, make in (("exercises", stub_notebook), ("solutions", solution_notebook)):
+        stored = nbformat.read(NOTEBOOKS / folder / f"{name}.ipynb", as_version=4)
+        made = make(SOURCES[name])
+        for cell in stored.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        message = f"{folder}/{name}.ipynb is old: run `python course.py exercises`"
+        assert [dict(cell) for cell in stored.cells] == [dict(cell) for cell in made.cells], message
+        assert stored.metadata.course.exercises == name[:2]
+
+
+@each_set
+def test_a_notebook_of_stubs_runs_and_says_of_each_task_what_to_write(name):
+    notebook = nbformat.read(NOTEBOOKS / "exercises" / f"{name}.ipynb", as_version=4)
+    namespace, results, printed = {"__name__": "exercises"}, [], io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        for cell in notebook.cells:
+            if cell.source.startswith("mlm.check("):
+                results.append(eval(cell.source, namespace))
+            elif cell.cell_type == "code":
+                exec(compile(cell.source, "<stub>", "exec"), namespace)
+    assert [(result.outcome, result.message) for result in results] == [
+        ("not done", task.message) for task in SOURCES[name].tasks
+    ]
+    assert "rror" not in printed.getvalue()
+    assert "BEGIN SOLUTION" not in (NOTEBOOKS / "exercises" / f"{name}.ipynb").read_text(encoding="utf-8")
+
+
+@each_set
+def test_stored_solutions_pass_and_come_from_the_present_code(name):
+    notebook = nbformat.read(NOTEBOOKS / "solutions" / f"{name}.ipynb", as_version=4)
+    assert notebook.metadata.course.outputs_of == notebooks.code_digest(notebook)
+    checks = [cell for cell in notebook.cells if cell.source.startswith("mlm.check(")]
+    assert len(checks) == len(SOURCES[name].tasks)
+    for cell, task in zip(checks, SOURCES[name].tasks, strict=True):
+        assert cell.outputs[0].data["text/plain"].startswith(f"{task.number} right.")
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr", output.text
+
+
+@each_set
+def test_the_notebook_leads_to_its_exercises(name):
+    text = (NOTEBOOKS / f"{name}.py").read_text(encoding="utf-8")
+    assert f"](exercises/{name}.ipynb)" in text
+
+
+@pytest.mark.parametrize("task", ["99.1", "01.99", "1.1", "", None, 3, "01.1 "])
+def test_an_unknown_task_is_named_with_the_known_ones(task):
+    with pytest.raises(ValueError, match=r"there is no task .*; there are 01\.1, 01\.2"):
+        mlm.check(task, 1)
+
+
+def test_in_grading_a_wrong_answer_is_an_error(monkeypatch):
+    monkeypatch.setenv(exercises.RAISES, "1")
+    with pytest.raises(exercises.WrongAnswer, match=r"^01\.1 not right yet"):
+        mlm.check("01.1", lambda sigma_baseline, sigma_contributors: 3.0)
+
+
+def test_in_grading_warnings_are_output_and_no_error(monkeypatch, capsys):
+    def total_sd(sigma_baseline, sigma_contributors):
+        print("to the error stream", file=sys.stderr)
+        return np.sqrt(sigma_baseline**2 + np.sum(np.square(sigma_contributors)))
+
+    monkeypatch.setenv(exercises.RAISES, "1")
+    assert mlm.check("01.1", total_sd)
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "to the error stream" in printed.out
+
+
+def test_an_error_inside_an_answer_names_the_call_the_error_and_the_line(tmp_path):
+    path = tmp_path / "answer.py"
+    path.write_text("def total_sd(a, b):\n    return a / 0  # here\n", encoding="utf-8")
+    namespace = {}
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), namespace)
+    message = mlm.check("01.1", namespace["total_sd"]).message
+    assert message.startswith("total_sd(")
+    assert "ZeroDivisionError" in message
+    assert "return a / 0  # here" in message
+
+
+def test_an_answer_cannot_change_what_it_is_compared_with():
+    def changes_its_input(mu, sigma, p):
+        p[:] = 1 / len(p)
+        return np.sum(p * sigma**2), np.sum(p * (mu - np.sum(p * mu)) ** 2)
+
+    assert "equally frequent" in mlm.check("01.4", changes_its_input).message
+
+
+def test_a_result_shows_itself_as_text_and_as_a_page():
+    result = mlm.check("01.1", "<b>")
+    assert str(result) == repr(result)
+    assert str(result).startswith("01.1 not right yet. ")
+    assert "&lt;b&gt;" in result._repr_html_()

@@ -1,0 +1,352 @@
+"""The built site, walked in a real browser: nothing leaves this machine, and everything on the pages works.
+
+``python course.py book`` builds the site. Chromium comes from the system; `.ci/run` installs both.
+"""
+
+import http.server
+import json
+import os
+import re
+import sys
+import threading
+from functools import partial
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import pytest
+import yaml
+
+from tests.support.browsing import BROWSER, WIDTHS, opened
+from tests.support.contrast import contrast
+from tools import project
+
+sys.path.append(str(project.BOOK / "_ext"))
+AXE = project.CACHE / "npm" / "node_modules" / "axe-core" / "axe.min.js"
+MISSING = [
+    what
+    for what, there in (
+        ("the site (python course.py book)", (project.SITE / "index.html").exists()),
+        ("Chromium", BROWSER is not None),
+    )
+    if not there
+]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(MISSING) and "CI" not in os.environ, reason="needs " + " and ".join(MISSING)),
+]
+
+#: A word that stands in this notebook; the search must find the notebook by it.
+WORDS = {
+    "01": "mixture",
+    "02": "icdf",
+    "03": "funnel",
+    "04": "Jacobian",
+    "05": "energy",
+    "06": "cell",
+    "07": "identified",
+    "08": "ellipse",
+    "09": "radon",
+    "10": "flights",
+    "11": "Parquet",
+}
+
+
+def pages_of_toc():
+    toc = yaml.safe_load((project.BOOK / "_toc.yml").read_text(encoding="utf-8"))
+    chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    return [f"{name}.html" for name in (toc["root"], *chapters)]
+
+
+PAGES = pages_of_toc()
+NOTEBOOKS = [page for page in PAGES if re.match(r"notebooks/\d\d_", page)]
+EXERCISES = [page for page in PAGES if page.startswith("notebooks/solutions/")]
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Serve the site on a free port of this machine; return its address."""
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(project.SITE))
+    handler.log_message = lambda *args: None
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}/"
+        running.shutdown()
+
+
+def typeset(page):
+    """Wait until mathematics is typeset."""
+    page.evaluate("() => window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true")
+
+
+def serious_problems(page, part):
+    """Return what axe-core finds serious or critical in a part of a page."""
+    page.add_script_tag(path=str(AXE))
+    found = page.evaluate("part => axe.run(part, {resultTypes: ['violations']})", part)["violations"]
+    return [
+        f"{problem['id']}: {problem['help']}: {[node['html'][:150] for node in problem['nodes'][:3]]}"
+        for problem in found
+        if problem["impact"] in ("serious", "critical")
+    ]
+
+
+# Every page
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_whole(browser, server, name, width):
+    with opened(browser, server + name, width) as page:
+        typeset(page)
+        formulas = page.locator(".math.notranslate")
+        containers = page.locator("mjx-container")
+        assert containers.count() >= formulas.count()
+        assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
+        too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert too_wide <= 0, f"{too_wide} pixels wider than the window"
+        assert page.title()
+        images = page.eval_on_selector_all(
+            "article img", "all => all.map(i => [i.getAttribute('src'), i.alt, i.complete && i.naturalWidth > 0])"
+        )
+        for source, text, loaded in images:
+            assert loaded, source
+            assert len(text) >= 15, f"{source} has no text"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", [*PAGES, "search.html", "genindex.html"])
+def test_page_has_no_serious_accessibility_problem(browser, server, name, theme):
+    with opened(browser, server + name, theme=theme) as page:
+        typeset(page)
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        assert serious_problems(page, "html") == []
+
+
+class Links(HTMLParser):
+    """Targets and anchors of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.targets, self.anchors = [], {""}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.anchors |= {attrs.get("id"), attrs.get("name")}
+        attribute = {"a": "href", "link": "href", "script": "src", "img": "src"}.get(tag)
+        if attribute and attrs.get(attribute):
+            self.targets.append(attrs[attribute])
+
+
+def test_all_links_inside_the_site_resolve():
+    if MISSING[:1] and "site" in MISSING[0]:
+        pytest.fail("the site is not built")
+    parsed = {
+        path.relative_to(project.SITE).as_posix(): Links(path.read_text(encoding="utf-8"))
+        for path in project.SITE.rglob("*.html")
+        if "_static" not in path.parts
+    }
+    assert set(PAGES) <= set(parsed)
+    dead = []
+    for name, links in parsed.items():
+        for target in links.targets:
+            if urlsplit(target).scheme or target.startswith(("//", "data:")):
+                continue
+            inside, anchor = urldefrag(urljoin(name, target))
+            inside = unquote(urlsplit(inside).path)
+            there = (project.SITE / inside).is_file()
+            if not there or (inside in parsed and unquote(anchor) not in parsed[inside].anchors):
+                dead.append(f"{name}: {target}")
+    assert dead == []
+
+
+# Notebooks
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_page_has_what_a_reader_uses(browser, server, name):
+    with opened(browser, server + name) as page:
+        target = page.locator("a.btn-download-source-button").first.get_attribute("href")
+        downloaded = project.SITE / Path(name).parent / target
+        assert json.loads(downloaded.read_text(encoding="utf-8"))["nbformat"] == 4
+        assert page.locator("button.copybtn").count() > 5
+        assert page.locator("a.right-next, a.left-prev").count() >= 1
+        assert page.locator(".cell_output", has_text="mlm-tutorial").last.inner_text().startswith("Python 3")
+        assert page.locator("footer", has_text=re.compile(r"Last updated on 20\d\d-\d\d-\d\d")).count()
+
+
+def test_notebooks_follow_each_other(browser, server):
+    with opened(browser, server + NOTEBOOKS[1]) as page:
+        assert page.locator("a.left-prev").get_attribute("href").endswith(Path(NOTEBOOKS[0]).name)
+        assert page.locator("a.right-next").get_attribute("href").endswith(Path(NOTEBOOKS[2]).name)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_quiz_tells_right_from_wrong(browser, server, name):
+    with opened(browser, server + name, "phone") as page:
+        quiz = page.locator(".QuizCode, [id^=Quiz], .Quiz").first
+        quiz.scroll_into_view_if_needed()
+        buttons = page.locator(".MCButton")
+        assert buttons.count() >= 2
+        seen = set()
+        for k in range(buttons.count()):
+            buttons.nth(k).click()
+            seen |= {
+                verdict
+                for verdict in ("correct", "incorrect")
+                if page.locator(f".Feedback.{verdict}, .{verdict}Button").count()
+            }
+        assert seen == {"correct", "incorrect"}
+        # Colours fade from one to the other; halfway, nothing can be said of their contrast.
+        page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
+        assert serious_problems(page, ".Quiz") == []
+
+
+def test_folded_code_unfolds(browser, server):
+    with opened(browser, server + NOTEBOOKS[0]) as page:
+        folded = page.locator("details.hide").first
+        assert not folded.locator(".cell_input").is_visible()
+        folded.locator("summary").click()
+        assert folded.locator(".cell_input").is_visible()
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_exercises_show_stubs_and_unfold_solutions(browser, server, name):
+    with opened(browser, server + name, "phone") as page:
+        headings = page.locator("article h2", has_text=re.compile(r"^\d\d\.\d "))
+        solutions = page.locator("details.hide", has_text="a solution")
+        assert headings.count() == solutions.count() >= 3
+        stubs = page.locator("pre", has_text="raise NotImplementedError(")
+        assert stubs.count() == solutions.count()
+        for k in range(solutions.count()):
+            assert stubs.nth(k).is_visible()
+            assert not solutions.nth(k).locator(".cell_input").is_visible()
+            solutions.nth(k).locator("summary").click()
+            assert solutions.nth(k).locator(".cell_input").is_visible()
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_leads_to_its_exercises(browser, server, name):
+    with opened(browser, server + name) as page:
+        page.locator("article a", has_text=re.compile("^exercises$")).first.click()
+        page.wait_for_load_state("load")
+        assert page.url == server + name.replace("notebooks/", "notebooks/solutions/")
+
+
+# Search
+
+
+@pytest.mark.parametrize("number", WORDS)
+def test_search_finds_a_word_of_each_notebook(browser, server, number):
+    with opened(browser, server + "search.html?q=" + WORDS[number]) as page:
+        page.wait_for_selector("ul.search li")
+        page.wait_for_function("!document.querySelector('#search-progress')?.textContent.includes('Searching')")
+        targets = page.eval_on_selector_all("ul.search li a", "all => all.map(a => a.getAttribute('href'))")
+        assert any(re.search(rf"notebooks/{number}_", target) for target in targets), targets
+
+
+# Without a server
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_works_from_a_folder(browser, name):
+    with opened(browser, project.SITE.as_uri() + "/" + name) as page:
+        typeset(page)
+        assert page.locator("mjx-container").count() >= page.locator(".math.notranslate").count()
+        if "explore" in name:
+            page.wait_for_selector("#split-totals svg")
+
+
+def test_search_works_from_a_folder(browser):
+    with opened(browser, project.SITE.as_uri() + "/search.html?q=funnel") as page:
+        page.wait_for_selector("ul.search li")
+        assert page.locator("ul.search li").count() >= 3
+
+
+# The interactive page
+
+
+def curves(page, figure):
+    return page.eval_on_selector_all(f"#{figure} svg path", "all => all.map(p => p.getAttribute('d'))")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_moving_variance_changes_the_parts_and_not_the_totals(browser, server, width):
+    with opened(browser, server + "book/explore.html", width) as page:
+        page.wait_for_selector("#split-totals svg")
+        parts, totals = curves(page, "split-parts"), curves(page, "split-totals")
+        page.locator("#split-variance").focus()
+        for _ in range(4):
+            page.keyboard.press("ArrowRight")
+        assert page.locator("#split-value").inner_text() == "27"
+        assert curves(page, "split-parts") != parts
+        assert curves(page, "split-totals") == totals
+        assert "Change of the totals' density: 0 %" in page.locator("#split-summary").inner_text()
+        page.locator("#split-keep").uncheck()
+        assert curves(page, "split-totals") != totals
+        assert re.search(r"up to [1-9][\d.]* % of its peak", page.locator("#split-summary").inner_text())
+        page.locator("#split-reset").click()
+        assert curves(page, "split-parts") == parts
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_observations_straighten_the_centered_form_and_bend_the_other(browser, server, width):
+    with opened(browser, server + "book/explore.html", width) as page:
+        page.wait_for_selector("#funnel-noncentered svg")
+        before = curves(page, "funnel-centered")
+        assert re.search("by a factor of 7.39, .* by a factor of 1.00", page.locator("#funnel-summary").inner_text())
+        page.locator("#funnel-count").focus()
+        page.keyboard.press("End")
+        assert page.locator("#funnel-value").inner_text() == "2000"
+        assert curves(page, "funnel-centered") != before
+        text = page.locator("#funnel-summary").inner_text()
+        assert re.search(r"by a factor of 1\.0\d, .* by a factor of 0\.1\d", text), text
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_figures_of_the_interactive_page_are_legible(browser, server, theme):
+    with opened(browser, server + "book/explore.html", theme=theme) as page:
+        page.wait_for_selector("#funnel-noncentered svg")
+        background = page.eval_on_selector("#split svg", "svg => getComputedStyle(svg).backgroundColor")
+        texts = page.eval_on_selector_all(
+            "#split svg text, #funnel svg text", "all => all.map(t => getComputedStyle(t).fill)"
+        )
+        assert len(texts) > 10
+        for color in set(texts):
+            assert contrast(css_color(color), css_color(background)) >= 4.5, (color, background)
+
+
+def css_color(text):
+    """Return the three numbers, from 0 to 1, of a computed CSS colour."""
+    return [int(x) / 255 for x in re.findall(r"\d+", text)[:3]]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_figures_stay_on_white_in_dark_mode(browser, server, name):
+    # Lines and letters of the stored figures are dark; on a dark page they need their own background.
+    with opened(browser, server + name, theme="dark") as page:
+        corner = """all => all.map(image => {
+            const canvas = document.createElement('canvas');
+            canvas.width = canvas.height = 1;
+            canvas.getContext('2d').drawImage(image, 0, 0, 1, 1, 0, 0, 1, 1);
+            return [...canvas.getContext('2d').getImageData(0, 0, 1, 1).data, getComputedStyle(image).filter];
+        })"""
+        for *pixel, shown in page.eval_on_selector_all(".cell_output img", corner):
+            assert pixel == [255, 255, 255, 255]
+            assert "invert" not in shown
+
+
+# Publication
+
+
+def test_launch_buttons_need_the_address_of_a_repository(monkeypatch):
+    pytest.importorskip("docutils")
+    from types import SimpleNamespace
+
+    from course_site import add_repository
+
+    for address, there in (("", False), ("https://github.com/someone/sums", True)):
+        monkeypatch.setenv("COURSE_REPOSITORY", address)
+        config = SimpleNamespace(html_theme_options={})
+        add_repository(None, config)
+        assert ("launch_buttons" in config.html_theme_options) == there

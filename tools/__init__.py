@@ -1,0 +1,1 @@
+"""What the commands of ``course.py`` do: one module for each job."""

@@ -1,0 +1,1 @@
+"""A JupyterHub on this machine with simulated students: ``python course.py class``."""

@@ -1,0 +1,1 @@
+"""Long tests: random structures, and many fits in one process."""
