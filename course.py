@@ -7,6 +7,7 @@ in the versions of ``uv.lock``; nothing outside that folder changes, apart from 
 # Everything else is in the folder `tools`, which needs a newer Python.
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def too_old(version):
         advice = "Install one from https://www.python.org/downloads/ or with your package manager, then run: python3.12"
     needed, found = (".".join(str(part) for part in parts) for parts in (OLDEST_PYTHON, version[:3]))
     message = "The course needs Python {} or newer; this is Python {}.\n{} {}"
-    return message.format(needed, found, advice, " ".join(sys.argv))
+    return message.format(needed, found, advice, " ".join(shlex.quote(part) for part in sys.argv))
 
 
 def main():
