@@ -3,9 +3,8 @@
 import platform
 import sys
 import time
-from importlib.metadata import version
 
-LIBRARIES = ("arviz", "jupyterlab", "jupytext", "nbval", "numpy", "nutpie", "pandas", "pymc", "pytensor", "seaborn")
+from mlm_tutorial.libraries import OF_THE_COURSE, in_words
 
 
 def main() -> int:
@@ -17,7 +16,7 @@ def main() -> int:
         0 where everything works, else 1.
     """
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
-    print(", ".join(f"{name} {version(name)}" for name in LIBRARIES))
+    print(in_words(OF_THE_COURSE))
     start = time.perf_counter()
     try:
         print("Compiling and sampling a small model ...", flush=True)

@@ -170,13 +170,13 @@ class Cells:
         """
         alike = {}
         for name in self.layers:
-            groups = {}
+            groups: dict[str, list] = {}
             for label in self.labels[name]:
                 text = unicodedata.normalize("NFKC", text_of(label))
                 groups.setdefault("".join(text.split()).casefold(), []).append(label)
-            groups = [tuple(group) for group in groups.values() if len(group) > 1]
-            if groups:
-                alike[name] = groups
+            found = [tuple(group) for group in groups.values() if len(group) > 1]
+            if found:
+                alike[name] = found
         return alike
 
     def to_frame(self) -> pd.DataFrame:
@@ -330,15 +330,16 @@ def cell_statistics(
     data, layers = open_table(frame, total, layers)
     absent = _checked_absent(allow_absent, layers)
     grouped = group_rows(data, total, layers, absent)
-    labels, codes = {}, []
+    labels: dict[str, tuple] = {}
+    columns: list[list[int]] = []
     for j, name in enumerate(layers):
         column = grouped[labels_column(j)].tolist()
         labels[name] = _sorted_labels([label for label in column if label is not None])
         if name in absent:
             labels[name] = _without_float(labels[name])
         position = {label: k for k, label in enumerate(labels[name])} | {None: -1}
-        codes.append([position[label] for label in column])
-    codes = np.array(codes, dtype=np.int64).T
+        columns.append([position[label] for label in column])
+    codes = np.array(columns, dtype=np.int64).T
     order = np.lexsort(codes.T[::-1])
     n, mean, sum_sq = (grouped[name].to_numpy()[order] for name in ("__n", "__mean", "__sum_sq"))
     cells = Cells(
@@ -381,7 +382,7 @@ def _rank_of_layers(codes: np.ndarray) -> int:
     columns = [np.unique(code, return_inverse=True)[1].ravel() for code in codes.T]
     # A layer is determined by a finer one if each label of the finer occurs with one label of it. Its indicators are
     # sums of the finer one's, so it adds nothing.
-    kept = []
+    kept: list[np.ndarray] = []
     for code in sorted(columns, key=lambda code: -code.max()):
         if not any(_determines(finer, code) for finer in kept):
             kept.append(code)
@@ -392,9 +393,9 @@ def _rank_of_layers(codes: np.ndarray) -> int:
         edges = coo_array((np.ones(len(codes)), (kept[0], kept[1] + sizes[0])), (sum(sizes),) * 2)
         return sum(sizes) - int(connected_components(edges, directed=False)[0])
     rows = np.tile(np.arange(len(codes)), len(kept))
-    columns = np.concatenate([code + start for code, start in zip(kept, np.cumsum([0, *sizes[:-1]]), strict=True)])
-    design = csr_array((np.ones(len(rows)), (rows, columns)), (len(codes), sum(sizes)))
-    length = np.sqrt(np.bincount(columns))
+    positions = np.concatenate([code + start for code, start in zip(kept, np.cumsum([0, *sizes[:-1]]), strict=True)])
+    design = csr_array((np.ones(len(rows)), (rows, positions)), (len(codes), sum(sizes)))
+    length = np.sqrt(np.bincount(positions))
     design = (design / length).tocsr()
     if sum(sizes) <= 600:
         eigenvalues = np.linalg.eigvalsh((design.T @ design).toarray())
@@ -463,7 +464,7 @@ def _kind(label: Hashable) -> str:
 
 
 # Labels of one kind that look alike are equal; in this order, as a truth value is a number and a time is a date too.
-_KINDS_OF_LABELS = {"bool": (bool, np.bool_), "number": (Real, Decimal), "text": str, "time": datetime}
+_KINDS_OF_LABELS: dict[str, Any] = {"bool": (bool, np.bool_), "number": (Real, Decimal), "text": str, "time": datetime}
 
 
 def _readings(label: Hashable) -> set[str]:
@@ -485,7 +486,7 @@ def _sorted_labels(labels: Sequence[Hashable]) -> tuple:
     if not any(isinstance(label, frozenset) for label in distinct):  # "less" of sets is "within"
         with suppress(TypeError):
             return tuple(sorted(distinct))
-    types = {}
+    types: dict[str, list] = {}
     for label in distinct:
         types.setdefault(type(label).__name__, []).append(label)
     if len(types) == 1:

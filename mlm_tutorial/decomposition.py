@@ -95,9 +95,9 @@ def decompose(
         "gives the distribution of a new contributor's totals",
     )
     rows = table.rows(parameters.coordinates, parameters.absent, hint=hint)
-    x, codes = rows.totals, rows.codes
+    x, codes = np.asarray(rows.totals), rows.codes
     mean, sd = _split(parameters, x, codes)
-    data = {"mean": (("observation", "component"), mean), "sd": (("observation", "component"), sd)}
+    data: dict[str, Any] = {"mean": (("observation", "component"), mean), "sd": (("observation", "component"), sd)}
     if draws:
         rng = np.random.default_rng(rng)
         data["draws"] = (("sample", "observation", "component"), _joint_draws(parameters, x, codes, draws, rng))
@@ -221,7 +221,7 @@ def variance_shares(idata: xr.DataTree, cells: Cells, *, ci_prob: float | None =
     moments = _moments_of_totals(parameters, centered, codes, f)
     if len(cells.layers) > 1:
         parts[COVARIANCE, "means"] = moments["between"] - sum(parts[name, "means"] for name in cells.layers)
-    variance = sum(parts.values())
+    variance: Any = sum(parts.values())
     prob = az.rcParams["stats.ci_prob"] if ci_prob is None else ci_prob
     rows = []
     for (component, source), part in parts.items():

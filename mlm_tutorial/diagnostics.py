@@ -2,6 +2,7 @@
 
 import warnings
 from collections import Counter
+from typing import Any
 
 import arviz as az
 import numpy as np
@@ -126,7 +127,7 @@ def efficiency(idata: xr.DataTree) -> pd.DataFrame:
         raise ValueError(f"expected a posterior made by mlm.sample; it lacks {sorted(missing)}")
     statistics = _convergence_statistics(idata)
     converged = not _problems(statistics, _divergences(idata))
-    row = {"converged": converged}
+    row: dict[str, Any] = {"converged": converged}
     costs = {"second": idata.attrs["sampling_seconds"], "gradient": idata.attrs["gradients"]}
     ess = {kind: statistics[f"ess_{kind}"].min() for kind in ("bulk", "tail")}
     row |= {f"min_ess_{kind}": value for kind, value in ess.items()}

@@ -261,9 +261,9 @@ def _explained(system: System, pairs: list[Pair]) -> csr_array:
         parts.append(csr_array(column))
     for pair in pairs:
         rows, columns, values = [], [], []
-        for j, group, sign in zip((pair.first, pair.second), pair.groups, (1, -1), strict=True):
+        for layer, group, sign in zip((pair.first, pair.second), pair.groups, (1, -1), strict=True):
             member = np.flatnonzero(group >= 0)
-            rows.append(starts[j] + member)
+            rows.append(starts[layer] + member)
             columns.append(group[member])
             values.append(np.full(len(member), sign))
         place = (np.concatenate(rows), np.concatenate(columns))

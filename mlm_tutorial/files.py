@@ -1,24 +1,14 @@
-"""Files that are never seen half written: a draft is written beside them and takes their place when it is whole."""
+"""Posteriors on the disk: a file is the one before or the new one, and never a part."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mlm_tutorial.atomic import write_atomically
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["save_posterior", "write_whole"]
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is never seen half written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        draft.write_bytes(content)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+__all__ = ["save_posterior"]
 
 
 def save_posterior(idata: "xr.DataTree", path: str | Path) -> None:
@@ -40,4 +30,4 @@ def save_posterior(idata: "xr.DataTree", path: str | Path) -> None:
     OSError
         If the file cannot be written; an earlier file of that name is still there.
     """
-    write_whole(Path(path), idata.to_netcdf(engine="h5netcdf"))
+    write_atomically(Path(path), idata.to_netcdf(engine="h5netcdf"))

@@ -1,6 +1,6 @@
 """The truth of a simulation: layers, their contributors, and totals drawn from them."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from numbers import Integral, Real
@@ -199,7 +199,7 @@ class LayeredSum:
                 return layer
         raise KeyError(f"no layer named {name!r}; there are {[layer.name for layer in self]}")
 
-    def centered(self, absent: Sequence[str] = ()) -> "LayeredSum":
+    def centered(self, absent: Collection[str] = ()) -> "LayeredSum":
         """Let the means of every layer sum to zero; the baseline's mean absorbs the shift.
 
         Totals keep their distribution, because every observation has exactly one contributor of each layer.
@@ -358,7 +358,7 @@ class LayeredSum:
         for name, share in given.items():
             if isinstance(share, (bool, np.bool_)) or not isinstance(share, Real):
                 raise TypeError(f"absent: the share of rows without layer {name!r} must be a number, got {share!r}")
-            if not 0 <= share < 1:
+            if not 0 <= float(share) < 1:
                 raise ValueError(
                     f"absent: the share of rows without layer {name!r} must be from 0 up to but not including 1, "
                     f"got {share}"
@@ -474,8 +474,8 @@ class _Presets(dict):
         raise KeyError(f"unknown preset {name!r}; expected one of {', '.join(self)}")
 
 
-_LAYER_A = {0: (1, 1), 1: (-1, 1)}
-_LAYER_B = {0: (0, 1), 1: (0, 1), 2: (0, 1), 3: (4, 2)}
+_LAYER_A: dict[Hashable, tuple[float, float]] = {0: (1, 1), 1: (-1, 1)}
+_LAYER_B: dict[Hashable, tuple[float, float]] = {0: (0, 1), 1: (0, 1), 2: (0, 1), 3: (4, 2)}
 
 #: Truths with round numbers that the course comes back to. Their means do not sum to zero, see `LayeredSum.centered`.
 PRESETS: Mapping[str, LayeredSum] = _Presets(

@@ -122,7 +122,7 @@ def _averages(cells: Cells, variance: float) -> tuple[list[float], np.ndarray]:
     present = np.array([[name in cells.absent for name in cells.layers]] * len(cells)) & (cells.codes >= 0)
     if not present.any():
         return [0.0] * len(cells.layers), np.zeros(len(cells))
-    x = present - np.average(present, axis=0, weights=cells.n)
+    x: np.ndarray = present - np.average(present, axis=0, weights=cells.n)
     root = np.sqrt(cells.n)
     average = np.average(cells.mean, weights=cells.n)
     found = np.linalg.lstsq(x * root[:, None], (cells.mean - average) * root)[0]
@@ -161,7 +161,7 @@ def _effects(cells: Cells, values: np.ndarray, precision: np.ndarray):
 
 def parents_of(cells: Cells) -> list[Mapping[int, np.ndarray]]:
     """Return for each layer the layers that it is nested in, and where there each of its contributors belongs."""
-    found = []
+    found: list[Mapping[int, np.ndarray]] = []
     for finer, names in nested_in(cells).items():
         codes = cells.codes[:, cells.layers.index(finer)]
         has, first = np.unique(codes, return_index=True)

@@ -61,7 +61,7 @@ def check_layer_names(layers: Sequence[str]) -> None:
             raise ValueError("a layer's name is empty; rename the column")
         if name in RESERVED or name.startswith((OWN, "__")):
             raise ValueError(f"{name!r} cannot name a layer, the package uses that name; rename the column")
-    taken = {}
+    taken: dict[str, str] = {}
     for name in layers:
         dim = dim_of(name)
         if dim in taken:
@@ -126,7 +126,8 @@ def coordinate_of(labels: Sequence[Hashable]) -> tuple[list, str]:
     ValueError
         If two labels differ in no text.
     """
-    for kind, fits in ((_plain_text, _is_text), (int, _is_integer), (float, _is_float)):
+    kinds: tuple[tuple[Any, Any], ...] = ((_plain_text, _is_text), (int, _is_integer), (float, _is_float))
+    for kind, fits in kinds:
         if all(fits(label) and not isinstance(label, Decimal) for label in labels):
             return [kind(label) for label in labels], "as is"
     for written in ("str", "repr"):
@@ -155,6 +156,7 @@ def positions(coordinate: xr.DataArray, labels: Iterable[Hashable]) -> np.ndarra
     values = coordinate.values
     values = pd.Index(values).tolist() if values.dtype.kind in "mM" else values.tolist()
     written = coordinate.attrs.get("written")
+    ways: list[tuple[Any, dict]]
     if written is None:
         ways = [(way, {way(value): k for k, value in enumerate(values)}) for way in (_key, text_of)]
     else:
@@ -182,12 +184,12 @@ def _is_number(label: Any) -> bool:
 
 
 def _is_integer(label: Any) -> bool:
-    return isinstance(label, Integral) and _is_number(label) and -(2**63) <= label < 2**63
+    return isinstance(label, Integral) and _is_number(label) and -(2**63) <= int(label) < 2**63
 
 
 def _is_float(label: Any) -> bool:
     """Return whether a label is a number that a float holds exactly, and no integer that a float would hide."""
-    if not _is_number(label) or (isinstance(label, Integral) and abs(label) > 2**53):
+    if not _is_number(label) or (isinstance(label, Integral) and abs(int(label)) > 2**53):
         return False
     return isinstance(label, float) or float(label) == label
 
@@ -197,7 +199,7 @@ def _key(label: Hashable) -> Hashable:
     return ("bool", bool(label)) if isinstance(label, (bool, np.bool_)) else label
 
 
-def _repr(label: Hashable) -> str:
+def _repr(label: Any) -> str:
     """Return a label as Python would write it; numbers that are equal are written alike."""
     if isinstance(label, str):
         return repr(_plain_text(label))

@@ -4,8 +4,9 @@ import json
 import os
 import platform
 import re
-from importlib.metadata import version
 from importlib.resources import files
+
+from mlm_tutorial.libraries import IN_NOTEBOOKS, in_words
 
 __all__ = ["notebook_seed", "quiz", "version_line"]
 
@@ -27,8 +28,6 @@ QUIZ_COLORS = {
 # in JupyterLab. No question of the course has any.
 _MATHEMATICS = re.compile(r"typeof MathJax !==? *'undefined'")
 _OTHER_HOST = re.compile(r"https?://[^\s'\"]+")
-
-_LIBRARIES = ("mlm-tutorial", "pymc", "nutpie", "arviz", "numpy", "pandas", "seaborn")
 
 
 def notebook_seed(default: int) -> int:
@@ -94,5 +93,4 @@ def questions(notebook: str) -> list[dict]:
 
 def version_line() -> str:
     """Return the versions of Python and the libraries that a notebook was run with."""
-    python = f"Python {platform.python_version()}"
-    return ", ".join([python, *(f"{name} {version(name)}" for name in _LIBRARIES)])
+    return f"Python {platform.python_version()}, {in_words(IN_NOTEBOOKS)}"

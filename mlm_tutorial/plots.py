@@ -233,7 +233,7 @@ def plot_calibration(
         pit = (table[column].to_numpy() + rng.random(len(table))) / (ranks.attrs["n_ranks"] + 1)
         x, ecdf, lower, upper = ecdf_pit(pit, ci_prob, n_simulations=1000)
         leaves = np.any((ecdf < lower) | (ecdf > upper))
-        outside += leaves
+        outside += int(leaves)
         ax.step(
             x,
             ecdf - x,

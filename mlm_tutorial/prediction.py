@@ -97,7 +97,7 @@ def predict(
         for out, p in ((lower, (1 - prob) / 2), (upper, (1 + prob) / 2)):
             out[block] = _mixture_quantile(p, m, np.sqrt(v), mean[block], sd[block])
     statistics = {"mean": mean, "sd": sd, "lower": lower, "upper": upper}
-    data = {name: ("observation", values[cell]) for name, values in statistics.items()}
+    data: dict[str, Any] = {name: ("observation", values[cell]) for name, values in statistics.items()}
     if draws:
         generator = np.random.default_rng(rng)
         data["draws"] = (("sample", "observation"), _joint_draws(parameters, populations, rows, draws, generator))
@@ -148,8 +148,9 @@ def log_predictive_density(
     marginal, codes = _with_one_new_contributor(parameters, populations, rows)
     unique, cell = distinct(codes)
     # Rows with the same cell and total have the same density, and rounded totals repeat.
-    order = np.lexsort((rows.totals, cell))
-    x, c = rows.totals[order], cell[order]
+    totals = np.asarray(rows.totals)
+    order = np.lexsort((totals, cell))
+    x, c = totals[order], cell[order]
     first = np.r_[True, (x[1:] != x[:-1]) | (c[1:] != c[:-1])]
     out = np.empty(int(first.sum()))
     x, c = x[first], c[first]

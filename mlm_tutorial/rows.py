@@ -160,7 +160,9 @@ class _Codes:
     def __init__(self, layer: str, known, may_be_absent: bool, may_be_new: bool, hint: str | None):
         self.layer, self.known, self.hint = layer, known, hint
         self.may_be_absent, self.may_be_new = may_be_absent, may_be_new
-        self.new, self._code, self._missing = [], {}, _Bad()
+        self.new: list[Hashable] = []
+        self._code: dict[Hashable, int] = {}
+        self._missing = _Bad()
         self._place = None if isinstance(known, xr.DataArray) else {label: k for k, label in enumerate(known)}
 
     def of(self, labels: list, start: int) -> np.ndarray:
@@ -223,13 +225,14 @@ def _pieces(data, n_layers: int, with_total: bool) -> Iterator[tuple[list[list],
     if data.implementation.is_spark_like():
         # One partition at a time is with the driver.
         for part in batched(data.to_native().toLocalIterator(), PIECE):
-            *labels, totals = zip(*part, strict=True) if with_total else (*zip(*part, strict=True), None)
+            labels = list(zip(*part, strict=True))
+            totals = labels.pop() if with_total else None
             x = None if totals is None else np.array([np.nan if v is None else v for v in totals], dtype=float)
             yield [list(column) for column in labels], x
         return
-    for part in _eager_parts(data):
-        for start in range(0, len(part), PIECE):
-            piece = part[start : start + PIECE]
+    for table in _eager_parts(data):
+        for start in range(0, len(table), PIECE):
+            piece = table[start : start + PIECE]
             x = piece[TOTALS].to_numpy().astype(float) if with_total else None
             yield [piece[labels_column(j)].to_list() for j in range(n_layers)], x
 

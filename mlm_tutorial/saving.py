@@ -11,7 +11,7 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 from tornado.web import HTTPError
 
 
-class WholeFiles(AsyncLargeFileManager):
+class AtomicContentsManager(AsyncLargeFileManager):
     """Write every file beside the old one, and put it in the old one's place when it is complete.
 
     The server's own way empties the file, writes into it, and keeps the old content in a hidden file meanwhile. It puts

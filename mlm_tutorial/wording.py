@@ -35,8 +35,8 @@ def listed(names: Iterable[str], each: str = "") -> str:
 
 def first_few(labels: Iterable[Hashable], n: int = 3) -> str:
     """Return the first labels of some."""
-    labels = [str(x) for x in labels]
-    return ", ".join(labels[:n]) + (", ..." if len(labels) > n else "")
+    texts = [str(x) for x in labels]
+    return ", ".join(texts[:n]) + (", ..." if len(texts) > n else "")
 
 
 _SPLIT = "decided by pooling alone, not by the data"
@@ -64,7 +64,7 @@ def sentences(system: System) -> list[tuple[set[str], str]]:
             else:
                 text += f" Of {readable(finer)} they fix what cancels in {listed(coarser, 'every ')}: the interaction."
             found.append(({finer, *coarser}, text))
-    apart = {}
+    apart: dict[bytes, list[Pair]] = {}
     for pair in pairs:
         one, other = layers[pair.first], layers[pair.second]
         if pair.directions > 0 and not (other in same[one] + nested[one] or one in nested[other]):
@@ -85,7 +85,8 @@ def sentences(system: System) -> list[tuple[set[str], str]]:
 
 def alias_sentences(cells: Cells) -> list[tuple[set[str], str]]:
     """Return what is to be said of layers with the same contributors."""
-    same, found = aliases(cells), []
+    same = aliases(cells)
+    found: list[tuple[set[str], str]] = []
     for name in cells.layers:
         group = (name, *same[name])
         if len(group) > 1 and not any(name in names for names, _ in found):
@@ -114,8 +115,8 @@ def _groups_sentence(cells: Cells, pairs: list[Pair]) -> tuple[set[str], str]:
     alone = np.flatnonzero((sizes[0] == 1) & (sizes[1] == 1))
     if len(alone):
         first, second = (cells.layers[x] for x in (pair.first, pair.second))
-        places = [[int(np.argmax(x == group)) for x in pair.groups] for group in alone[:4]]
-        come = [f"{cells.labels[first][a]} with {cells.labels[second][b]}" for a, b in places]
+        pairs_alone = [[int(np.argmax(x == k)) for x in pair.groups] for k in alone[:4]]
+        come = [f"{cells.labels[first][a]} with {cells.labels[second][b]}" for a, b in pairs_alone]
         text += f" Always together: {readable(first)} {first_few(come)} of {readable(second)}."
     return set(names), text
 

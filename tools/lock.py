@@ -1,19 +1,22 @@
 """A lock on a folder, so that two copies of one program do not write the same files.
 
 The operating system holds the lock for an open file and drops it when the process ends, however it ends: a copy that
-was killed locks nobody out. Only the standard library is used, and syntax of Python 3.6: ``course.py`` reads this file
-before anything is installed.
+was killed locks nobody out.
 """
+# Only the standard library: the set-up uses this before anything is installed.
 
 import errno
 import os
 import sys
 from pathlib import Path
 
+from tools import project
+from tools.console import CourseError
+
 _BYTE = 1 << 20  # Windows denies others what is locked, so lock a byte behind the text
 
 
-class LockedError(Exception):
+class LockedError(CourseError):
     """Another process holds the lock; the message says which, and what it is doing."""
 
 
@@ -59,6 +62,11 @@ class Lock:
         """Give the lock back."""
         self.file.truncate(0)
         self.file.close()
+
+
+def project_lock(name, doing):
+    """Return a lock that only one command holds in this copy of the project."""
+    return Lock(project.CACHE / (name + ".lock"), doing)
 
 
 def only_writer(path, doing):

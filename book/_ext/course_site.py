@@ -12,9 +12,8 @@ from docutils.parsers.rst import Directive
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT))  # for benchmarks
-from tools.benchmarks import figures, store, tables  # noqa: E402
-
-PACKAGES = ("pymc", "nutpie", "pytensor", "arviz", "numpy", "scipy", "pandas", "xarray", "seaborn", "jupyterlab")
+from mlm_tutorial import libraries  # noqa: E402
+from tools.benchmarks import report, store  # noqa: E402
 
 
 def table(header, rows):
@@ -102,7 +101,7 @@ class CourseVersions(Directive):
 
     def run(self):
         """Return the table."""
-        return [table(("package", "version"), [(name, version(name)) for name in PACKAGES])]
+        return [table(("package", "version"), list(libraries.versions(libraries.OF_THE_COURSE).items()))]
 
 
 class CourseBenchmark(Directive):
@@ -116,16 +115,16 @@ class CourseBenchmark(Directive):
         content = store.load().get(subset)
         if content is None:
             return [nodes.paragraph("", f"Not measured yet: python course.py bench {subset}")]
-        found = [nodes.paragraph("", sentence) for sentence in tables.claims(subset, content)]
-        if subset in figures.WITH_FIGURE:
+        found = [nodes.paragraph("", sentence) for sentence in report.claims(subset, content)]
+        if report.has_figure(subset):
             # Relative to the page, which lies in book/.
-            uri = "../" + figures.path_of(subset).relative_to(ROOT).as_posix()
-            found.append(nodes.image(uri=uri, alt=figures.alt(subset, content)))
-        for caption, (header, rows) in tables.tables(subset, content):
+            uri = "../" + report.path_of_figure(subset).relative_to(ROOT).as_posix()
+            found.append(nodes.image(uri=uri, alt=report.alt(subset, content)))
+        for caption, (header, rows) in report.tables(subset, content):
             made = table(header, rows)
             made.insert(0, nodes.title("", caption))
             found.append(made)
-        return [*found, nodes.paragraph("", tables.conditions(content))]
+        return [*found, nodes.paragraph("", report.conditions(content))]
 
 
 def add_repository(app, config):

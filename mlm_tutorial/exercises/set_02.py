@@ -9,6 +9,7 @@ from pytensor.compile.mode import Mode
 from scipy import stats
 
 from mlm_tutorial.distributions import StandardNormal
+from mlm_tutorial.exercises.answered_models import density_of, require_shapes, variables_of
 from mlm_tutorial.exercises.answers import (
     FALSE_ALARM,
     Answer,
@@ -130,45 +131,21 @@ def school_model(answer: Answer, rng: np.random.Generator) -> str:
     """Check 02.4."""
     n = 5
     measured, error = rng.normal(3, 8, n), rng.uniform(3, 9, n)
-    model = instance(answer.call(measured, error), pm.Model, "a pm.Model")
-    free, observed = {rv.name: rv for rv in model.free_RVs}, {rv.name: rv for rv in model.observed_RVs}
-    computed = {variable.name: variable for variable in model.deterministics}
-    if "effect" in free:
-        raise Hint(
-            "the sampler moves `effect` itself: this is the centered form; compute `effect` from mu, sigma and z"
-        )
-    for name in ("mu", "sigma", "z"):
-        if name not in free:
-            raise Hint(f"there is no free variable {name!r}; the free variables are {', '.join(free) or 'none'}")
-    if "measured" in free:
-        raise Hint("`measured` is a free variable: the model does not know the data, so give them as `observed`")
-    if "measured" not in observed:
-        raise Hint("there is no observed variable 'measured'")
-    if "effect" not in computed:
-        raise Hint("there is no computed variable 'effect'; pm.Deterministic gives a computed variable its name")
-    if model.potentials or len(free) > 3 or len(observed) > 1:
-        raise Hint("the model has more variables than mu, sigma, z, effect and measured")
-    shapes = {name: shape_of(variable) for name, variable in {**free, **observed}.items()}
-    if shapes["z"] == () or shapes["z"] == (1,):
+    model = answer.call(measured, error)
+    centered = "the sampler moves `effect` itself: this is the centered form; compute `effect` from mu, sigma and z"
+    variables = variables_of(model, ("mu", "sigma", "z"), "measured", ("effect",), {"effect": centered})
+    if shape_of(variables["z"]) in ((), (1,)):
         raise Hint("there is one z for all schools, so all effects are alike; each school needs its own")
-    for name, shape in {"mu": (), "sigma": (), "z": (n,), "measured": (n,)}.items():
-        if shapes[name] != shape:
-            raise Hint(f"{name!r} should have shape {shape}, but its shape is {shapes[name]}")
-    values = {name: model.rvs_to_values[variable].name for name, variable in free.items()}
+    require_shapes(variables, {"mu": (), "sigma": (), "z": (n,), "measured": (n,)})
+    values = {
+        name: model.rvs_to_values[variable].name for name, variable in variables.items() if name in ("mu", "sigma", "z")
+    }
     if values != {"mu": "mu", "sigma": "sigma_log__", "z": "z"}:
         raise Hint("a prior is not the one in the text: mu and z may be any number, and sigma must be positive")
 
     mu, sigma, z = rng.normal(0, 5), rng.uniform(2, 9), rng.normal(size=n)
     point = {"mu": np.array(mu), "sigma_log__": np.array(np.log(sigma)), "z": z}
-    order = [variable.name for variable in model.basic_RVs]
-    try:
-        graphs = [*model.logp(sum=False), *model.replace_rvs_by_values([computed["effect"]])]
-        function = model.compile_fn(graphs, inputs=model.value_vars, mode="FAST_COMPILE")
-        *terms, effect = function(point)
-    except Exception as error:
-        raise Hint(
-            f"the log density cannot be computed ({type(error).__name__}: {str(error)[:150]}); do all shapes fit?"
-        ) from None
+    terms, (effect,) = density_of(model, ("effect",), jacobian=True)(point)
     effect = array(effect, (n,), "`effect`")
     mistakes = [
         (sigma * z, "`effect` does not contain mu"),
@@ -176,7 +153,7 @@ def school_model(answer: Answer, rng: np.random.Generator) -> str:
         (mu + z, "`effect` does not contain sigma"),
     ]
     expect(effect, mu + sigma * z, mistakes, "`effect` should have mean mu and standard deviation sigma")
-    terms = {name: np.sum(term) for name, term in zip(order, terms, strict=True)}
+    terms = {name: np.sum(term) for name, term in terms.items()}
     right = {
         "mu": stats.norm.logpdf(mu, 0, 10),
         "sigma": stats.weibull_min.logpdf(sigma, 2, scale=5) + np.log(sigma),

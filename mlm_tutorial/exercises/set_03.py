@@ -8,6 +8,7 @@ import pymc as pm
 import xarray as xr
 from scipy import stats
 
+from mlm_tutorial.exercises.answered_models import density_of, require_dim, require_shapes, variables_of
 from mlm_tutorial.exercises.answers import Answer, Hint, array, choices, close, expect, instance, number, pair, shape_of
 
 
@@ -149,33 +150,20 @@ def doubles_model(answer: Answer, rng: np.random.Generator) -> str:
     """Check 03.4."""
     games = _games()
     n, players = len(games), sorted({*games["first"], *games["second"]})
-    model = instance(answer.call(games), pm.Model, "a pm.Model")
-    free, observed = {rv.name: rv for rv in model.free_RVs}, {rv.name: rv for rv in model.observed_RVs}
+    model = answer.call(games)
     reference, right_terms, start = _reference()
-    for name in ("mu_baseline", "sigma_baseline", "mu_player", "sigma_player", "y_first", "y_second"):
-        if name not in free:
-            computed = " (it is computed; this form has it as a normal variable)" if name in model.named_vars else ""
-            raise Hint(f"there is no free variable {name!r}{computed}; there are {', '.join(free) or 'none'}")
-    if "points" in free:
-        raise Hint("`points` is a free variable: the model does not know the data, so give them as `observed`")
-    if "points" not in observed:
-        raise Hint("there is no observed variable 'points'")
-    if len(free) != 6 or len(observed) != 1 or model.potentials:
-        unknown = sorted({*free, *observed} - {rv.name for rv in reference.basic_RVs})
-        raise Hint(f"the model has more variables than the text: {', '.join(unknown) or 'a potential'}")
-    for name, variable in {**free, **observed}.items():
-        wanted = () if name.endswith("baseline") else (len(players),) if name.endswith("player") else (n,)
-        shape = shape_of(variable)
-        if name.startswith("y_") and shape == (len(players),):
+    free = ("mu_baseline", "sigma_baseline", "mu_player", "sigma_player", "y_first", "y_second")
+    variables = variables_of(model, free, "points")
+    for name in ("y_first", "y_second"):
+        if shape_of(variables[name]) == (len(players),):
             raise Hint(f"{name!r} has one value a player: an offset; a contribution is drawn afresh for every game")
-        if shape != wanted:
-            raise Hint(f"{name!r} should have shape {wanted}, but its shape is {shape}")
-    for name in ("mu_player", "sigma_player"):
-        if model.named_vars_to_dims.get(name) != ("player",):
-            raise Hint(f"{name!r} should have the dim 'player', so that draws carry the players' names")
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("y_first", "y_second", "points"), (n,))
+    shapes |= {"mu_baseline": (), "sigma_baseline": (), "mu_player": (len(players),), "sigma_player": (len(players),)}
+    require_shapes(variables, shapes)
+    require_dim(model, ("mu_player", "sigma_player"), "player")
     if list(model.coords.get("player") or ()) != players:
         raise Hint(f"the coordinate 'player' should hold {', '.join(players)}, in alphabetical order")
-    values = {name: model.rvs_to_values[variable].name for name, variable in free.items()}
+    values = {name: model.rvs_to_values[variable].name for name, variable in variables.items() if name in free}
     right_values = {name: reference.rvs_to_values[reference[name]].name for name in free}
     for name in free:
         if values[name] != right_values[name]:
@@ -186,13 +174,8 @@ def doubles_model(answer: Answer, rng: np.random.Generator) -> str:
         {name: np.asarray(value + 0.3 * rng.normal(size=np.shape(value))) for name, value in start.items()}
         for _ in range(2)
     ]
-    try:
-        terms = _terms(model)
-        found = [terms(point) for point in points]
-    except Exception as error:
-        raise Hint(
-            f"the log density cannot be computed ({type(error).__name__}: {str(error)[:150]}); do all shapes fit?"
-        ) from None
+    density = density_of(model, jacobian=True)
+    found = [{name: np.sum(term) for name, term in density(point)[0].items()} for point in points]
     for point, given in zip(points, found, strict=True):
         right = right_terms(point)
         for name in ("mu_baseline", "sigma_baseline", "mu_player", "sigma_player"):
@@ -244,17 +227,11 @@ def _doubles(games: pd.DataFrame) -> pm.Model:
     return model
 
 
-def _terms(model: pm.Model):
-    """Return a function from a point to the log density of each variable."""
-    function = model.compile_logp(sum=False, mode="FAST_COMPILE")
-    names = [variable.name for variable in model.basic_RVs]
-    return lambda point: {name: np.sum(term) for name, term in zip(names, function(point), strict=True)}
-
-
 @cache
 def _reference():
     model = _doubles(_games())
-    return model, _terms(model), model.initial_point()
+    density = density_of(model, jacobian=True)
+    return model, lambda point: {name: np.sum(x) for name, x in density(point)[0].items()}, model.initial_point()
 
 
 CHECKERS = {

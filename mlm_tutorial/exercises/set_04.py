@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mlm_tutorial.exercises.answers import Answer, Hint, array, choice, close, describe, expect, frame, instance, number
+from mlm_tutorial.exercises.answered_models import density_of, require_shapes, sampled_values, variables_of
+from mlm_tutorial.exercises.answers import Answer, Hint, array, choice, close, describe, expect, frame, number
 
 FORMS = ("centered", "noncentered")
 
@@ -137,18 +138,20 @@ def noncentered_delays(answer: Answer, rng: np.random.Generator) -> str:
     delay = rng.normal(2, 4, n)
     model = answer.call(delay, stop, line_of_stop, n_lines)
 
-    import pymc as pm
-
-    instance(model, pm.Model, "a PyMC model", "the answer")
     shapes = {"mu": (), "tau_line": (), "tau_stop": (), "sigma": (), "z_line": (n_lines,), "z_stop": (n_stops,)}
-    _check_variables(model, shapes)
+    still = "`{}` is still sampled; in the non-centered form it is computed from a standard normal"
+    means = ("line", "stop_mean")
+    variables = variables_of(model, tuple(shapes), "delay", means, {name: still.format(name) for name in means})
+    require_shapes(variables, shapes)
     points = {
         "mu": rng.normal(1, 2),
         **{name: rng.uniform(0.4, 3) for name in ("tau_line", "tau_stop", "sigma")},
         "z_line": rng.normal(0, 1, n_lines),
         "z_stop": rng.normal(0, 1, n_stops),
     }
-    log_p, line, stop_mean = _evaluate(model, points, n_lines, n_stops)
+    terms, (line, stop_mean) = density_of(model, means)(sampled_values(model, points))
+    log_p = {name: float(np.sum(term)) for name, term in terms.items()}
+    line, stop_mean = array(line, (n_lines,), "`line`"), array(stop_mean, (n_stops,), "`stop_mean`")
     mu, tau_line, tau_stop, sigma, z_line, z_stop = points.values()
     for name in ("mu", "tau_line", "tau_stop", "sigma"):
         prior = stats.norm(0, 10) if name == "mu" else stats.weibull_min(2, scale=_PRIOR_SCALES[name])
@@ -188,51 +191,6 @@ def noncentered_delays(answer: Answer, rng: np.random.Generator) -> str:
 
 
 _PRIOR_SCALES = {"tau_line": 3, "tau_stop": 1, "sigma": 5}
-
-
-def _check_variables(model, shapes: dict) -> None:
-    free = {variable.name: variable for variable in model.free_RVs}
-    for name in ("line", "stop_mean"):
-        if name in free:
-            raise Hint(f"`{name}` is still sampled; in the non-centered form it is computed from a standard normal")
-    for name, shape in shapes.items():
-        if name not in free:
-            listed = ", ".join(map(str, free)) or "none"
-            raise Hint(f"the model lacks the free variable {name!r}; its free variables are: {listed}")
-        static = free[name].type.shape
-        if len(static) != len(shape) or any(a not in (None, b) for a, b in zip(static, shape, strict=True)):
-            raise Hint(f"{name} should have the shape {shape}, but it has {static}")
-    more = set(free) - set(shapes)
-    if more or model.potentials:
-        names = sorted(map(str, [*more, *(potential.name for potential in model.potentials)]))
-        raise Hint(f"the model holds more than the non-centered form needs: {', '.join(names)}")
-    if [variable.name for variable in model.observed_RVs] != ["delay"]:
-        raise Hint("the model should have one observed variable, `delay`")
-    named = {variable.name for variable in model.deterministics}
-    for name in ("line", "stop_mean"):
-        if name not in named:
-            raise Hint(f"the posterior would not hold `{name}`; give it a name with pm.Deterministic")
-
-
-def _evaluate(model, point: dict, n_lines: int, n_stops: int) -> tuple[dict, np.ndarray, np.ndarray]:
-    """Return log densities by variable, without Jacobians of PyMC's transforms, and the two vectors of means."""
-    variables = [*model.free_RVs, *model.observed_RVs]
-    values = {}
-    for variable in model.free_RVs:
-        transform, value = model.rvs_to_transforms[variable], model.rvs_to_values[variable]
-        natural = np.asarray(point[variable.name], dtype=float)
-        values[value.name] = natural if transform is None else np.log(natural)
-    try:
-        log_p = model.logp(vars=variables, jacobian=False, sum=False)
-        means = model.replace_rvs_by_values([model["line"], model["stop_mean"]])
-        compute = model.compile_fn(
-            [*log_p, *means], inputs=model.value_vars, mode="FAST_COMPILE", on_unused_input="ignore"
-        )
-        *densities, line, stop_mean = compute(values)
-    except Exception as error:
-        raise Hint(f"the model's density cannot be computed: {type(error).__name__}: {str(error)[:200]}") from None
-    by_name = {variable.name: float(np.sum(d)) for variable, d in zip(variables, densities, strict=True)}
-    return by_name, array(line, (n_lines,), "`line`"), array(stop_mean, (n_stops,), "`stop_mean`")
 
 
 def dial_log_density(answer: Answer, rng: np.random.Generator) -> str:

@@ -202,7 +202,7 @@ def statistics_of_stream(answer: Answer, rng: np.random.Generator) -> str:
             last[: len(batch)] = batch
         stale = np.concatenate([last[:size] for size in sizes])
         overwritten = "you kept batches for later, but they had been overwritten by then; keep their statistics alone"
-        mistakes = [
+        mistakes: list[tuple] = [
             (stale.mean(), overwritten),
             (np.mean([b.mean() for b in full]), "batches of different sizes count alike in your average"),
             (full[-1].mean(), "this is the average of the last batch; merge it with what came before"),

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from mlm_tutorial.exercises.answered_models import density_of, require_dim, sampled_values, variables_of
 from mlm_tutorial.exercises.answers import (
     Answer,
     Hint,
@@ -13,7 +14,6 @@ from mlm_tutorial.exercises.answers import (
     describe,
     expect,
     frame,
-    instance,
     too_far,
     too_far_from_normal,
 )
@@ -268,30 +268,9 @@ def school_model(answer: Answer, rng: np.random.Generator) -> str:
 
 
 def _check_school_model(model, pupils: pd.DataFrame, schools: pd.DataFrame, rng: np.random.Generator) -> None:
-    import pymc as pm
-
-    instance(model, pm.Model, "a PyMC model")
-    free = {variable.name: variable for variable in model.free_RVs}
-    observed = [variable.name for variable in model.observed_RVs]
-    if "school_level" in free:
-        raise Hint("school_level is sampled as it is, which is the centered form; the task asks for the other one")
-    if observed != ["score"]:
-        raise Hint(f"one variable should be observed, 'score'; observed are {', '.join(observed) or 'none'}")
-    if model.potentials:
-        raise Hint("the model has a potential, which the task does not ask for")
-    missing = [name for name in PRIORS if name not in free]
-    if missing:
-        raise Hint(f"the model has no free variable {missing[0]!r}; its free variables are {', '.join(free) or 'none'}")
-    more = [name for name in free if name not in PRIORS]
-    if more:
-        raise Hint(f"the model has the free variable {more[0]!r}, which the task does not ask for")
-    levels = [variable for variable in model.deterministics if variable.name == "school_level"]
-    if not levels:
-        raise Hint("the model has no pm.Deterministic named 'school_level'")
-    for name in ("z_school", "school_level"):
-        dims = model.named_vars_to_dims.get(name)
-        if dims is None or tuple(dims) != ("school",):
-            raise Hint(f"{name} should have the dim 'school', but its dims are {dims}")
+    centered = "school_level is sampled as it is, which is the centered form; the task asks for the other one"
+    variables_of(model, tuple(PRIORS), "score", ("school_level",), {"school_level": centered})
+    require_dim(model, ("z_school", "school_level"), "school")
     labels = list(model.coords["school"] or ())
     if sorted(map(str, labels)) != sorted(schools["school"]):
         raise Hint(
@@ -300,22 +279,11 @@ def _check_school_model(model, pupils: pd.DataFrame, schools: pd.DataFrame, rng:
             if len(labels) != len(schools)
             else "the coordinate 'school' should hold the names in the column school of the table schools"
         )
-    _check_density(model, levels[0], [str(label) for label in labels], pupils, schools, rng)
+    _check_density(model, [str(label) for label in labels], pupils, schools, rng)
 
 
-def _check_density(model, level, labels, pupils: pd.DataFrame, schools: pd.DataFrame, rng: np.random.Generator):
-    order = [variable.name for variable in model.basic_RVs]
-    value_names = {}
-    for variable in model.free_RVs:
-        value = model.rvs_to_values[variable].name
-        if value not in (variable.name, f"{variable.name}_log__"):
-            raise Hint(f"{variable.name} is sampled in coordinates of your own, {value}; leave the transform to PyMC")
-        value_names[variable.name] = value
-    try:
-        outputs = [*model.logp(jacobian=False, sum=False), *model.replace_rvs_by_values([level])]
-        function = model.compile_fn(outputs, inputs=model.value_vars, mode="FAST_COMPILE", on_unused_input="ignore")
-    except Exception as error:
-        raise Hint(f"the model's density could not be computed: {str(error)[:200]}") from None
+def _check_density(model, labels, pupils: pd.DataFrame, schools: pd.DataFrame, rng: np.random.Generator):
+    density = density_of(model, ("school_level",))
     funding = schools.set_index("school")["funding"]
     in_table_order = schools["funding"].to_numpy()
     for _ in range(2):
@@ -326,15 +294,7 @@ def _check_density(model, level, labels, pupils: pd.DataFrame, schools: pd.DataF
             "z_school": rng.normal(size=len(labels)),
             "sigma": rng.uniform(0.4, 1.6),
         }
-        point = {
-            value_names[name]: np.log(value) if value_names[name] != name else np.asarray(value)
-            for name, value in values.items()
-        }
-        try:
-            *terms, found = function(point)
-        except Exception as error:
-            raise Hint(f"the model's density could not be computed: {str(error)[:200]}") from None
-        terms = dict(zip(order, terms, strict=True))
+        terms, (found,) = density(sampled_values(model, values))
         for name, prior in PRIORS.items():
             shape = np.shape(values[name])
             term = array(terms[name], shape, f"the log density of {name}")

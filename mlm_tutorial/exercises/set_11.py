@@ -3,6 +3,7 @@
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,8 +48,8 @@ def cells_of_csv(answer: Answer, rng: np.random.Generator) -> str:
     return "A name is text, whatever it looks like."
 
 
-def _cells(given: object, layers: list[str], what: str = "the answer") -> Cells:
-    given = instance(given, Cells, "Cells, from mlm.cell_statistics", what)
+def _cells(given: Any, layers: list[str], what: str = "the answer") -> Cells:
+    instance(given, Cells, "Cells, from mlm.cell_statistics", what)
     if list(given.layers) != layers:
         raise Hint(f"the layers of the cells should be {layers}, but they are {list(given.layers)}")
     return given
@@ -111,7 +112,9 @@ def _saved_posteriors() -> tempfile.TemporaryDirectory:
 
 def _posterior_like(cells: Cells, rng: np.random.Generator) -> xr.DataTree:
     """Return a tree that has the names and shapes of a posterior, and no fit behind it."""
-    posterior = {f"{kind}_baseline": (("chain", "draw"), rng.normal(9, 1, (2, 5))) for kind in ("mu", "sigma")}
+    posterior: dict[str, tuple] = {
+        f"{kind}_baseline": (("chain", "draw"), rng.normal(9, 1, (2, 5))) for kind in ("mu", "sigma")
+    }
     for name in cells.layers:
         for kind in ("mu", "sigma"):
             shape = (2, 5, len(cells.labels[name]))

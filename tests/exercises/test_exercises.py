@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-import course
 import mlm_tutorial as mlm
 from mlm_tutorial import exercises
+from tools import notebooks
 from tools.grading.sources import read_source, solution_notebook, solved, stub_notebook, stub_of
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -226,7 +226,7 @@ def test_a_notebook_of_stubs_runs_and_says_of_each_task_what_to_write(name):
 @each_set
 def test_stored_solutions_pass_and_come_from_the_present_code(name):
     notebook = nbformat.read(NOTEBOOKS / "solutions" / f"{name}.ipynb", as_version=4)
-    assert notebook.metadata.course.outputs_of == course.code_digest(notebook)
+    assert notebook.metadata.course.outputs_of == notebooks.code_digest(notebook)
     checks = [cell for cell in notebook.cells if cell.source.startswith("mlm.check(")]
     assert len(checks) == len(SOURCES[name].tasks)
     for cell, task in zip(checks, SOURCES[name].tasks, strict=True):

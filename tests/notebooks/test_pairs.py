@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from jupytext.config import load_jupytext_config
 
-import course
+from tools import notebooks
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 STEMS = sorted({path.stem for pattern in ("*.py", "*.ipynb") for path in NOTEBOOKS.glob(pattern)})
@@ -53,7 +53,7 @@ def test_outputs_are_those_of_one_complete_run(stem):
 def test_outputs_come_from_the_present_code(stem):
     content = json.loads((NOTEBOOKS / f"{stem}.ipynb").read_text(encoding="utf-8"))
     noted = content["metadata"].get("course", {}).get("outputs_of")
-    assert noted == course.code_digest(content), f"outputs are old: run `python course.py run {stem}`"
+    assert noted == notebooks.code_digest(content), f"outputs are old: run `python course.py run {stem}`"
 
 
 @each_notebook

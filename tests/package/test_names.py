@@ -154,7 +154,7 @@ def test_labels_are_written_as_a_reader_would_write_them(labels, written):
         ((np.int64(3), np.int64(4)), (3, 4)),
         ((frozenset("abcdef"), frozenset()), (frozenset("fedcba"), frozenset())),
     ],
-    ids=str,
+    ids=lambda labels: type(labels[0]).__name__,
 )
 def test_equal_labels_of_another_type_are_found(known, same, tmp_path):
     assert known == same

@@ -35,7 +35,8 @@ PUBLIC = {
 }
 # A module imports only from those before its group.
 ORDER = [
-    {"names", "datasets", "notebook", "files", "saving"},
+    {"names", "datasets", "atomic", "libraries"},
+    {"notebook", "files", "saving", "callbacks"},
     {"layers", "tables"},
     {"cells", "rows"},
     {"known"},
@@ -96,6 +97,15 @@ def test_public_name_is_an_attribute_of_the_package(module, name):
 @pytest.mark.parametrize("name", sorted(mlm.__all__))
 def test_every_name_that_the_package_promises_resolves(name):
     assert getattr(mlm, name) is not None
+
+
+def test_type_checkers_see_the_same_names():
+    tree = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    names = {(node.module, alias.name) for node in imports for alias in node.names if alias.asname == alias.name}
+    assert {name for _, name in names} == set(mlm.__all__)
+    for module, name in names:
+        assert hasattr(importlib.import_module(module), name)
 
 
 def test_there_is_a_plot():

@@ -15,7 +15,7 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 from jupytext import build_async_jupytext_contents_manager_class
 from tornado.web import HTTPError
 
-from mlm_tutorial.saving import WholeFiles
+from mlm_tutorial.saving import AtomicContentsManager
 
 #: Saves a longer version of a pair and is killed when the first third of the .py has been written.
 KILLED = """
@@ -23,9 +23,9 @@ import asyncio, os, signal, sys, nbformat
 from contextlib import contextmanager
 from jupytext import build_async_jupytext_contents_manager_class
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
-from mlm_tutorial.saving import WholeFiles
+from mlm_tutorial.saving import AtomicContentsManager
 
-base = {"WholeFiles": WholeFiles, "AsyncLargeFileManager": AsyncLargeFileManager}[sys.argv[1]]
+base = {"AtomicContentsManager": AtomicContentsManager, "AsyncLargeFileManager": AsyncLargeFileManager}[sys.argv[1]]
 
 class Killed(base):
     @contextmanager
@@ -53,7 +53,7 @@ def old_pair(folder):
     """Store a pair of nine cells."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"old = {i}") for i in range(9)])
     notebook.metadata["jupytext"] = {"formats": "ipynb,py:percent"}
-    manager = manager_of(WholeFiles, folder)
+    manager = manager_of(AtomicContentsManager, folder)
     asyncio.run(manager.save({"type": "notebook", "content": notebook}, "pair.ipynb"))
 
 
@@ -71,7 +71,7 @@ def cells_of_py(folder):
 @pytest.mark.parametrize("extension", [".ipynb", ".py"])
 def test_a_kill_while_saving_leaves_whole_files(tmp_path, extension):
     old_pair(tmp_path)
-    kill_while_saving(WholeFiles, tmp_path, extension)
+    kill_while_saving(AtomicContentsManager, tmp_path, extension)
     assert cells_of_py(tmp_path) == [f"old = {i}" for i in range(9)]
     written = [cell.source for cell in nbformat.read(tmp_path / "pair.ipynb", as_version=4).cells]
     word = "new" if extension == ".py" else "old"  # the .ipynb is written first
@@ -80,7 +80,7 @@ def test_a_kill_while_saving_leaves_whole_files(tmp_path, extension):
 
 @pytest.mark.skipif(os.name != "posix", reason="kills a process with a signal")
 def test_the_servers_own_way_loses_cells(tmp_path):
-    """If this fails, the class WholeFiles is no longer needed."""
+    """If this fails, the class AtomicContentsManager is no longer needed."""
     old_pair(tmp_path)
     kill_while_saving(AsyncLargeFileManager, tmp_path, ".py")
     content = asyncio.run(manager_of(AsyncLargeFileManager, tmp_path).get("pair.ipynb"))["content"]
@@ -90,7 +90,7 @@ def test_the_servers_own_way_loses_cells(tmp_path):
 def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(TypeError), WholeFiles(root_dir=str(tmp_path)).atomic_writing(str(path)) as file:
+    with pytest.raises(TypeError), AtomicContentsManager(root_dir=str(tmp_path)).atomic_writing(str(path)) as file:
         file.writelines(["half", None])
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
@@ -102,7 +102,7 @@ def test_permissions_and_links_stay(tmp_path):
     path.write_text("old")
     path.chmod(0o640)
     link.symlink_to(path)
-    manager = WholeFiles(root_dir=str(tmp_path))
+    manager = AtomicContentsManager(root_dir=str(tmp_path))
     with manager.atomic_writing(str(link)) as file:
         file.write("new")
     assert link.is_symlink()
@@ -115,7 +115,7 @@ def test_permissions_and_links_stay(tmp_path):
 
 
 def save(folder, name, text="new"):
-    with WholeFiles(root_dir=str(folder)).atomic_writing(str(folder / name)) as file:
+    with AtomicContentsManager(root_dir=str(folder)).atomic_writing(str(folder / name)) as file:
         file.write(text)
 
 
@@ -213,7 +213,7 @@ def test_a_file_that_may_not_be_written_is_refused(tmp_path, monkeypatch):
     path.write_text("old")
     access = os.access
     monkeypatch.setattr(os, "access", lambda name, mode: False if str(name) == str(path) else access(name, mode))
-    manager = WholeFiles(root_dir=str(tmp_path))
+    manager = AtomicContentsManager(root_dir=str(tmp_path))
     with pytest.raises(HTTPError, match="403"), manager.atomic_writing(str(path)) as file:
         file.write("new")
     assert path.read_text() == "old"

@@ -9,9 +9,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
-import course
+from tools import commands
+from tools.environment import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,9 +29,9 @@ def lock():
 
 
 def test_environment_yml_is_what_pyproject_gives_now(tmp_path, monkeypatch):
-    monkeypatch.setattr(course, "environment_python", lambda: sys.executable)  # tests run in other environments too
+    monkeypatch.setattr(Environment, "python", sys.executable)  # tests run in other environments too
     output = tmp_path / "environment.yml"
-    subprocess.run(course.environment_command(output), cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(commands.conda_command(output), cwd=ROOT, check=True, capture_output=True)
     message = "run `python course.py environment`"
     assert (ROOT / "environment.yml").read_text(encoding="utf-8") == output.read_text(encoding="utf-8"), message
 
@@ -73,6 +75,20 @@ def test_binder_installs_nothing_but_what_the_lock_file_has_digests_of():
     assert re.search(r"uv pip install .*--require-hashes --requirements", steps)
 
 
+def test_citation_has_the_version_and_authors_of_pyproject(project):
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert str(citation["version"]) == project["version"]
+    assert [author["name"] for author in citation["authors"]] == [author["name"] for author in project["authors"]]
+
+
+def test_every_python_that_is_promised_is_tested(project):
+    named = {x.rsplit(" ", 1)[1] for x in project["classifiers"] if re.search(r"Python :: 3\.\d+$", x)}
+    for name in ("test", "versions"):
+        workflow = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8"))
+        (job,) = workflow["jobs"].values()
+        assert set(job["strategy"]["matrix"]["python"]) == named
+
+
 def files_of_the_project():
     """Return the paths of all files that git knows or would add."""
     if not (ROOT / ".git").exists() or not shutil.which("git"):
@@ -84,7 +100,7 @@ def files_of_the_project():
 
 def test_what_a_killed_writer_leaves_is_no_file_of_the_project():
     before = files_of_the_project()
-    draft = ROOT / "book" / f"times.json.{os.getpid()}.part"  # as mlm_tutorial.files and course.py name it
+    draft = ROOT / "results" / f"times.json.{os.getpid()}.part"  # as mlm_tutorial.atomic names it
     try:
         draft.touch()
         assert files_of_the_project() == before

@@ -17,16 +17,16 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 import pytest
 import yaml
 
-import course
 from tests.support.browsing import BROWSER, WIDTHS, opened
 from tests.support.contrast import contrast
+from tools import project
 
-sys.path.append(str(course.BOOK / "_ext"))
-AXE = course.PRIVATE / "npm" / "node_modules" / "axe-core" / "axe.min.js"
+sys.path.append(str(project.BOOK / "_ext"))
+AXE = project.CACHE / "npm" / "node_modules" / "axe-core" / "axe.min.js"
 MISSING = [
     what
     for what, there in (
-        ("the site (python course.py book)", (course.SITE / "index.html").exists()),
+        ("the site (python course.py book)", (project.SITE / "index.html").exists()),
         ("Chromium", BROWSER is not None),
     )
     if not there
@@ -53,7 +53,7 @@ WORDS = {
 
 
 def pages_of_toc():
-    toc = yaml.safe_load((course.BOOK / "_toc.yml").read_text(encoding="utf-8"))
+    toc = yaml.safe_load((project.BOOK / "_toc.yml").read_text(encoding="utf-8"))
     chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
     return [f"{name}.html" for name in (toc["root"], *chapters)]
 
@@ -66,7 +66,7 @@ EXERCISES = [page for page in PAGES if page.startswith("notebooks/solutions/")]
 @pytest.fixture(scope="module")
 def server():
     """Serve the site on a free port of this machine; return its address."""
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(course.SITE))
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(project.SITE))
     handler.log_message = lambda *args: None
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
@@ -142,8 +142,8 @@ def test_all_links_inside_the_site_resolve():
     if MISSING[:1] and "site" in MISSING[0]:
         pytest.fail("the site is not built")
     parsed = {
-        path.relative_to(course.SITE).as_posix(): Links(path.read_text(encoding="utf-8"))
-        for path in course.SITE.rglob("*.html")
+        path.relative_to(project.SITE).as_posix(): Links(path.read_text(encoding="utf-8"))
+        for path in project.SITE.rglob("*.html")
         if "_static" not in path.parts
     }
     assert set(PAGES) <= set(parsed)
@@ -154,7 +154,7 @@ def test_all_links_inside_the_site_resolve():
                 continue
             inside, anchor = urldefrag(urljoin(name, target))
             inside = unquote(urlsplit(inside).path)
-            there = (course.SITE / inside).is_file()
+            there = (project.SITE / inside).is_file()
             if not there or (inside in parsed and unquote(anchor) not in parsed[inside].anchors):
                 dead.append(f"{name}: {target}")
     assert dead == []
@@ -167,7 +167,7 @@ def test_all_links_inside_the_site_resolve():
 def test_notebook_page_has_what_a_reader_uses(browser, server, name):
     with opened(browser, server + name) as page:
         target = page.locator("a.btn-download-source-button").first.get_attribute("href")
-        downloaded = course.SITE / Path(name).parent / target
+        downloaded = project.SITE / Path(name).parent / target
         assert json.loads(downloaded.read_text(encoding="utf-8"))["nbformat"] == 4
         assert page.locator("button.copybtn").count() > 5
         assert page.locator("a.right-next, a.left-prev").count() >= 1
@@ -250,7 +250,7 @@ def test_search_finds_a_word_of_each_notebook(browser, server, number):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_works_from_a_folder(browser, name):
-    with opened(browser, course.SITE.as_uri() + "/" + name) as page:
+    with opened(browser, project.SITE.as_uri() + "/" + name) as page:
         typeset(page)
         assert page.locator("mjx-container").count() >= page.locator(".math.notranslate").count()
         if "explore" in name:
@@ -258,7 +258,7 @@ def test_page_works_from_a_folder(browser, name):
 
 
 def test_search_works_from_a_folder(browser):
-    with opened(browser, course.SITE.as_uri() + "/search.html?q=funnel") as page:
+    with opened(browser, project.SITE.as_uri() + "/search.html?q=funnel") as page:
         page.wait_for_selector("ul.search li")
         assert page.locator("ul.search li").count() >= 3
 

@@ -2,7 +2,6 @@
 
 import csv
 import errno
-import importlib.util
 import json
 import os
 import shutil
@@ -19,13 +18,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-import course
 import mlm_tutorial as mlm
 from tests.support.classroom import FULL, NAME, hand_in, sandboxed
-from tools import drift, versions
+from tools import cli, drift, environment, install, project, results, versions
 from tools.benchmarks import __main__ as bench
 from tools.grading import grading, walls
-from tools.lock import Lock, LockedError, only_writer
+from tools.lock import Lock, LockedError, only_writer, project_lock
 from tools.stress import long_run, structures
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,20 +78,19 @@ COMMANDS = {
     "structures": lambda output: structures.main(["--n", "1", "--output", str(output)]),
     "long_run": lambda output: long_run.main(["--n", "1"]),
     "drift": lambda output: drift.main(["01", "--store"]),
-    "versions": lambda output: versions.try_versions("highest", course.base_python(), True, []),
+    "versions": lambda output: versions.try_versions("highest", environment.base_python(), True, []),
 }
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_second_measurement_for_the_same_file_is_refused_before_it_begins(tmp_path, monkeypatch, name):
     output = tmp_path / "drift.json"
-    monkeypatch.setattr(long_run, "OUTPUT", output)
-    monkeypatch.setattr(drift, "RESULTS", tmp_path)
-    monkeypatch.setattr(course, "PRIVATE", tmp_path)
-    lock = course.locked("versions", "the first") if name == "versions" else only_writer(output, "the first")
-    with lock, pytest.raises(Exception, match=r"Another copy is at work.*the first \(process \d+\)") as refusal:
+    monkeypatch.setattr(project, "RESULTS", tmp_path)
+    monkeypatch.setattr(results, "path_of", lambda part: output)
+    monkeypatch.setattr(project, "CACHE", tmp_path)
+    lock = project_lock("versions", "the first") if name == "versions" else only_writer(output, "the first")
+    with lock, pytest.raises(LockedError, match=r"Another copy is at work.*the first \(process \d+\)"):
         COMMANDS[name](output)
-    assert type(refusal.value).__name__ == "LockedError"  # course.py has a class of its own
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
 
 
@@ -116,18 +113,21 @@ def test_a_second_measurement_says_who_is_at_work(tmp_path, program):
 def small_course(tmp_path):
     """Return a folder with course.py, the environment of this one, and a single notebook."""
     folder = tmp_path / "a course é, 2"
-    for name in ("notebooks", "tools", ".venv/bin", ".course"):
+    for name in ("notebooks", ".venv/bin", ".course"):
         (folder / name).mkdir(parents=True)
-    files = ("course.py", "pyproject.toml", "uv.lock", "tools/lock.py", "notebooks/jupytext.toml")
-    for name in files:
+    copy_packages(folder)
+    for name in ("course.py", "pyproject.toml", "uv.lock", "notebooks/jupytext.toml"):
         shutil.copy(ROOT / name, folder / name)
     write_script(folder / ".venv" / "bin" / "python", f'exec "{sys.executable}" "$@"')
-    spec = importlib.util.spec_from_file_location("small_course", folder / "course.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    stamp = module.wanted_state() | {"extras": ["dev", "student"]}
-    module.STAMP.write_text(json.dumps(stamp), encoding="utf-8")
+    stamp = install.wanted_state() | {"folder": str(folder), "extras": ["dev", "student"]}
+    (folder / ".venv" / "course.json").write_text(json.dumps(stamp), encoding="utf-8")
     return folder
+
+
+def copy_packages(folder):
+    """Copy the code, without what Python has compiled."""
+    for name in ("mlm_tutorial", "tools"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def write_script(path, text):
@@ -221,13 +221,12 @@ def test_a_killed_set_up_is_done_anew_and_a_second_one_waits_its_turn(without_en
 def test_a_real_set_up_that_was_killed_is_done_anew_in_a_folder_with_a_space_and_other_letters_than_ascii(tmp_path):
     folders = [ROOT, Path(sys.prefix).parent]  # a copy of the course may be tested with the environment of another
     candidates = [shutil.which("uv"), *(str(folder / ".course" / "uv" / "bin" / "uv") for folder in folders)]
-    uv = next((uv for uv in candidates if uv and course.uv_version(uv) >= course.OLDEST_UV), None)
+    uv = next((uv for uv in candidates if uv and install.uv_version(uv) >= install.OLDEST_UV), None)
     if uv is None:
         give_up = pytest.fail if "CI" in os.environ else pytest.skip
         give_up("no uv: this environment was not made by course.py")
     folder = tmp_path / "a course é"
-    shutil.copytree(ROOT / "mlm_tutorial", folder / "mlm_tutorial", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    copy_packages(folder)
     (folder / "notebooks").mkdir()
     files = ["course.py", "pyproject.toml", "uv.lock", "README.md", "LICENSE", "LICENSE-text"]
     for path in [*(ROOT / name for name in files), *(ROOT / "notebooks").glob("01*")]:
@@ -236,7 +235,7 @@ def test_a_real_set_up_that_was_killed_is_done_anew_in_a_folder_with_a_space_and
     variables |= {"PATH": f"{Path(uv).parent}{os.pathsep}{os.environ['PATH']}", "UV_OFFLINE": "1"}
     # Copies, one package at a time, leave time to be killed between two.
     slowly = {"UV_CONCURRENT_INSTALLS": "1", "UV_LINK_MODE": "copy"}
-    set_up = [sys.executable, "-c", "import course; course.set_up('student')"]
+    set_up = [sys.executable, "-c", "from tools.install import set_up; set_up('student')"]
 
     def found(pattern):
         return list(folder.glob(".venv/lib/python*/site-packages/" + pattern))
@@ -298,10 +297,10 @@ def test_a_home_that_cannot_be_written_is_replaced(without_environment, tmp_path
     )
     assert result.returncode == 0, result.stdout + result.stderr
     monkeypatch.setenv("HOME", str(tmp_path / "none"))
-    monkeypatch.setattr(course, "PRIVATE", folder / ".course")
-    assert course.environment_variables()["HOME"] == str(folder / ".course" / "home")
+    monkeypatch.setattr(project, "CACHE", folder / ".course")
+    assert environment.of_project().variables()["HOME"] == str(folder / ".course" / "home")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert course.environment_variables()["HOME"] == str(tmp_path)
+    assert environment.of_project().variables()["HOME"] == str(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -311,8 +310,8 @@ def test_a_folder_that_cannot_be_written_is_named(monkeypatch, capsys, number, m
     def fail(extra):
         raise OSError(number, os.strerror(number), "notebooks")
 
-    monkeypatch.setattr(course, "set_up", fail)
-    assert course.main(["check"]) == 1
+    monkeypatch.setattr(install, "set_up", fail)
+    assert cli.main(["check"]) == 1
     assert message in capsys.readouterr().err
 
 
@@ -541,13 +540,13 @@ def test_grading_onto_a_full_disk_says_so_and_keeps_the_grades_before(tmp_path):
 HAND_OVER = """
 import os, sys
 from pathlib import Path
-import course
-home, course.PRIVATE, *command = Path(os.environ["HOME"]), *map(Path, sys.argv[1:])
+from tools import environment, project
+home, project.CACHE, *command = Path(os.environ["HOME"]), *map(Path, sys.argv[1:])
 try:
     (home / "x").touch()
 except OSError:
-    course.environment_python = lambda: Path(sys.executable)
-    course.hand_over(command)
+    environment.Environment.python = Path(sys.executable)
+    environment.of_project().replace_this_process(*command)
 raise SystemExit(f"{home} can be written")
 """
 KILLED = """
@@ -619,8 +618,8 @@ def test_many_fits_of_one_compiled_model_take_no_more_memory():
     # What a process holds goes up and down by several megabytes from fit to fit, so the slope needs many of them, in a
     # process that other tests have left nothing in. A result that is kept holds 1.8 MB; a kernel that kept them all
     # was seen to grow by 1.1 MB a fit.
-    code = "from tools.stress.long_run import growth, refit, small_compiled\n"
-    code += "print(growth(refit(small_compiled()), n=40, warmup=8))"
+    code = "from tools.stress.long_run import compiled, growth, refit\n"
+    code += "print(growth(refit(compiled()), n=40, warmup=8))"
     result = finish([sys.executable, "-c", code], cwd=ROOT)
     assert result.returncode == 0, result.stderr
     assert float(result.stdout.split()[-1]) < 0.6e6

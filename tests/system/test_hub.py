@@ -12,15 +12,16 @@ import sys
 
 import pytest
 
-import course
+from tools import npm, project
+from tools.commands import CONTENTS_MANAGER
 
-sys.path.append(str(course.BOOK / "_ext"))
+sys.path.append(str(project.BOOK / "_ext"))
 MISSING = [
     what
     for what, there in (
         ("Linux or macOS", os.name == "posix"),
         ("JupyterHub (python course.py class)", importlib.util.find_spec("jupyterhub") is not None),
-        ("its proxy (python course.py class)", (course.PRIVATE / "hub_proxy" / "fetched.json").exists()),
+        ("its proxy (python course.py class)", npm.proxy_is_installed()),
     )
     if not there
 ]
@@ -32,7 +33,8 @@ MISSING = [
 def test_nobody_loses_work_when_kernel_server_hub_or_proxy_is_killed(tmp_path):
     import psutil
 
-    from tools.hub.hub import Hub, hold_class
+    from tools.hub.lesson import hold_class
+    from tools.hub.server import Hub
 
     with Hub(tmp_path) as hub:
         listening = [one.laddr.ip for process in (hub.process, hub.proxy) for one in listeners(process.pid)]
@@ -52,7 +54,7 @@ def listeners(pid):
 
 
 def test_lock_of_the_proxy_names_no_address():
-    folder = course.ROOT / "tools" / "hub" / "proxy"
+    folder = project.ROOT / npm.PROXY
     lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))
     wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))
     assert lock["packages"][""]["dependencies"] == wanted["dependencies"]
@@ -61,13 +63,13 @@ def test_lock_of_the_proxy_names_no_address():
 
 
 def test_guide_sets_what_the_class_has_tried():
-    guide = (course.BOOK / "instructors.md").read_text(encoding="utf-8")
+    guide = (project.BOOK / "instructors.md").read_text(encoding="utf-8")
     settings = re.findall(r"^(c\.\S+) = (.*?)(?:  +#.*)?$", guide, re.MULTILINE)
-    tried = (course.ROOT / "tools" / "hub" / "hub.py").read_text(encoding="utf-8")
+    tried = (project.ROOT / "tools" / "hub" / "server.py").read_text(encoding="utf-8")
     assert len(settings) == 3
     for name, value in settings:
         assert f"{name} = " in tried
-        assert f"{name} = {value}" in tried or course.WHOLE_FILES in value
+        assert f"{name} = {value}" in tried or CONTENTS_MANAGER in value
 
 
 def test_seats_fill_the_memory_that_is_left_and_no_more():

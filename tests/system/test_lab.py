@@ -10,8 +10,8 @@ import urllib.request
 
 import pytest
 
-import course
 from tests.support.browsing import BROWSER, opened
+from tools import cli, environment, install, project
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,19 +25,19 @@ def lab(tmp_path_factory):
     """Serve a copy of notebook 01, so that what is saved does no harm; return the address of the notebook."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "notebooks").mkdir()
-    for path in [*course.NOTEBOOKS.glob("01_*"), course.NOTEBOOKS / "jupytext.toml"]:
+    for path in [*project.NOTEBOOKS.glob("01_*"), project.NOTEBOOKS / "jupytext.toml"]:
         shutil.copy(path, folder / "notebooks")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(course, "set_up", lambda *wanted: None)
-        patch.setattr(course, "hand_over", lambda command: command)
-        patch.setattr(course, "ROOT", folder)
+        patch.setattr(install, "set_up", lambda *wanted: None)
+        patch.setattr(environment.Environment, "replace_this_process", lambda self, *command: list(command))
+        patch.setattr(project, "ROOT", folder)
         more = [f"--IdentityProvider.token={TOKEN}", "--expose-app-in-browser"]  # the handle is for this test
-        command = course.main(["open", "--no-browser", "--port", str(port), *more])
+        command = cli.main(["open", "--no-browser", "--port", str(port), *more])
     home = folder / "home"  # the settings of a user must not matter
     home.mkdir()
-    variables = course.environment_variables(JUPYTER_CONFIG_DIR=str(home), JUPYTER_DATA_DIR=str(home))
+    variables = environment.of_project().variables(JUPYTER_CONFIG_DIR=str(home), JUPYTER_DATA_DIR=str(home))
     log = (folder / "log.txt").open("w", encoding="utf-8")
     with log, subprocess.Popen([sys.executable, *map(str, command)], stdout=log, stderr=log, env=variables) as process:
         address = f"http://127.0.0.1:{port}"

@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say, and their file of results is whole."""
+"""The benchmarks measure what they say, and their file of results is complete."""
 
 import json
 import os
@@ -15,8 +15,9 @@ import pytest
 
 import mlm_tutorial as mlm
 from tests.support.problems import function
+from tools import project
 from tools.benchmarks import __main__ as command
-from tools.benchmarks import contributors, figures, problems, ratings, reml, rows, samplers, store, tables, words
+from tools.benchmarks import cold, contributors, engines, problems, ratings, reml, report, rows, samplers, store, words
 from tools.benchmarks.workers import OutOfTimeError, Worker, measure, peak_memory
 
 NUMBER = {"type": "number", "minimum": 0}
@@ -69,7 +70,7 @@ ROWS = {
         dict.fromkeys(("replicates", "rows", "parameters", "failed"), WHOLE)
         | dict.fromkeys(("seconds", "compile_seconds", "seconds_per_replicate", "least_p"), NUMBER)
     ),
-    "cold": table_of({"cache": TEXT}, [*tables.STAGES, "seconds", "peak_bytes"]),
+    "cold": table_of({"cache": TEXT}, [*cold.STAGES, "seconds", "peak_bytes"]),
     "reml": table_of(
         {"case": TEXT, "component": TEXT, "rows": WHOLE, "contributors": WHOLE, "reml": NUMBER}
         | {f"{key}_problem": TEXT for key in reml.MODELS.values()}
@@ -84,7 +85,7 @@ ROWS = {
     ),
 }
 ROWS["samplers"]["properties"] |= {"prepare_seconds": NUMBER, "repeats_failed": WHOLE}
-ROWS["cold"]["required"] += [*tables.STAGES, "seconds"]
+ROWS["cold"]["required"] += [*cold.STAGES, "seconds"]
 
 
 def validate(content):
@@ -109,13 +110,13 @@ def stored(subset):
 
 
 @pytest.mark.parametrize("subset", command.SUBSETS)
-def test_stored_results_are_whole_and_of_full_size(subset):
+def test_stored_results_are_complete_and_of_full_size(subset):
     content = stored(subset)
     validate({subset: content})
     assert not content["settings"]["quick"]
-    if subset in figures.WITH_FIGURE:
-        assert figures.path_of(subset).stat().st_size > 10_000
-        assert "nan" not in figures.alt(subset, content)
+    if report.has_figure(subset):
+        assert report.path_of_figure(subset).stat().st_size > 10_000
+        assert "nan" not in report.alt(subset, content)
 
 
 def test_stored_samplers_are_all_that_are_to_be_compared():
@@ -159,7 +160,7 @@ def test_stored_ratings_are_fitted_in_every_way_and_in_time():
 
 
 def test_every_number_on_the_page_is_measured():
-    page = (store.FOLDER.parent / "book" / "benchmarks.md").read_text(encoding="utf-8")
+    page = (project.ROOT / "book" / "benchmarks.md").read_text(encoding="utf-8")
     prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", page, flags=re.DOTALL)
     # The threshold of a failed replicate is the package's own and no result.
     assert re.findall(r"\d[\d.,]*\d|\d", prose) == ["1.05"]
@@ -178,20 +179,20 @@ def test_failed_ways_show_no_effective_size():
     equal = best | {"settings": samplers.OF_SLOWEST, "ess_bulk_per_second": store.spread([3.0])}
     naive = base | {"likelihood": "rows", "coordinates": "log", "passed": False, "problem": "not converged. R-hat"}
     content = {"rows": [naive, best, equal]}
-    _, lines = tables.samplers(content)
+    _, lines = samplers.effective_draws(content)
     assert lines[1][:4] == ("cc_27, 10,000 rows", "cells", "identified", "nutpie")
     assert lines[1][6] == "2.00 (1.00 to 4.00)"
     assert lines[2][-5:] == ("not converged", "failed", "failed", "failed", "failed")
-    assert tables.speed_up(content, "cc_27 10000") is None
-    assert "no two runs that pass" in tables.claims("samplers", content)[0]
+    assert samplers.speed_up(content, "cc_27 10000") is None
+    assert "no two runs that pass" in report.claims("samplers", content)[0]
     slow = dict(naive, passed=True, problem="", **measured | {"ess_bulk_per_second": store.spread([0.01])})
     both = {"rows": [slow, best, equal]}
-    assert tables.speed_up(both, "cc_27 10000") == pytest.approx(300)
-    assert tables.speed_up(both, "cc_27 10000", samplers.LEAST) == pytest.approx(200)
-    assert re.search("300 times at the same settings, and 200 times where", tables.claims("samplers", both)[0])
+    assert samplers.speed_up(both, "cc_27 10000") == pytest.approx(300)
+    assert samplers.speed_up(both, "cc_27 10000", samplers.LEAST) == pytest.approx(200)
+    assert re.search("300 times at the same settings, and 200 times where", report.claims("samplers", both)[0])
     # Where only the equal settings fail, it is not the rows that are blamed.
     failed = equal | {"passed": False, "problem": "not converged. R-hat"}
-    (sentence,) = tables.claims("samplers", {"rows": [slow, best, failed]})
+    (sentence,) = report.claims("samplers", {"rows": [slow, best, failed]})
     assert "200 times" in sentence
     assert "same settings" not in sentence
 
@@ -236,7 +237,7 @@ def test_a_worker_that_takes_too_long_is_ended():
         assert not worker._process.is_alive()
 
 
-def test_a_failure_in_a_worker_is_told():
+def test_a_failure_in_a_worker_is_reported():
     with Worker("tests.support.answers:sleepy") as worker, pytest.raises(RuntimeError, match="ValueError: on purpose"):
         worker.ask(60, fail=True)
 
@@ -244,7 +245,7 @@ def test_a_failure_in_a_worker_is_told():
 @pytest.mark.skipif(os.name != "posix", reason="the system ends processes in another way")
 def test_measurements_that_are_ended_leave_no_process(tmp_path):
     command = [sys.executable, "-m", "tools.benchmarks", "calibration", "--output", str(tmp_path / "results.json")]
-    process = psutil.Popen(command, cwd=store.FOLDER.parent, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = psutil.Popen(command, cwd=project.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     started = time.monotonic()
     while not (children := process.children(recursive=True)) and time.monotonic() - started < 60:
         time.sleep(0.2)
@@ -272,7 +273,7 @@ def test_rows_as_cells_of_their_own_have_the_same_posterior_density():
     frame, total, layers = problems.data("cc_27 60")
     cells = mlm.cell_statistics(frame, total, layers)
     priors = mlm.Priors.from_cells(cells)
-    single = samplers._one_cell_a_row(frame, total, cells)
+    single = engines.one_cell_a_row(frame, total, cells)
     assert single.n_observations == cells.n_observations == len(single)
     assert single.residual_variance() == pytest.approx(cells.residual_variance(), rel=1e-6)
     models = [mlm.cell_model(x, priors) for x in (cells, single)]
@@ -285,8 +286,8 @@ def test_rows_as_cells_of_their_own_have_the_same_posterior_density():
 
 
 def test_compilations_inside_of_compilations_count_once():
-    assert samplers._length([(0, 2), (1, 1.5), (1, 3), (5, 6)]) == 4
-    assert samplers._length([]) == 0
+    assert engines.length([(0, 2), (1, 1.5), (1, 3), (5, 6)]) == 4
+    assert engines.length([]) == 0
 
 
 def test_all_backends_reduce_a_file_to_the_same_cells(tmp_path):
@@ -373,7 +374,7 @@ def test_unknown_subsets_are_named(capsys):
 
 
 def test_a_subset_runs_and_is_stored_in_seconds(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(rows, "TO_POSTERIOR", None)
+    monkeypatch.setattr(rows, "POSTERIOR_BACKENDS", ())
     output = tmp_path / "results.json"
     command.main(["rows", "--quick", "--repeats", "1", "--output", str(output)])
     content = store.load(output)
@@ -381,7 +382,7 @@ def test_a_subset_runs_and_is_stored_in_seconds(tmp_path, monkeypatch, capsys):
     assert [row["rows"] for row in content["rows"]["rows"]] == [1_000, 1_000, 5_000, 5_000]
     assert content["rows"]["rows"][0]["cells"]["median"] == 12
     assert "5,000 rows to cells, polars" in capsys.readouterr().out
-    figures.draw("rows", content["rows"], tmp_path / "figure.png")
+    report.draw("rows", content["rows"], tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 10_000
 
 
@@ -395,8 +396,8 @@ def test_every_subset_runs_at_its_smallest(tmp_path):
     validate(content)
     assert content["samplers"]["rows"][0]["passed"]
     for subset, found in content.items():
-        assert tables.tables(subset, found)
-        assert all(isinstance(sentence, str) for sentence in tables.claims(subset, found))
-        if subset in figures.WITH_FIGURE:
-            figures.draw(subset, found, tmp_path / f"{subset}.png")
-            assert figures.alt(subset, found)
+        assert report.tables(subset, found)
+        assert all(isinstance(sentence, str) for sentence in report.claims(subset, found))
+        if report.has_figure(subset):
+            report.draw(subset, found, tmp_path / f"{subset}.png")
+            assert report.alt(subset, found)

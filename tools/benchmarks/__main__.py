@@ -1,17 +1,16 @@
 """Run the measurements: ``python -m tools.benchmarks [SUBSET ...]``."""
 
 import argparse
-import importlib
 import signal
 import sys
 import time
 from pathlib import Path
 
-from tools.benchmarks import figures, store, tables
+from tools.benchmarks import report, store
 from tools.benchmarks.workers import OutOfTimeError
 from tools.lock import exit_with, only_writer
 
-SUBSETS = ("samplers", "rows", "contributors", "calibration", "cold", "reml", "ratings")
+SUBSETS = tuple(report.BENCHMARKS)
 
 
 def main(arguments=None) -> None:
@@ -34,7 +33,7 @@ def measure_subsets(options) -> None:
     for subset in [name for name in SUBSETS if name in options.subsets or not options.subsets]:
         print(f"{subset}:", flush=True)
         start = time.monotonic()
-        measure = importlib.import_module(f"tools.benchmarks.{subset}").run
+        measure = report.BENCHMARKS[subset].run
         settings = {"quick": options.quick}
         chosen = {} if options.repeats is None else {"repeats": options.repeats}
         try:
@@ -44,10 +43,10 @@ def measure_subsets(options) -> None:
             continue
         store.save(subset, rows, time.monotonic() - start, settings, options.output)
         content = store.load(options.output)[subset]
-        for sentence in tables.claims(subset, content):
+        for sentence in report.claims(subset, content):
             print(sentence, flush=True)
-        if subset in figures.WITH_FIGURE and options.output == store.RESULTS:
-            figures.draw(subset, content)
+        if report.has_figure(subset) and options.output == store.RESULTS:
+            report.draw(subset, content)
 
 
 if __name__ == "__main__":

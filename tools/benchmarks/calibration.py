@@ -2,6 +2,7 @@
 
 import time
 
+from tools.benchmarks.words import Table, number
 from tools.benchmarks.workers import measure
 
 LIMIT = 900
@@ -49,3 +50,26 @@ def prepare(data: str, n_simulations: int):
         }
 
     return answer
+
+
+def costs(content: dict) -> Table:
+    """Return the table of what calibration costs."""
+    header = ("replicates", "rows", "all, s", "of which compiling, s", "a replicate, s", "replicates that failed")
+    names = ("seconds", "compile_seconds", "seconds_per_replicate")
+    return header, [
+        (f"{row['replicates']:,}", f"{row['rows']:,}", *(number(row[name]) for name in names), f"{row['failed']:,}")
+        for row in content["rows"]
+    ]
+
+
+TABLES = [("Simulation-based calibration", costs)]
+
+
+def claims(content: dict) -> list[str]:
+    """Return the results in sentences."""
+    row = content["rows"][0]
+    return [
+        f"{row['replicates']:,} replicates took {number(row['seconds'] / 60)} minutes. "
+        f"The least p-value for uniform ranks among {row['parameters']} parameters is {number(row['least_p'])}, "
+        "corrected for their number."
+    ]

@@ -3,11 +3,21 @@
 import tempfile
 import time
 
+from tools.benchmarks import words
 from tools.benchmarks.store import spread
+from tools.benchmarks.words import Table, number
 from tools.benchmarks.workers import measure, peak_memory
 
 LIMIT = 300
-STAGES = ("import", "cells", "model", "compile", "sample", "check")
+#: Stages of a first fit, and their names in tables.
+STAGES = {
+    "import": "importing",
+    "cells": "simulating and reducing rows",
+    "model": "building the model",
+    "compile": "compiling",
+    "sample": "sampling",
+    "check": "checking convergence",
+}
 
 
 def run(quick: bool = False, repeats: int = 3, report=print) -> list[dict]:
@@ -60,3 +70,46 @@ def _stages(rows: int) -> dict:
     mark()
     stages = {name: after - before for name, before, after in zip(STAGES, marks, marks[1:], strict=False)}
     return stages | {"seconds": marks[-1] - marks[0], "peak_bytes": peak_memory()}
+
+
+def stages(content: dict) -> Table:
+    """Return the table of stages from a cold kernel to a posterior."""
+    header = ("stage", *(f"{row['cache']} cache, s" for row in content["rows"]))
+    table = [(text, *(words.spread(row[name]) for row in content["rows"])) for name, text in STAGES.items()]
+    return header, [*table, ("together", *(words.spread(row["seconds"]) for row in content["rows"]))]
+
+
+TABLES = [("Stages of a first posterior", stages)]
+
+
+def claims(content: dict) -> list[str]:
+    """Return the results in sentences."""
+    sentences = []
+    for row in content["rows"]:
+        longest = sorted(STAGES, key=lambda name: -row[name]["median"])[:2]
+        shares = " and ".join(f"{STAGES[x]} {row[x]['median'] / row['seconds']['median']:.0%}" for x in longest)
+        together = number(row["seconds"]["median"])
+        sentences.append(
+            f"With an {row['cache']} cache, {together} s pass: {shares}."
+            if row["cache"] == "empty"
+            else f"With a {row['cache']} cache, {together} s pass: {shares}."
+        )
+    return sentences
+
+
+DRAWN = "One bar for each state of the cache, divided into the seconds of the stages."
+
+
+def draw(content: dict, plt):
+    """Return the figure."""
+    rows = content["rows"]
+    figure, axis = plt.subplots(figsize=(8, 1.4 + 0.6 * len(rows)), layout="constrained")
+    left = [0.0] * len(rows)
+    for i, (name, text) in enumerate(STAGES.items()):
+        width = [row[name]["median"] for row in rows]
+        axis.barh([f"{row['cache']} cache" for row in rows], width, left=left, label=text, color=f"C{i}")
+        left = [a + b for a, b in zip(left, width, strict=True)]
+    axis.set(xlabel="seconds")
+    axis.invert_yaxis()
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.35), ncols=3, frameon=False)
+    return figure

@@ -1,7 +1,7 @@
 """Cost against contributors: one layer from 5 to 1,000, and layers that are large together."""
 
 from tools.benchmarks.store import spreads
-from tools.benchmarks.tables import kind_of
+from tools.benchmarks.words import MARKERS, Table, number, spread
 from tools.benchmarks.workers import OutOfTimeError, Worker
 
 SIZES = [5, 20, 100, 300, 1_000]
@@ -79,3 +79,64 @@ def prepare(sizes: list[int], counts: str, pooled: bool):
         }
 
     return answer
+
+
+def kind_of(row: dict) -> tuple[str, str, str]:
+    """Return the sizes of a case's layers, how rows are spread among contributors, and whether these pool."""
+    sizes = " x ".join(f"{n:,}" for n in row["sizes"])
+    return sizes, row["counts"], "pooled" if row["pooled"] else "not pooled"
+
+
+def costs(content: dict) -> Table:
+    """Return the table of costs against the number of contributors."""
+    header = (
+        "contributors", "counts", "prior", "rows", "cells", "compiling, s", "sampling, s", "least bulk ESS", "passed"
+    )  # fmt: skip
+    table = []
+    for row in content["rows"]:
+        start = kind_of(row)
+        passed = f"{row['passed']} of {row['repeats']}"
+        if not row["passed"]:
+            table.append((*start, "", "", "", "failed", "failed", passed))
+            continue
+        sizes = [f"{row[name]['median']:,.0f}" for name in ("rows", "cells")]
+        measured = [spread(row[name]) for name in ("compile_seconds", "sampling_seconds", "min_ess_bulk")]
+        table.append((*start, *sizes, *measured, passed))
+    return header, table
+
+
+TABLES = [("Sampling at default settings", costs)]
+
+
+def claims(content: dict) -> list[str]:
+    """Return the results in sentences."""
+    sentences = []
+    for row in content["rows"]:
+        if max(row["sizes"]) >= 1_000:
+            seconds = number(row["sampling_seconds"]["median"]) if row["passed"] else ""
+            how = f"took {seconds} s" if row["passed"] else "did not converge"
+            prior = "pooled variances" if row["pooled"] else "independent variances"
+            sentences.append(f"Layers of {kind_of(row)[0]} contributors with {row['counts']} counts and {prior} {how}.")
+    return sentences
+
+
+DRAWN = (
+    "Seconds of sampling against the number of contributors, both axes logarithmic, a line for equal counts, one for "
+    "unequal counts, and one for unequal counts with a pooled prior."
+)
+
+
+def draw(content: dict, plt):
+    """Return the figure."""
+    figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+    kinds = (("equal", False), ("unequal", False), ("unequal", True))
+    for i, (counts, pooled) in enumerate(kinds):
+        shown = [row for row in content["rows"] if (row["counts"], row["pooled"]) == (counts, pooled) and row["passed"]]
+        n = [row["sizes"][0] for row in shown]
+        found = [row["sampling_seconds"] for row in shown]
+        label = f"{counts} counts, pooled" if pooled else f"{counts} counts"
+        axis.plot(n, [x["median"] for x in found], marker=MARKERS[i], label=label)
+        axis.vlines(n, [x["min"] for x in found], [x["max"] for x in found], color=f"C{i}")
+    axis.set(xscale="log", yscale="log", xlabel="contributors of the layer", ylabel="seconds of sampling")
+    axis.legend(frameon=False)
+    return figure

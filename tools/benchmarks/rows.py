@@ -2,11 +2,14 @@
 
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from tools.benchmarks import words
 from tools.benchmarks.store import spread
+from tools.benchmarks.words import MARKERS, Table, number, size
 from tools.benchmarks.workers import OutOfTimeError, measure, peak_memory
 
 SIZES = [10**k for k in range(3, 9)]
@@ -21,7 +24,7 @@ BACKENDS = {
     "pandas": 10**7,
 }
 #: The backend whose cells go on to a posterior.
-TO_POSTERIOR = "polars"
+POSTERIOR_BACKENDS = ("polars",)
 LIMIT = 300
 CHUNK = 10**6
 
@@ -39,12 +42,13 @@ def run(quick: bool = False, repeats: int = 3, report=print) -> list[dict]:
             report(f"{n:,} rows written in {time.perf_counter() - start:.1f} s")
             for name in [name for name, most in backends.items() if n <= most]:
                 rows.append(_row(n, "cells", name, "pass_with", repeats=repeats, path=path))
-                report(_told(rows[-1]))
-            if TO_POSTERIOR and (n == sizes[-1] or not quick):
+                report(_in_words(rows[-1]))
+            if n == sizes[-1] or not quick:
                 # The way to a posterior is mostly compiling, the same for every size: repeat it for the largest only.
                 times = repeats if n == sizes[-1] else 1
-                rows.append(_row(n, "posterior", TO_POSTERIOR, "posterior_with", repeats=times, path=path))
-                report(_told(rows[-1]))
+                for name in POSTERIOR_BACKENDS:
+                    rows.append(_row(n, "posterior", name, "posterior_with", repeats=times, path=path))
+                    report(_in_words(rows[-1]))
             path.unlink()
     return rows
 
@@ -79,7 +83,7 @@ def _row(n: int, goal: str, backend: str, function: str, repeats: int, path: Pat
     return row
 
 
-def _told(row: dict) -> str:
+def _in_words(row: dict) -> str:
     what = f"{row['rows']:>11,} rows to {row['goal']}, {row['backend']}"
     if row["problem"]:
         return f"{what}: {row['problem']}"
@@ -94,7 +98,7 @@ def pass_with(backend: str, path: str):
     import mlm_tutorial as mlm
 
     read = _reader(backend)
-    mlm.cell_statistics  # noqa: B018 - imports pandas and narwhals, which is no part of the pass
+    mlm.cell_statistics  # noqa: B018 - imports pandas and narwhals, which does not belong to the pass
 
     def answer() -> dict:
         start = time.perf_counter()
@@ -189,3 +193,83 @@ def _spark():
     session = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
     session.range(1).collect()
     return session
+
+
+def seconds(content: dict) -> Table:
+    """Return the table of seconds of the pass against rows, a column for each backend."""
+    return _by_backend(content, lambda row: words.spread(row["seconds"]))
+
+
+def memory(content: dict) -> Table:
+    """Return the table of peaks of memory against rows, a column for each backend."""
+    return _by_backend(content, lambda row: size(row["peak_bytes"]["median"]))
+
+
+def _by_backend(content: dict, write: Callable[[dict], str]) -> Table:
+    found = {(row["rows"], row["backend"]): row for row in content["rows"] if row["goal"] == "cells"}
+    backends = list(dict.fromkeys(backend for _, backend in found))
+
+    def cell(row):
+        return "not tried" if row is None else "not finished" if row["problem"] else write(row)
+
+    sizes = dict.fromkeys(n for n, _ in found)
+    return ("rows", *backends), [(f"{n:,}", *(cell(found.get((n, name))) for name in backends)) for n in sizes]
+
+
+def posteriors(content: dict) -> Table:
+    """Return the table of the whole way from a file to a posterior, in a new process."""
+    header = ("rows", "backend", "all, s", "pass, s", "compiling, s", "sampling, s", "peak of memory")
+    table = []
+    for row in content["rows"]:
+        if row["goal"] == "posterior":
+            start = (f"{row['rows']:,}", row["backend"])
+            if row["problem"]:
+                table.append((*start, "not finished", "", "", "", ""))
+                continue
+            names = ("seconds", "pass_seconds", "compile_seconds", "sampling_seconds")
+            table.append((*start, *(words.spread(row[name]) for name in names), words.spread(row["peak_bytes"], size)))
+    return header, table
+
+
+TABLES = [
+    ("Seconds of the pass over the rows", seconds),
+    ("Peak of memory of the pass", memory),
+    ("From a file to a posterior", posteriors),
+]
+
+
+def claims(content: dict) -> list[str]:
+    """Return the results in sentences."""
+    done = [row for row in content["rows"] if row["goal"] == "posterior" and not row["problem"]]
+    if not done:
+        return []
+    small, large = done[0], done[-1]
+    times = [f"{number(row['sampling_seconds']['median'])} s" for row in (small, large)]
+    return [
+        f"From {large['rows']:,} rows in a Parquet file to a converged posterior, in a new process, "
+        f"{large['backend']} took {number(large['seconds']['median'])} s and {size(large['peak_bytes']['median'])}.",
+        f"Sampling took {times[0]} for {small['rows']:,} rows and {times[1]} for {large['rows']:,}.",
+    ]
+
+
+DRAWN = (
+    "Two panels against the number of rows, on a logarithmic axis: seconds of the pass, logarithmic too, and peak of "
+    "memory; a line for each backend."
+)
+
+
+def draw(content: dict, plt):
+    """Return the figure."""
+    rows = [row for row in content["rows"] if row["goal"] == "cells" and not row["problem"]]
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    for i, backend in enumerate(dict.fromkeys(row["backend"] for row in rows)):
+        shown = [row for row in rows if row["backend"] == backend]
+        n = [row["rows"] for row in shown]
+        style = {"marker": MARKERS[i % len(MARKERS)], "label": backend}
+        axes[0].plot(n, [row["seconds"]["median"] for row in shown], **style)
+        axes[1].plot(n, [row["peak_bytes"]["median"] / 1e9 for row in shown], **style)
+    axes[0].set(xscale="log", yscale="log", xlabel="rows", ylabel="seconds of the pass")
+    axes[1].set(xscale="log", xlabel="rows", ylabel="peak of memory, GB")
+    axes[1].set_ylim(bottom=0)
+    axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    return figure

@@ -1,15 +1,10 @@
 """One posterior, many ways: likelihood of rows or cells, log or identified coordinates, three samplers."""
 
 import itertools
-import logging
-import os
-import time
-import warnings
 from contextlib import ExitStack
 
-import numpy as np
-
 from tools.benchmarks.store import spreads
+from tools.benchmarks.words import MARKERS, Table, number, spread
 from tools.benchmarks.workers import OutOfTimeError, Worker
 
 SAMPLERS = ("nutpie", "pymc", "numpyro")
@@ -58,7 +53,7 @@ def _run(chosen, stack, repeats, report) -> list[dict]:
     for case, passed in zip(chosen, answers, strict=True):
         # Not all at once: they would compile at the same time.
         way = {name: case[name] for name in WAY}
-        worker = stack.enter_context(Worker("tools.benchmarks.samplers:prepare", data=case["data"], **way))
+        worker = stack.enter_context(Worker("tools.benchmarks.engines:prepare", data=case["data"], **way))
         workers.append(worker)
         key = case["data"], case["coordinates"]
         row = case | {"passed": False, "problem": "", "rung": rungs.get(key, 0)}
@@ -121,135 +116,113 @@ def _summary(passed: list[dict]) -> str:
 # In the process of one case
 
 
-def prepare(data: str, likelihood: str, coordinates: str, sampler: str):
-    """Make a model, and compile it where that is a step of its own; return what samples and judges it."""
-    import mlm_tutorial as mlm
-    from tools.benchmarks import problems
-
-    for name in ("pymc", "pytensor"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.simplefilter("ignore")
-    frame, total, layers = problems.data(data)
-    cells = mlm.cell_statistics(frame, total, layers)
-    # With fixed scales, logarithms are good coordinates too: what is compared is likelihoods and samplers, not funnels.
-    priors = mlm.Priors.from_cells(cells, pooled=False)
-    if likelihood == "cells":
-        model = mlm.cell_model(cells, priors, coordinates)
-    elif coordinates == "log":
-        model = mlm.observation_model(frame, total, layers, priors=priors)
-    else:
-        model = mlm.cell_model(_one_cell_a_row(frame, total, cells), priors, coordinates)
-    start = time.perf_counter()
-    if sampler == "nutpie":
-        # In log coordinates, low-rank adaptation diverges at settings at which the diagonal one passes.
-        draw = _nutpie(model, **({"adaptation": "diag"} if coordinates == "log" else {}))
-    else:
-        draw = {"pymc": _pymc, "numpyro": _numpyro}[sampler](model)
-    compile_seconds = time.perf_counter() - start
-
-    def answer(prepare_only: bool = False, **settings) -> dict:
-        if prepare_only:
-            return {}
-        tree, costs = draw(**settings)
-        costs = {"compile_seconds": compile_seconds} | costs
-        try:
-            found = mlm.check_convergence(tree)
-        except mlm.ConvergenceError as error:
-            return {"problem": str(error)} | costs
-        costs["gradients"] = int(tree["sample_stats"]["n_steps"].sum())
-        for kind in ("bulk", "tail"):
-            ess = float(found[f"min_ess_{kind}"])
-            costs[f"min_ess_{kind}"] = ess
-            costs[f"ess_{kind}_per_second"] = ess / costs["sampling_seconds"]
-            costs[f"ess_{kind}_per_gradient"] = ess / costs["gradients"]
-        return {"problem": ""} | costs
-
-    return answer
+def effective_draws(content: dict) -> Table:
+    """Return the table of ways to sample one posterior, fastest first within each data set."""
+    header = (
+        "data", "likelihood of", "coordinates", "sampler", "tuning + draws a chain, target", "compiling, s",
+        "sampling, s", "bulk ESS a second", "tail ESS a second", "bulk ESS in 1,000 gradients",
+        "tail ESS in 1,000 gradients",
+    )  # fmt: skip
+    rows = []
+    for row in sorted(content["rows"], key=lambda row: (row["data"], -_speed(row))):
+        about = (_data(row), row["likelihood"], row["coordinates"], row["sampler"])
+        about += (f"{row['tune']:,} + {row['draws']:,}, {row['target_accept']:g}",)
+        if not row["passed"]:
+            kinds = {"no answer": "not finished", "error": "error"}
+            reason = next((kinds[sign] for sign in kinds if row["problem"].startswith(sign)), "not converged")
+            rows.append((*about, "", reason, "failed", "failed", "failed", "failed"))
+            continue
+        costs = [spread(row[name]) for name in ("compile_seconds", "sampling_seconds")]
+        costs += [spread(row[f"ess_{kind}_per_second"]) for kind in ("bulk", "tail")]
+        costs += [number(1_000 * row[f"ess_{kind}_per_gradient"]["median"]) for kind in ("bulk", "tail")]
+        rows.append((*about, *costs))
+    return header, rows
 
 
-def _one_cell_a_row(frame, total, cells):
-    """Return every row as a cell of its own: the likelihood of rows, in the coordinates of :func:`mlm.cell_model`."""
-    import mlm_tutorial as mlm
-    from mlm_tutorial.rows import Table
-
-    rows = Table(frame, cells.layers, total).rows(cells.labels)
-    ones = np.ones(len(rows), int)
-    return mlm.Cells(cells.layers, cells.labels, rows.codes, ones, rows.totals, np.zeros(len(rows)))
+def _speed(row: dict) -> float:
+    return row["ess_bulk_per_second"]["median"] if row["passed"] else 0.0
 
 
-def _nutpie(model, **options):
-    import mlm_tutorial as mlm
-
-    compiled = mlm.compile_model(model)
-
-    def draw(seed, tune, draws, target_accept):
-        tree = mlm.sample(
-            compiled, seed=seed, tune=tune, draws=draws, target_accept=target_accept, progress=False, **options
-        )
-        return tree, {"sampling_seconds": tree.attrs["sampling_seconds"]}
-
-    return draw
+def _data(row: dict) -> str:
+    name, *n = row["data"].split()
+    return f"{name}, {int(n[0]):,} rows" if n else name
 
 
-def _pymc(model):
-    import pymc as pm
-
-    def draw(seed, tune, draws, target_accept):
-        start = time.perf_counter()
-        tree = pm.sample(**_of_both(model, seed, tune, draws, target_accept), nuts_sampler="pymc", cores=os.cpu_count())
-        sampling = float(tree["posterior"].attrs["sampling_time"])
-        return tree, {"compile_seconds": time.perf_counter() - start - sampling, "sampling_seconds": sampling}
-
-    return draw
+TABLES = [("Effective draws, and what they cost", effective_draws)]
 
 
-def _numpyro(model):
-    import pymc as pm
-    from jax import monitoring
-
-    spans = []
-
-    def note(event, duration, **_):
-        if "/compile/" in event:
-            end = time.perf_counter()
-            spans.append((end - duration, end))
-
-    monitoring.register_event_duration_secs_listener(note)
-
-    def draw(seed, tune, draws, target_accept):
-        spans.clear()
-        start = time.perf_counter()
-        tree = pm.sample(
-            **_of_both(model, seed, tune, draws, target_accept),
-            nuts_sampler="numpyro",
-            nuts={"chain_method": "vectorized"},
-        )
-        compiling, whole = _length(spans), time.perf_counter() - start
-        return tree, {"compile_seconds": compiling, "sampling_seconds": whole - compiling}
-
-    return draw
+def _find(content: dict, **wanted) -> dict | None:
+    """Return the first row with these values, if it has been measured and passed."""
+    for row in content["rows"]:
+        if all(row.get(key) == value for key, value in wanted.items()) and not (
+            row.get("problem") and not row["passed"]
+        ):
+            return row
+    return None
 
 
-def _length(spans) -> float:
-    """Return the length of the union of intervals: compilations are noted inside of each other."""
-    length, reached = 0.0, -np.inf
-    for start, end in sorted(spans):
-        length += max(0.0, end - max(start, reached))
-        reached = max(reached, end)
-    return length
+def speed_up(content: dict, data: str, settings: str = OF_SLOWEST) -> float | None:
+    """Return how many times the bulk ESS per second grows from rows in log to cells in identified coordinates.
+
+    The latter are sampled at `settings`, the former at the least at which they pass.
+    """
+    best = _find(content, data=data, settings=settings, **dict(zip(WAY, FASTEST, strict=True)))
+    naive = _find(content, data=data, settings=LEAST, **dict(zip(WAY, SLOWEST, strict=True)))
+    return _speed(best) / _speed(naive) if best and naive else None
 
 
-def _of_both(model, seed, tune, draws, target_accept) -> dict:
-    """Return the arguments of pm.sample that do not depend on the sampler; chains start where nutpie's do."""
-    return {
-        "model": model,
-        "random_seed": seed,
-        "tune": tune,
-        "draws": draws,
-        "chains": 4,
-        "initvals": getattr(model, "starts", None) or None,  # a model of single rows has none
-        "target_accept": target_accept,
-        "progressbar": False,
-        "quiet": True,
-        "compute_convergence_checks": False,
-    }
+#: The words for a comparison, by the settings of the fastest way.
+COMPARED = {
+    OF_SLOWEST: "at the same settings",
+    LEAST: "where each has the least settings at which it passes",
+}
+
+
+def claims(content: dict) -> list[str]:
+    """Return the results in sentences."""
+    sentences = []
+    for data in dict.fromkeys(row["data"] for row in content["rows"]):
+        name = _data({"data": data})
+        found = {words: speed_up(content, data, settings) for settings, words in COMPARED.items()}
+        said = [f"{number(times)} times {words}" for words, times in found.items() if times is not None]
+        if said:
+            sentences.append(
+                f"On {name}, cells in identified coordinates have more bulk ESS a second than rows in log coordinates, "
+                f"both sampled with nutpie: {', and '.join(said)}."
+            )
+        else:
+            sentences.append(f"On {name}, no two runs that pass can be compared.")
+    return sentences
+
+
+DRAWN = "Bulk effective sample size a second of every way of sampling that passes, on a logarithmic axis."
+
+
+def draw(content: dict, plt):
+    """Return the figure."""
+    rows = sorted(
+        (row for row in content["rows"] if row["passed"]), key=lambda row: row["ess_bulk_per_second"]["median"]
+    )
+    data = list(dict.fromkeys(row["data"] for row in content["rows"]))
+    counts = [max(1, sum(row["data"] == name for row in rows)) for name in data]
+    figure, axes = plt.subplots(
+        len(data), 1, sharex=True, squeeze=False, layout="constrained", height_ratios=counts,
+        figsize=(8, 1.6 + 0.3 * sum(counts)),
+    )  # fmt: skip
+    colors = {"nutpie": "C0", "pymc": "C1", "numpyro": "C2"}
+    for axis, name in zip(axes[:, 0], data, strict=True):
+        shown = [row for row in rows if row["data"] == name]
+        for i, row in enumerate(shown):
+            found = row["ess_bulk_per_second"]
+            marker = MARKERS[list(colors).index(row["sampler"])]
+            axis.plot([found["min"], found["max"]], [i, i], color=colors[row["sampler"]])
+            axis.plot(found["median"], i, marker, color=colors[row["sampler"]])
+        labels = [
+            f"{row['likelihood']}, {row['coordinates']}, {row['sampler']}"
+            + ("" if row["settings"] == LEAST else ", more steps")
+            for row in shown
+        ]
+        axis.set(xscale="log", yticks=range(len(shown)), yticklabels=labels, title=_data({"data": name}))
+        axis.set_ylim(-0.7, len(shown) - 0.3)
+    figure.supxlabel("bulk effective sample size a second: median, least and largest", fontsize="medium")
+    return figure

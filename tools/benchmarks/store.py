@@ -1,23 +1,15 @@
 """The file of results: what was measured, when, on what; subsets measured later replace older ones."""
 
 import json
-import os
-import platform
 import statistics
-import sys
-import time
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import course
+from mlm_tutorial import libraries
+from mlm_tutorial.atomic import write_atomically
+from tools import machine, results
 
-FOLDER = Path(__file__).resolve().parents[2] / "results"
-RESULTS = FOLDER / "benchmarks.json"
-LIBRARIES = (
-    *("pymc", "pytensor", "nutpie", "numpyro", "jax", "numpy", "polars", "duckdb", "pyarrow", "dask", "pyspark"),
-    *("statsmodels", "mixedlm", "gpboost"),
-)
+RESULTS = results.path_of("benchmarks")
 
 
 def load(path: Path = RESULTS) -> dict:
@@ -29,25 +21,13 @@ def save(subset: str, rows: list[dict], seconds: float, settings: dict, path: Pa
     """Store the rows of one subset; those of the others stay as they are."""
     content = load(path)
     content[subset] = {
-        "date": time.strftime("%Y-%m-%d"),
+        "date": machine.today(),
         "seconds": round(seconds),
-        "machine": machine(),
+        "machine": {**machine.record(), "versions": libraries.versions(libraries.IN_BENCHMARKS)},
         "settings": settings,
         "rows": [_rounded(row) for row in rows],
     }
-    course.write_whole(path, json.dumps(dict(sorted(content.items())), indent=1, allow_nan=False) + "\n")
-
-
-def machine() -> dict:
-    """Return what the times depend on, and how busy it is with other things."""
-    return {
-        "cores": os.cpu_count(),
-        "system": sys.platform,
-        "processor": platform.machine(),
-        "python": platform.python_version(),
-        "load": round(os.getloadavg()[2], 1) if hasattr(os, "getloadavg") else None,
-        "versions": {name: found for name in LIBRARIES if (found := _version(name))},
-    }
+    write_atomically(path, json.dumps(dict(sorted(content.items())), indent=1, allow_nan=False) + "\n")
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -60,13 +40,6 @@ def spreads(answers: Sequence[dict]) -> dict[str, dict[str, float]]:
     """Return the spread of everything that repeats have measured, by name; empty without repeats."""
     measured = [name for name in (answers[0] if answers else ()) if name not in ("problem", "prepare_seconds")]
     return {name: spread([answer[name] for answer in answers]) for name in measured}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _rounded(value):

@@ -1,8 +1,10 @@
-"""How numbers are written in tables and sentences."""
+"""How numbers are written in tables and sentences, and drawn in figures."""
 
 import math
 from collections.abc import Callable
 
+#: Markers of a figure's lines.
+MARKERS = "osD^vPX"
 #: A header, and rows as long as it is.
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 
-from mlm_tutorial.files import write_whole
+from mlm_tutorial.atomic import write_atomically
 from tools.grading.sources import SourceError, read_sources, solution_notebook, stub_notebook
 
 
@@ -14,7 +14,7 @@ def generate(folder: Path) -> None:
     for source in read_sources().values():
         for name, make in (("exercises", stub_notebook), ("solutions", solution_notebook)):
             text = nbformat.writes(make(source)) + "\n"
-            write_whole(folder / name / f"{source.name}.ipynb", text.encode("utf-8"))
+            write_atomically(folder / name / f"{source.name}.ipynb", text.encode("utf-8"))
 
 
 if __name__ == "__main__":

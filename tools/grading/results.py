@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from mlm_tutorial.files import write_whole
+from mlm_tutorial.atomic import write_atomically
 from tools.grading.submissions import Submission
 from tools.grading.text import clean, clean_lines, readable
 
@@ -51,10 +51,10 @@ def store(output: Path, submission: Submission, page: str, log: bytes, within: d
     forget(output, submission)
     name = slug(submission)
     if page:
-        write_whole(output / "feedback" / f"{name}.html", page.encode("utf-8"))
+        write_atomically(output / "feedback" / f"{name}.html", page.encode("utf-8"))
     if submission.problem:
         text = clean_lines(log.decode("utf-8", errors="replace"))
-        write_whole(output / "logs" / f"{name}.txt", text.encode("utf-8"))
+        write_atomically(output / "logs" / f"{name}.txt", text.encode("utf-8"))
     result = {
         "key": submission.key,
         "student": readable(submission.student),
@@ -64,7 +64,7 @@ def store(output: Path, submission: Submission, page: str, log: bytes, within: d
         "problem": clean(submission.problem),
         "limits": within,
     }
-    write_whole(output / "results" / f"{name}.json", json.dumps(result).encode("utf-8"))
+    write_atomically(output / "results" / f"{name}.json", json.dumps(result).encode("utf-8"))
 
 
 def forget(output: Path, submission: Submission) -> None:

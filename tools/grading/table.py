@@ -5,7 +5,7 @@ import io
 import re
 from pathlib import Path
 
-from mlm_tutorial.files import write_whole
+from mlm_tutorial.atomic import write_atomically
 from tools.grading.sources import Source
 from tools.grading.submissions import Submission
 from tools.grading.text import clean, readable
@@ -33,7 +33,7 @@ def write_grades(path: Path, submissions: list[Submission], sources: dict[str, S
             problem = f"this row could not be written: {type(error).__name__}"
             row = [readable(submission.student), "", *[""] * len(tasks), "0", "", problem, "", ""]
         table.writerow([harmless(value) for value in row])
-    write_whole(path, text.getvalue().encode("utf-8-sig", errors="replace"))
+    write_atomically(path, text.getvalue().encode("utf-8-sig", errors="replace"))
 
 
 def _row(submission: Submission, tasks: list[str], sources: dict[str, Source]) -> list[str]:

@@ -1,37 +1,45 @@
-"""Does memory grow from fit to fit in one kernel? ``python tests/long_run.py``, about ten minutes.
+"""Does memory grow from fit to fit in one kernel? ``python -m tools.stress.long_run``, about ten minutes.
 
 Fits are made in two ways: with new data in one compiled model, and of a model that is compiled anew each time.
 """
 
 import argparse
 import gc
-import json
-import os
-import sys
 import time
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 import psutil
 
 import mlm_tutorial as mlm
-from mlm_tutorial.files import write_whole
-from tests.support.problems import LAYERS, SMALL_TRUTH, small_cells, small_compiled
+from tools import machine, results
 from tools.lock import exit_with, only_writer
 
-ROOT = Path(__file__).resolve().parents[2]
-OUTPUT = ROOT / "results" / "memory.json"
+LAYERS = ["paint", "size"]
+TRUTH = mlm.LayeredSum.from_coefficients(
+    [{0: (10, 2)}, {"red": (1, 1), "blue": (-1, 2)}, {10: (1, 1), 2: (0, 0.5), 7: (-1, 1)}], names=LAYERS
+)
 
 
-def refit(compiled):
+def cells_of(seed):
+    """Return the cells of 300 simulated rows, the same cells for every seed."""
+    return mlm.cell_statistics(TRUTH.simulate(300, rng=seed), layers=LAYERS)
+
+
+@cache
+def compiled():
+    """Return the one model that is compiled once."""
+    return mlm.compile_model(mlm.cell_model(cells_of(0)))
+
+
+def refit(model):
     """Return a function that fits new data with a compiled model."""
-    return lambda seed: mlm.sample(compiled.with_cells(small_cells()), seed, progress=False)
+    return lambda seed: mlm.sample(model.with_cells(cells_of(seed)), seed, progress=False)
 
 
 def compile_anew(seed):
     """Compile a model of new data and fit it."""
-    cells = mlm.cell_statistics(SMALL_TRUTH.simulate(300, rng=seed), layers=LAYERS)
-    return mlm.sample(mlm.cell_model(cells), seed, progress=False)
+    return mlm.sample(mlm.cell_model(cells_of(seed)), seed, progress=False)
 
 
 def memory_after(fit, n, report=lambda text: None):
@@ -64,17 +72,16 @@ def main(arguments=None):
     parser.add_argument("--n", type=int, default=50, help="fits with new data (50)")
     parser.add_argument("--compiled", type=int, default=50, help="fits that compile anew (50)")
     options = parser.parse_args(arguments)
-    with only_writer(OUTPUT, "measuring memory"):
+    with only_writer(results.path_of("memory"), "measuring memory"):
         measure(options)
     return 0
 
 
 def measure(options):
     """Fit again and again in both ways, and store the memory after each."""
-    small_compiled()
-    machine = {"cores": os.cpu_count(), "python": sys.version.split()[0], "system": sys.platform}
-    content = {"date": time.strftime("%Y-%m-%d"), "machine": machine, "memory": {}}
-    ways = {"new data, one compiled model": (refit(small_compiled()), options.n)}
+    compiled()
+    content = {"date": machine.today(), "machine": machine.record(), "memory": {}}
+    ways = {"new data, one compiled model": (refit(compiled()), options.n)}
     ways["compiled anew"] = (compile_anew, options.compiled)
     for name, (fit, n) in ways.items():
         if n < 4:
@@ -85,13 +92,15 @@ def measure(options):
         row = {"fits": n, "first_mb": round(held[0] / 1e6), "last_mb": round(held[-1] / 1e6)}
         row |= {"warmup": warmup, "mb_per_fit": round(slope(held, warmup) / 1e6, 3)}
         content["memory"][name] = row
-        write_whole(OUTPUT, (json.dumps(content, indent=1) + "\n").encode("utf-8"))
+        results.store("memory", content, table(content["memory"]))
         print(row)
-    lines = ["| Fits in one kernel | fits | after the first, MB | after the last, MB | growth of a fit, MB |"]
-    lines += ["|---|---:|---:|---:|---:|"]
-    for name, row in content["memory"].items():
-        lines.append(f"| {name} | {row['fits']} | {row['first_mb']} | {row['last_mb']} | {row['mb_per_fit']} |")
-    write_whole(ROOT / "results" / "tables" / "memory.md", ("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def table(memory):
+    """Return the table of the site's page, in Markdown."""
+    header = ["Fits in one kernel", "fits", "after the first, MB", "after the last, MB", "growth of a fit, MB"]
+    columns = ("fits", "first_mb", "last_mb", "mb_per_fit")
+    return results.markdown_table(header, [[name, *(row[x] for x in columns)] for name, row in memory.items()], True)
 
 
 if __name__ == "__main__":

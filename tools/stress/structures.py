@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 import mlm_tutorial as mlm
-from mlm_tutorial.files import write_whole
+from mlm_tutorial.atomic import write_atomically
 from mlm_tutorial.names import OWN
 from tools.lock import exit_with, only_writer
 
@@ -208,7 +208,7 @@ def write_results(path, rows, seed, asked=ASKED):
     }
     lines = ",\n".join("  " + json.dumps(row) for row in rows)
     head = json.dumps({**content, "structures": []}, indent=1).removesuffix("[]\n}")
-    write_whole(path, f"{head}[\n{lines}\n ]\n}}\n".encode())
+    write_atomically(path, f"{head}[\n{lines}\n ]\n}}\n".encode())
     return content
 
 
@@ -281,7 +281,7 @@ def fit_structures(options):
             print(f"    {row.get('reason', '')}; true: {row['true']}", flush=True)
     content = write_results(options.output, rows, options.seed, asked)
     if options.output == OUTPUT:
-        write_whole(FRAGMENT, table(content).encode("utf-8"))
+        write_atomically(FRAGMENT, table(content).encode("utf-8"))
     print(table(content))
     return int(bool(content["reasons_not_true"]))
 

@@ -1,0 +1,31 @@
+"""The libraries that the course stands on, and their versions here."""
+# Only the standard library, so that a machine where something is missing still gets an answer.
+
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+
+#: Named at the end of every notebook.
+IN_NOTEBOOKS = ("mlm-tutorial", "pymc", "nutpie", "arviz", "numpy", "pandas", "seaborn")
+#: Named by the check of a machine and by the site.
+OF_THE_COURSE = (*IN_NOTEBOOKS[1:], "pytensor", "scipy", "xarray", "jupyterlab", "jupytext", "nbval")
+#: Named beside measurements: what samples and what makes tables, here and in the programs compared with.
+IN_BENCHMARKS = (
+    *("pymc", "pytensor", "nutpie", "numpyro", "jax", "numpy", "polars", "duckdb", "pyarrow", "dask", "pyspark"),
+    *("statsmodels", "mixedlm", "gpboost"),
+)
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the versions of libraries by name; those that are not installed are left out."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def in_words(names: Iterable[str]) -> str:
+    """Return names and versions of libraries in one line."""
+    return ", ".join(f"{name} {found}" for name, found in versions(names).items())

@@ -1,0 +1,95 @@
+"""The code imports in one direction: no circle, no tools in the package, nobody else's private names, short modules."""
+
+import ast
+from graphlib import TopologicalSorter
+
+import pytest
+
+from tools.project import ROOT
+
+#: Code that only others import: first the package, which stands by itself, then the tools, then what starts them.
+FILES = [ROOT / "course.py", *(path for name in ("mlm_tutorial", "tools") for path in (ROOT / name).glob("**/*.py"))]
+#: Lines of the longest module of the tools.
+LONGEST = 350
+
+
+def module_of(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def imports_of(source, module="", is_package=False):
+    """Return pairs of a module and a name imported from it, None for the module as a whole; also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {(alias.name, None) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = module.split(".")
+            base = parts[: len(parts) - node.level + is_package] if node.level else []
+            found |= {(".".join([*base, *filter(None, [node.module])]), alias.name) for alias in node.names}
+    return found
+
+
+def imports(module):
+    """Return the project's modules that one of them imports."""
+    path = MODULES[module]
+    pairs = imports_of(path.read_text(encoding="utf-8"), module, path.name == "__init__.py")
+    inside = {f"{name}.{part}" if f"{name}.{part}" in MODULES else name for name, part in pairs}
+    return {name for name in inside if name in MODULES} - {module}
+
+
+def test_the_graph_of_imports_has_no_circle():
+    # The package as a whole, as in `import mlm_tutorial as mlm`, loads its modules when a name is first used.
+    graph = {module: imports(module) - {"mlm_tutorial"} for module in MODULES}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
+
+
+@pytest.mark.parametrize(
+    ("part", "allowed"), [("mlm_tutorial", {"mlm_tutorial"}), ("tools", {"mlm_tutorial", "tools"})]
+)
+def test_a_part_imports_only_from_those_below_it(part, allowed):
+    modules = [module for module in MODULES if module.split(".")[0] == part]
+    assert {name.split(".")[0] for module in modules for name in imports(module)} <= allowed
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_no_private_name_is_imported_from_another_module(module):
+    pairs = imports_of(MODULES[module].read_text(encoding="utf-8"), module)
+    parts = ("course", "mlm_tutorial", "tools")
+    private = {name for base, name in pairs if base.split(".")[0] in parts and name and name.startswith("_")}
+    assert private == set()
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.split(".")[0] in ("course", "tools")))
+def test_a_module_of_the_tools_is_short(module):
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= (80 if module == "course" else LONGEST)
+
+
+def test_set_up_needs_only_the_standard_library():
+    import sys
+
+    waiting, seen = ["course"], set()
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        source = MODULES[module].read_text(encoding="utf-8")
+        for name in {name.split(".")[0] for name, _ in imports_of(source, module)}:
+            assert name in sys.stdlib_module_names | {"tools", "mlm_tutorial"}, f"{module} imports {name}"
+        waiting += imports(module) - seen - {"mlm_tutorial"}
+    assert {"tools.install", "tools.versions", "tools.site", "mlm_tutorial.atomic"} <= seen
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("from tools.site import build", ("tools.site", "build")),
+        ("def f():\n    import tools.site as s", ("tools.site", None)),
+        ("from .site import build", ("tools.site", "build")),
+        ("from . import site", ("tools", "site")),
+    ],
+)
+def test_every_form_of_import_is_seen(source, found):
+    assert found in imports_of(source, "tools.cli")

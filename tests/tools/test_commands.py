@@ -1,0 +1,76 @@
+"""Commands: what each one installs and starts."""
+
+import os
+
+import pytest
+
+from tools import cli, commands, environment, install, machine, npm
+
+
+def test_folder_without_notebooks_is_reported(incomplete_copy, monkeypatch, capsys):
+    monkeypatch.setattr(install, "set_up", lambda *wanted: None)
+    assert cli.main(["open", "--no-browser"]) == 1
+    assert "not complete" in capsys.readouterr().err
+
+
+def test_first_notebook_is_opened(monkeypatch):
+    monkeypatch.setattr(install, "set_up", lambda *wanted: None)
+    monkeypatch.setattr(environment.Environment, "replace_this_process", lambda self, *command: list(command))
+    command = cli.main(["open", "--no-browser", "--port", "8899", "--ServerApp.token=abc"])
+    assert any(part.startswith("--LabApp.default_url=/lab/tree/notebooks/01_") for part in command)
+    assert "--no-browser" in command
+    assert (f"--ServerApp.contents_manager_class={commands.CONTENTS_MANAGER}" in command) == (os.name == "posix")
+    assert command[command.index("--port") + 1] == "8899"
+    assert command[-1] == "--ServerApp.token=abc"
+
+
+def test_arguments_reach_pytest_in_their_order(monkeypatch):
+    monkeypatch.setattr(install, "set_up", lambda *wanted: None)
+    monkeypatch.setattr(npm, "fetch_proxy", lambda: None)
+    monkeypatch.setattr(environment.Environment, "replace_this_process", lambda self, *command: list(command))
+    monkeypatch.setattr(machine, "memory", lambda: 8e9)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    by_file = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    assert cli.main(["test"]) == ["-m", "pytest", *by_file]
+    assert cli.main(["test", "tests/tools/test_npm.py"]) == ["-m", "pytest", "tests/tools/test_npm.py"]
+    command = cli.main(["test", "--fast", "-x", "-k", "cells and not slow", "--durations=3"])
+    assert command == [
+        "-m",
+        "pytest",
+        "--ignore-glob=*.ipynb",
+        "-m",
+        "not slow",
+        "-x",
+        "-k",
+        "cells and not slow",
+        "--durations=3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "in_ci", "extras"),
+    [
+        (["test"], False, ["dev"]),
+        (["test"], True, ["dev", "big", "hub"]),
+        (["test", "--all"], False, ["dev", "big", "hub"]),
+        (["test", "--fast"], True, ["dev"]),
+        (["bench", "rows"], False, ["dev", "bench"]),
+    ],
+)
+def test_what_is_large_is_installed_only_where_it_is_used(monkeypatch, arguments, in_ci, extras):
+    asked, fetched = [], []
+    monkeypatch.delenv("CI", raising=False)
+    if in_ci:
+        monkeypatch.setenv("CI", "true")
+    monkeypatch.setattr(install, "set_up", lambda *wanted: asked.extend(wanted))
+    monkeypatch.setattr(npm, "fetch_proxy", lambda: fetched.append(True))
+    monkeypatch.setattr(environment.Environment, "replace_this_process", lambda self, *command: list(command))
+    cli.main(arguments)
+    assert asked == extras
+    assert bool(fetched) == ("hub" in extras)
+
+
+def test_subsets_reach_the_benchmarks(monkeypatch):
+    monkeypatch.setattr(install, "set_up", lambda *wanted: None)
+    monkeypatch.setattr(environment.Environment, "replace_this_process", lambda self, *command: list(command))
+    assert cli.main(["bench", "rows", "cold", "--quick"]) == ["-m", "tools.benchmarks", "rows", "cold", "--quick"]

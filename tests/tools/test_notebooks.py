@@ -1,0 +1,30 @@
+"""Running notebooks: measured times are kept, and are small enough."""
+
+import json
+import os
+
+from tools import cli, notebooks, project
+
+ROOT = project.ROOT
+
+
+def test_times_of_some_notebooks_leave_those_of_others(monkeypatch, tmp_path):
+    monkeypatch.setattr(project, "RESULTS", tmp_path)
+    notebooks.note_times({"02_b": {"seconds": 2.0, "peak_gb": 0.2}})
+    notebooks.note_times({"01_a": {"seconds": 1.0, "peak_gb": 0.1}})
+    stored = json.loads((tmp_path / "times.json").read_text(encoding="utf-8"))
+    assert [(name, row["seconds"]) for name, row in stored["notebooks"].items()] == [("01_a", 1.0), ("02_b", 2.0)]
+    assert stored["machine"]["cores"] == os.cpu_count()
+
+
+def test_every_notebook_is_fast_and_small_enough():
+    stored = json.loads((ROOT / "results" / "times.json").read_text(encoding="utf-8"))["notebooks"]
+    assert set(stored) == {path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.py")}
+    assert max(row["seconds"] for row in stored.values()) < 120
+    assert max(row["peak_gb"] for row in stored.values()) < 2
+    assert sum(row["seconds"] for row in stored.values()) < 15 * 60
+
+
+def test_unknown_notebook_is_named(capsys):
+    assert cli.main(["run", "99_none"]) == 1
+    assert "No notebook's name starts with 99_none" in capsys.readouterr().err

@@ -1,0 +1,37 @@
+"""The record of the machine that goes with every measurement."""
+
+import os
+import platform
+import sys
+import time
+
+
+def today() -> str:
+    """Return the date as in ``2026-11-26``."""
+    return time.strftime("%Y-%m-%d")
+
+
+def record() -> dict:
+    """Return what measured times depend on.
+
+    Returns
+    -------
+    dict
+        ``cores``, ``system``, ``processor``, ``python`` (versions), and ``load``: the processes that wanted a core
+        over the last 15 minutes, None where the system does not count them.
+    """
+    return {
+        "cores": os.cpu_count(),
+        "system": sys.platform,
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+        "load": round(os.getloadavg()[2], 1) if hasattr(os, "getloadavg") else None,
+    }
+
+
+def memory() -> float:
+    """Return the bytes of memory that this machine has; infinity where the system does not say so."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return float("inf")

@@ -1,0 +1,106 @@
+"""Build the site, or one PDF of the whole course, with Jupyter Book from stored outputs."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from mlm_tutorial.atomic import write_atomically
+from tools import environment, npm, project
+from tools.console import CourseError, say
+from tools.environment import Environment
+from tools.steps import run_step
+
+#: Files of npm packages, and where in the site they go.
+ASSETS = (
+    ("d3/dist/d3.min.js", "plot/d3.min.js"),
+    ("@observablehq/plot/dist/plot.umd.min.js", "plot/plot.umd.min.js"),
+    ("mathjax/es5/tex-mml-chtml.js", "mathjax/tex-mml-chtml.js"),
+    ("mathjax/es5/output/chtml/fonts", "mathjax/output/chtml/fonts"),
+    ("mathjax/es5/input/tex/extensions", "mathjax/input/tex/extensions"),
+)
+_PROGRAM = "from jupyter_book.cli.main import main; main()"
+
+
+def build(output: Path | None = None, repository: str | None = None, where: Environment | None = None) -> Path:
+    """Build the site; any warning is an error.
+
+    Parameters
+    ----------
+    output : pathlib.Path, optional
+        Folder that receives ``_build/html``; that of the site's sources without one.
+    repository : str, optional
+        Address for launch buttons; that of the public repository that the folder was cloned from, if any.
+    where : Environment, optional
+        The environment that has Jupyter Book; that of the course without one.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder of the site.
+
+    Raises
+    ------
+    CourseError
+        If the build fails.
+    """
+    where, output = where or environment.of_project(), output or project.BOOK
+    assets = fetch_assets(where)
+    say(f"building the site with {', '.join(sorted(path.name for path in assets.iterdir()))}")
+    run_step("building the site", [*_command(where, output), "--all"], _variables(where, repository))
+    return output / "_build" / "html"
+
+
+def build_pdf(repository: str | None = None) -> Path:
+    """Build one PDF of the whole course; return its path."""
+    where = environment.of_project()
+    fetch_assets(where)
+    missing = [name for name in ("latexmk", "xelatex") if not shutil.which(name)]
+    if missing:
+        raise CourseError(
+            f"A PDF needs LaTeX, and {' and '.join(missing)} cannot be found. On Debian and Ubuntu, run `sudo "
+            "apt install latexmk texlive-xetex texlive-latex-extra texlive-fonts-recommended fonts-freefont-otf`; "
+            "elsewhere install TeX Live (https://tug.org/texlive). Then run this again."
+        )
+    command = [*_command(where, project.BOOK), "--builder", "pdflatex"]
+    run_step("building the PDF (minutes)", command, _variables(where, repository))
+    return project.BOOK / "_build" / "latex" / "decomposing-sums.pdf"
+
+
+def _command(where: Environment, output: Path) -> list:
+    sources = ["--config", project.BOOK / "_config.yml", "--toc", project.BOOK / "_toc.yml", "--path-output", output]
+    return [where.python, "-c", _PROGRAM, "build", project.ROOT, *sources, "-W", "--keep-going", "--quiet"]
+
+
+def _variables(where: Environment, repository: str | None) -> dict[str, str]:
+    return where.variables(COURSE_REPOSITORY=public_repository() if repository is None else repository)
+
+
+def fetch_assets(where: Environment | None = None) -> Path:
+    """Fetch the libraries that the site ships, in the versions of package-lock.json; return their folder."""
+    source, folder = project.ROOT / npm.SITE, project.CACHE / "npm"
+    assets = project.CACHE / "site" / "assets"
+    wanted, stamp = npm.package_files(source), assets.parent / "fetched.json"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return assets
+    stamp.unlink(missing_ok=True)  # first, so that it never stands for a part
+    shutil.rmtree(assets, ignore_errors=True)
+    npm.install("fetching what the site ships", source, folder, where)
+    modules = folder / "node_modules"
+    for name, target in ASSETS:
+        (assets / target).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (modules / name).is_dir() else shutil.copy
+        copy(modules / name, assets / target)
+    write_atomically(stamp, wanted)
+    return assets
+
+
+def public_repository() -> str:
+    """Return the address of the public repository that this folder was cloned from; empty when there is none."""
+    try:
+        ask = ["git", "-C", str(project.ROOT), "remote", "get-url", "origin"]
+        address = subprocess.check_output(ask, encoding="utf-8", stderr=subprocess.DEVNULL).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    found = re.match(r"(?:[a-z]+:/{2}|git@)(github\.com|gitlab\.com)[/:](.+?)(?:\.git)?/?$", address)
+    return f"https://{found.group(1)}/{found.group(2)}" if found else ""
