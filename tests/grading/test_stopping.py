@@ -27,7 +27,7 @@ def started_grading(folder, scratch, sandbox, **settings):
     variables = os.environ | {"TMPDIR": str(scratch)}
     if not sandbox:
         variables |= {"PATH": variables_without_bubblewrap(folder.parent / "stub")["PATH"]}
-    command = [sys.executable, "-u", "-m", "tools.grading", str(folder), "--jobs", "1", "--memory", "2"]
+    command = [sys.executable, "-u", "-m", "tools.grading", str(folder), "--jobs", "1"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(command, cwd=ROOT, env=variables, start_new_session=True, **pipes) as grader:
         try:
