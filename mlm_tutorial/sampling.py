@@ -18,6 +18,7 @@ from pymc.backends.arviz import find_constants, find_observations
 from mlm_tutorial.builders import KNOWN_SIGMA
 from mlm_tutorial.callbacks import callbacks_by_address
 from mlm_tutorial.cells import Cells
+from mlm_tutorial.constants import constants_as_data
 from mlm_tutorial.models import CellModel, LayeredModel, sampler_options
 
 __all__ = ["CompiledModel", "compile_model", "sample"]
@@ -137,7 +138,7 @@ def compile_model(model: pm.Model) -> CompiledModel:
     # that a refit can move them without compiling again.
     variables = {name: pytensor.shared(value, name=f"mlm_start_{name}") for name, value in starts.items()}
     start = time.perf_counter()
-    with callbacks_by_address():
+    with callbacks_by_address(), constants_as_data():
         compiled = nutpie.compile_pymc_model(model, initial_points=variables)
     seconds = time.perf_counter() - start
     data = {variable.name: variable.get_value() for variable in model.data_vars}

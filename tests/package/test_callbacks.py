@@ -42,6 +42,7 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_draws_are_those_of_nutpies_own_callbacks(name):
     """The same seed gives the same draws, up to the order in which a compiler adds."""
