@@ -718,7 +718,7 @@ def test_what_are_no_cells_is_refused():
     ("known", "error", "message"),
     [
         ({"c": 0}, ValueError, "no layer named 'c'; there are"),
-        ({"a": {9: 0}}, ValueError, r"known_sigma\['a'\] names 9, which is no label of that layer"),
+        ({"a": {9: 0}}, ValueError, r"known_sigma\['a'\] names 9, which is not a label of that layer"),
         ({"a": -1}, ValueError, r"known_sigma\['a'\] must be zero or positive"),
         ({"a": "1"}, TypeError, r"known_sigma\['a'\] must be a number, got '1'"),
         ({"baseline": {0: 1}}, TypeError, r"known_sigma\['baseline'\] must be a number"),
@@ -734,7 +734,7 @@ def test_known_spreads_must_be_of_these_cells(known, error, message):
     ("contrast", "error", "message"),
     [
         ({("c", 0): 1}, ValueError, "no layer named 'c'; there are"),
-        ({("a", 7): 1}, ValueError, "contrast 'x' names 7, which is no label of layer 'a'"),
+        ({("a", 7): 1}, ValueError, "contrast 'x' names 7, which is not a label of layer 'a'"),
         ({"a": 1}, TypeError, r"contrast 'x': expected 'baseline' or a pair \(layer, label\), got 'a'"),
         ({("a", 0): "1"}, TypeError, "the weight of .* must be a finite number, got '1'"),
         ({("a", 0): 0}, ValueError, "contrast 'x': all weights are zero"),
