@@ -212,7 +212,7 @@ def test_a_killed_set_up_is_done_anew_and_a_second_one_waits_its_turn(without_en
         first.wait()
     third = finish(check, cwd=folder, env=variables)
     assert third.returncode == 0, third.stdout + third.stderr
-    assert "an earlier set-up was cut short: making the environment anew" in third.stdout
+    assert "an earlier set-up was interrupted: making the environment again" in third.stdout
     assert third.stdout.endswith("checked\n")
 
 
@@ -265,7 +265,7 @@ def test_a_real_set_up_that_was_killed_is_done_anew_in_a_folder_with_a_space_and
 
     whole = finish(set_up, cwd=folder, env=variables)
     assert whole.returncode == 0, whole.stdout + whole.stderr
-    assert "an earlier set-up was cut short: making the environment anew" in whole.stdout
+    assert "an earlier set-up was interrupted: making the environment again" in whole.stdout
     assert len(found("**/__pycache__")) > compiled_in_part
     python = folder / ".venv" / "bin" / "python"
     consistent = finish([uv, "pip", "check", "--python", python], env=variables)
