@@ -155,7 +155,7 @@ def test_a_contrast_is_estimable_if_it_is_orthogonal_to_the_null_space(monkeypat
     assert {(1, True, True), (0, True, False), (0, False, False)} <= seen
 
 
-def test_layers_that_are_tied_beyond_any_pair_are_told_from_those_that_pairs_explain():
+def test_ties_beyond_pairs_are_distinguished_from_pairs():
     """The null space is spanned by those of two layers each, unless three or more are said to be tied."""
     seen = set()
     for seed in range(120):
@@ -248,14 +248,14 @@ def test_rows_that_lack_one_layer_identify_that_layer():
     assert verdicts(got, "spreads") == {"baseline": False, "a": False, "b": True}
 
 
-def test_a_layer_that_may_be_absent_and_never_is_moves_with_the_baseline():
+def test_a_layer_never_absent_moves_with_the_baseline():
     got = identification(table(crossed(3, 4), "ab", allow_absent=["b"]))
     assert verdicts(got, "means") == {"baseline": False, "a": True, "b": False}
     assert "no row lacks b" in got.loc["b", "because"]
     assert "moves with the means of b" in got.loc["baseline", "because"]
 
 
-def test_rows_with_one_of_two_layers_take_their_group_out_of_what_is_open():
+def test_rows_with_one_of_two_layers_fix_their_group():
     """Rows of state 0 without a city say what the state adds; what is open in the other states stays open."""
     cells = table([*STATES, (0, None)], ["state", "city"], allow_absent=["city"])
     contrasts = {state: {("state", 0): 1, ("state", state): -1} for state in (1, 2)}
@@ -367,7 +367,7 @@ def test_groups_that_never_meet_are_shown():
     assert "Compare within a group" in got.loc["part", "because"]
 
 
-def test_groups_of_three_layers_are_told_once():
+def test_groups_of_three_layers_are_reported_once():
     rows = [(*x, g) for g in (0, 1) for x in crossed(2, 3)]
     rows = [(f"{g}{a}", f"{g}{b}", f"{g}{c}") for g in (0, 1) for a, b, c in crossed(2, 3, 2)]
     because = identification(table(rows, "abc")).loc["a", "because"]
@@ -393,18 +393,18 @@ def test_three_layers_can_be_tied_although_no_two_are():
         assert identification(mlm.cell_statistics(frame, layers=list(two)))["means"].all()
 
 
-def test_layers_that_are_tied_and_confounded_in_pairs_are_told_of_both():
+def test_ties_and_confounded_pairs_are_both_reported():
     because = identification(table([(i, f"r{i}", j, (i + j) % 3) for i, j in TIED], "adbc"))["because"]
     assert "a and d have the same contributors" in because["a"]
     assert "a, d, b and c are tied to one another:" in because["a"]  # no word of any two being told apart
 
 
-def test_names_that_are_no_words_are_quoted():
+def test_names_that_are_not_words_are_quoted():
     because = identification(table(STATES, ["a.b", "c d"])).loc["a.b", "because"]
     assert "every 'c d' lies in one 'a.b'" in because
 
 
-def test_public_tables_get_the_verdicts_that_their_designs_deserve():
+def test_public_tables_get_the_right_verdicts():
     paste = public_table("paste")
     nested = identification(mlm.cell_statistics(paste, "strength", layers=["batch", "specimen"]))
     assert verdicts(nested, "means") == {"baseline": True, "batch": False, "specimen": False}
@@ -439,7 +439,7 @@ def large_cells(codes):
     return mlm.Cells(layers, labels, codes, np.full(len(codes), 2), totals, np.ones(len(codes)))
 
 
-def test_70_000_cells_of_3_000_by_1_000_contributors_take_seconds():
+def test_70_000_cells_take_seconds():
     rng = np.random.default_rng(3)
     codes = np.column_stack([rng.integers(3_000, size=70_000), rng.integers(1_000, size=70_000)])
     cells = large_cells(np.column_stack([codes, codes[:, 0] // 214]))
@@ -464,7 +464,7 @@ def test_a_chain_of_a_thousand_links_holds_until_one_is_cut():
 # --- how layers are related ---
 
 
-def test_a_finer_layer_is_nested_only_where_every_row_with_it_has_the_coarser():
+def test_nesting_requires_the_coarser_layer_in_every_row():
     assert nested_in(table(STATES, ["state", "city"]))["city"] == ("state",)
     for city in (5, 12):  # in rows with a state too, or never
         lacking = [*STATES, (None, city)]
@@ -476,7 +476,7 @@ def test_a_finer_layer_is_nested_only_where_every_row_with_it_has_the_coarser():
     assert nested_in(table(more_states, ["state", "city"], allow_absent=["city"]))["city"] == ()
 
 
-def test_nesting_is_told_through_several_levels():
+def test_nesting_is_reported_through_several_levels():
     rows = [(city // 6, city // 3, city) for city in range(12)]
     assert nested_in(table(rows, "abc")) == {"a": (), "b": ("a",), "c": ("a", "b")}
 
@@ -502,7 +502,7 @@ def test_a_saturated_table_leaves_no_residual():
     assert "no residual degree" not in notes(table(crossed(4, 3), "ab", repeats=1))
 
 
-def test_residual_degrees_of_freedom_are_counted_by_the_rank_of_the_means():
+def test_residual_degrees_of_freedom_use_the_rank():
     seen = set()
     for seed in range(100):
         cells, _ = random_design(np.random.default_rng(seed))
@@ -658,7 +658,7 @@ def caught(cells, pooled):
     return [str(x.message) for x in found]
 
 
-def test_an_unpooled_model_warns_of_means_that_the_data_do_not_fix():
+def test_an_unpooled_model_warns_of_unidentified_means():
     (message,) = caught(table(STATES, ["state", "city"]), pooled=False)
     assert message.startswith("the data do not fix the means of state and city")
     assert "every city lies in one state" in message
@@ -709,7 +709,7 @@ def test_the_package_gives_the_public_names():
 # --- bad input ---
 
 
-def test_what_are_no_cells_is_refused():
+def test_other_objects_than_cells_are_refused():
     with pytest.raises(TypeError, match=r"expected Cells, got DataFrame; make them with mlm\.cell_statistics"):
         identification(pd.DataFrame())
 

@@ -184,7 +184,7 @@ def problem(request):
     )
 
 
-def test_both_coordinate_systems_give_the_same_density_to_named_parameters(problem):
+def test_both_coordinate_systems_have_the_same_density(problem):
     rng, differences, densities = np.random.default_rng(22), [], []
     for scale in (0.1, 0.5, 1, 2) * 5:
         here = problem.density["identified"](unconstrained_point(problem.models["identified"], rng, scale))
@@ -197,7 +197,7 @@ def test_both_coordinate_systems_give_the_same_density_to_named_parameters(probl
     assert np.ptp(differences) < 1e-6
 
 
-def test_the_jacobian_of_the_identified_coordinates_is_that_of_finite_differences(problem):
+def test_the_jacobian_matches_finite_differences(problem):
     """log |d (free variables) / d (coordinates)|, all variables at once, since each one's scale depends on others."""
     model = problem.models["identified"]
     free = function(model.value_vars, model.replace_rvs_by_values(model.free_RVs))
@@ -216,7 +216,7 @@ def test_the_jacobian_of_the_identified_coordinates_is_that_of_finite_difference
     assert np.ptp(differences) < 1e-5
 
 
-def test_coordinates_can_be_undone(problem):
+def test_coordinates_have_an_inverse(problem):
     model, rng = problem.models["identified"], np.random.default_rng(3)
     for variable in model.free_RVs:
         transform, value = model.rvs_to_transforms[variable], model.rvs_to_values[variable]
@@ -308,7 +308,7 @@ def test_cells_have_the_density_of_their_rows(observed):
         assert np.isclose(density(point).log_density, expected, rtol=1e-10)
 
 
-def test_integrating_the_centered_contributions_out_leaves_the_marginal_model(observed):
+def test_integrating_out_contributions_gives_the_marginal_model(observed):
     """log p(x, y | parameters) - log p(y | x, parameters) = log p(x | parameters), whatever y is."""
     rng = np.random.default_rng(25)
     for _ in range(20):
@@ -328,7 +328,7 @@ def test_integrating_the_centered_contributions_out_leaves_the_marginal_model(ob
         assert np.isclose(joint - conditional, marginal.log_density, rtol=1e-9, atol=1e-7)
 
 
-def test_noncentered_and_centered_differ_by_the_jacobian_of_the_contributions(observed):
+def test_noncentered_and_centered_differ_by_a_jacobian(observed):
     """With y = mu + sigma z, the density of z is that of y times the product of the sigmas."""
     rng = np.random.default_rng(26)
     for _ in range(20):
@@ -396,7 +396,7 @@ def test_default_priors_are_those_of_the_documentation():
     assert np.isclose(priors.sigma_scale_of("size") ** 2, cells.residual_variance() / 3)
 
 
-def test_a_prior_that_names_no_scale_for_a_layer_says_which():
+def test_a_layer_without_a_prior_scale_is_named():
     with pytest.raises(ValueError, match="mu_sd names paint; there is none for 'size'"):
         mlm.cell_model(small_cells(), dataclasses.replace(PRIORS, mu_sd={"paint": 1.0}))
 
@@ -588,7 +588,7 @@ def test_units_do_not_matter(factor, shift):
     assert np.isclose(there.without_jacobian - here.without_jacobian, -312 * np.log(factor), atol=1e-4)
 
 
-def test_a_model_of_rows_knows_its_labels_and_which_layers_may_be_absent():
+def test_a_model_of_rows_has_labels_and_absent_layers():
     frame = SMALL_TRUTH.simulate(60, rng=19, absent={"paint": 0.3}).assign(size=pd.Series([True, False] * 30))
     model = mlm.observation_model(frame, layers=LAYERS, allow_absent=["paint"])
     assert isinstance(model, mlm.LayeredModel)

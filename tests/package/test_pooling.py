@@ -168,7 +168,7 @@ def test_both_coordinate_systems_have_the_same_posterior():
 
 
 @pytest.mark.slow
-def test_a_layer_s_number_of_contributors_decides_the_split_only_without_pooling():
+def test_contributor_numbers_decide_the_split_only_without_pooling():
     """All totals have one distribution, so the data say nothing about the split: neither should 4 labels, or 64."""
     x = np.random.default_rng(3).normal(0, 2, 12_800)
     share = {}

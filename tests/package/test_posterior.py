@@ -114,7 +114,7 @@ def package_draws():
     return {name: column.to_numpy().reshape(4, -1) for name, column in flat.items()}
 
 
-def test_the_posterior_is_that_of_another_program():
+def test_the_posterior_matches_that_of_emcee():
     """Means, spreads and quantiles agree within both programs' Monte Carlo errors."""
     ours, theirs = package_draws(), other_program()
     assert set(ours) == set(theirs)
@@ -133,7 +133,7 @@ def test_the_posterior_is_that_of_another_program():
     assert {key: score for key, score in scores.items() if abs(score) > bound} == {}
 
 
-def test_the_other_program_ran_long_enough_to_tell():
+def test_emcee_ran_long_enough():
     """Its Monte Carlo errors are below a twentieth of the posterior's spread."""
     for values in other_program().values():
         assert mean_and_error_of_steps(values)[1] < values.std() / 20
@@ -208,7 +208,7 @@ def test_recovery_problems_converge():
         mlm.check_convergence(idata)
 
 
-def test_intervals_of_contributors_means_cover_as_often_as_they_claim():
+def test_intervals_of_means_have_their_nominal_coverage():
     # Intervals of half the claimed width fail this, see test_recovery_would_see_intervals_that_are_too_narrow.
     assert abs(coverage_score(recovered())) < stats.norm.isf(FALSE_ALARM / 2)
 

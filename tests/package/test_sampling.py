@@ -138,7 +138,7 @@ def test_warm_up_is_kept_only_on_request(line):
     assert "warmup_posterior" not in mlm.sample(line, seed=1, draws=20).children
 
 
-def test_progress_is_off_in_tests_and_in_builds_and_on_elsewhere(monkeypatch):
+def test_progress_is_off_in_tests_and_builds(monkeypatch):
     assert not sampling.show_progress(None)  # pytest runs
     assert sampling.show_progress(True)
     monkeypatch.delenv("PYTEST_VERSION")
@@ -150,7 +150,7 @@ def test_progress_is_off_in_tests_and_in_builds_and_on_elsewhere(monkeypatch):
 
 
 @pytest.mark.parametrize("wrong", [None, "model", small_cells])
-def test_what_is_no_model_is_refused(wrong):
+def test_other_objects_than_models_are_refused(wrong):
     with pytest.raises(TypeError, match=f"expected a PyMC model or a CompiledModel, got {type(wrong).__name__}"):
         mlm.sample(wrong)
 

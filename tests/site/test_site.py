@@ -95,7 +95,7 @@ def serious_problems(page, part):
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
-def test_page_is_whole(browser, server, name, width):
+def test_page_is_complete(browser, server, name, width):
     with opened(browser, server + name, width) as page:
         typeset(page)
         formulas = page.locator(".math.notranslate")

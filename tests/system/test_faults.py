@@ -200,7 +200,7 @@ def without_environment(small_course, tmp_path):
 
 
 @posix
-def test_a_killed_set_up_is_done_anew_and_a_second_one_waits_its_turn(without_environment):
+def test_a_killed_set_up_is_repeated_and_a_second_one_waits(without_environment):
     folder, variables = without_environment
     check = [sys.executable, "course.py", "check"]
     with started(check, cwd=folder, env=variables | {"SLOW": "1"}) as first:
@@ -218,7 +218,7 @@ def test_a_killed_set_up_is_done_anew_and_a_second_one_waits_its_turn(without_en
 
 @pytest.mark.slow
 @posix
-def test_a_real_set_up_that_was_killed_is_done_anew_in_a_folder_with_a_space_and_other_letters_than_ascii(tmp_path):
+def test_a_killed_real_set_up_is_repeated_in_a_non_ascii_folder(tmp_path):
     folders = [ROOT, Path(sys.prefix).parent]  # a copy of the course may be tested with the environment of another
     candidates = [shutil.which("uv"), *(str(folder / ".course" / "uv" / "bin" / "uv") for folder in folders)]
     uv = next((uv for uv in candidates if uv and install.uv_version(uv) >= install.OLDEST_UV), None)
@@ -280,7 +280,7 @@ def test_a_real_set_up_that_was_killed_is_done_anew_in_a_folder_with_a_space_and
 
 
 @posix
-def test_a_set_up_on_a_full_disk_says_so_and_is_done_anew(without_environment):
+def test_a_set_up_on_a_full_disk_is_reported_and_repeated(without_environment):
     folder, variables = without_environment
     check = [sys.executable, "course.py", "check"]
     first = finish(check, cwd=folder, env=variables | {"FULL": "1"})
@@ -354,7 +354,7 @@ def save(path, version, size, *more):
 
 
 @posix
-def test_a_posterior_is_whole_whenever_its_writer_is_killed(tmp_path):
+def test_a_posterior_is_complete_whenever_its_writer_is_killed(tmp_path):
     path = tmp_path / "posterior é.nc"
     save_version(path, 1)
     for delay in (0.0, 0.05):  # four groups of 40 MB take longer than that
@@ -372,7 +372,7 @@ def test_a_posterior_is_whole_whenever_its_writer_is_killed(tmp_path):
 
 
 @posix
-def test_a_posterior_that_finds_no_room_leaves_the_old_one(tmp_path):
+def test_a_full_disk_leaves_the_old_posterior(tmp_path):
     path = tmp_path / "posterior.nc"
     save_version(path, 1)
     result = finish(save(path, 2, 1_000_000, 9_000_000), cwd=ROOT)
@@ -386,7 +386,7 @@ def test_a_posterior_that_finds_no_room_leaves_the_old_one(tmp_path):
 
 
 @posix
-def test_notebooks_of_exercises_are_whole_whenever_their_making_is_killed(tmp_path):
+def test_killed_generation_leaves_complete_exercise_notebooks(tmp_path):
     undisturbed = tmp_path / "undisturbed"
     assert finish([sys.executable, "-m", "tools.grading.generate", undisturbed], cwd=ROOT).returncode == 0
     expected = {path.relative_to(undisturbed): path.read_bytes() for path in undisturbed.rglob("*.ipynb")}
@@ -449,7 +449,7 @@ def grade(folder):
 
 @pytest.mark.slow
 @sandboxed
-def test_a_notebook_that_breaks_out_of_its_limits_gets_nowhere_and_killed_grading_goes_on(tmp_path):
+def test_a_notebook_cannot_escape_and_killed_grading_resumes(tmp_path):
     pytest.importorskip("nbgrader", reason="grading needs the extra `teach`")
     folder, output = tmp_path / "a class é", tmp_path / "a class é_graded"
     secret = f"secret-{os.getpid()}"
@@ -512,7 +512,7 @@ def test_a_full_disk_is_not_held_against_a_student(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only an administrator makes a small disk")
-def test_grading_onto_a_full_disk_says_so_and_keeps_the_grades_before(tmp_path):
+def test_grading_on_a_full_disk_keeps_earlier_grades(tmp_path):
     folder, output = tmp_path / "class", tmp_path / "class_graded"
     (folder / "Ada").mkdir(parents=True)
     output.mkdir()
@@ -576,7 +576,7 @@ raise SystemExit(code)
 
 @pytest.mark.slow
 @posix
-def test_a_fit_works_after_one_killed_while_sampling_with_a_read_only_home_decimal_commas_and_no_display(tmp_path):
+def test_a_fit_works_after_a_kill_on_an_unusual_system(tmp_path):
     work, home, private = tmp_path / "arbeit ä ö", tmp_path / "home", tmp_path / ".course"
     work.mkdir()
     home.mkdir(mode=0o555)
@@ -614,7 +614,7 @@ def test_a_fit_works_after_one_killed_while_sampling_with_a_read_only_home_decim
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory that Linux notes")
-def test_many_fits_of_one_compiled_model_take_no_more_memory():
+def test_many_fits_do_not_leak_memory():
     # What a process holds goes up and down by several megabytes from fit to fit, so the slope needs many of them, in a
     # process that other tests have left nothing in. A result that is kept holds 1.8 MB; a kernel that kept them all
     # was seen to grow by 1.1 MB a fit.

@@ -309,7 +309,7 @@ def test_a_file_of_several_chunks_has_all_its_rows(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("unequal", [False, True])
-def test_a_large_layer_has_the_counts_it_says(unequal):
+def test_a_large_layer_has_the_stated_counts(unequal):
     cells = problems.one_large_layer(30, unequal)
     counts = cells.counts(cells.layers[0])
     assert len(cells.labels[cells.layers[0]]) == 30
@@ -324,7 +324,7 @@ def test_crossed_layers_have_nearly_as_many_cells_as_rows():
     assert all(0.9 * m < len(cells.labels[name]) <= m for name, m in zip(cells.layers, (300, 100), strict=True))
 
 
-def test_ratings_have_the_shape_they_say():
+def test_ratings_have_the_stated_shape():
     frame = ratings.simulate()
     assert len(frame) == ratings.SIZES["rows"]
     assert {name: frame[name].nunique() for name in ratings.LAYERS} == {x: ratings.SIZES[x] for x in ratings.LAYERS}
@@ -337,7 +337,7 @@ def test_ratings_have_the_shape_they_say():
     assert not frame.equals(ratings.simulate(seed=2))
 
 
-def test_ratings_have_the_scales_they_say():
+def test_ratings_have_the_stated_scales():
     frame = ratings.simulate()
     assert frame["rating"].mean() == pytest.approx(ratings.MEAN, abs=0.2)
     # A teacher's few ratings differ by the residual and by students.

@@ -40,7 +40,7 @@ def test_unreachable_index_is_reported_in_one_sentence(incomplete_copy, monkeypa
     assert "Traceback" not in message
 
 
-def test_python_without_venv_is_told_which_package_to_install(incomplete_copy, monkeypatch, capsys):
+def test_python_without_venv_reports_the_missing_package(incomplete_copy, monkeypatch, capsys):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setattr(install.importlib.util, "find_spec", lambda name: None)
     assert cli.main(["check"]) == 1

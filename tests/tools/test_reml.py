@@ -91,7 +91,7 @@ def test_reml_is_what_was_published(case):
 
 
 @pytest.mark.parametrize("case", reml.CASES)
-def test_the_variance_expected_of_the_contributors_is_reml_s_estimate(case):
+def test_the_expected_variance_of_contributors_is_that_of_reml(case):
     moments, _ = uncertainty(case)
     for name, (mean, _) in moments.items():
         assert mean == pytest.approx(estimates(case)[name], rel=1e-3), name
@@ -123,7 +123,7 @@ def test_variances_of_the_contributors_are_those_of_reml(case, spreads):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("case", "spreads"), FITS)
-def test_reml_s_estimate_lies_in_the_interval_of_the_population_s_variance(case, spreads):
+def test_reml_estimates_lie_in_the_populations_intervals(case, spreads):
     for name, values in draws(case, spreads)["population"].items():
         low, high = np.quantile(values, [0.05, 0.95])
         assert low < estimates(case)[name] < high, name
@@ -131,7 +131,7 @@ def test_reml_s_estimate_lies_in_the_interval_of_the_population_s_variance(case,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", reml.CASES)
-def test_the_population_s_variance_has_the_median_that_theory_says(case):
+def test_the_population_variance_has_the_theoretical_median(case):
     """With f degrees of freedom and a flat prior of tau, tau squared is f s^2 / chi-squared of f - 1 (Gelman 2006).
 
     That is for means that are known. The prior is flat where there are many contributors, about ten.
@@ -145,7 +145,7 @@ def test_the_population_s_variance_has_the_median_that_theory_says(case):
 
 
 @pytest.mark.slow
-def test_without_pooling_the_variances_of_nested_layers_are_not_those_of_reml():
+def test_unpooled_nested_variances_differ_from_reml():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the means are not identified is the point
         found = draws("gauge with pairs", pooled=False)
