@@ -1,4 +1,4 @@
-"""Exercises: right answers pass, typical mistakes earn their hint, nonsense gets a message, stubs say what to write."""
+"""Exercises: right answers pass, typical mistakes get their hint, nonsense gets a message, stubs say what to write."""
 
 import contextlib
 import io
@@ -27,7 +27,7 @@ _namespaces = {}
 
 
 def namespace_of(name):
-    """Return what the set-up cells of a set define; each set's run once."""
+    """Return the names that the set-up cells of a set define; they run once per set."""
     if name not in _namespaces:
         namespace = {"__name__": "exercises"}
         for source in SOURCES[name].setup:
@@ -92,7 +92,7 @@ def rows_of_tasks(text):
 
 
 def taught(name):
-    """Return the numbers of the list of what a notebook teaches."""
+    """Return the numbers of the items in a notebook's list of aims."""
     text = (NOTEBOOKS / f"{name}.py").read_text(encoding="utf-8")
     listed = text.split("**You will learn**")[1].split("**You need**")[0]
     assert not re.search(r"^# *[-*] ", listed, re.MULTILINE), "the list is numbered, so that exercises can refer to it"

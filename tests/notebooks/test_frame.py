@@ -17,7 +17,7 @@ PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 STORED = [path for path in sorted((ROOT / "notebooks").rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
-#: What jupyterquiz reads, and what a reader needs besides: a reason with every answer.
+#: Fields that jupyterquiz reads, and one that readers need: a reason with every answer.
 QUESTION_SCHEMA = {
     "type": "array",
     "minItems": 3,

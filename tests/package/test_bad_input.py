@@ -24,7 +24,7 @@ def assert_raises(call, error, fragments):
     """Check that the call raises exactly this error, with every fragment in its message."""
     with pytest.raises(error) as caught:
         call()
-    # Subclasses would do for `except`, but an error of narwhals or NumPy is not one that says what to do.
+    # `except` accepts subclasses, but an error raised by narwhals or NumPy does not say what to do.
     assert caught.type is error
     for fragment in fragments:
         assert fragment in str(caught.value)
@@ -82,9 +82,9 @@ TRUTH = [
     case(
         "combinations of sigma", lambda: build(BASELINE, PAIR, names=["sigma"])().combinations(), ValueError, "'sigma'"
     ),
-    case("centred without none", lambda: CC_12.centered(absent=["layer_2"]), ValueError, "no layer named", "'layer_2'"),
-    case("centred without text", lambda: CC_12.centered(absent="layer_1"), TypeError, "list of names", "'layer_1'"),
-    case("centred without number", lambda: CC_12.centered(absent=1), TypeError, "list of names", "got 1"),
+    case("centered, no layer", lambda: CC_12.centered(absent=["layer_2"]), ValueError, "no layer named", "'layer_2'"),
+    case("centered, a text", lambda: CC_12.centered(absent="layer_1"), TypeError, "list of names", "'layer_1'"),
+    case("centered, a number", lambda: CC_12.centered(absent=1), TypeError, "list of names", "got 1"),
     case("baseline unnamed", lambda: mlm.LayeredSum(mlm.Layer("x", BASELINE), []), ValueError, "'baseline'", "'x'"),
     case("no Layer", lambda: mlm.LayeredSum(CC_12.baseline, [PAIR]), TypeError, "Layer", "{'a': (0, 1)"),
     case("one Layer", lambda: mlm.LayeredSum(CC_12.baseline, CC_12.layers[0]), TypeError, "list of Layer", "got Layer"),
@@ -580,7 +580,7 @@ MODELS = [
     ),
     case("pooled by position", lambda: mlm.Priors.from_cells(part(), True), TypeError, "positional"),
     case("priors by position", lambda: mlm.Priors(0, 1, 1, 1), TypeError, "positional"),
-    case("pooled is no truth value", lambda: priors(pooled="a"), TypeError, "pooled must be True or False", "'a'"),
+    case("pooled is not a truth value", lambda: priors(pooled="a"), TypeError, "pooled must be True or False", "'a'"),
     case("priors of another kind", lambda: mlm.cell_model(part(), {"mu_sd": 1}), TypeError, "mlm.Priors", "dict"),
     case("layers are required", lambda: mlm.observation_model(good_frame(), "total"), TypeError, "'layers'"),
     case("baseline_mu NaN", lambda: priors(baseline_mu=NAN), ValueError, "baseline_mu must be finite", "nan"),

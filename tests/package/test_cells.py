@@ -1,4 +1,4 @@
-"""Cells: the same statistics from every table, in every order, from every way of cutting the rows."""
+"""Cells: the same statistics from every table, in every order, from every partition of the rows."""
 
 import inspect
 import math
@@ -47,7 +47,7 @@ def as_dict(cells):
 
 
 def assert_same_cells(one, other, scale=0.0, rtol=1e-10):
-    """Check that two Cells agree to rounding; `scale` is the size of the totals, whose rounding is inherited."""
+    """Check that two Cells agree up to rounding; `scale` is the size of the totals, from which the rounding comes."""
     assert one.layers == other.layers
     assert one.absent == other.absent
     assert one.labels == other.labels
@@ -775,7 +775,7 @@ def test_parts_with_labels_that_differ_or_are_equal_are_merged(one, other, toget
 
 
 def dummies(columns):
-    """Return totals and a full matrix of dummies, one row an observation."""
+    """Return totals and a full matrix of dummies, one row per observation."""
     blocks = [np.ones((len(columns["total"]), 1))]
     blocks += [np.array(columns[name])[:, None] == sorted(set(columns[name])) for name in LAYERS]
     return np.array(columns["total"]), np.hstack(blocks).astype(float)

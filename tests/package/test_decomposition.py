@@ -1,4 +1,4 @@
-"""Decomposition: parts add up, follow the formulas, and are as uncertain as they say."""
+"""Decomposition: parts add up, follow the formulas, and have the right uncertainty."""
 
 import datetime
 import time
@@ -41,7 +41,7 @@ def known(truth, repeats=1):
 
 
 def few_draws(n=7):
-    """Return a posterior of a few draws that differ much."""
+    """Return a posterior of a few draws that differ widely."""
     return random_posterior({"paint": ["blue", "red"], "size": [2, 7, 10]}, n_draws=2 * n)
 
 

@@ -1,4 +1,4 @@
-"""Diagnostics pass what is sound and name what is not, in posteriors made up so that the answer is known."""
+"""Diagnostics pass sound posteriors and name faults of others, made up so that the answer is known."""
 
 import arviz as az
 import numpy as np
@@ -155,7 +155,7 @@ class TestEfficiency:
 
 
 class TestRecovery:
-    truth = SMALL_TRUTH  # not centred: means of layers are (1, -1) and (1, 0, -1) once ordered
+    truth = SMALL_TRUTH  # not centered: means of layers are (1, -1) and (1, 0, -1) once ordered
 
     @staticmethod
     def posterior(center, draws=5000, sd=0.5):

@@ -1,4 +1,4 @@
-"""Cells of tables that are spread over processes: Dask and PySpark reduce them where they are.
+"""Cells of distributed tables: Dask and PySpark reduce them on their workers.
 
 The clusters are local and small. ``python course.py test --all`` installs both; PySpark needs Java 17 besides.
 """

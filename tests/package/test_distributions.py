@@ -29,7 +29,7 @@ def evaluated(graph, value):
 
 
 def assert_standard_normal(z):
-    """Check the shape by Kolmogorov and Smirnov's test, and the scale, to which that is blunt, by a chi-squared."""
+    """Check the shape by a Kolmogorov-Smirnov test, and the scale, for which it has little power, by a chi-squared."""
     z = np.ravel(z)
     assert stats.kstest(z, stats.norm.cdf).pvalue > FALSE_ALARM / 2
     assert FALSE_ALARM / 4 < stats.chi2.cdf(np.sum(z**2), len(z)) < 1 - FALSE_ALARM / 4
@@ -176,7 +176,7 @@ def test_nutpie_samples_the_standard_normal_without_a_warning(caplog):
 
 
 def rows_and_cells(n, seed):
-    """Return normal rows of cells of sizes n, with each cell's mean and centred sum of squares."""
+    """Return normal rows of cells of sizes n, with each cell's mean and centered sum of squares."""
     rng = np.random.default_rng(seed)
     rows = [rng.normal(3, 2, size=size) for size in n]
     return rows, np.array([[x.mean(), np.sum((x - x.mean()) ** 2)] for x in rows])

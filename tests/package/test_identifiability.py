@@ -26,7 +26,7 @@ def table(rows, layers, repeats=2, seed=0, **options):
 
 
 def public_table(name):
-    """Return one of the small public tables; a layer cannot be called as the package calls something."""
+    """Return one of the small public tables; renamed where a layer has a reserved name."""
     found = [folder / f"{name}.csv" for folder in FOLDERS if (folder / f"{name}.csv").exists()]
     if not found:
         pytest.skip(f"needs the public table {name}")
@@ -99,7 +99,7 @@ def owners_of(cells):
 
 
 def dense_null_spaces(cells, known):
-    """Return bases of the means and of the variances that leave no trace."""
+    """Return bases of the means and of the variances that the data do not show."""
     owners, design = owners_of(cells), cells.design().toarray()
     rules = [owners == j for j, name in enumerate(cells.layers, 1) if name not in cells.absent]
     free = np.ones(len(owners), bool)
@@ -156,7 +156,7 @@ def test_a_contrast_is_estimable_if_it_is_orthogonal_to_the_null_space(monkeypat
 
 
 def test_ties_beyond_pairs_are_distinguished_from_pairs():
-    """The null space is spanned by those of two layers each, unless three or more are said to be tied."""
+    """The null space is spanned by those of two layers each, unless three or more are reported as tied."""
     seen = set()
     for seed in range(120):
         cells, _ = random_design(np.random.default_rng(seed))
@@ -256,7 +256,7 @@ def test_a_layer_never_absent_moves_with_the_baseline():
 
 
 def test_rows_with_one_of_two_layers_fix_their_group():
-    """Rows of state 0 without a city say what the state adds; what is open in the other states stays open."""
+    """Rows of state 0 without a city identify what the state adds, but not in the other states."""
     cells = table([*STATES, (0, None)], ["state", "city"], allow_absent=["city"])
     contrasts = {state: {("state", 0): 1, ("state", state): -1} for state in (1, 2)}
     contrasts["city_0"] = {("city", 0): 1}
@@ -269,7 +269,7 @@ def test_rows_with_one_of_two_layers_fix_their_group():
         2: False,
         "city_0": True,
     }
-    # Each state has rows without a city here, so these two are no reason for what the tools leave open.
+    # Each state has rows without a city here, so these two are not the reason why tools are not fixed.
     rows = [(s, c, t, f"r{t}") for s, c in [*crossed(3, 2), *((s, None) for s in range(3))] for t in range(2)]
     cells = table(rows, ["state", "city", "tool", "recipe"], allow_absent=["city"])
     (message,) = caught(cells, pooled=False)
@@ -396,7 +396,7 @@ def test_three_layers_can_be_tied_although_no_two_are():
 def test_ties_and_confounded_pairs_are_both_reported():
     because = identification(table([(i, f"r{i}", j, (i + j) % 3) for i, j in TIED], "adbc"))["because"]
     assert "a and d have the same contributors" in because["a"]
-    assert "a, d, b and c are tied to one another:" in because["a"]  # no word of any two being told apart
+    assert "a, d, b and c are tied to one another:" in because["a"]  # no claim about pairs of them
 
 
 def test_names_that_are_not_words_are_quoted():
@@ -496,7 +496,7 @@ def test_a_saturated_table_leaves_no_residual():
     cells = table(rows, ["part", "operator", "pair"], repeats=1)
     known = {"part": 0, "operator": 0, "pair": 0}
     got = identification(cells, known_sigma=known)
-    assert got["spreads"].all()  # the rank of the design says so, and the words say what it overlooks
+    assert got["spreads"].all()  # by the rank of the design; the words add what it overlooks
     assert "no residual degree of freedom is left" in got.loc["baseline", "because"]
     assert "no residual degree" not in notes(table(rows, ["part", "operator", "pair"]))
     assert "no residual degree" not in notes(table(crossed(4, 3), "ab", repeats=1))
@@ -526,7 +526,7 @@ def test_totals_that_are_sums_of_the_layers_are_noticed():
 
 
 def test_two_operators_without_repeats_hide_whose_spread_it_is():
-    """Only the difference of two readings of a part is left over: Grubbs (1948) needed a third instrument."""
+    """The residual is only the difference of two readings of a part: Grubbs (1948) needed a third instrument."""
     known = {"part": 0}
     two = identification(table(crossed(10, 2), ["part", "operator"], repeats=1), known)
     assert "do not tell spreads of operator apart" in two.loc["operator", "because"]
@@ -537,7 +537,7 @@ def test_two_operators_without_repeats_hide_whose_spread_it_is():
 
 
 def test_what_residuals_hide_is_the_null_space_of_their_covariance():
-    """All of it by brute force: the covariance of every combination of rows that is free of means."""
+    """By brute force: the covariance of every combination of rows that is free of means."""
     seen = set()
     for seed in range(80):
         cells, known = random_design(np.random.default_rng(seed))
@@ -676,7 +676,7 @@ def test_a_pooled_model_warns_of_layers_with_the_same_contributors():
     (message,) = caught(cells, pooled=True)
     assert "tool and recipe have the same contributors" in message
     (message,) = caught(cells, pooled=False)
-    assert "pooled=True" not in message  # it would not help
+    assert "pooled=True" not in message  # pooling would not help
 
 
 def test_a_warning_points_to_the_line_that_made_the_model():

@@ -133,7 +133,7 @@ def test_simulated_column_holds_the_labels_themselves(labels):
     assert set(column.tolist()) == set(labels)
 
 
-# --- combinations and centring ---
+# --- combinations and centering ---
 
 
 def test_a_combination_adds_means_and_variances():
@@ -403,7 +403,7 @@ def test_a_drawn_sum_depends_on_the_seed_alone():
 def test_drawn_parameters_have_the_distributions_asked_for():
     m = 20_000
     layer = mlm.draw_layered_sum([1, m], mu_scale=3, log_sigma_mean=-1, rng=13)["layer_1"]
-    # Centring takes one degree of freedom and no more: with so many means the correction is negligible.
+    # Centering takes only one degree of freedom: with so many means the correction is negligible.
     for x, mean, sd in ((layer.mu, 0, 3), (np.log(layer.sigma), -1, 0.5)):
         assert stats.kstest(x, stats.norm(mean, sd).cdf).pvalue > FALSE_ALARM / 4
         assert_mean_and_variance(x, mean, sd**2, FALSE_ALARM / 4)

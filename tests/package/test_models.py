@@ -1,4 +1,4 @@
-"""All models of a sum are one model: same density, same priors, same names."""
+"""All models of a sum are equivalent: same density, same priors, same names."""
 
 import dataclasses
 import warnings
@@ -55,7 +55,7 @@ class Density:
         )
 
     def _to_plain(self, p):
-        """Return what turns the density of vectors in identified coordinates into that of the plain variables.
+        """Return the term that turns the density of vectors in identified coordinates into that of plain variables.
 
         Vectors keep the average of each layer's means, Normal(0, tau / sqrt(m)), which is in no likelihood: averages
         of independent normals are independent of the differences to them. Pooled vectors hold variances where plain
@@ -173,7 +173,7 @@ def problem(request):
     if cells.layers != tuple(LAYERS):
         priors = mlm.Priors.from_cells(cells, pooled=pooled)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", mlm.UnidentifiedWarning)  # of nested layers, which is what is tried here
+        warnings.simplefilter("ignore", mlm.UnidentifiedWarning)  # caused by the nested layers that are tested here
         models = {name: mlm.cell_model(cells, priors, coordinates=name) for name in ("identified", "log")}
     return SimpleNamespace(
         cells=cells,
@@ -446,7 +446,7 @@ def predictive():
 
 
 def test_posterior_prediction_uses_the_posterior(predictive):
-    """Predicted cells look like the data, within prediction's error, and are far less wide than the prior's."""
+    """Predicted cells look like the data, within prediction's error, and vary far less than the prior's."""
     cells = small_cells()
     predicted = predictive.posterior["posterior_predictive"]["mlm_cells"]
     assert predicted.dims == ("chain", "draw", "mlm_cell", "mlm_statistic")
@@ -540,7 +540,7 @@ def test_the_order_of_rows_does_not_matter():
 
 @pytest.mark.parametrize("coordinates", ["identified", "log"])
 def test_labels_are_only_labels(coordinates):
-    """Renamed so that they sort the other way round, contributors keep their densities."""
+    """Contributors keep their densities when new names reverse their order."""
     frame, new = small_frame(), {2: 99, 7: 50, 10: -1}
     renamed = frame.assign(
         size=pd.Series([new[k] for k in frame["size"]]), paint=frame["paint"].astype(str).map({"red": "a", "blue": "b"})

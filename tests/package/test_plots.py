@@ -1,4 +1,4 @@
-"""Colours that stay apart for every reader, and figures that show what they are given."""
+"""Colors that every reader can distinguish, and figures that show their data."""
 
 from itertools import combinations
 

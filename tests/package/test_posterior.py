@@ -181,7 +181,7 @@ def recovered():
 
 
 def coverage_score(pairs):
-    """Return how many standard errors the coverage of contributors' means is off.
+    """Return the error of the coverage of contributors' means, in standard errors.
 
     The means of m contributors sum to zero, so their errors correlate by -1/(m-1). Whether an interval about zero
     covers is an even function of the error; two such functions correlate by the square at most (Lancaster 1957). The
@@ -252,14 +252,14 @@ RANKS = {"n_ranks": 99, "draws": 495, "tune": 400, "chains": 2}
 
 
 def calibrate_with_small_model(monkeypatch, n_simulations, priors):
-    """Calibrate with the small problem's compiled model, whose priors are `PRIORS`, whatever the truths come from."""
+    """Calibrate with the small problem's compiled model, whose priors are `PRIORS`, for any truths."""
     monkeypatch.setattr(calibration, "compile_model", lambda model: small_compiled())
     ranks = mlm.calibrate(small_cells(), n_simulations, seed=71, priors=priors, **RANKS)
     return az.dataset_to_dataframe(ranks, sample_dims=["simulation"]), ranks.attrs["failed"]
 
 
 def uniformity_p_values(ranks):
-    """Return one p-value a parameter: chi-squared of the ranks 0 to 99 in ten bins."""
+    """Return one p-value per parameter: chi-squared of the ranks 0 to 99 in ten bins."""
     counts = ranks.apply(lambda column: np.bincount(column // 10, minlength=10))
     return stats.chisquare(counts.to_numpy(), axis=0).pvalue
 
@@ -277,7 +277,7 @@ def test_calibration_ranks_are_uniform(monkeypatch):
 
 
 def test_calibration_sees_wrong_priors(monkeypatch):
-    """Truths from wider priors of the standard deviations than the model was told of."""
+    """Truths from wider priors of the standard deviations than those of the model."""
     wrong = dataclasses.replace(PRIORS, sigma_scale=4.0)
     ranks, _ = calibrate_with_small_model(monkeypatch, 40, wrong)
     p_values = dict(zip(ranks.columns, uniformity_p_values(ranks), strict=True))

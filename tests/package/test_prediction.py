@@ -1,4 +1,4 @@
-"""Prediction: the distribution is the mixture that the posterior says, new contributors come from their population."""
+"""Prediction: the distribution is the posterior's mixture, new contributors come from their population."""
 
 import time
 import tracemalloc
@@ -220,7 +220,7 @@ class TestNewContributors:
             assert abs(product.mean() - expected) < stats.norm.isf(FALSE_ALARM / 8) * product.std() / np.sqrt(n)
 
     def test_rows_with_the_same_new_label_share_a_spread(self):
-        """Where means are all the same and the floor is zero, sizes of two such rows' errors go together."""
+        """Where means are all the same and the floor is zero, the sizes of two such rows' errors are correlated."""
         values = of_one_draw(random_values({"paint": ["blue", "red"]}, pooled=["paint"]), 2)
         for key, number in ((("sigma", "baseline"), 1e-3), (("tau", "paint"), 0), (("floor", "paint"), 0)):
             values[key] = np.full(2, number)
@@ -284,7 +284,7 @@ def draws_given_data(rng, y, sigma, tau_scale, n_draws):
 
 @pytest.mark.parametrize("row", ["new", "known"])
 def test_intervals_have_their_nominal_coverage(row):
-    """Contributors from the population, exact posteriors, then the total of one that was not seen, or was."""
+    """Contributors from the population, exact posteriors, then the total of a new or a known one."""
     rng = np.random.default_rng(12)
     m, tau_scale, sigma, baseline, floor, spread, n_rows = 3, 2.0, 0.5, 0.3, 0.4, 0.6, 1_200
     labels = {"day": list(range(m))}

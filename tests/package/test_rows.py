@@ -1,4 +1,4 @@
-"""Rows to numbers: the same from every table and in pieces of every size, and errors that say where."""
+"""Rows to numbers: the same from every table and in pieces of every size, and errors that name the row."""
 
 import datetime
 import decimal
@@ -95,7 +95,7 @@ def test_a_missing_label_is_an_absent_layer_where_that_is_allowed(backend):
 def test_every_kind_of_missing_label_is_found(missing):
     frame = pd.DataFrame({"a": pd.Series(["x", missing, "y", missing], dtype=object)})
     assert Table(frame, ["a"]).rows({"a": ["x", "y"]}, absent=["a"]).codes.ravel().tolist() == [0, -1, 1, -1]
-    # It does not hinder the search for a label that is not known.
+    # An unknown label is still found.
     with pytest.raises(ValueError, match="'y' in row 2"):
         Table(frame, ["a"]).rows({"a": ["x"]}, absent=["a"])
 

@@ -1,4 +1,4 @@
-"""Sampling: one compilation for many data sets, and a posterior that says where it came from."""
+"""Sampling: one compilation for many data sets, and a posterior that records its origin."""
 
 import arviz as az
 import numpy as np
@@ -35,7 +35,7 @@ def line():
 
 
 def swapped(cells):
-    """Return cells whose contributors of the first layer have changed places."""
+    """Return cells whose contributors of the first layer are swapped."""
     order = np.lexsort([cells.codes[:, 1], 1 - cells.codes[:, 0]])
     codes = np.column_stack([1 - cells.codes[order, 0], cells.codes[order, 1]])
     # Both layouts have every combination, so that the shapes agree.

@@ -1,4 +1,4 @@
-"""A server that is killed while it saves leaves the old notebook or the new one, and nothing in between."""
+"""A server that is killed while it saves leaves the old notebook or the new one, and no partial file."""
 
 import asyncio
 import os

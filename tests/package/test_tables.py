@@ -1,4 +1,4 @@
-"""Tables as people have them: small, nested, with odd names and labels, with rows that lack a layer."""
+"""Realistic tables: small, nested, with odd names and labels, with rows that lack a layer."""
 
 import datetime
 from functools import cache
@@ -113,7 +113,7 @@ def test_rows_without_a_layer_identify_its_spread():
         idata = mlm.sample(compiled.with_cells(lacking(seed)), seed=seed)
         mlm.check_convergence(idata)
         table = mlm.recovery(idata, truth)
-        assert table.loc["mu_layer_1[2]", "truth"] == 4.0  # not centred: what the layer adds is seen
+        assert table.loc["mu_layer_1[2]", "truth"] == 4.0  # not centered: what the layer adds is seen
         assert table.loc["sigma_baseline", "sd"] < 0.12
         scores.append((table["mean"] - table["truth"]) / table["sd"])
     scores = pd.DataFrame(scores)
@@ -303,7 +303,7 @@ def test_intervals_of_new_rows_have_their_nominal_coverage(kind):
     assert stats.binom.ppf(FALSE_ALARM / 2, 300, 0.15) <= below < stats.binom.isf(FALSE_ALARM / 2, 300, 0.15)
 
 
-# --- what can be seen before a fit is said before it ---
+# --- problems that can be found before a fit are reported before it ---
 
 
 def crossed(total):

@@ -1,4 +1,4 @@
-"""Coordinates of the sampler: they can be undone, their Jacobian is right, and they mean what they claim."""
+"""Coordinates of the sampler: they have an inverse, the right Jacobian, and the documented meaning."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -79,7 +79,7 @@ def test_standard_deviations_of_very_different_size_survive_the_round_trip(ident
 
 @pytest.mark.parametrize("factor", [1e-6, 1e-3, 1e3])
 def test_the_smallest_standard_deviation_of_a_layer_keeps_its_digits(factor):
-    """The reference of the rare design is a thousand times its neighbour, or the other way round."""
+    """The reference of the rare design is a thousand times its neighbor, or the reverse."""
     identified = Compiled(*DESIGNS["two layers, two contributors each"])
     sigma = np.array([2.0, 1.0, factor, 1.5, 1.0])
     np.testing.assert_allclose(identified.backward(identified.forward(sigma)), sigma, rtol=1e-8)
@@ -171,7 +171,7 @@ def test_the_total_is_t_where_it_is_far_from_zero():
 
 
 def test_moving_variance_to_a_layer_changes_only_logits():
-    """What the data cannot say (DESIGN 1.2) is one coordinate a layer, the last ones."""
+    """Directions that the data do not identify (DESIGN 1.2) are the last coordinates, one per layer."""
     identified = Compiled(*DESIGNS["three layers"])
     moved = np.zeros(identified.size)
     moved[0], moved[3:6] = -0.3, 0.3  # the second layer; contributor 1 is its reference, the others well observed

@@ -1,4 +1,4 @@
-"""Workflows pass the audit of zizmor; a bot knows every lock file."""
+"""Workflows pass the audit of zizmor; a bot updates every lock file."""
 
 import os
 import re
@@ -17,7 +17,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
 
 
 def audit(folder):
-    """Return what zizmor finds in a folder, without asking another host."""
+    """Return the findings of zizmor in a folder, without the network."""
     zizmor = Path(sys.executable).with_name("zizmor")
     command = [zizmor, "--offline", "--no-progress", "--format", "plain", folder]
     return subprocess.run(list(map(str, command)), capture_output=True, text=True)

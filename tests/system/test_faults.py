@@ -1,4 +1,4 @@
-"""Killed, full, locked, read-only: each ends in a clear message, and no part of a file is taken for the whole."""
+"""Killed, full, locked, read-only: each ends in a clear message, and no partial file is taken for a complete one."""
 
 import csv
 import errno
@@ -32,7 +32,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="stands in for programs by
 
 @contextmanager
 def started(command, **settings):
-    """Start a command in a group of its own; end whatever is left of it."""
+    """Start a command in a process group of its own; end all remaining processes of it."""
     settings = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} | settings
     with subprocess.Popen([str(part) for part in command], start_new_session=True, **settings) as process:
         try:
@@ -44,7 +44,7 @@ def started(command, **settings):
 
 
 def wait_until(true, seconds=60):
-    """Wait until something is true; fail if it does not come true."""
+    """Wait until a condition is true; fail after a time limit."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "waited in vain"
@@ -125,7 +125,7 @@ def small_course(tmp_path):
 
 
 def copy_packages(folder):
-    """Copy the code, without what Python has compiled."""
+    """Copy the code, without compiled files."""
     for name in ("mlm_tutorial", "tools"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
 
@@ -159,7 +159,7 @@ def test_a_killed_run_leaves_the_notebook_as_it_was_and_no_lock(small_course):
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
         assert stored.read_bytes() == b"as it was"
-        # What the first had started may still be running; it must not get into the way of the next.
+        # Processes of the first may still be running; they must not disturb the next.
         write_notebook(small_course, "print('second')")
         third = finish(run, cwd=small_course)
         assert third.returncode == 0, third.stdout + third.stderr
@@ -192,7 +192,7 @@ chmod +x "$UV_PROJECT_ENVIRONMENT/bin/python"
 
 @pytest.fixture
 def without_environment(small_course, tmp_path):
-    """Return a course that is not set up, and variables with an installer that does as it is told."""
+    """Return a course that is not set up, and variables with an installer that follows instructions."""
     shutil.rmtree(small_course / ".venv")
     (tmp_path / "bin").mkdir()
     write_script(tmp_path / "bin" / "uv", UV)
@@ -241,7 +241,7 @@ def test_a_killed_real_set_up_is_repeated_in_a_non_ascii_folder(tmp_path):
         return list(folder.glob(".venv/lib/python*/site-packages/" + pattern))
 
     def kill_once_there_is(pattern):
-        """Kill a set-up on its way; return what it printed if it came to an end before."""
+        """Kill a set-up while it runs; return its output if it ended before."""
         with started(set_up, cwd=folder, env=variables | slowly) as process:
             wait_until(lambda: found(pattern) or process.poll() is not None, 120)
             if process.poll() is not None:
@@ -478,7 +478,7 @@ def test_a_notebook_cannot_escape_and_killed_grading_resumes(tmp_path):
         assert "Attacker: unchanged" in third.stdout
         with pytest.raises(TimeoutError):
             listener.accept()
-        # The same code comes through where nothing holds it; otherwise this test would prove nothing.
+        # The same code succeeds without a sandbox; otherwise this test would prove nothing.
         free = finish([sys.executable, "-c", attack]).stdout
     assert [line for line in free.splitlines() if line.endswith("came through")] == [
         f"{name} came through" for name in ("network", "neighbour", "solutions", "beside", "course")
@@ -617,7 +617,7 @@ def test_a_fit_works_after_a_kill_on_an_unusual_system(tmp_path):
 def test_many_fits_do_not_leak_memory():
     # What a process holds goes up and down by several megabytes from fit to fit, so the slope needs many of them, in a
     # process that other tests have left nothing in. A result that is kept holds 1.8 MB; a kernel that kept them all
-    # was seen to grow by 1.1 MB a fit.
+    # grew by 1.1 MB per fit.
     code = "from tools.stress.long_run import compiled, growth, refit\n"
     code += "print(growth(refit(compiled()), n=40, warmup=8))"
     result = finish([sys.executable, "-c", code], cwd=ROOT)

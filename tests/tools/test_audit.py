@@ -1,4 +1,4 @@
-"""The audit: only what was looked up counts."""
+"""The audit: only packages that were looked up count."""
 
 import json
 

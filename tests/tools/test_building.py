@@ -1,4 +1,4 @@
-"""Building the site: where launch buttons lead, and what a PDF needs."""
+"""Building the site: targets of launch buttons, and requirements of a PDF."""
 
 import shutil
 

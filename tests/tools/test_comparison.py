@@ -1,4 +1,4 @@
-"""Comparing stored outputs with fresh ones: words, numbers, and what may differ."""
+"""Comparing stored outputs with fresh ones: words, numbers, and allowed differences."""
 
 import math
 

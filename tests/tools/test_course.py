@@ -1,4 +1,4 @@
-"""course.py: an old Python learns what is needed, and every command runs as a process, from any folder."""
+"""course.py: an old Python gets a message, and every command runs as a process, from any folder."""
 
 import ast
 import subprocess

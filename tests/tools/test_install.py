@@ -1,4 +1,4 @@
-"""Set-up: what is missing is named, and what is up to date is left alone."""
+"""Set-up: missing things are named, and an up-to-date environment is left alone."""
 
 import shutil
 import sys

@@ -1,4 +1,4 @@
-"""npm: what it installs is locked, and a failure is explained."""
+"""npm: its packages are locked, and a failure is explained."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""On public tables the pooled model finds what REML finds, and the model without pooling does not."""
+"""On public tables the pooled model agrees with REML, and the model without pooling does not."""
 
 import warnings
 from functools import cache
@@ -18,7 +18,7 @@ PUBLISHED = {
     "penicillin": (0.717, 3.731, 0.302),
     "paste": (1.66, 8.43, 0.68),
 }
-#: Both models of every case are compared where they are stored; some are fitted anew.
+#: Both models of every case are compared where they are stored; some are fitted again.
 FITS = [*((case, "one") for case in reml.CASES), ("gauge with pairs", "own")]
 
 
@@ -38,7 +38,7 @@ def draws(case, spreads="one", pooled=True):
 
 
 def uncertainty(case):
-    """Return how far a table leaves the variance of its contributors' means open, were REML's variances the truth.
+    """Return the uncertainty of the variance of contributors' means in a table, if REML's variances were the truth.
 
     Given the variances, effects u are normal about their best linear unbiased predictions (Henderson 1975), so the
     moments of their sample variance are those of a quadratic form. Its mean is REML's own estimate, because REML is a
@@ -67,7 +67,7 @@ def uncertainty(case):
         mean = predicted @ center @ predicted + np.trace(spread)
         variance = 2 * np.trace(spread @ spread) + 4 * predicted @ spread @ predicted
         moments[name] = mean / (m - 1), np.sqrt(variance) / (m - 1)
-        # A layer that the others hold, as batches are held by casks, has its own contributors' degrees.
+        # A layer that others are nested in, as casks in batches, has its own contributors' degrees.
         others = np.linalg.matrix_rank(np.column_stack([ones, *(x for key, x in design.items() if key != name)]))
         degrees[name] = int(rank - others) or m - 1
     moments["residual"] = found["residual"], found["residual"] * np.sqrt(2 / degrees["residual"])
@@ -75,7 +75,7 @@ def uncertainty(case):
 
 
 def disagreements(case, medians):
-    """Return the components whose variance in the table is farther from REML's than the table leaves open."""
+    """Return the components whose variance in the table differs from REML's by more than its uncertainty."""
     moments, _ = uncertainty(case)
     return [name for name, (_, sd) in moments.items() if abs(medians[name] - estimates(case)[name]) > sd]
 

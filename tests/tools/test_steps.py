@@ -1,4 +1,4 @@
-"""Steps: a program that fails is explained, and one that takes long shows that it is alive."""
+"""Steps: a failure is explained, and a long step shows progress."""
 
 import os
 import subprocess

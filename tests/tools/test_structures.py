@@ -1,4 +1,4 @@
-"""The script that fits random structures: what it draws, and that its reasons are checked."""
+"""The script that fits random structures: its draws, and the checks of its reasons."""
 
 import json
 import re
