@@ -164,7 +164,7 @@ def test_a_contributor_without_rows_is_not_in_the_cells():
     assert mlm.cell_statistics(data, "total", truth.names).labels["layer_1"] == (0, 1)
 
 
-# --- tables of observations: whatever reads one refuses the same ---
+# --- tables of observations: all functions that read one refuse the same input ---
 
 GOOD = {
     "total": [1.5, 2.0, 4.0, 3.0, 7.0],

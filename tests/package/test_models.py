@@ -309,7 +309,7 @@ def test_cells_have_the_density_of_their_rows(observed):
 
 
 def test_integrating_out_contributions_gives_the_marginal_model(observed):
-    """log p(x, y | parameters) - log p(y | x, parameters) = log p(x | parameters), whatever y is."""
+    """log p(x, y | parameters) - log p(y | x, parameters) = log p(x | parameters), for any y."""
     rng = np.random.default_rng(25)
     for _ in range(20):
         point = unconstrained_point(observed.models["marginal"], rng, 0.5)

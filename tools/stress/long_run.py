@@ -70,7 +70,7 @@ def main(arguments=None):
     """Measure both ways, and store the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=50, help="fits with new data (50)")
-    parser.add_argument("--compiled", type=int, default=50, help="fits that compile anew (50)")
+    parser.add_argument("--compiled", type=int, default=50, help="fits that compile again (50)")
     options = parser.parse_args(arguments)
     with only_writer(results.path_of("memory"), "measuring memory"):
         measure(options)
