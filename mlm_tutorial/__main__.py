@@ -1,4 +1,4 @@
-"""Answer whether this machine is ready for the course: ``python -m mlm_tutorial``."""
+"""Check whether this machine is ready for the course: ``python -m mlm_tutorial``."""
 
 import platform
 import sys
@@ -21,7 +21,7 @@ def main() -> int:
     try:
         print("Compiling and sampling a small model ...", flush=True)
         found = _decompose_a_simulation()
-    except Exception as error:  # whatever is wrong with this machine, say so in one line
+    except Exception as error:  # report any failure in one line
         print(f"FAIL: {type(error).__name__}: {error}")
         return 1
     print(f"{found}; {time.perf_counter() - start:.0f} s")
@@ -32,7 +32,7 @@ def main() -> int:
 def _decompose_a_simulation() -> str:
     import mlm_tutorial as mlm
 
-    # The course's own problem, so that its notebooks find compiled what they have in common with it.
+    # The course's own problem, so that its notebooks find the shared code compiled.
     truth = mlm.PRESETS["cc_27"]
     cells = mlm.cell_statistics(truth.simulate(10_000, rng=1), layers=truth.names)
     priors = mlm.Priors.from_cells(cells, pooled=False)

@@ -8,7 +8,7 @@ __all__ = ["write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file so that nobody ever sees a part of it, even if this process is killed.
+    """Write a file atomically: no reader ever sees a partial file, even if this process is killed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The parameters of a layered sum as variables of a PyMC model, in plain coordinates or in those that the data fix."""
+"""Parameters of a layered sum as variables of a PyMC model, in plain or in identified coordinates."""
 
 from functools import cached_property
 from itertools import pairwise
@@ -26,7 +26,7 @@ KNOWN_SIGMA = "mlm_known_sigma"
 
 
 class ParameterBuilder:
-    """Means and standard deviations of a layered sum, and which of them a model has to find.
+    """Means and standard deviations of a layered sum, with those that a model has to estimate.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class ParameterBuilder:
     slices : list of slice
         Where each component is in a vector of all contributors, baseline first.
     known : numpy.ndarray, shape (1 + sum of m_j,)
-        Known standard deviations, NaN for those to find.
+        Known standard deviations, NaN for those to estimate.
     """
 
     def __init__(self, cells: Cells, priors: Priors):
@@ -64,7 +64,7 @@ class ParameterBuilder:
 
     @property
     def n_free(self) -> int:
-        """Number of means and standard deviations that are to be found."""
+        """Number of means and standard deviations to estimate."""
         return self.known.size - len(self.cells.layers) + int(np.isnan(self.known).sum())
 
     # Plain coordinates: a variable of its own for everything that has a prior.
@@ -126,7 +126,7 @@ class ParameterBuilder:
         known = pm.Data(KNOWN_SIGMA, self.known[places], dims="mlm_known")
         return pt.zeros(self.known.size)[places].set(known)
 
-    # Identified coordinates: one vector a kind, each with a transform.
+    # Identified coordinates: one vector per kind of parameter, each with a transform.
 
     def identified(self) -> tuple:
         """Add vectors in identified coordinates to the model in context; return all means and all variances."""
@@ -145,7 +145,7 @@ class ParameterBuilder:
         return mu, variance
 
     def starts(self, cells: Cells) -> dict[str, np.ndarray]:
-        """Return where the chains of a model in identified coordinates start, for the data of these cells."""
+        """Return starting values for the chains of a model in identified coordinates, given the data of these cells."""
         parameters = self if cells is self.cells else ParameterBuilder(cells, self.priors)
         return parameters._starts()
 
@@ -200,7 +200,7 @@ class ParameterBuilder:
         parts, end = [z[:1]], len(head)
         for name, size in zip(cells.layers, sizes, strict=True):
             part = z[end : (end := end + size)]
-            # Independent normals about their average are a zero-sum normal; their average itself is in no likelihood.
+            # Independent normals minus their average are a zero-sum normal; the average is not in the likelihood.
             part = part - part.mean()
             parts.append(part + z[1 + self.absent.index(name)] if name in self.absent else part)
         return pm.math.concatenate(parts)
@@ -253,7 +253,7 @@ class ParameterBuilder:
         return pm.math.concatenate([parts[:first], floors[of_layer] + excesses])
 
     def _with_known(self, found, known):
-        """Return the variances of baseline and all contributors, from those that are found and those that are known."""
+        """Return the variances of baseline and all contributors, combined from estimated and known ones."""
         if known is None:
             return found
         return (known**2)[np.flatnonzero(np.isnan(self.known))].set(found)
@@ -268,7 +268,7 @@ class ParameterBuilder:
 
     @property
     def _share(self) -> float:
-        """The variance of each component whose spread is not known, if all had the same."""
+        """The variance of each component whose spread is not known, if all of these were equal."""
         fixed = np.average(self.cells.design() @ np.nan_to_num(self.known) ** 2, weights=self.cells.n)
         left = max(self.estimates.variance - fixed, self.estimates.variance / 10)
         return left / (self.baseline_is_free + len(self.spreading))
@@ -288,7 +288,7 @@ class ParameterBuilder:
         for j in self.spreading:
             n, spread = self.cells.counts(self.cells.layers[j]), self._rough_spread(j)
             scale = estimates.variance_scales[j]
-            # Drawn to zero by their standard errors, and then to a layer's share on average.
+            # Shrunk toward zero by their standard errors, then limited to a layer's share on average.
             effect = estimates.variances[j] * scale**2 / (scale**2 + 2 * estimates.variance**2 / n)
             excess = np.maximum(spread + effect, spread / 10)
             floors.append(max(share - np.average(excess, weights=n), share / 10))

@@ -1,4 +1,4 @@
-"""Simulation-based calibration: whether the truth is like one more draw of the posterior."""
+"""Simulation-based calibration: the truth should look like one more draw of the posterior."""
 
 import arviz as az
 import numpy as np
@@ -31,7 +31,7 @@ def calibrate(
     progress: bool | None = None,
     compiled: CompiledModel | None = None,
 ) -> xr.Dataset:
-    """Check by simulation that the truth is like one more draw of the posterior.
+    """Return ranks of the truth among draws of the posterior, over many simulated data sets.
 
     Parameters are drawn from the prior, cells from the model at these parameters, and the model is fitted to them. If
     model and sampler are right, the rank of the true value among draws of the posterior is uniform (Talts et al. 2018,
@@ -40,8 +40,8 @@ def calibrate(
     Parameters
     ----------
     cells : Cells
-        The design: who contributes to which cell, and how many observations each has. Their totals are used for
-        default priors alone.
+        The design: who contributes to which cell, and how many observations each has. Their totals are used
+        only for default priors.
     n_simulations : int
         Number of replicates.
     seed : int
@@ -68,7 +68,7 @@ def calibrate(
     Raises
     ------
     ValueError
-        If `n_simulations` is not positive or the draws are no multiple of `n_ranks`.
+        If `n_simulations` is not positive or the draws are not a multiple of `n_ranks`.
     """
     if n_simulations < 1:
         raise ValueError(f"n_simulations must be at least 1, got {n_simulations}")
@@ -87,7 +87,7 @@ def calibrate(
         [model[name] for name in (*names, f"{OWN}cells")],
         draws=n_simulations,
         random_seed=int(rng.integers(2**31)),
-        mode="FAST_COMPILE",  # a few hundred draws are made before numba would have compiled the function
+        mode="FAST_COMPILE",  # compiling with numba takes longer than a few hundred draws
     )
     dims, coords = model.named_vars_to_dims, model.coords
     truths = xr.Dataset(
@@ -114,7 +114,7 @@ def calibrate(
 
 
 def _without_known(ranks: xr.Dataset, model: CellModel) -> xr.Dataset:
-    """Leave out standard deviations that are known; those of some of a layer's contributors become NaN."""
+    """Return ranks without known standard deviations; where only some in a layer are known, theirs are NaN."""
     known = known_vector(model.cells, model.priors.known_sigma)
     ends = np.cumsum([1, *(len(model.cells.labels[name]) for name in model.cells.layers)])
     for name, part in zip((BASELINE, *model.cells.layers), np.split(known, ends[:-1]), strict=True):
@@ -127,7 +127,7 @@ def _without_known(ranks: xr.Dataset, model: CellModel) -> xr.Dataset:
 
 
 def _with_totals(draws: xr.Dataset, cells: Cells) -> xr.Dataset:
-    """Add the standard deviation of a total in every cell: what the data speak about."""
+    """Add the standard deviation of a total in every cell, which the data identify."""
     variance = draws[variable_of("sigma", BASELINE)] ** 2
     for codes, name in zip(cells.codes.T, cells.layers, strict=True):
         sigma = draws[variable_of("sigma", name)]

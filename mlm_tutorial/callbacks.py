@@ -1,7 +1,7 @@
-"""Callbacks for nutpie that call PyTensor's compiled functions where they are.
+"""Callbacks for nutpie that call PyTensor's compiled functions by address.
 
 nutpie hands its sampler two C callbacks, one for the density and its gradient, one for the variables of the trace.
-It compiles each together with the function that PyTensor has compiled already, anew in every process, which takes
+In every process it compiles each of them together with the function that PyTensor has already compiled, which takes
 several times as long as loading that function from PyTensor's cache. The callbacks here know the function's address
 only, so that nothing is compiled twice. What they compute is the same.
 """
@@ -77,7 +77,7 @@ def _trace(n_dim, n_expanded, function, user_data, shared_keys, shared_data):
 
 
 def _call_by_address(function, n_dim: int, shared_keys: list[str], shared_data: dict[str, np.ndarray]):
-    """Return what numba code calls as ``call(point, data)`` to get the results of a compiled function.
+    """Return a function for numba code, ``call(point, data)``, that gives the results of a compiled function.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """From rows to sufficient statistics: one cell for every combination of contributors that occurs.
 
-All observations with the same contributors share one mean and one variance, so a cell's count, mean and centred sum of
-squares say all that its rows say about them.
+All observations with the same contributors share one mean and one variance, for which a cell's count, mean and centered
+sum of squares are sufficient.
 """
 
 import unicodedata
@@ -85,12 +85,12 @@ class Cells:
         return float(center), float(total / max(self.n_observations - 1, 1))
 
     def design(self) -> csr_array:
-        """Return which contributors each cell has, as zeros and ones.
+        """Return the design matrix: the contributors of each cell as zeros and ones.
 
         Returns
         -------
         scipy.sparse.csr_array, shape (C, 1 + sum of m_j)
-            A column of ones for the baseline, then one column a contributor, layer by layer. A cell has no entry for
+            A column of ones for the baseline, then one per contributor, layer by layer. A cell has no entry for
             a layer that its rows lack.
         """
         sizes = [len(self.labels[name]) for name in self.layers]
@@ -100,11 +100,11 @@ class Cells:
         return csr_array((np.ones(rows.size), (rows, columns[rows, layers])), (len(self), starts[-1]))
 
     def additive_means(self) -> np.ndarray:
-        """Return the cells' means as an additive fit gives them: weighted least squares on the layers, shape (C,)."""
+        """Return the cells' means from an additive fit by weighted least squares on the layers, shape (C,)."""
         return self._additive_means.copy()
 
     @cached_property
-    def _additive_means(self) -> np.ndarray:  # seconds with thousands of contributors, and asked for several times
+    def _additive_means(self) -> np.ndarray:  # cached: seconds with thousands of contributors
         center, _ = self.total_moments()
         design = self.design()
         weight = np.sqrt(self.n)
@@ -117,7 +117,7 @@ class Cells:
         return center + design @ fit
 
     def rank(self) -> int:
-        """Return the rank of :meth:`design`: how many means the data can tell apart.
+        """Return the rank of :meth:`design`, the number of means that the data identify.
 
         With J layers whose labels mix freely it is the sum of m_j less J - 1; layers that are nested in one another or
         that move together have a lower one. It is exact for one and two layers (of those that no other layer
@@ -141,16 +141,16 @@ class Cells:
         float
             A variance, in squared units of the total; always positive.
         """
-        # Means that the data cannot tell apart take no degree of freedom: the rank counts, not the contributors.
+        # Means that the data cannot distinguish use up no degrees of freedom: the rank counts, not the contributors.
         dof = self.n_observations - self.rank()
         if dof <= 0 or self.exactly_additive():
             return self.total_moments()[1]
         return self._residual_sum_sq / dof
 
     def exactly_additive(self) -> bool:
-        """Return whether every total is the sum of its contributors' means, to rounding, so that nothing is left over.
+        """Return whether every total is the sum of its contributors' means up to rounding, without a residual.
 
-        So it is where totals were computed and not measured, and where there are as many means as rows.
+        This holds where totals were computed, not measured, and where there are as many means as rows.
         """
         rounding = 8 * np.finfo(float).eps * np.abs(self.mean).max()
         smallest = max(1e-12 * self.total_moments()[1], rounding**2)
@@ -180,7 +180,7 @@ class Cells:
         return alike
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a cell: a column for each layer, then ``n``, ``mean`` and ``sum_sq``.
+        """Return one row per cell: a column for each layer, then ``n``, ``mean`` and ``sum_sq``.
 
         Returns
         -------
@@ -255,8 +255,8 @@ class Cells:
     def require_decomposable(self) -> None:
         """Raise ValueError unless these cells are enough to fit a model.
 
-        Needed are two observations at least, totals that differ, and two contributors in every layer. A layer that may
-        be absent must be absent in some rows and present in others; there one contributor is enough.
+        A fit needs at least two observations, totals that differ, and two contributors in every layer. A layer that may
+        be absent must be absent in some rows and present in others, but one contributor is enough for it.
         """
         if self.n_observations < 2:
             raise ValueError(f"expected two observations at least, got {self.n_observations}")
@@ -275,7 +275,7 @@ class Cells:
             raise ValueError(f"all totals are equal ({self.mean[0]:g}), so there is no spread to decompose")
 
 
-#: Default of an argument that has to be given, although one before it has a default.
+#: Default of a required argument that follows one with a default.
 REQUIRED: Any = object()
 
 
@@ -289,13 +289,13 @@ def cell_statistics(
 ) -> Cells:
     """Reduce a table of observations to its cells.
 
-    The table may be any that narwhals knows: pandas, Polars (lazy too), PyArrow, DuckDB, Dask or PySpark. Lazy tables
-    are reduced where they are; only the cells come back.
+    The table may be any that narwhals supports: pandas, Polars (lazy too), PyArrow, DuckDB, Dask or PySpark. Lazy
+    tables are reduced where they are; only the cells are collected.
 
     Parameters
     ----------
     frame : data frame or lazy frame
-        One row an observation.
+        One row per observation.
     total : str
         Name of the column with the totals.
     layers : list of str
@@ -305,7 +305,7 @@ def cell_statistics(
         have one observation, equal totals, a layer with a single contributor, or a layer that is absent in all rows or
         in none; the whole may not.
     allow_absent : list of str
-        Names of the layers that a row may lack: there a missing label (None, NaN or NaT) says that the layer took no
+        Names of the layers that a row may lack: there a missing label (None, NaN or NaT) means that the layer took no
         part in the total. In all other layers a missing label is an error.
 
     Returns
@@ -316,16 +316,16 @@ def cell_statistics(
     Raises
     ------
     TypeError
-        If `frame` is no table, `total` is not numeric, a name is not a string, labels are lists or other things that
+        If `frame` is not a table, `total` is not numeric, a name is not a string, labels are lists or other things that
         cannot be hashed, or `layers` is not given.
     KeyError
         If a column does not exist.
     ValueError
         If a column is named twice, a layer has a name that a model needs for something else, the frame is empty, a
-        total is missing or infinite, a label is missing, a name in `allow_absent` is no layer, or the whole cannot be
-        decomposed (see `partial`).
+        total is missing or infinite, a label is missing, a name in `allow_absent` is not a layer, or the whole cannot
+        be decomposed (see `partial`).
     """
-    if layers is REQUIRED:  # an argument after one with a default cannot be required in Python's own way
+    if layers is REQUIRED:  # Python cannot require an argument that follows one with a default
         raise TypeError("cell_statistics() missing 1 required argument: 'layers'")
     data, layers = open_table(frame, total, layers)
     absent = _checked_absent(allow_absent, layers)
@@ -428,7 +428,7 @@ def _nullity_beyond_layers(design: csr_array, sizes: list[int], length: np.ndarr
         probe -= known @ (known.T @ probe)
         left = probe - lsqr(design, design @ probe, atol=1e-12, btol=1e-12)[0]
         squares.append(left @ left)
-        if squares[0] < 1e-6:  # nothing is in the null space: no need to ask again
+        if squares[0] < 1e-6:  # the null space is trivial: no more draws are needed
             return 0
     return round(np.mean(squares))
 
@@ -440,7 +440,7 @@ def _without_float(labels: tuple) -> tuple:
 
 
 def _refuse_one_label_of_two_types(layer: str, mine: Sequence[Hashable], theirs: Sequence[Hashable]) -> None:
-    """Raise ValueError if a label of one part and a label of the other are one thing read in two ways."""
+    """Raise ValueError if a label of one part and a label of the other are one value read as two types."""
     kinds = {_kind(label) for label in (*mine, *theirs)}
     if len(kinds) < 2:
         return
@@ -463,12 +463,12 @@ def _kind(label: Hashable) -> str:
     return type(label).__name__
 
 
-# Labels of one kind that look alike are equal; in this order, as a truth value is a number and a time is a date too.
+# Labels of one kind that look alike are equal; bool comes first, because a truth value is a number too.
 _KINDS_OF_LABELS: dict[str, Any] = {"bool": (bool, np.bool_), "number": (Real, Decimal), "text": str, "time": datetime}
 
 
 def _readings(label: Hashable) -> set[str]:
-    """Return what a file may have held where this label was read."""
+    """Return the texts that may have stood in the file from which this label was read."""
     text = text_of(label).strip()
     readings = {text}
     if isinstance(label, str):
@@ -481,9 +481,9 @@ def _readings(label: Hashable) -> set[str]:
 
 
 def _sorted_labels(labels: Sequence[Hashable]) -> tuple:
-    """Return the distinct labels in ascending order; by type, then by text, where they have none."""
+    """Return the distinct labels in ascending order; labels that cannot be compared, by type and text."""
     distinct = list(dict.fromkeys(labels))
-    if not any(isinstance(label, frozenset) for label in distinct):  # "less" of sets is "within"
+    if not any(isinstance(label, frozenset) for label in distinct):  # "<" of sets means "is a subset of"
         with suppress(TypeError):
             return tuple(sorted(distinct))
     types: dict[str, list] = {}

@@ -53,7 +53,7 @@ def load_radon() -> pd.DataFrame:
     pandas.DataFrame
         ``county`` (str), ``floor`` (1 where measured on the first floor, 0 in the basement), ``log_uranium`` (natural
         logarithm of the county's soil uranium in parts per million) and ``log_radon`` (natural logarithm of the
-        home's radon in picocuries per litre).
+        home's radon in picocuries per liter).
     """
     return _read("radon.csv", pd.read_csv)
 
@@ -102,8 +102,8 @@ def load_paste() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        60 rows: ``batch`` (A to J), ``cask`` (a, b or c; the same three letters in every batch, although the casks are
-        other ones), ``sample`` (batch and cask, such as A:a, unique to one cask) and ``strength`` (of the paste, in
-        units of the assay).
+        60 rows: ``batch`` (A to J), ``cask`` (a, b or c; the same three letters in every batch, for different
+        casks), ``sample`` (batch and cask, such as A:a, unique to one cask) and ``strength`` (of the paste, in units of
+        the assay).
     """
     return _read("paste.csv", pd.read_csv)

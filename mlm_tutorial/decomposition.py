@@ -1,4 +1,4 @@
-"""The share that each layer had: in one total, and in the variance of all totals."""
+"""The share of each layer in one total, and in the variance of all totals."""
 
 import warnings
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ from mlm_tutorial.rows import Table
 
 __all__ = ["VarianceMismatchWarning", "decompose", "variance_shares"]
 
-#: Name of the part of a variance that no layer has alone.
+#: Name of the part of a variance that belongs to no single layer.
 COVARIANCE = "covariance"
 
 #: Two-sided posterior predictive p-value below which the variance of a model is not that of the totals.
 MISMATCH_P = 0.001
 
-#: Relative difference of variances below which nothing is said, however sure it is.
+#: Relative difference of variances below which there is no warning, however significant it is.
 MISMATCH_SIZE = 0.2
 
 
 class VarianceMismatchWarning(UserWarning):
-    """Warns that parts of a variance are not what a reader takes them for: of another variance, or cancelling."""
+    """Warns that parts of a variance mislead: they cancel, or are parts of another variance than the totals'."""
 
 
 def decompose(
@@ -60,7 +60,7 @@ def decompose(
     idata : xarray.DataTree
         A posterior with variables named as in :func:`cell_model`.
     frame : data frame
-        One row an observation: any table that :func:`cell_statistics` takes. It is read in pieces.
+        One row per observation: any table that :func:`cell_statistics` takes. It is read in pieces.
     total : str
         Name of the column with the totals.
     layers : list of str
@@ -82,7 +82,7 @@ def decompose(
     TypeError, KeyError
         For bad input as in :func:`cell_statistics`.
     ValueError
-        If the posterior lacks a layer or has one more, or the frame has a contributor that the posterior does not know;
+        If the posterior lacks a layer or has an extra one, or the frame has a contributor that is not in the posterior;
         for other bad input as in :func:`cell_statistics`.
     """
     if layers is REQUIRED:
@@ -108,7 +108,7 @@ def _split(parameters: Parameters, x: np.ndarray, codes: np.ndarray) -> tuple[np
     """Return mean and sd of every contribution, each of shape (N, 1 + J).
 
     Within a cell, the expected contribution is linear in x with coefficients that vary by draw. So a cell is described
-    by the coefficients' first and second moments, and rows never meet draws.
+    by the coefficients' first and second moments, and no array has both rows and draws.
     """
     unique, cell = distinct(codes)
     n_components = 1 + codes.shape[1]
@@ -139,7 +139,7 @@ def _split(parameters: Parameters, x: np.ndarray, codes: np.ndarray) -> tuple[np
 
 
 def _joint_draws(parameters: Parameters, x, codes, n_draws: int, rng) -> np.ndarray:
-    """Return draws (n_draws, N, 1 + J): simulate from the model, then share out what is missing to the total."""
+    """Return draws (n_draws, N, 1 + J): simulate from the model, then distribute the rest of the total."""
     size = parameters.n_draws
     picked = rng.choice(size, size=n_draws, replace=n_draws > size)
     y = np.empty((n_draws, len(x), 1 + codes.shape[1]))
@@ -157,7 +157,7 @@ def _joint_draws(parameters: Parameters, x, codes, n_draws: int, rng) -> np.ndar
 
 
 def variance_shares(idata: xr.DataTree, cells: Cells, *, ci_prob: float | None = None) -> pd.DataFrame:
-    r"""Return how the variance of the totals is shared among baseline and layers.
+    r"""Return the shares of baseline and layers in the variance of the totals.
 
     The rows of `cells` stand for the population: row i has contributor :math:`k_j(i)` in layer j, or none. Under the
     model, the variance of its N totals is that of their means plus the average of their variances (the law of total
@@ -173,7 +173,7 @@ def variance_shares(idata: xr.DataTree, cells: Cells, *, ci_prob: float | None =
 
     The data fix the sum of all parts. They fix the parts that come from means only where layers are separable: in
     nested layers, pairs beside their parts, or contributors that always come together, the means of one layer can rise
-    where those of another fall, and only pooling or the prior decides (:func:`identification` says which). How the
+    where those of another fall, and only pooling or the prior decides (:func:`identification` lists them). How the
     spreads are shared among baseline and layers is decided by the prior, unless spreads are known or rows lack a layer.
 
     Parameters
@@ -195,7 +195,7 @@ def variance_shares(idata: xr.DataTree, cells: Cells, *, ci_prob: float | None =
     Raises
     ------
     ValueError
-        If the posterior lacks a layer or has one more, or `cells` have a contributor that the posterior does not know.
+        If the posterior lacks a layer or has an extra one, or `cells` have a contributor that is not in it.
 
     Warns
     -----
@@ -203,9 +203,10 @@ def variance_shares(idata: xr.DataTree, cells: Cells, *, ci_prob: float | None =
         If the variance under the model is not that of the totals in `cells`: it is off by more than 20 %, and the
         two-sided posterior predictive p-value of the totals' sum of squares is below 0.001. For a right model and
         prior, that happens in at most 2 of 1,000 data sets (Meng 1994, *Posterior predictive p-values*, Annals of
-        Statistics 22: a p-value below a is at most twice as probable as a). Then shares are of a variance that these
-        totals do not have. Also if the covariance of means is below -20 %: then the means of layers cancel one another,
-        and each part alone says little. That is a property of the table that is returned, not a test.
+        Statistics 22: a p-value below a is at most twice as probable as a). Then the shares are
+        of another variance than that of these totals. Also if the covariance of means is below -20 %: then the means of
+        layers cancel one another, and each part alone says little. That is a property of the table that is returned,
+        not a test.
     """
     parameters = Parameters.of(idata, cells.layers)
     codes = _codes_of(cells, parameters)
@@ -256,7 +257,7 @@ def _moments_of_totals(parameters: Parameters, centered, codes, f) -> dict[str, 
     """
     moments = {name: np.zeros(parameters.n_draws) for name in ("between", "within", "within_sq", "product")}
     for block in parameters.blocks(len(codes), 2):
-        # Without the baseline's mean, whose digits would be lost in the squares.
+        # Without the baseline's mean: a large offset would cost digits in the squares.
         deviation = sum(values[codes[block, j]] for j, values in enumerate(centered)) ** 2
         variance = parameters.variance[0] + sum(
             values[codes[block, j]] for j, values in enumerate(parameters.variance[1:])
@@ -270,7 +271,7 @@ def _moments_of_totals(parameters: Parameters, centered, codes, f) -> dict[str, 
 
 
 def _warn_of_another_variance(cells: Cells, variance: np.ndarray, moments: dict[str, np.ndarray]) -> None:
-    """Warn if the totals' sum of squares would be a surprise under the model, and the difference matters."""
+    """Warn if the totals' sum of squares is implausible under the model, and the difference is large."""
     n = cells.n_observations
     if n < 2:
         return

@@ -1,4 +1,4 @@
-"""Can the answer be trusted: convergence, efficiency, recovery of a known truth."""
+"""Diagnostics of a fit: convergence, efficiency, and recovery of a known truth."""
 
 import warnings
 from collections import Counter
@@ -70,7 +70,7 @@ def check_convergence(
 
 
 def _problems(statistics, divergences, max_rhat=1.01, min_ess=400, max_divergences=0) -> list[str]:
-    """Return in words which thresholds are missed, with the worst offenders."""
+    """Return a sentence for each threshold that is missed, with the worst parameters."""
     problems = []
     checks = {
         "rhat": ("R-hat", lambda x: x <= max_rhat, f"at most {max_rhat}", "max"),
@@ -92,7 +92,7 @@ def _problems(statistics, divergences, max_rhat=1.01, min_ess=400, max_divergenc
 
 
 def _remedy(statistics, divergences, min_ess) -> str:
-    """Return a remedy in words where a simple one is likely to help."""
+    """Return advice in words where a simple remedy is likely to help, else an empty text."""
     close = statistics["rhat"].max() <= 1.05 and statistics[["ess_bulk", "ess_tail"]].min(axis=None) >= min_ess / 4
     if not close:
         return ""
@@ -102,7 +102,7 @@ def _remedy(statistics, divergences, min_ess) -> str:
 
 
 def efficiency(idata: xr.DataTree) -> pd.DataFrame:
-    """Return how much the posterior is worth, and what it cost.
+    """Return the effective sample sizes of a posterior and their cost.
 
     Parameters
     ----------
@@ -153,8 +153,8 @@ def recovery(idata: xr.DataTree, truth: LayeredSum, ci_prob: float | None = None
     Returns
     -------
     pandas.DataFrame
-        One row a parameter, indexed by its name with its label such as ``mu_layer_1[0]``: ``truth``, ``mean``, ``sd``,
-        ``lower``, ``upper``, and ``covered``, whether the interval contains the truth.
+        One row per parameter, indexed by its name with its label such as ``mu_layer_1[0]``: ``truth``, ``mean``,
+        ``sd``, ``lower``, ``upper``, and ``covered``, whether the interval contains the truth.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def _summary(draws: xr.DataArray, ci_prob: float | None) -> dict[str, float]:
 
 
 def _convergence_statistics(idata: xr.DataTree) -> pd.DataFrame:
-    """Return R-hat, bulk and tail ESS, one row a scalar parameter that was to be found."""
+    """Return R-hat, bulk and tail ESS, one row per scalar parameter that was estimated."""
     posterior = posterior_of(idata)
     known = known_parameters(idata)
     of_variable = Counter(name.partition("[")[0] for name in known)

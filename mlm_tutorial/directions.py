@@ -1,4 +1,4 @@
-"""Directions in which a design lets parameters move without a trace in the data, and how pairs of layers meet."""
+"""Directions in which parameters can move without any effect on the data, and how pairs of layers are connected."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from scipy.sparse.csgraph import connected_components
 from mlm_tutorial.cells import Cells
 from mlm_tutorial.layers import BASELINE
 
-#: Parameters up to which all flat directions are computed; with more, a few random ones are, by an iterative solver.
+#: Parameters up to which all flat directions are computed; beyond, an iterative solver finds a few random ones.
 FEW_PARAMETERS = 100
 
-#: A coefficient below this part of a unit vector does not move; rounding leaves some 1e-12, what moves 1e-3 and more.
+#: A smaller coefficient of a unit vector counts as zero: rounding leaves about 1e-12, real ones are 1e-3 or more.
 MOVES = 1e-6
 
 
@@ -37,7 +37,7 @@ class System:
     null : numpy.ndarray or None
         An orthonormal basis of the null space of `matrix`, where it is small.
     directions : numpy.ndarray, shape (P, K)
-        Changes of the parameters that leave no trace; with many parameters, some random ones.
+        Changes of the parameters that the data do not show; with many parameters, a random sample of them.
     moved : numpy.ndarray of bool, shape (1 + J, K)
         Which components take part in them.
     """
@@ -91,7 +91,7 @@ def system_of_means(cells: Cells) -> System:
     """Return the equations of the means: those of the cells, and a sum to zero for each layer that is never absent."""
     sizes, owners = layer_sizes(cells), component_of_each(cells)
     ruled = [j for j, name in enumerate(cells.layers, 1) if name not in cells.absent]
-    # Any factor would do. With this one a rule weighs about as much as a cell's equation.
+    # Any factor would do. With this one a constraint weighs about as much as a cell's equation.
     rule = np.array([np.where(owners == j, np.sqrt(len(cells)) / sizes[j - 1], 0.0) for j in ruled])
     matrix = cells.design()
     if ruled:
@@ -119,9 +119,9 @@ def solve(cells: Cells, codes: np.ndarray, free: np.ndarray, matrix) -> System:
         gram = (matrix.T @ matrix).toarray()
         value, vector = np.linalg.eigh(gram) if len(gram) else (np.ones(0), gram)
         null = vector[:, value < 1e-10]
-        moves = null @ null.T  # its rank is that of the null space: nothing is left to chance
+        moves = null @ null.T  # has the rank of the null space, so the result is exact
     else:
-        # Vectors in one component at a time show what that component's moves entail, and no other's.
+        # Each vector lies in one component, so that its projection shows only what moves with that component.
         null, rng = None, np.random.default_rng(0)
         moves = project(matrix, null, rng.normal(size=(len(owners), 1)) * (owners[:, None] == np.unique(owners)))
     moves = moves[:, np.abs(moves).max(axis=0, initial=0) > MOVES]
@@ -136,8 +136,8 @@ def project(matrix, null: np.ndarray | None, vectors: np.ndarray) -> np.ndarray:
     """Return vectors without their part in the row space of a matrix.
 
     Conjugate gradients for least squares (Bjorck 1996, *Numerical Methods for Least Squares Problems*, section 7.4),
-    on all vectors at once. A product of long vectors is a sum here, not a call of BLAS, whose threads may wait longer
-    for one another than they work.
+    on all vectors at once. Products of long vectors are computed as sums, not by BLAS, whose threads may
+    spend more time waiting than computing.
     """
     if null is not None:
         return null @ (null.T @ vectors)
@@ -192,10 +192,10 @@ def which_determine(cells: Cells) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """The groups into which the contributors of two layers fall, if those that meet in a cell belong together.
+    """Connected groups of the contributors of two layers: those that share a cell are in the same group.
 
-    All parameters of one layer in a group can rise and those of the other fall without a trace, unless some cell of the
-    group has a contributor of one layer only.
+    In a group, all parameters of one layer can rise while those of the other fall, with no effect on the data, unless
+    some cell of the group has a contributor of one layer only.
 
     Attributes
     ----------
@@ -204,11 +204,11 @@ class Pair:
     groups : tuple of numpy.ndarray of int
         Group of every contributor of the first and the second layer; -1 for a group that cannot move.
     n_groups : int
-        Groups that can move.
+        Number of groups that can move.
     of_cell : numpy.ndarray of int
         Group of every cell.
     directions : int
-        Flat directions of these two layers, besides those that each of them has with the baseline.
+        Number of flat directions of these two layers, besides those that each of them has with the baseline.
     """
 
     first: int
@@ -220,7 +220,7 @@ class Pair:
 
 
 def pairs_of_layers(system: System) -> list[Pair]:
-    """Return how every two layers meet."""
+    """Return the connected groups of every pair of layers."""
     sizes = layer_sizes(system.cells)
     with_baseline = moves_with_baseline(system)
     return [
@@ -246,7 +246,7 @@ def _pair(codes: np.ndarray, i: int, j: int, sizes: Sequence[int], both: bool) -
 
 
 def moves_with_baseline(system: System) -> np.ndarray:
-    """Return for each layer whether it can rise as a whole while the baseline falls, rules aside."""
+    """Return for each layer whether it can rise as a whole while the baseline falls, constraints aside."""
     return (system.codes >= 0).all(axis=0) & system.free[0]
 
 

@@ -39,7 +39,7 @@ class StandardNormal(Continuous):
     Variance  1
     ========  ==========================
 
-    It is a free variable of a model like any other. What it buys is the non-centered form
+    It is a free variable of a model like any other. It is made for the non-centered form
     ``mu + sigma * z``, in which the prior of `z` does not depend on `mu` or `sigma`.
 
     Examples
@@ -78,7 +78,7 @@ class StandardNormal(Continuous):
 
 
 class NormalCellsRV(SymbolicRandomVariable):
-    """Draws of a cell's mean and centred sum of squares."""
+    """Draws of a cell's mean and centered sum of squares."""
 
     name = "normal_cells"
     extended_signature = "[rng],[size],(),(),()->[rng],(s)"
@@ -99,14 +99,14 @@ class NormalCellsRV(SymbolicRandomVariable):
 
 
 class NormalCells(Distribution):
-    r"""Mean and centred sum of squares of `n` independent normal observations.
+    r"""Mean and centered sum of squares of `n` independent normal observations.
 
     The value of one cell is the pair :math:`(\bar x, S)` with :math:`\bar x = \frac1n\sum x_i` and
     :math:`S = \sum (x_i - \bar x)^2`. The log density is that of the cell's rows,
 
     .. math:: -\frac n2 \log(2\pi\sigma^2) - \frac{S + n(\bar x - \mu)^2}{2\sigma^2},
 
-    so that a model of cells has the likelihood of the model of all rows, to the constant. It differs from the density
+    so that a model of cells has the likelihood of the model of all rows, up to a constant. It differs from the density
     of :math:`(\bar x, S)` by a factor that depends on `n` and the data but not on the parameters (Fisher 1922,
     factorization of a sufficient statistic). Draws are :math:`\bar x \sim \text{Normal}(\mu, \sigma/\sqrt n)` and
     :math:`S \sim \sigma^2\chi^2_{n-1}`; S is 0 where n is 1.
@@ -131,7 +131,7 @@ class NormalCells(Distribution):
     @classmethod
     def dist(cls, mu, sigma, n, **kwargs):
         """Return an unnamed variable; keyword arguments such as ``shape`` as for any PyMC distribution."""
-        # Whole numbers arrive in the smallest integer type that holds them, whose squares do not fit in it.
+        # Integer constants get the smallest type that holds them, in which their squares may overflow.
         mu, sigma = (pt.cast(x, pytensor.config.floatX) for x in (mu, sigma))
         return super().dist([mu, sigma, n], **kwargs)
 

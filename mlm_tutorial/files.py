@@ -1,4 +1,4 @@
-"""Posteriors on the disk: a file is the one before or the new one, and never a part."""
+"""Posteriors on disk, saved atomically: a file is the old one or the new one, never a partial one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +14,14 @@ __all__ = ["save_posterior"]
 def save_posterior(idata: "xr.DataTree", path: str | Path) -> None:
     """Save a tree as NetCDF; load it with ``xarray.load_datatree(path, engine="h5netcdf")``.
 
-    The file is made in memory first, and takes the place of an earlier one when it is on the disk as a whole. Written
-    straight to the disk, a tree whose writer is killed leaves a file that does not open and has replaced the one
-    before; where the disk fills up, the library that writes the file can end the whole process.
+    The file is made in memory first, and replaces an earlier one when it is complete on the disk. If a tree were
+    written straight to the disk, a killed process would leave a file that does not open in place of the earlier one;
+    and when the disk is full, the library that writes the file can end the whole process.
 
     Parameters
     ----------
     idata : xarray.DataTree
-        What :func:`sample` returns.
+        Made by :func:`sample`.
     path : str or Path
         Usually ends in ``.nc``.
 

@@ -1,7 +1,7 @@
-"""What the data can say, before a fit: which means and which spreads the design fixes, and which only a prior decides.
+"""Identification before a fit: the means and spreads that the design fixes, and those that only a prior decides.
 
-The total's mean is a sum of means, its variance a sum of variances, and both sums follow from one design: a row a cell,
-a column a component, 1 where the component takes part. What the design maps to zero leaves no trace in the data.
+The total's mean is a sum of means, its variance a sum of variances, and both sums follow from one design: a row per
+cell, a column per component, 1 where the component takes part. The data do not show what the design maps to zero.
 """
 
 import warnings
@@ -41,18 +41,18 @@ Contrast = Mapping[str | tuple[str, Hashable], float]
 
 
 class UnidentifiedWarning(UserWarning):
-    """A model has parameters about which the data say nothing."""
+    """Warns that a model has parameters that the data do not identify."""
 
 
 def identification(
     cells: Cells, known_sigma: Known | None = None, contrasts: Mapping[str, Contrast] | None = None
 ) -> pd.DataFrame:
-    """Return which means and spreads the data fix, and why not the others, from the design alone.
+    """Return a table of the means and spreads that the data fix, and of the reasons why others are not fixed.
 
-    A mean, or a variance, is fixed by the data if no change of the parameters that leaves every cell's mean, or
-    variance, as it is changes it. Means follow the sum-to-zero rule, except those of a layer that may be absent. How
-    many rows a cell has does not matter, with one exception that is told in words: a variance shows in rows that repeat
-    a cell, or in what the means leave over.
+    Only the design is used. A mean is fixed by the data if the means of all cells determine it; a variance, if the
+    variances of all cells do. Means follow the sum-to-zero rule, except those of a layer that may be absent. The number
+    of rows in a cell does not matter, with one exception that is reported in words: a variance can be estimated only
+    from repeated rows of a cell, or from residuals of the means.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ def identification(
         Indexed by ``component``: the baseline, the layers, and the contrasts that were asked for. ``means`` and
         ``spreads`` say whether all of the component's means, and all of its variances, are fixed by the data; for a
         contrast, whether that combination of means, and that of variances, is estimable. ``because`` says why in
-        words. ``attrs["notes"]`` lists signs that something is wrong with the table: they can be shown, not proved.
+        words. ``attrs["notes"]`` lists possible problems of the table: signs, not proofs.
 
     Raises
     ------
     TypeError, ValueError
-        If `cells` are no cells, or `known_sigma` or a contrast names a component or a label that they do not have.
+        If `cells` is not a :class:`Cells`, or `known_sigma` or a contrast names a component or a label that it lacks.
 
     Notes
     -----
@@ -110,11 +110,11 @@ def identification(
 
 
 def warn_if_not_identified(cells: Cells, known_sigma: Known | None, pooled: bool, stacklevel: int = 2) -> None:
-    """Warn of a model whose answer the data do not fix.
+    """Warn of a model with means that the data do not fix.
 
-    A model without pooling answers from its prior where the data are silent, and its answer looks like any other. A
-    pooled model shares what layers have in common by what it learned about each; it is warned of only if two layers
-    have the same contributors, since nothing at all can tell those apart, or if there are as many means as rows.
+    Where the data say nothing, a model without pooling returns its prior, and the result looks like any other. A pooled
+    model splits what layers have in common by what it learned about each; it causes a warning only if two layers have
+    the same contributors, which nothing can distinguish, or if there are as many means as rows.
 
     Parameters
     ----------
@@ -133,15 +133,15 @@ def warn_if_not_identified(cells: Cells, known_sigma: Known | None, pooled: bool
     Raises
     ------
     ValueError
-        If totals are exact sums of the layers although rows are more than means, and no known spread makes up for it:
-        a density without bound at spreads of zero.
+        If totals are exact sums of the layers although there are more rows than means, and no spread is known: then the
+        density is unbounded at spreads of zero.
     """
     known = np.nan_to_num(known_vector(cells, checked_known_sigma(known_sigma)))
     saturated = cells.n_observations <= cells.rank()
     if not saturated and cells.exactly_additive() and not (cells.design() @ known).all():
         raise ValueError(f"{EXACT_SUMS} If spreads are known, give them as known_sigma")
     if saturated:
-        texts = ["there are as many means as rows, so how much is spread and how much is a mean is the prior's to say."]
+        texts = ["there are as many means as rows, so the prior decides what is a mean and what is spread."]
         more = "Repeat some rows; mlm.identification(cells) says more."
     elif pooled:
         texts = [text for _, text in alias_sentences(cells)]
@@ -151,7 +151,7 @@ def warn_if_not_identified(cells: Cells, known_sigma: Known | None, pooled: bool
         lost = [name for name in cells.layers if not means.fixes(name)]
         if not lost:
             return
-        texts = [f"the data do not fix the means of {listed(lost)}, so without pooling the answer is the prior's:"]
+        texts = [f"the data do not fix the means of {listed(lost)}, so without pooling the prior decides them:"]
         reasons = [text for _, text in sentences(means)]
         texts += reasons
         more = "mlm.identification(cells) says more."
@@ -197,4 +197,5 @@ def _position(cells: Cells, layer: str, label: Hashable, where: str) -> int:
         return cells.labels[layer].index(label)
     except ValueError:
         shown = first_few(map(repr, cells.labels[layer]), 5)
-        raise ValueError(f"{where} names {label!r}, which is no label of layer {layer!r}; labels are {shown}") from None
+        text = f"{where} names {label!r}, which is not a label of layer {layer!r}; labels are {shown}"
+        raise ValueError(text) from None

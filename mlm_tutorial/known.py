@@ -17,7 +17,7 @@ Known = Mapping[str, float | Mapping[Hashable, float]]
 
 
 def checked_known_sigma(given: Known | None) -> dict:
-    """Return known standard deviations; raise TypeError or ValueError if one is no number, negative, or infinite."""
+    """Return known standard deviations; raise TypeError or ValueError unless they are finite and not negative."""
     given = {} if given is None else given
     if not isinstance(given, Mapping):
         raise TypeError(f"known_sigma must map a component to its standard deviation, got {given!r}")
@@ -49,7 +49,7 @@ def known_vector(cells: Cells, known_sigma: Known) -> np.ndarray:
         if isinstance(given, Mapping):
             missing = [label for label in given if label not in labels]
             if missing:
-                raise ValueError(f"known_sigma[{name!r}] names {missing[0]!r}, which is no label of that layer")
+                raise ValueError(f"known_sigma[{name!r}] names {missing[0]!r}, which is not a label of that layer")
             parts.append(np.array([given.get(label, np.nan) for label in labels], dtype=float))
         else:
             parts.append(np.full(len(labels), given, dtype=float))
@@ -66,7 +66,7 @@ def known_vector(cells: Cells, known_sigma: Known) -> np.ndarray:
 
 
 def require_number(value: Any, name: str) -> float:
-    """Return a number; raise TypeError if it is none."""
+    """Return a number; raise TypeError if it is not one."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
     return float(value)

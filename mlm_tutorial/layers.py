@@ -103,8 +103,8 @@ class LayeredSum:
     Raises
     ------
     TypeError, ValueError
-        If a layer is no :class:`Layer`, the baseline has more than one contributor, a layer has only one (its mean is
-        zero by the sum-to-zero rule, so there is nothing to find), or column names of :meth:`simulate` or names in a
+        If a layer is not a :class:`Layer`, the baseline has more than one contributor, a layer has only one (its mean
+        is zero by the sum-to-zero rule, so there is nothing to find), or column names of :meth:`simulate` or names in a
         model of the simulated rows would collide.
     """
 
@@ -144,7 +144,7 @@ class LayeredSum:
         coefficients: Sequence[Mapping[Hashable, tuple[float, float]]],
         names: Sequence[str] | None = None,
     ) -> "LayeredSum":
-        """Build from one mapping a layer, the baseline's first.
+        """Build from one mapping per layer, the baseline's first.
 
         Parameters
         ----------
@@ -161,7 +161,7 @@ class LayeredSum:
         """
         if isinstance(coefficients, Mapping) or not isinstance(coefficients, Sequence):
             raise TypeError(
-                "coefficients must be a list with one mapping a layer, the baseline's first, "
+                "coefficients must be a list with one mapping per layer, the baseline's first, "
                 f"got {type(coefficients).__name__}"
             )
         if not coefficients:
@@ -225,7 +225,7 @@ class LayeredSum:
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a tidy table, one row a contributor.
+        """Return a tidy table, one row per contributor.
 
         Returns
         -------
@@ -248,7 +248,7 @@ class LayeredSum:
         Returns
         -------
         pandas.DataFrame
-            One row a combination: a column for each layer with the contributor's label, then ``probability`` and the
+            One row per combination: a column for each layer with the contributor's label, then ``probability`` and the
             total's ``mu`` and ``sigma``.
 
         Raises
@@ -299,7 +299,7 @@ class LayeredSum:
         Returns
         -------
         pandas.DataFrame
-            `n` rows: ``total`` and one categorical column a layer.
+            `n` rows: ``total`` and one categorical column per layer.
 
         Raises
         ------
@@ -477,7 +477,7 @@ class _Presets(dict):
 _LAYER_A: dict[Hashable, tuple[float, float]] = {0: (1, 1), 1: (-1, 1)}
 _LAYER_B: dict[Hashable, tuple[float, float]] = {0: (0, 1), 1: (0, 1), 2: (0, 1), 3: (4, 2)}
 
-#: Truths with round numbers that the course comes back to. Their means do not sum to zero, see `LayeredSum.centered`.
+#: Truths with round numbers, used throughout the course. Their means do not sum to zero, see `LayeredSum.centered`.
 PRESETS: Mapping[str, LayeredSum] = _Presets(
     cc_12=LayeredSum.from_coefficients([{0: (0, 5)}, _LAYER_A]),
     cc_22=LayeredSum.from_coefficients([{0: (0, 5)}, _LAYER_A, _LAYER_A]),

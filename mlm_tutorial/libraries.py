@@ -1,4 +1,4 @@
-"""The libraries that the course stands on, and their versions here."""
+"""The libraries that the course depends on, and their installed versions."""
 # Only the standard library, so that a machine where something is missing still gets an answer.
 
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 IN_NOTEBOOKS = ("mlm-tutorial", "pymc", "nutpie", "arviz", "numpy", "pandas", "seaborn")
 #: Named by the check of a machine and by the site.
 OF_THE_COURSE = (*IN_NOTEBOOKS[1:], "pytensor", "scipy", "xarray", "jupyterlab", "jupytext", "nbval")
-#: Named beside measurements: what samples and what makes tables, here and in the programs compared with.
+#: Named beside measurements: libraries for sampling and for tables, including those that are compared.
 IN_BENCHMARKS = (
     *("pymc", "pytensor", "nutpie", "numpyro", "jax", "numpy", "polars", "duckdb", "pyarrow", "dask", "pyspark"),
     *("statsmodels", "mixedlm", "gpboost"),

@@ -20,21 +20,21 @@ __all__ = ["CellModel", "cell_model", "observation_model"]
 PARAMETRIZATIONS = ("marginal", "noncentered", "centered")
 COORDINATES = ("identified", "log")
 
-#: Dimensions above which a dense mass matrix costs more than it saves, so that coordinates must do all of its work.
+#: Number of dimensions above which a dense mass matrix costs more than it saves.
 MANY_DIMENSIONS = 150
 
-#: Average acceptance that step sizes aim at: nutpie's own default of 0.8 leaves single divergences.
+#: Target acceptance rate of the step size: nutpie's default of 0.8 leaves occasional divergences.
 TARGET_ACCEPT = 0.9
 
-#: The same below so many observations, where variances have posteriors with a steep side towards zero.
+#: A higher target below this number of observations, where posteriors of variances drop steeply near zero.
 FEW_OBSERVATIONS = 500
 TARGET_ACCEPT_OF_FEW = 0.98
 
 
 class LayeredModel(pm.Model):
-    """A PyMC model that knows what its layers and labels are.
+    """A PyMC model with the names of its layers and the labels of their contributors.
 
-    Made by :func:`observation_model`. It is a PyMC model like any other; :func:`sample` reads the rest.
+    Made by :func:`observation_model`. It is a PyMC model like any other, with attributes that :func:`sample` reads.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class LayeredModel(pm.Model):
         The data, reduced to cells.
     priors : Priors
     written_labels : dict of str to str
-        For each layer's dim how labels are written in its coordinate, see :func:`mlm_tutorial.names.coordinate_of`.
+        For each layer's dim the way labels are written in its coordinate, see :func:`mlm_tutorial.names.coordinate_of`.
     """
 
     def _know(self, cells: Cells, priors: Priors) -> None:
@@ -51,7 +51,7 @@ class LayeredModel(pm.Model):
 
 
 class CellModel(LayeredModel):
-    """A PyMC model of cells, with what its density does not say: where chains start, and how to sample it.
+    """A PyMC model of cells, with starting points for chains and options for sampling.
 
     Made by :func:`cell_model`.
 
@@ -70,12 +70,12 @@ class CellModel(LayeredModel):
         Parameters
         ----------
         cells : Cells
-            As many cells, with the same layers and labels as those of the model. Priors stay as they are.
+            Cells of the same number, layers and labels as those of the model. Priors are not changed.
 
         Raises
         ------
         TypeError, ValueError
-            If `cells` are no cells, or do not fit the model.
+            If `cells` is not a :class:`Cells`, or does not fit the model.
         """
         _check_cells(cells)
         for what in ("layers", "labels", "absent"):
@@ -88,7 +88,7 @@ class CellModel(LayeredModel):
 
 
 def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "identified") -> CellModel:
-    """Return the exact marginal model of the totals, with one likelihood term a cell.
+    """Return the exact marginal model of the totals, with one likelihood term per cell.
 
     Contributions are integrated out: the total of an observation is normal, its mean the sum of the means and its
     variance the sum of the variances.
@@ -100,8 +100,8 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
     priors : Priors, optional
         Default :meth:`Priors.from_cells`, which pools the contributors of each layer.
     coordinates : {"identified", "log"}
-        Where the sampler moves: in coordinates that the data fix one by one, or in the logarithm of every standard
-        deviation. The model is the same.
+        Coordinates of the sampler: those that the data fix one by one, or the logarithm of every standard deviation.
+        The model is the same.
 
     Returns
     -------
@@ -115,8 +115,8 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
     Raises
     ------
     TypeError, KeyError, ValueError
-        If `cells` are no cells or cannot be decomposed, `coordinates` is unknown, or `priors` name what the cells do
-        not have.
+        If `cells` is not a :class:`Cells` or cannot be decomposed, `coordinates` is unknown, or `priors` names a layer
+        or label that is not in the cells.
 
     Warns
     -----
@@ -174,12 +174,12 @@ def observation_model(
     Parameters
     ----------
     frame : data frame
-        One row an observation; any eager or lazy table that :func:`cell_statistics` takes.
+        One row per observation; any eager or lazy table that :func:`cell_statistics` takes.
     total, layers : str, list of str
         Names of the columns with the totals, and with the contributors of each layer.
     parametrization : {"marginal", "noncentered", "centered"}
-        What becomes of the contributions: integrated out; sampled as ``mu + sigma * z`` with a standard normal z for
-        each; or sampled as they are. The posterior of the parameters is the same.
+        Treatment of the contributions: integrated out; sampled as ``mu + sigma * z`` with a standard normal z for
+        each; or sampled directly. The posterior of the parameters is the same.
     priors : Priors, optional
         Default :meth:`Priors.from_cells` of the frame's cells, which pools the contributors of each layer.
     allow_absent : list of str
@@ -189,7 +189,7 @@ def observation_model(
     -------
     LayeredModel
         A PyMC model with variables named as in :func:`cell_model`. Observed is ``total``, with dim ``observation``.
-        Where contributions are sampled, ``y_<layer>`` are those of the layers, and the baseline's is what is left of
+        Where contributions are sampled, ``y_<layer>`` are those of the layers, and the baseline's is the rest of
         the total.
 
     Raises
@@ -279,7 +279,7 @@ def _data(cells: Cells) -> dict[str, np.ndarray]:
 
 
 def _places(codes: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-    """Return where each row's contributors are in a vector of baseline, all contributors, and a zero, shape (n, J)."""
+    """Return the positions of each row's contributors in a vector of baseline, all contributors, and a zero, (n, J)."""
     starts = np.cumsum([1, *sizes])
     return np.where(codes < 0, starts[-1], codes + starts[:-1])
 
@@ -287,7 +287,7 @@ def _places(codes: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
 def _total(values, places, layers: Sequence[int]):
     """Return the baseline's value plus those of each row's contributors in some layers."""
     padded = pm.math.concatenate([values, np.zeros(1)])
-    # One layer after the other: a gather of the whole matrix takes twice as long.
+    # Layer by layer: indexing with the whole matrix takes twice as long.
     return sum((padded[places[:, j]] for j in layers), padded[0])
 
 

@@ -1,4 +1,4 @@
-"""Moment estimates of a layered sum: where chains start, and in which units they move.
+"""Moment estimates of a layered sum, for starting points and scales of the sampler.
 
 None of it enters a model's density: a poor estimate here costs time, not correctness.
 """
@@ -25,10 +25,10 @@ class MomentEstimates:
     mean, variance : float
         Of a total: its average, and its variance about an additive fit of the means.
     means, variances : list of numpy.ndarray
-        For each layer what each contributor adds to a total's mean and variance, shape (m_j,), as its own
-        observations say, without pooling. Averages weighted by counts are zero.
+        For each layer what each contributor adds to a total's mean and variance, shape (m_j,), estimated from
+        its own observations without pooling. Averages weighted by counts are zero.
     shrunken_means : list of numpy.ndarray
-        The same for means, each drawn to zero by its standard error; all layers together fit the cells' means.
+        The same for means, each shrunk toward zero by its standard error; all layers together fit the cells' means.
     mean_scales, variance_scales : list of float
         For each layer the standard deviation of these effects beyond their standard errors.
     averages : list of float
@@ -70,7 +70,7 @@ def moment_estimates(cells: Cells) -> MomentEstimates:
 
 
 def starting_means(estimates: MomentEstimates, cells: Cells) -> np.ndarray:
-    """Return where the vector of means starts: baseline, averages of layers that may be absent, contributors."""
+    """Return a starting vector of means: baseline, averages of layers that may be absent, contributors."""
     baseline, averages, means = estimates.mean, [], []
     layers = zip(cells.layers, estimates.shrunken_means, estimates.averages, strict=True)
     for name, part, average in layers:
@@ -84,7 +84,7 @@ def starting_means(estimates: MomentEstimates, cells: Cells) -> np.ndarray:
 
 
 def starting_variances(cells: Cells, prior_scale: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return variances of all components to start from: equal shares, plus what the cells' spreads say.
+    """Return starting variances of all components: equal shares, adjusted to the cells' spreads.
 
     A ridge regression of the cells' variances on the contributors; the variance of a sample variance is 2 V^2 / n.
     Chains that start with equal variances in every contributor may be hundreds of posterior standard deviations away.
@@ -112,7 +112,7 @@ def starting_variances(cells: Cells, prior_scale: np.ndarray, known: np.ndarray)
 
 
 def components_with_free_spread(cells: Cells, known: np.ndarray) -> int:
-    """Return how many components have a standard deviation that is not known."""
+    """Return the number of components that have a standard deviation that is not known."""
     ends = np.cumsum([1, *(len(cells.labels[name]) for name in cells.layers)])
     return sum(bool(np.isnan(part).any()) for part in np.split(known, ends[:-1]))
 
@@ -129,7 +129,7 @@ def scale_error(scale: float, variances: np.ndarray) -> float:
 
 
 def _averages(cells: Cells, variance: float) -> tuple[list[float], np.ndarray]:
-    """Return what layers add on average where rows lack them, and what that adds to each cell about its mean."""
+    """Return the average contribution of layers that rows may lack, and its effect on each cell about its mean."""
     present = np.array([[name in cells.absent for name in cells.layers]] * len(cells)) & (cells.codes >= 0)
     if not present.any():
         return [0.0] * len(cells.layers), np.zeros(len(cells))
@@ -163,7 +163,7 @@ def _effects(cells: Cells, values: np.ndarray, precision: np.ndarray):
     effects, shrunken, end = [], [], 1
     for has, codes, weight in by_layer:
         part = fit[end : (end := end + len(weight))]
-        # Not shrunk: the ridge's estimate plus the average residual is what the contributor's own observations say.
+        # Not shrunk: the ridge's estimate plus the average residual uses only the contributor's own observations.
         own = part + np.bincount(codes, (precision * residual)[has], minlength=len(weight)) / weight
         effects.append(own - np.average(own, weights=weight))
         shrunken.append(part - np.average(part, weights=weight))
@@ -171,7 +171,7 @@ def _effects(cells: Cells, values: np.ndarray, precision: np.ndarray):
 
 
 def parents_of(cells: Cells) -> list[Mapping[int, np.ndarray]]:
-    """Return for each layer the layers that it is nested in, and where there each of its contributors belongs."""
+    """Return for each layer the layers it is nested in, with the position there of each of its contributors."""
     found: list[Mapping[int, np.ndarray]] = []
     for finer, names in nested_in(cells).items():
         codes = cells.codes[:, cells.layers.index(finer)]

@@ -1,7 +1,7 @@
-"""What things are called inside a model and a posterior, and how a reader's names and labels become such names.
+"""Names and labels in models and posteriors, and the conversion from those of a user's table.
 
 A layer may have the name of any column, and a contributor any hashable label. PyMC, nutpie and netCDF are stricter:
-they know numbers and text, and no ``/`` in a name. Everything that translates between the two is here.
+they allow only numbers and text, and no ``/`` in a name. All conversion between the two is here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BASELINE = "baseline"
 TOTAL = "total"
 
-#: Names of variables, dims and data that are the package's own begin with this.
+#: Prefix of the package's own variables, dims and data.
 OWN = "mlm_"
 
 #: Kinds of parameters; the variable of a layer is ``<kind>_<layer>``. The last two are contributions of single rows.
@@ -55,7 +55,7 @@ def parameter_names(kind: str, layers: Sequence[str], labels: Mapping[str, Seque
 
 
 def check_layer_names(layers: Sequence[str]) -> None:
-    """Raise ValueError if a model of these layers would need one name for two things."""
+    """Raise ValueError if a model of these layers would use one name for two things."""
     for name in layers:
         if not name:
             raise ValueError("a layer's name is empty; rename the column")
@@ -106,7 +106,7 @@ def text_of(label: Hashable) -> str:
 
 
 def coordinate_of(labels: Sequence[Hashable]) -> tuple[list, str]:
-    """Return labels as the coordinate of a dim, and how they are written there.
+    """Return labels as the coordinate of a dim, and the way they are written there.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def coordinate_of(labels: Sequence[Hashable]) -> tuple[list, str]:
     Raises
     ------
     ValueError
-        If two labels differ in no text.
+        If two labels have the same text either way.
     """
     kinds: tuple[tuple[Any, Any], ...] = ((_plain_text, _is_text), (int, _is_integer), (float, _is_float))
     for kind, fits in kinds:
@@ -139,7 +139,7 @@ def coordinate_of(labels: Sequence[Hashable]) -> tuple[list, str]:
 
 
 def positions(coordinate: xr.DataArray, labels: Iterable[Hashable]) -> np.ndarray:
-    """Return where labels stand in the coordinate of a posterior's dim, -1 for a label that is not there.
+    """Return the positions of labels in the coordinate of a posterior's dim, -1 for a label that is not there.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def positions(coordinate: xr.DataArray, labels: Iterable[Hashable]) -> np.ndarra
         Coordinate of a layer's dim. Its attribute ``written`` says how labels are written, see :func:`coordinate_of`;
         without it, a label is looked for as it is, then as text.
     labels : iterable of hashable
-        A missing label (None, NaN) is at no place.
+        A missing label (None, NaN) has the position -1.
 
     Returns
     -------
@@ -171,12 +171,12 @@ def positions(coordinate: xr.DataArray, labels: Iterable[Hashable]) -> np.ndarra
 
 
 def _is_text(label: Any) -> bool:
-    """Return whether a label is text that a file can hold: HDF5 ends it at NUL, and knows no lone surrogates."""
+    """Return whether a label is text that a file can hold: HDF5 cuts it at NUL, and has no lone surrogates."""
     return isinstance(label, str) and "\0" not in label and not any("\ud800" <= x <= "\udfff" for x in label)
 
 
 def _plain_text(label: str) -> str:
-    return str.__str__(label)  # of an enumeration's member too, which `str` would give its own name
+    return str.__str__(label)  # a member of an enumeration, too: `str` would return its name
 
 
 def _is_number(label: Any) -> bool:
@@ -188,14 +188,14 @@ def _is_integer(label: Any) -> bool:
 
 
 def _is_float(label: Any) -> bool:
-    """Return whether a label is a number that a float holds exactly, and no integer that a float would hide."""
+    """Return whether a label is a number that a float holds exactly, and not an integer beyond 2**53."""
     if not _is_number(label) or (isinstance(label, Integral) and abs(int(label)) > 2**53):
         return False
     return isinstance(label, float) or float(label) == label
 
 
 def _key(label: Hashable) -> Hashable:
-    """Return a key that keeps truth values and numbers apart, which are equal in Python."""
+    """Return a key that distinguishes truth values from numbers, which are equal in Python."""
     return ("bool", bool(label)) if isinstance(label, (bool, np.bool_)) else label
 
 
@@ -205,7 +205,7 @@ def _repr(label: Any) -> str:
         return repr(_plain_text(label))
     if isinstance(label, tuple):
         return f"({', '.join(map(_repr, label))})"
-    if isinstance(label, frozenset):  # whose order is another one in every process
+    if isinstance(label, frozenset):  # its order differs between processes
         return f"{{{', '.join(sorted(map(_repr, label)))}}}"
     if isinstance(label, datetime):
         return repr(pd.Timestamp(label))
@@ -220,7 +220,7 @@ def _moment(label: Hashable) -> datetime | None:
 
 
 def _moments(texts: list[str]) -> dict[datetime, int]:
-    """Return where texts are that say a time with a zone: the same moment in another zone is an equal label."""
+    """Return the positions of texts that are times with a zone, by time in UTC: equal times are equal labels."""
     moments = {}
     for k, text in enumerate(texts):
         try:

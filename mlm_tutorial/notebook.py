@@ -1,4 +1,4 @@
-"""What every notebook of the course has: a seed, a quiz and a line of versions."""
+"""Parts of every notebook of the course: a seed, a quiz and a line of versions."""
 
 import json
 import os
@@ -24,8 +24,8 @@ QUIZ_COLORS = {
     "--jq-text-color": "#ffffff",
 }
 
-# jupyterquiz typesets mathematics where MathJax is there, and fetches it from another host where it seems not to be, as
-# in JupyterLab. No question of the course has any.
+# jupyterquiz typesets mathematics where MathJax is there, and fetches it from another host where it does not find it,
+# as in JupyterLab. No question of the course contains mathematics.
 _MATHEMATICS = re.compile(r"typeof MathJax !==? *'undefined'")
 _OTHER_HOST = re.compile(r"https?://[^\s'\"]+")
 
@@ -33,7 +33,7 @@ _OTHER_HOST = re.compile(r"https?://[^\s'\"]+")
 def notebook_seed(default: int) -> int:
     """Return the seed of a notebook: `default`, or the environment variable ``MLM_SEED`` where it is set.
 
-    A statement that holds for one lucky seed alone is not worth teaching. Run all notebooks with another seed by
+    A statement that holds only for one lucky seed is not worth teaching. Run all notebooks with another seed by
     setting the variable.
 
     Parameters
@@ -48,7 +48,7 @@ def notebook_seed(default: int) -> int:
     Raises
     ------
     ValueError
-        If the variable is set to something that is no non-negative integer.
+        If the variable is set, but not to a non-negative integer.
     """
     given = os.environ.get("MLM_SEED", "")
     if not given:

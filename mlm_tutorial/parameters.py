@@ -1,4 +1,4 @@
-"""The parameters of a posterior as arrays that rows and cells point into, in blocks that fit into memory."""
+"""The parameters of a posterior as arrays indexed by rows and cells, in blocks that fit into memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mlm_tutorial.sampling import posterior_of
 
 __all__ = ["Parameters", "absent_layers", "distinct"]
 
-#: Numbers in one array of a block: 2 MB, which a processor keeps at hand.
+#: Numbers in one array of a block: 2 MB, which fit into a processor's cache.
 BLOCK = 2**18
 
 
@@ -46,7 +46,7 @@ class Parameters:
         Raises
         ------
         ValueError
-            If there is no posterior, or it lacks a layer or has one more.
+            If there is no posterior, or it lacks a layer or has an extra one.
         """
         posterior = posterior_of(idata)
         components = (BASELINE, *layers)
@@ -92,12 +92,12 @@ class Parameters:
         return mean, variance
 
     def blocks(self, n: int, arrays: int = 1) -> Iterator[slice]:
-        """Yield slices of `n` rows, each so short that `arrays` arrays of its rows and all draws fit into a block."""
+        """Yield slices of `n` rows, so short that `arrays` arrays of a slice's rows and all draws fit into a block."""
         return in_blocks(n, self.n_draws * arrays)
 
 
 def in_blocks(n: int, width: int) -> Iterator[slice]:
-    """Yield slices of `n` rows, each so short that an array of its rows and `width` columns fits into a block."""
+    """Yield slices of `n` rows, so short that an array of a slice's rows and `width` columns fits into a block."""
     step = max(1, BLOCK // max(width, 1))
     return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
@@ -115,9 +115,9 @@ def _by_draw(posterior: xr.Dataset, kind: str, component: str) -> np.ndarray:
 
 
 def absent_layers(idata: xr.DataTree) -> frozenset[str]:
-    """Return the layers that may be absent in a row, as the root's attribute ``absent`` names them."""
+    """Return the layers that may be absent in a row, from the root's attribute ``absent``."""
     named = getattr(idata, "attrs", {}).get("absent", ())
-    # NetCDF gives a list of one text back as that text, and longer lists as arrays.
+    # NetCDF returns a list of one string as that string, and longer lists as arrays.
     return frozenset([named] if isinstance(named, str) else map(str, named)) - {""}
 
 

@@ -1,4 +1,4 @@
-"""Figures that more than one notebook shows, and the colours that all of them share."""
+"""Figures that more than one notebook shows, and the colors that all of them share."""
 
 from collections.abc import Sequence
 
@@ -25,8 +25,8 @@ __all__ = [
     "use_style",
 ]
 
-#: Colours by role, the same in every figure. Their lightness differs by a tenth of the scale or more, so that they
-#: stay apart in greyscale and for colour-blind readers.
+#: Colors by role, the same in every figure. Their lightness differs by a tenth of the scale or more, so that they
+#: can be distinguished in grayscale and by color-blind readers.
 COLORS = {
     "truth": "#111111",
     "estimate": "#0B5FA5",
@@ -58,7 +58,7 @@ def use_style() -> None:
 
 
 def component_colors(components: Sequence[str]) -> dict[str, tuple]:
-    """Return one colour for the baseline and each layer, dark to light."""
+    """Return one color for the baseline and each layer, dark to light."""
     return dict(zip(components, sns.color_palette("viridis", len(components)), strict=True))
 
 
@@ -106,7 +106,7 @@ def plot_contributors(
     kind : {"mu", "sigma"}
         What to draw.
     truth : LayeredSum, optional
-        True values to mark; compared after centring.
+        True values to mark; compared after centering.
     names : pandas.Series, optional
         Names to show, indexed by label.
     unit : str
@@ -200,11 +200,11 @@ def plot_decomposition(
 def plot_calibration(
     ranks: xr.Dataset, columns: Sequence[str] | None = None, ci_prob: float = 0.99, ax: Axes | None = None
 ) -> Axes:
-    """Draw the ranks of simulation-based calibration, one curve a parameter.
+    """Draw the ranks of simulation-based calibration, one curve per parameter.
 
-    A curve is the cumulative distribution of a parameter's ranks minus that of uniform ranks. The band holds the whole
-    of a uniform parameter's curve with probability `ci_prob` (Säilynoja, Bürkner and Vehtari 2022, *Graphical test for
-    discrete uniformity*); of a hundred curves one may leave a 99 % band by chance.
+    A curve is the cumulative distribution of a parameter's ranks minus that of uniform ranks. The band contains the
+    whole curve of a uniform parameter with probability `ci_prob` (Säilynoja, Bürkner and Vehtari 2022, *Graphical test
+    for discrete uniformity*); of a hundred curves one may leave a 99 % band by chance.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def plot_calibration(
     table = az.dataset_to_dataframe(ranks, sample_dims=["simulation"])
     table = table.dropna(axis="columns")
     columns = list(table.columns) if columns is None else list(columns)
-    rng = np.random.default_rng(0)  # spreads whole-numbered ranks evenly over their bins
+    rng = np.random.default_rng(0)  # spreads integer ranks evenly over their bins
     if ax is None:
         _, ax = plt.subplots()
     outside = 0

@@ -1,4 +1,4 @@
-"""The distribution of totals that were not seen, of known contributors and of new ones."""
+"""Predictive distributions of new totals, for known contributors and for new ones."""
 
 import zlib
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from mlm_tutorial.sampling import posterior_of
 
 __all__ = ["log_predictive_density", "predict"]
 
-#: Newton's last step for a quantile, in the least standard deviation of the mixture; its square is what is left.
+#: Newton's last step for a quantile, in units of the mixture's least standard deviation; the error is its square.
 LAST_STEP = 1e-4
 
 
@@ -32,14 +32,14 @@ def predict(
     ci_prob: float | None = None,
     rng: int | np.random.Generator | None = None,
 ) -> xr.Dataset:
-    r"""Return the distribution of totals that were not seen, one for each row.
+    r"""Return the predictive distribution of a new total for each row.
 
     Given the parameters, a total is normal: its mean M is the sum of the contributors' means, its variance V the sum of
     their variances. Averaged over the draws of the posterior it is a mixture of normals, with
 
     .. math:: F(x) = \frac{1}{S} \sum_s \Phi\!\left(\frac{x - M_s}{\sqrt{V_s}}\right)
 
-    A contributor that the posterior does not know is drawn from the population of its layer, where the layer is pooled.
+    A contributor that is not in the posterior is drawn from the population of its layer, where the layer is pooled.
     With m known contributors, :math:`\bar\mu` the average of their means, and :math:`\tau` the standard deviation of
     means in the population,
 
@@ -49,15 +49,15 @@ def predict(
 
     The :math:`1/m` is there because a layer's means are deviations from the average of the m contributors, not from the
     population's. Where a layer's spreads are known and all equal, a new contributor has the same. The mean is
-    integrated out exactly. The excess is drawn, once for every draw of the posterior, in strata and always alike:
-    mean, sd and interval of a row depend on nothing but its labels.
+    integrated out exactly. The excess is drawn, once for every draw of the posterior, in strata and from a fixed seed:
+    mean, sd and interval of a row depend only on its labels.
 
     Parameters
     ----------
     idata : xarray.DataTree
         A posterior with variables named as in :func:`cell_model`.
     frame : data frame
-        One row a total that is to be predicted: any table that :func:`cell_statistics` takes. It is read in pieces, and
+        One row per total to predict: any table that :func:`cell_statistics` takes. It is read in pieces, and
         needs no totals. Layers that may be absent in the model may be absent here.
     layers : list of str
         Names of the columns with the contributors of each layer.
@@ -80,7 +80,7 @@ def predict(
     TypeError, KeyError
         For bad input as in :func:`cell_statistics`.
     ValueError
-        If the posterior lacks a layer or has one more, a label is new in a layer that is not pooled or whose known
+        If the posterior lacks a layer or has an extra one, a label is new in a layer that is not pooled or whose known
         spreads differ, or `ci_prob` is not between 0 and 1; for other bad input as in :func:`cell_statistics`.
     """
     prob = az.rcParams["stats.ci_prob"] if ci_prob is None else ci_prob
@@ -116,7 +116,7 @@ def log_predictive_density(
 
     .. math:: \log \frac{1}{S} \sum_s \mathrm{Normal}(x_i; M_{is}, V_{is})
 
-    with M, V and new contributors as in :func:`predict`. Each row is judged by itself: rows with the same new
+    with M, V and new contributors as in :func:`predict`. Each row is evaluated by itself: rows with the same new
     contributor do not inform one another. The sum over rows that the posterior has not seen estimates how well the
     model predicts (Vehtari, Gelman and Gabry 2017, *Practical Bayesian model evaluation using leave-one-out
     cross-validation and WAIC*, section 2); on rows that it has seen, it is too high.
@@ -126,7 +126,7 @@ def log_predictive_density(
     idata : xarray.DataTree
         A posterior with variables named as in :func:`cell_model`.
     frame : data frame
-        One row an observation: any table that :func:`cell_statistics` takes. It is read in pieces.
+        One row per observation: any table that :func:`cell_statistics` takes. It is read in pieces.
     total : str
         Name of the column with the totals.
     layers : list of str
@@ -135,7 +135,7 @@ def log_predictive_density(
     Returns
     -------
     xarray.DataArray
-        One logarithm a row, dim observation; totals are in their own units, so logarithms are of densities per unit.
+        One logarithm per row, dim observation; totals are in their own units, so logarithms are of densities per unit.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def log_predictive_density(
 
 @dataclass(frozen=True, eq=False)
 class _Population:
-    """What is known of a new contributor of one layer in each draw: mean and sd of its mean, and its variance's parts.
+    """The population of one layer in each draw: mean and sd of a new contributor's mean, and parts of its variance.
 
     ``average`` is the average of the known contributors' means, ``m`` their number.
     """
@@ -215,7 +215,7 @@ def _population(posterior: xr.Dataset, parameters: Parameters, layer: str, new: 
 def _with_one_new_contributor(
     parameters: Parameters, populations: dict[str, _Population], rows: Rows
 ) -> tuple[Parameters, np.ndarray]:
-    """Return parameters with one contributor more in each layer with new labels, and codes that point to it.
+    """Return parameters with an extra contributor in each layer with new labels, and codes that point to it.
 
     For a row by itself, all new contributors of a layer are alike. Their mean is integrated out, so that ``mu`` of the
     added contributor is its expectation, and ``variance`` holds the mean's variance besides its own.
@@ -235,7 +235,7 @@ def _with_one_new_contributor(
 
 
 def _stratified_exponentials(n: int, layer: str) -> np.ndarray:
-    """Return `n` standard exponentials, one in each n-th part of the distribution, in an order of the layer's own."""
+    """Return `n` standard exponentials, one per n-th part of the distribution, in an order set by the layer's name."""
     rng = np.random.default_rng(zlib.crc32(layer.encode()))
     return -np.log1p(-(rng.permutation(n) + rng.random(n)) / n)
 
@@ -279,7 +279,7 @@ def _mixture_quantile(p: float, mu: np.ndarray, sigma: np.ndarray, mean: np.ndar
 
 
 def _log_mixture_density(x: np.ndarray, mu: np.ndarray, variance: np.ndarray, component: np.ndarray) -> np.ndarray:
-    """Return the logarithm of the mixtures' densities at x, shape (N,); `component` says which rows of mu are whose."""
+    """Return the logarithm of the mixtures' densities at x, shape (N,); `component` indexes the rows of mu."""
     log_scale = -0.5 * np.log(2 * np.pi * variance)
     terms = x[:, None] - mu[component]
     terms *= terms
@@ -322,7 +322,7 @@ def _joint_draws(
 def _draw_contributors(population: _Population, s: np.ndarray, n: int, rng) -> tuple[np.ndarray, np.ndarray]:
     """Return means and variances of `n` new contributors in some draws, each of shape (len(s), n)."""
     tau = population.tau[s, None]
-    # All new contributors of a draw have the distance between the two averages in common.
+    # All new contributors of a draw share the distance between the two averages.
     shift = rng.standard_normal((len(s), 1)) / np.sqrt(population.m)
     mu = population.average[s, None] + tau * (shift + rng.standard_normal((len(s), n)))
     return mu, population.floor_sq[s, None] + population.spread_sq[s, None] * rng.standard_exponential((len(s), n))

@@ -16,7 +16,7 @@ __all__ = ["Priors"]
 class Priors:
     r"""Priors of a layered sum's parameters.
 
-    With `pooled`, the contributors of a layer are alike until the data say otherwise. How far apart is learned:
+    With `pooled`, the contributors of a layer are similar unless the data say otherwise. How similar is learned:
 
     - ``mu_baseline ~ Normal(baseline_mu, baseline_mu_sd)``
     - ``mu_<layer> ~ ZeroSumNormal(tau_<layer>)`` with ``tau_<layer> ~ HalfNormal(mu_sd)``
@@ -32,9 +32,9 @@ class Priors:
     - ``mu_<layer> ~ ZeroSumNormal(mu_sd)``
     - ``sigma_<layer> ~ Weibull(2, sigma_scale)`` for every contributor.
 
-    Each contributor then brings a prior of its own. Where a layer is nested in another one, or is the interaction of
-    two, those priors decide how the layers share what the data know only as a sum; and a layer with hundreds of
-    contributors decides by their number how the variance that the data cannot split is shared.
+    Each contributor then has its own prior. Where a layer is nested in another one, or is the interaction of two, those
+    priors decide how the layers share what the data identify only as a sum; and where the data cannot split a variance,
+    its shares depend on the number of contributors in each layer.
 
     The means of a layer that may be absent are not centered: ``mu_<layer>`` is then such a zero-sum vector plus an
     average of its own, ``Normal(0, mu_sd)``.
@@ -60,7 +60,7 @@ class Priors:
     Raises
     ------
     TypeError, ValueError
-        If a scale is not positive and finite, or a known standard deviation is negative, infinite, or no number.
+        If a scale is not positive and finite, or a known standard deviation is negative, infinite, or not a number.
     """
 
     baseline_mu: float

@@ -23,7 +23,7 @@ PIECE = 100_000
 #: Code of a layer that is absent in a row.
 ABSENT = -1
 
-#: Known labels that an error shows.
+#: Number of known labels that an error message lists.
 SHOWN = 10
 
 
@@ -57,7 +57,7 @@ class Table:
     Parameters
     ----------
     frame : data frame or lazy frame
-        Any table that narwhals knows.
+        Any table that narwhals supports.
     layers : list of str
         Names of the columns with the contributors' labels.
     total : str, optional
@@ -66,7 +66,7 @@ class Table:
     Raises
     ------
     TypeError
-        If `frame` is no table, `total` is not numeric, or a name is not a string.
+        If `frame` is not a table, `total` is not numeric, or a name is not a string.
     KeyError
         If a column does not exist.
     ValueError
@@ -108,7 +108,7 @@ class Table:
         TypeError
             If a label is not hashable.
         ValueError
-            If there is no row, a total is missing or infinite, or a label is missing or not known where it must be.
+            If there are no rows, a total is missing or infinite, or a label is missing or not known where it must be.
         """
         columns = [
             _Codes(name, known[name], name in absent, name in new, (hint or {}).get(name)) for name in self.layers
@@ -136,7 +136,7 @@ class Table:
 
 
 class _Bad:
-    """Counts values that must not be, and keeps the row of the first."""
+    """Counts invalid values, and keeps the row of the first."""
 
     def __init__(self):
         self.count, self.first = 0, 0
@@ -155,7 +155,7 @@ class _Bad:
 
 
 class _Codes:
-    """Positions of one layer's labels, piece by piece. Each label is looked for once, however many rows it has."""
+    """Positions of one layer's labels, piece by piece. Each label is looked up once, however many rows it has."""
 
     def __init__(self, layer: str, known, may_be_absent: bool, may_be_new: bool, hint: str | None):
         self.layer, self.known, self.hint = layer, known, hint
@@ -167,7 +167,7 @@ class _Codes:
 
     def of(self, labels: list, start: int) -> np.ndarray:
         try:
-            # In the order of the rows, so that new labels are numbered alike in every piece and on every machine.
+            # In the order of the rows, so that new labels get the same numbers in every piece and on every machine.
             unseen = [label for label in dict.fromkeys(labels) if label not in self._code]
         except TypeError:
             self._refuse_what_has_no_hash(labels, start)
@@ -183,7 +183,7 @@ class _Codes:
                 place = len(self.known) + len(self.new)
                 self.new.append(label)
             self._code[label] = place
-        # A missing label is never stored: every NaN is a label of its own to a dict.
+        # A missing label is never stored: to a dict, every NaN is another key.
         codes = np.fromiter((self._code.get(label, ABSENT) for label in labels), np.int64, len(labels))
         if not self.may_be_absent:
             self._missing.look_at(codes == ABSENT, start)
@@ -221,9 +221,9 @@ class _Codes:
 
 
 def _pieces(data, n_layers: int, with_total: bool) -> Iterator[tuple[list[list], np.ndarray | None]]:
-    """Yield labels of every layer, and totals, of some rows after the other, in the order of the table."""
+    """Yield labels of every layer, and totals, in batches of rows in the order of the table."""
     if data.implementation.is_spark_like():
-        # One partition at a time is with the driver.
+        # Only one partition at a time is on the driver.
         for part in batched(data.to_native().toLocalIterator(), PIECE):
             labels = list(zip(*part, strict=True))
             totals = labels.pop() if with_total else None
@@ -238,7 +238,7 @@ def _pieces(data, n_layers: int, with_total: bool) -> Iterator[tuple[list[list],
 
 
 def _eager_parts(data) -> Iterator[nw.DataFrame]:
-    """Yield the rows of a table as tables in memory: the whole if it is there already, else part by part."""
+    """Yield the rows of a table as tables in memory: in one piece if they are in memory already, else part by part."""
     native = data.to_native()
     if isinstance(data, nw.DataFrame):
         yield data

@@ -25,7 +25,7 @@ __all__ = ["CompiledModel", "compile_model", "sample"]
 
 _LIBRARIES = ("arviz", "nutpie", "numpy", "pymc", "pytensor", "mlm-tutorial")
 
-# What ArviZ calls nutpie's statistics; the rest is for nutpie's developers.
+# ArviZ's names for nutpie's statistics; the others are for nutpie's developers.
 _STATISTICS = {
     "diverging": "diverging",
     "energy": "energy",
@@ -62,12 +62,12 @@ class CompiledModel:
     _start_variables: dict
 
     def with_cells(self, cells: Cells) -> "CompiledModel":
-        """Replace the data of a cell model without compiling again; chains start where these data suggest.
+        """Replace the data of a cell model without compiling again; chains start at points estimated from these data.
 
         Parameters
         ----------
         cells : Cells
-            As many cells, with the same layers and labels as those of the model. Its priors stay as they are.
+            Cells of the same number, layers and labels as those of the model. Its priors are not changed.
 
         Returns
         -------
@@ -110,7 +110,7 @@ class CompiledModel:
             expected, arrived = self.data[name].shape, np.shape(value)
             if expected != arrived:
                 raise ValueError(f"data {name!r} must have shape {expected}, got {arrived}")
-        # Data that enter no density are not known to the compiled functions.
+        # Data that are not used by the density are not in the compiled functions.
         in_density = {variable.name for variable in self.nutpie_model.shared_var_keys}
         updates = {name: value for name, value in data.items() if name in in_density}
         return dataclasses.replace(
@@ -126,12 +126,12 @@ def compile_model(model: pm.Model) -> CompiledModel:
     Parameters
     ----------
     model : pymc.Model
-        A :class:`CellModel` says where chains start and how to sample it; other models start as PyMC would.
+        A :class:`CellModel` brings starting points and options for sampling; other models start at PyMC's own.
 
     Returns
     -------
     CompiledModel
-        To be given to :func:`sample` instead of the model.
+        Pass it to :func:`sample` instead of the model.
     """
     starts = model.starts if isinstance(model, CellModel) else {}
     # Not as `initval`: PyMC cannot copy a model that has one, and so could not compute its log likelihood. Shared, so
@@ -165,7 +165,7 @@ def sample(
     draws, chains : int
         Draws kept in each chain, and chains.
     tune : int, optional
-        Tuning draws before them. Default: what suits the model, 1,000 or, above 150 dimensions, 500.
+        Tuning draws before them. Default: 1,000, or 500 above 150 dimensions.
     progress : bool, optional
         Whether to show a progress bar. Default: not in tests, and not where ``CI`` is set.
     **nutpie_options
@@ -261,19 +261,19 @@ def _default_options(compiled: CompiledModel) -> dict:
 
 
 def show_progress(progress: bool | None) -> bool:
-    """Return whether to show a progress bar: as asked, else where no test or build runs."""
+    """Return whether to show a progress bar: as requested, else only outside tests and builds."""
     return not ("CI" in os.environ or "PYTEST_VERSION" in os.environ) if progress is None else progress
 
 
 def _with_written_labels(posterior: xr.Dataset, written: dict[str, str]) -> xr.Dataset:
-    """Say in the attributes of each layer's coordinate how its labels are written there."""
+    """Record in the attributes of each layer's coordinate how its labels are written there."""
     for dim, how in written.items():
         posterior[dim].attrs["written"] = how
     return posterior
 
 
 def _tidy_statistics(statistics: xr.Dataset) -> xr.Dataset:
-    """Keep what ArviZ reads, under the names it reads."""
+    """Return the statistics that ArviZ reads, under the names it reads."""
     kept = {old: new for old, new in _STATISTICS.items() if old in statistics}
     return statistics[list(kept)].rename(kept)
 

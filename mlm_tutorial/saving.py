@@ -1,4 +1,4 @@
-"""How the Jupyter server writes files, so that a server that is killed while it saves leaves no half of a notebook."""
+"""Atomic saves for the Jupyter server: one that is killed while it saves leaves no partial notebook."""
 
 import errno
 import os
@@ -12,11 +12,11 @@ from tornado.web import HTTPError
 
 
 class AtomicContentsManager(AsyncLargeFileManager):
-    """Write every file beside the old one, and put it in the old one's place when it is complete.
+    """Write every file beside the old one, and replace the old one when it is complete.
 
-    The server's own way empties the file, writes into it, and keeps the old content in a hidden file meanwhile. It puts
-    that back when it cannot read a notebook. Half a text file can be read, though: Jupytext then opens the pair with
-    the cells that are left, or none, and the next save makes that final.
+    By default, the server empties the file, writes into it, and keeps the old content in a hidden file meanwhile, which
+    it restores when it cannot read a notebook. A truncated text file can be read, though: Jupytext then opens the pair
+    with the remaining cells, or none, and the next save makes the loss permanent.
 
     The new file has the old one's owner, group, permissions and access lists. Where this user cannot give it these, or
     the old one has a second name (a hard link), the finished draft is copied into the old file instead.
@@ -24,7 +24,7 @@ class AtomicContentsManager(AsyncLargeFileManager):
 
     @contextmanager
     def atomic_writing(self, os_path, text=True, encoding="utf-8", **options):
-        """Open a file for writing; it takes the place of the one at `os_path` when the block ends without an error."""
+        """Open a file for writing; it replaces the one at `os_path` when the block ends without an error."""
         target = self._target(os_path)
         folder = os.path.dirname(target)
         if not self.use_atomic_writing or (os.path.exists(target) and not os.access(folder, os.W_OK)):
@@ -59,7 +59,7 @@ class AtomicContentsManager(AsyncLargeFileManager):
                 raise
 
     def _target(self, os_path):
-        """Return the file that a path means; refuse a link out of the folder that the server shows."""
+        """Return the file that a path refers to; refuse a link that leads out of the server's folder."""
         if not os.path.islink(os_path):
             return os_path
         target, root = os.path.realpath(os_path), os.path.realpath(self.root_dir)
@@ -101,7 +101,7 @@ def _attributes(path):
 
 
 def _copy_into(draft, target):
-    """Copy a draft into a file that keeps its place; where there is no room for it, the file is not changed."""
+    """Copy a draft into a file, which keeps its inode; if the disk lacks space, the file is not changed."""
     with open(draft, "rb") as source, open(target, "r+b") as file:
         before, wanted = os.fstat(file.fileno()).st_size, os.fstat(source.fileno()).st_size
         if hasattr(os, "posix_fallocate") and wanted > before:

@@ -1,4 +1,4 @@
-"""Signs of trouble that a table shows before a fit, although nothing proves them."""
+"""Signs of problems in a table before a fit; they are hints, not proofs."""
 
 from itertools import combinations
 
@@ -12,10 +12,10 @@ from mlm_tutorial.directions import FEW_PARAMETERS, MOVES, System, component_of_
 from mlm_tutorial.layers import BASELINE
 from mlm_tutorial.wording import first_few, listed, readable
 
-#: Cells up to which signs that take dense matrices are looked for.
+#: Number of cells up to which signs that need dense matrices are searched for.
 FEW_CELLS = 500
 
-#: Said of totals that leave no residual.
+#: Note on totals that leave no residual.
 EXACT_SUMS = (
     "the layers' means explain every total exactly, so nothing is left over for spreads. "
     "Is the total computed from the layers, or does it hold averages?"
@@ -26,7 +26,7 @@ FALSE_ALARM = 1e-4
 
 
 def notes_on_residuals(cells: Cells, spreads: System) -> list[tuple[set[str], str]]:
-    """Return what is to be said of designs that leave no residuals, or hide whose spread they show."""
+    """Return notes on designs without residuals, or whose residuals do not show whose spread it is."""
     everywhere = {BASELINE}
     if not _leaves_residuals(cells):
         text = (
@@ -39,7 +39,7 @@ def notes_on_residuals(cells: Cells, spreads: System) -> list[tuple[set[str], st
 
 
 def _leaves_residuals(cells: Cells) -> bool:
-    """Return whether there are more rows than means that the data can tell apart."""
+    """Return whether there are more rows than means that the data identify."""
     rows, columns = cells.design().shape
     if cells.n_observations > rows or rows > columns:
         return True
@@ -49,7 +49,7 @@ def _leaves_residuals(cells: Cells) -> bool:
 
 
 def _notes_on_unrepeated_cells(cells: Cells, spreads: System) -> list[tuple[set[str], str]]:
-    """Say which spreads the design fixes, but not through residuals.
+    """Return notes on spreads that the design fixes, but that residuals do not show.
 
     With M the projector on what the means leave over, variances V of single rows show in the residuals up to the null
     space of the squared entries of M (Rao 1970, *Estimation of heteroscedastic variances in linear models*).
@@ -75,7 +75,7 @@ def _notes_on_unrepeated_cells(cells: Cells, spreads: System) -> list[tuple[set[
 
 
 def notes_on_rows(cells: Cells) -> list[tuple[set[str], str]]:
-    """Return what is to be said of layers with few rows a contributor."""
+    """Return notes on layers with few rows per contributor."""
     found = []
     for name in cells.layers:
         counts = cells.counts(name)
@@ -96,7 +96,7 @@ def notes_on_rows(cells: Cells) -> list[tuple[set[str], str]]:
 
 
 def notes_on_constant_totals(cells: Cells) -> list[tuple[set[str], str]]:
-    """Return what is to be said of contributors whose totals are all equal."""
+    """Return notes on contributors whose totals are all equal."""
     found = []
     for name, codes in zip(cells.layers, cells.codes.T, strict=True):
         has = codes >= 0
@@ -113,7 +113,7 @@ def notes_on_constant_totals(cells: Cells) -> list[tuple[set[str], str]]:
 
 
 def notes_on_labels(cells: Cells) -> list[tuple[set[str], str]]:
-    """Return what is to be said of labels that look alike."""
+    """Return notes on labels that look alike."""
     found = []
     for name, groups in cells.lookalikes().items():
         shown = [" and ".join(map(repr, labels)) for labels in groups]
@@ -123,10 +123,10 @@ def notes_on_labels(cells: Cells) -> list[tuple[set[str], str]]:
 
 
 def notes_on_reused_labels(cells: Cells) -> list[tuple[set[str], str]]:
-    """Say where labels look as if each group of another layer had its own contributors under the same labels.
+    """Return notes on labels that seem to stand for other contributors in each group of another layer.
 
-    Then nearly all labels occur in nearly all groups, with few rows each, and the cells of both miss the sum of their
-    parts. That is an interaction of the two layers, and an interaction proper looks the same.
+    Then nearly all labels occur in nearly all groups, with few rows each, and the cells of both differ from the sum of
+    their parts. That is an interaction of the two layers, and a genuine interaction looks the same.
     """
     if len(cells) > FEW_CELLS:
         return []
@@ -152,9 +152,9 @@ def notes_on_reused_labels(cells: Cells) -> list[tuple[set[str], str]]:
 def _interaction(cells: Cells, group: int, reused: int) -> tuple[float, float, bool] | None:
     """Return F and its p-value for the interaction of two layers, and whether the second has no effect beyond it.
 
-    None where the layers are not nearly crossed with few rows a pair, or nothing is left over to compare with.
+    None where the layers are not nearly crossed with few rows per pair, or no residual is left to compare with.
 
-    Each contributor has a spread of its own, and an F-test that takes them for equal raises a false alarm in up to 2 %
+    Each contributor has a spread of its own, and an F-test that assumes equal spreads raises a false alarm in up to 2 %
     of tables at a nominal 1e-4. So degrees of freedom are those of Box (1954, *Some theorems on quadratic forms*):
     in 54,000 simulated tables without interaction, at three kinds of spreads, none fell below 1e-4.
     """

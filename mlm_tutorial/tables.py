@@ -1,6 +1,6 @@
 """Tables of observations of any kind: what their columns must be, and their rows grouped by contributors.
 
-All that narwhals knows is a table here. Inside this module the column of totals is called ``__x`` and those of labels
+Any table that narwhals supports will do. Inside this module the column of totals is called ``__x`` and those of labels
 ``__0``, ``__1`` and so on, because several libraries read a name such as ``a.b``, ``*`` or ``^a$`` as an expression.
 """
 
@@ -32,7 +32,7 @@ def open_table(frame: Any, total: str, layers: Sequence[str]) -> tuple[Any, list
     Parameters
     ----------
     frame : data frame or lazy frame
-        One row an observation.
+        One row per observation.
     total, layers : str, list of str
         Names of the columns with the totals, and with the contributors' labels.
 
@@ -46,7 +46,7 @@ def open_table(frame: Any, total: str, layers: Sequence[str]) -> tuple[Any, list
     Raises
     ------
     TypeError, KeyError, ValueError
-        As :func:`mlm_tutorial.cell_statistics` says of tables and columns.
+        For bad tables and columns as in :func:`mlm_tutorial.cell_statistics`.
     """
     data, layers = _opened(frame, layers, total)
     dtype = data.collect_schema()[TOTALS]
@@ -75,7 +75,7 @@ def group_rows(data: Any, total: str, layers: list[str], absent: Iterable[str] =
     Returns
     -------
     pandas.DataFrame
-        One row a group, in any order: labels in ``__0`` and so on, None where one is missing, then ``__n``,
+        One row per group, in any order: labels in ``__0`` and so on, None where one is missing, then ``__n``,
         ``__pivot``, ``__mean`` (of the totals less the pivot) and ``__sum_sq``.
 
     Raises
@@ -88,7 +88,7 @@ def group_rows(data: Any, total: str, layers: list[str], absent: Iterable[str] =
         groups = _group(data, keys)
         required = {key: name for key, name in zip(keys, layers, strict=True) if name not in absent}
         if groups.empty or _has_bad_values(groups, list(required)):
-            _check_values(data, total, required, dict(zip(keys, layers, strict=True)))  # says which value, and where
+            _check_values(data, total, required, dict(zip(keys, layers, strict=True)))  # names the value and its row
         groups = _with_one_missing_label(groups, keys)
         for key in keys:  # pandas groups by lists of one length, and fails with others
             hash(tuple(groups[key]))
@@ -120,7 +120,7 @@ def _as_narwhals(frame: Any):
             raise ValueError(f"the frame has more than one column named {twice[0]!r}")
     try:
         with warnings.catch_warnings():
-            # narwhals will ask for a package `narwhals-dask` some day; today there is none to install.
+            # narwhals announces a package `narwhals-dask`, which does not exist yet.
             warnings.filterwarnings("ignore", "Dask support is moving", FutureWarning)
             return nw.from_native(frame)
     except TypeError:
@@ -162,7 +162,7 @@ def _index_names(data) -> list:
 
 
 def _rename_hint(columns: Sequence) -> str:
-    """Return how to give columns names that are strings, "" where they have such names."""
+    """Return advice on names of columns that are not strings, "" where all are."""
     if all(isinstance(name, str) for name in columns):
         return ""
     if any(isinstance(name, tuple) for name in columns):
@@ -192,7 +192,7 @@ def _first_value(data, column: str) -> list:
 
 
 def _conversion(data, total: str) -> str:
-    """Return how to convert totals that are not numeric, by the first of them."""
+    """Return advice on converting totals that are not numeric, based on the first of them."""
     first = _first_value(data, TOTALS)
     value = first[0] if first else None
     column = f"frame[{total!r}]"
@@ -258,13 +258,13 @@ def _with_one_missing_label(grouped: pd.DataFrame, keys: list[str]) -> pd.DataFr
 
 
 def _group(data, keys: list[str]) -> pd.DataFrame:
-    """Return a row a cell in one pass: labels, ``__n``, ``__count`` of totals, ``__pivot``, ``__mean``, ``__sum_sq``.
+    """Return a row per cell in one pass: labels, ``__n``, ``__count`` of totals, ``__pivot``, ``__mean``, ``__sum_sq``.
 
     Means are those of x minus a pivot: an offset of 1e9 would otherwise cost nine digits.
     """
     if data.implementation.is_dask():
         return _group_partitions(data.to_native(), keys)
-    # The middle of a few rows, for a mean of all would take a pass of its own. Only this one number comes back.
+    # The median of a few rows, because the mean of all would take another pass. Only this number is collected.
     middle = data.select(TOTALS).filter(nw.col(TOTALS).is_finite()).head(1_000).select(nw.col(TOTALS).median())
     pivot = _collect(middle)[TOTALS].to_list()[0] or 0.0
     # The grouped variance is each backend's own, and none of those left computes it as sum(x^2) - n mean^2.
@@ -362,7 +362,7 @@ def _check_values(data, total: str, required: dict[str, str], layers: dict[str, 
             what = "missing or infinite totals" if key == TOTALS else "missing labels"
             name = total if key == TOTALS else layers[key]
             raise ValueError(f"column {name!r} has {count} {what}; the first is {_first_bad_row(data, flag, layers)}")
-    raise ValueError("a label or a total is missing, or a total is infinite")  # in a way that no flag above sees
+    raise ValueError("a label or a total is missing, or a total is infinite")  # that the flags above do not detect
 
 
 def _first_bad_row(data, flag, layers: dict[str, str]) -> str:

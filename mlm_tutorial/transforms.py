@@ -1,7 +1,7 @@
-"""Coordinates in which the sampler finds a sum's parameters easy.
+"""Coordinates in which the parameters of a layered sum are easy to sample.
 
-A transform changes where the sampler walks, not the model: prior and likelihood stay what they are, and the density in
-the new coordinates carries the logarithm of the Jacobian determinant.
+A transform changes the coordinates of the sampler, not the model: prior and likelihood stay the same, and the density
+in the new coordinates includes the logarithm of the Jacobian determinant.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class IdentifiedScales(Transform):
 
     - ``t``, which locates the total variance of the reference contributors
       :math:`T = v_0 + \sum_j v_{j,r_j}` (the data fix it),
-    - ``c``, one number for each contributor that is no reference: its variance minus the reference's, in units of a
+    - ``c``, one number for each contributor that is not a reference: its variance minus the reference's, in units of a
       rough posterior scale (the data fix it),
     - ``logits``, one fewer than baseline and layers: how what is left over is shared among them (the prior alone
       decides).
@@ -76,9 +76,9 @@ class IdentifiedScales(Transform):
         self.n_shares = self.baseline + len(counts)
         self.unit = 3 * variance * np.sqrt(2 / (np.sum(counts[0]) if n_observations is None else n_observations))
         self.references = []  # positions in the vector of standard deviations
-        self.others = []  # one array a layer: positions of the contributors that are no reference
-        self.scales = []  # one array a layer: d of `others`
-        self.well = []  # one array a layer: which of `others` are well observed
+        self.others = []  # one array per layer: positions of the contributors that are not a reference
+        self.scales = []  # one array per layer: d of `others`
+        self.well = []  # one array per layer: which of `others` are well observed
         start = self.baseline
         for n, s2 in zip(counts, prior_variance, strict=True):
             m, r = len(n), int(np.argmax(n))
@@ -108,7 +108,7 @@ class IdentifiedScales(Transform):
             curved = _softplus_inverse(v_others / scale) - v_reference / scale
             c.append(pt.where(well, linear, curved))
             floors.append(_floor(linear, scale, well))
-            # v_reference - l_j, without the digits that the subtraction loses.
+            # v_reference - l_j, without cancellation.
             left_over.append(pt.min(pt.concatenate([v_reference[None], v_others[well.nonzero()[0]]])))
         left_over = pt.stack(left_over)
         total = pt.sum(left_over)
@@ -170,17 +170,17 @@ def _softplus_inverse(y):
 
 
 class LearnedScale(Transform):
-    r"""Coordinate of a positive scale that the data know to a given error, and may not tell from zero.
+    r"""Coordinate of a positive scale that the data estimate with a given error, possibly close to zero.
 
-    ``value**power = unit * softplus(x)``: linear where the value is many errors from zero, its logarithm close to zero.
-    In the logarithm alone, a scale that may be zero has a posterior with a narrow peak and a long tail.
+    ``value**power = unit * softplus(x)``: linear where the value is many errors from zero, logarithmic close to
+    zero. In the logarithm alone, a scale that may be zero has a posterior with a narrow peak and a long tail.
 
     Parameters
     ----------
     unit : array_like of float
         Rough standard error of ``value**power``.
     power : int
-        1 for a standard deviation; 2 for the root of what the data know.
+        1 for a standard deviation; 2 for the root of a quantity that the data estimate.
     """
 
     name = "learnedscale"
@@ -205,7 +205,7 @@ class LearnedScale(Transform):
 
 
 class _Standard(NamedTuple):
-    """What standardizes the means of one layer."""
+    """Quantities that standardize the means of one layer."""
 
     center: object
     scale: object
@@ -216,14 +216,14 @@ class _Standard(NamedTuple):
 class PooledMeans(Transform):
     r"""Coordinates of contributors' means :math:`z_{jk} \sim \text{Normal}(0, \tau_j)` that fit every count.
 
-    Where :math:`\tau_j` and one observation's variance V were known, the posterior of a mean with n observations would
+    If :math:`\tau_j` and one observation's variance V were known, the posterior of a mean with n observations would
     be normal with mean :math:`g\,\hat y` and variance :math:`\tau^2 (1 - g)`, :math:`g = \tau^2 / (\tau^2 + V/n)`
     (Gelman et al. 2013, *Bayesian Data Analysis*, section 5.4). The coordinates are standardized by it, at the current
-    :math:`\tau_j`: a contributor with many observations is centered, one with few is non-centered, without a choice.
+    :math:`\tau_j`: a contributor with many observations is centered, one with few is non-centered.
 
     A layer that is nested in coarser ones is standardized given their means, and the coarser ones with the nested one
-    integrated out: :math:`1/(\tau_b^2 + V/n_l)` of a finer contributor l takes the place of :math:`n/V`. So the sums
-    that the data fix, of a coarser and a finer mean, are not coordinates that fight each other (hierarchical centering:
+    integrated out: :math:`1/(\tau_b^2 + V/n_l)` of a finer contributor l takes the place of :math:`n/V`. So a
+    coarser and a finer mean, of which the data fix the sum, are not strongly correlated (hierarchical centering:
     Gelfand, Sahu and Carlin 1995, *Efficient parametrisations for normal linear mixed models*).
 
     The vector is ``[baseline, averages of layers that may be absent, layer 1's contributors, ...]``, its standard
@@ -235,8 +235,8 @@ class PooledMeans(Transform):
     counts : sequence of array_like of int
         For each layer the observations of each contributor, shape (m_j,).
     effects, shrunken : sequence of array_like of float
-        For each layer a rough mean of each contributor given all other layers, as its own observations say and drawn
-        to zero by its standard error, shape (m_j,).
+        For each layer a rough mean of each contributor given all other layers, from its own observations and shrunk
+        toward zero by its standard error, shape (m_j,).
     center : float
         Rough mean of all totals.
     variance : float
@@ -254,10 +254,10 @@ class PooledMeans(Transform):
     :math:`s_k = \tau\sqrt{1-g_k}` and :math:`b_k = s_k P_k / \sqrt{\sum P}`, coordinates w give
     :math:`z_k = g_k (\hat y_k - c) + s_k u_k` with :math:`c = \sum P (1 - g) \hat y / \sum P (1 - g)`,
     where :math:`u = w + (\rho - 1)\, b b^\top w / b^\top b` with
-    :math:`\rho^{-2} = 1 - b^\top b` undoes that the data do not see a layer's weighted average.
+    :math:`\rho^{-2} = 1 - b^\top b` corrects for a layer's weighted average, which the data do not identify.
     """
 
-    name = "pooledmeans"  # without an underscore: PyMC reads a variable's name off that of its value
+    name = "pooledmeans"  # without an underscore: PyMC derives a variable's name from that of its value
     ndim_supp = 1
 
     def __init__(
@@ -324,7 +324,7 @@ class PooledMeans(Transform):
     def _layers(self, means, inputs):
         """Yield each layer with what standardizes it, coarse to fine; `means` of coarser layers are read on the way."""
         *_, sd = inputs
-        # Scales that are fixed stay NumPy's: what follows is then computed here, and not compiled.
+        # Fixed scales stay NumPy arrays: what follows is then computed here, not compiled.
         sd = sd.data if isinstance(sd, Constant) else sd
         tau = [sd[part][0] for part in self.slices]
         precisions, sums = self._evidence(tau)
@@ -336,7 +336,7 @@ class PooledMeans(Transform):
             scale = tau[j] / (1 + odds) ** 0.5
             direction = scale * precision
             left = precision / (1 + odds)
-            blind = left.sum() / precision.sum()  # 1 - b'b without the digits it loses
+            blind = left.sum() / precision.sum()  # 1 - b'b without cancellation
             # What the layer's weighted average is taken to be; only the prior on all its means locates it.
             average = (left * effect).sum() / left.sum()
             yield (
@@ -376,11 +376,11 @@ class PooledMeans(Transform):
         return [b for b in nested if not any(c in self.parents[b] for c in nested)]
 
     def _average_head(self, means):
-        """Return the averages of layers that may be absent at which the weighted ones are the rough ones."""
+        """Return averages of layers that may be absent for which the weighted averages are the rough ones."""
         return pt.stack([rough - _offset(self.shares[j], means[j]) for j, rough in self.averages.items()])
 
     def _head(self, means, averages):
-        """Return baseline and averages at which weighted averages are the rough ones."""
+        """Return baseline and averages for which the weighted averages are the rough ones."""
         shift = sum(pt.sum((share - share.sum() / len(share)) * z) for share, z in zip(self.shares, means, strict=True))
         if not self.averages:
             return (self.center - shift)[None]
@@ -394,14 +394,14 @@ def _offset(share, means):
 
 
 def _sums_by(into, values, size):
-    """Return the sums of values by the place that they go into."""
+    """Return the sums of values that have the same index in `into`."""
     if isinstance(values, np.ndarray):
         return np.bincount(into, values, minlength=size)
     return pt.inc_subtensor(pt.zeros(size)[into], values)
 
 
 class PooledVariances(Transform):
-    r"""Coordinates of the parts that the variances of many contributors are made of.
+    r"""Coordinates of the parts of many contributors' variances: baseline, floors and excesses.
 
     The vector is ``[baseline, floor of layer 1, ..., floor of layer J, excess of layer 1's contributors, ...]``,
     without parts that are known; the variance of a contributor is its layer's floor plus its excess. All parts are
@@ -533,7 +533,7 @@ def conditional_center(
     """Return the posterior mean of softplus^-1(e / scale) for each contributor's excess e, whose prior mean is `mean`.
 
     The contributor's `counts` normal observations have the variance ``variance - mean + e``, a tenth of `variance` at
-    least, and `observed` is the variance that they show.
+    least, and the observed variance `observed`.
     """
     u = -np.log1p(-(np.arange(64) + 0.5) / 64)  # one point in each 64th of the exponential's probability
     v = max(variance - mean, variance / 10) + mean * u

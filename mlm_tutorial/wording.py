@@ -1,4 +1,4 @@
-"""Words for what a design fixes and what it does not."""
+"""Sentences on what a design fixes and what it does not."""
 
 import re
 from collections.abc import Hashable, Iterable
@@ -34,7 +34,7 @@ def listed(names: Iterable[str], each: str = "") -> str:
 
 
 def first_few(labels: Iterable[Hashable], n: int = 3) -> str:
-    """Return the first labels of some."""
+    """Return the first labels as text, with dots for the others."""
     texts = [str(x) for x in labels]
     return ", ".join(texts[:n]) + (", ..." if len(texts) > n else "")
 
@@ -43,7 +43,7 @@ _SPLIT = "decided by pooling alone, not by the data"
 
 
 def sentences(system: System) -> list[tuple[set[str], str]]:
-    """Return why means are not fixed, each reason with the layers it is about."""
+    """Return the reasons why means are not fixed, each with the layers it concerns."""
     cells, layers = system.cells, system.cells.layers
     pairs = pairs_of_layers(system)
     found = [
@@ -68,7 +68,7 @@ def sentences(system: System) -> list[tuple[set[str], str]]:
     for pair in pairs:
         one, other = layers[pair.first], layers[pair.second]
         if pair.directions > 0 and not (other in same[one] + nested[one] or one in nested[other]):
-            # Pairs that fall into the same groups of cells are told about once.
+            # Pairs that fall into the same groups of cells are reported once.
             key = np.unique(pair.of_cell, return_index=True, return_inverse=True)
             order = np.argsort(np.argsort(key[1]))
             apart.setdefault(order[key[2].ravel()].tobytes(), []).append(pair)
@@ -84,7 +84,7 @@ def sentences(system: System) -> list[tuple[set[str], str]]:
 
 
 def alias_sentences(cells: Cells) -> list[tuple[set[str], str]]:
-    """Return what is to be said of layers with the same contributors."""
+    """Return sentences on layers with the same contributors."""
     same = aliases(cells)
     found: list[tuple[set[str], str]] = []
     for name in cells.layers:
@@ -97,7 +97,7 @@ def alias_sentences(cells: Cells) -> list[tuple[set[str], str]]:
 
 
 def _groups_sentence(cells: Cells, pairs: list[Pair]) -> tuple[set[str], str]:
-    """Say that layers fall into groups which never meet."""
+    """Return a sentence on layers that fall into groups without a common cell."""
     places = sorted({j for pair in pairs for j in (pair.first, pair.second)})
     names = [cells.layers[j] for j in places]
     pair = min(pairs, key=lambda p: min(len(g) for g in p.groups))
@@ -133,7 +133,7 @@ def _tied_sentence(cells: Cells, names: list[str], alone: bool) -> str:
 
 
 def words_of_means(system: System) -> dict[str, str]:
-    """Return for every component what the data say about its means."""
+    """Return a sentence for every component on the identification of its means."""
     cells = system.cells
     reasons = sentences(system) if system.moved.any() else []
     words = {}
@@ -152,7 +152,7 @@ def words_of_means(system: System) -> dict[str, str]:
 
 
 def words_of_spreads(system: System) -> dict[str, str]:
-    """Return for every component what the data say about its spreads."""
+    """Return a sentence for every component on the identification of its spreads."""
     pairs = [p for p in pairs_of_layers(system) if p.directions > 0]
     return {name: _words_of_spread(system, name, pairs) for name in system.components}
 

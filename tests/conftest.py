@@ -1,4 +1,4 @@
-"""What all tests share: deprecations that the course's own calls cause are errors, and a browser."""
+"""Settings and fixtures for all tests: deprecations caused by the course's own calls are errors; a browser."""
 
 import json
 import os
@@ -16,13 +16,13 @@ def pytest_configure(config):
     own = {path.stem for folder in (".", "book/_ext") for path in (ROOT / folder).glob("*.py")}
     own |= {path.parent.name for path in ROOT.glob("[!.]*/__init__.py")}
     for category in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
-        # What its dependencies cause is theirs to fix.
+        # Deprecations in dependencies are for their maintainers to fix.
         config.addinivalue_line("filterwarnings", rf"error::{category}:({'|'.join(sorted(own))})(\.|$)")
 
 
-@pytest.fixture(scope="module")  # its loop of events must not run on into files that start one themselves
+@pytest.fixture(scope="module")  # its event loop must end before files that start their own
 def browser():
-    """Start Chromium without a window; it talks to nobody by itself."""
+    """Start Chromium without a window; it sends no requests of its own."""
     if BROWSER is None and "CI" not in os.environ:
         pytest.skip("needs Chromium")
     if "CI" not in os.environ:
@@ -38,7 +38,7 @@ def browser():
 
 
 def seconds_of(file, items):
-    """Return a guess of the seconds that a file's tests take, so that the longest file is not the last to start."""
+    """Return an estimate of the seconds that a file's tests take, so that the longest file is not the last to start."""
     if file.suffix == ".ipynb":
         stored = json.loads((ROOT / "results" / "times.json").read_text(encoding="utf-8"))["notebooks"]
         share = 1 if file.parent.name == "notebooks" else 0.5  # solutions take about half as long as their notebook

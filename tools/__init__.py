@@ -1,1 +1,1 @@
-"""What the commands of ``course.py`` do: one module for each job."""
+"""The work of the commands of ``course.py``: one module for each job."""

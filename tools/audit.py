@@ -1,6 +1,6 @@
 """Look up every package of uv.lock and of each package-lock.json among known vulnerabilities.
 
-pip-audit ends well, with "No known vulnerabilities found", also where its service knows none of the packages.
+pip-audit succeeds with "No known vulnerabilities found" even if its service knows none of the packages.
 Here only a package that was looked up counts as audited, and an incomplete audit is reported as such.
 """
 
@@ -16,13 +16,13 @@ from tools.results import markdown_table
 
 __all__ = ["CLEAN", "NOT_AUDITED", "VULNERABLE", "Audit", "audit_npm", "audit_python", "exit_code"]
 
-#: Exit codes. Whoever cannot reach the services may accept the last one, but must write that down.
+#: Exit codes. A caller that cannot reach the services may accept the last one, but must do so explicitly.
 CLEAN, VULNERABLE, NOT_AUDITED = 0, 1, 3
 TIMEOUT = 300  # seconds for one tool
 
 
 class Audit:
-    """What a tool answered about one lock file.
+    """The result of auditing one lock file.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def audit_python(uv: str) -> Audit:
 
 
 def read_pip_audit(answer: str, errors: str) -> Audit:
-    """Return what pip-audit's JSON says."""
+    """Return the audit in pip-audit's JSON."""
     audit = Audit("uv.lock")
     try:
         packages = json.loads(answer)["dependencies"]
@@ -78,7 +78,7 @@ def read_pip_audit(answer: str, errors: str) -> Audit:
     for package in packages:
         if "skip_reason" in package or "vulns" not in package:
             audit.missed += 1
-            audit.reason = audit.reason or package.get("skip_reason", "pip-audit says nothing about it")
+            audit.reason = audit.reason or package.get("skip_reason", "pip-audit does not report it")
             continue
         audit.audited += 1
         for problem in package["vulns"]:
@@ -104,7 +104,7 @@ def audit_npm(folder: str) -> Audit:
 
 
 def read_npm_audit(answer: str, errors: str, file: str) -> Audit:
-    """Return what npm's JSON says."""
+    """Return the audit in npm's JSON."""
     audit = Audit(file)
     try:
         content = json.loads(answer)
@@ -126,7 +126,7 @@ def _npm_reason(answer):
 
 
 def _run(command, folder) -> tuple[str, str]:
-    """Return what a tool prints; its exit code says less than its words."""
+    """Return the output and the errors that a tool prints, which tell more than its exit code."""
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, timeout=TIMEOUT, encoding="utf-8")
     except subprocess.TimeoutExpired:
@@ -139,7 +139,7 @@ def _last_line(text) -> str:
 
 
 def exit_code(audits: list[Audit]) -> int:
-    """Return what the audits amount to: a vulnerability outweighs a gap, a gap outweighs a clean answer."""
+    """Return the exit code of several audits: a vulnerability outweighs a gap, a gap outweighs a clean audit."""
     if any(audit.vulnerable for audit in audits):
         return VULNERABLE
     return CLEAN if all(audit.complete for audit in audits) else NOT_AUDITED
@@ -163,7 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
     code = exit_code(audits)
     if code == NOT_AUDITED:
         names = " and ".join(audit.file for audit in audits if not audit.complete)
-        print(f"NOT AUDITED: {names}. The service of known vulnerabilities did not answer to all questions.")
+        print(f"NOT AUDITED: {names}. The service of known vulnerabilities did not answer every query.")
     if options.store:
         results.store(
             "audit",

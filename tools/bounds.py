@@ -26,13 +26,13 @@ def requirements(table: dict) -> Iterator[Requirement]:
 
 
 def lower_bound(requirement: Requirement) -> Version | None:
-    """Return the oldest version that a requirement admits, or None if it states none."""
+    """Return the lower bound of a requirement, or None if it has none."""
     bounds = [Version(part.version) for part in requirement.specifier if part.operator in (">=", "~=", "==")]
     return max(bounds, default=None)
 
 
 def differences(installed: dict[str, str], lock: dict) -> list[list[str]]:
-    """Return which packages of an environment have another version than the lock file.
+    """Return the packages of an environment whose versions differ from the lock file.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def differences(installed: dict[str, str], lock: dict) -> list[list[str]]:
 def unreached_bounds(table: dict, installed: dict[str, str]) -> list[str]:
     """Return the lower bounds that an environment of the oldest versions does not reach.
 
-    Such a bound states nothing: another package asks for a newer version.
+    Such a bound has no effect, because another package requires a newer version.
 
     Parameters
     ----------

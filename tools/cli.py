@@ -29,14 +29,14 @@ def parse(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     testing.add_argument("--all", action="store_true", help="also test Dask, Spark and JupyterHub, which it installs")
     add("check", commands.check)
     running = add("run", commands.run)
-    running.add_argument("names", nargs="*", help="how the notebooks' names start, for instance 01; all without")
+    running.add_argument("names", nargs="*", help="start of the notebooks' names, such as 01; all by default")
     running.add_argument("--times", action="store_true", help="store the seconds and the memory for the site")
     add("bench", commands.bench, "More arguments: subsets to measure, and --quick, --repeats N, --output FILE.")
     trying = add("versions", commands.versions, "More arguments go to pytest.")
     trying.add_argument("--resolution", choices=["lowest-direct", "highest"], default="highest", help="how uv chooses")
     trying.add_argument("--python", default=dotted(sys.version_info[:2]), help="version of Python, or a path of one")
     drifting = add("drift", commands.drift)
-    drifting.add_argument("names", nargs="*", help="how the notebooks' names start, for instance 01; all without")
+    drifting.add_argument("names", nargs="*", help="start of the notebooks' names, such as 01; all by default")
     drifting.add_argument("--seeds", type=int, default=5, help="runs with other seeds where an output changed (5)")
     auditing = add("audit", commands.audit)
     for command in (trying, drifting, auditing):
@@ -64,7 +64,7 @@ def parse(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code."""
-    if arguments is None:  # the program itself, not a test
+    if arguments is None:  # run as a program, not by a test
         signal.signal(signal.SIGTERM, stop)
     try:
         options, more = parse(arguments)
@@ -94,5 +94,5 @@ def cannot_write(error: OSError) -> str:
 
 
 def stop(number, frame):
-    """End as Ctrl-C does, with everything that was started."""
+    """End as after Ctrl-C, together with all processes that were started."""
     raise KeyboardInterrupt

@@ -9,7 +9,7 @@ from tools.console import CourseError, say
 from tools.lock import project_lock
 from tools.steps import run_step
 
-#: Bytes that a process of tests takes, with the kernel of a notebook; measured: 2 to 3 GB.
+#: Bytes per process of tests, including the kernel of a notebook; measured: 2 to 3 GB.
 MEMORY_OF_TESTS = 3.5e9
 #: Contents manager whose saves are atomic: a server that is killed while it saves loses no work.
 CONTENTS_MANAGER = "mlm_tutorial.saving.AtomicContentsManager"
@@ -33,7 +33,7 @@ def open_course(options: argparse.Namespace, more: list[str]) -> int:
 
 def test(options: argparse.Namespace, more: list[str]) -> int:
     """Run the unit tests and every notebook."""
-    # Elsewhere tests of Dask, Spark and JupyterHub are skipped, for the sake of a gigabyte: `test --all` runs them.
+    # Tests of Dask, Spark and JupyterHub, which need another gigabyte, run only with `test --all`.
     everything = options.all or ("CI" in os.environ and not options.fast)
     install.set_up("dev", *(["big", "hub"] if everything else []))
     if everything:
@@ -46,13 +46,13 @@ def test(options: argparse.Namespace, more: list[str]) -> int:
 def parallel(more: list[str]) -> list[str]:
     """Return the options of pytest that run test files at the same time, as many as cores and memory allow.
 
-    Where `more` names a file or asks for what only one process can do, tests run one after another.
+    If `more` names a file or an option that needs a single process, tests run one after another.
     """
     alone = {"-x", "--exitfirst", "-s", "--pdb", "--lf", "--last-failed", "-n"}
     if alone & set(more) or any(part.split("::")[0].endswith((".py", ".ipynb")) for part in more):
         return []
     workers = min(os.cpu_count() or 1, int(machine.memory() / MEMORY_OF_TESTS))
-    # By file: a notebook is one file, and fixtures that take long to make are shared within one. The order is ours.
+    # By file: a notebook is one file, and slow fixtures are shared within a file. conftest.py sets the order.
     return ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"] if workers > 1 else []
 
 

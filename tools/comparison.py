@@ -1,8 +1,8 @@
 """Compare the stored outputs of a notebook with those of fresh runs, number by number.
 
-A stored number that is the same under every seed is exact and must be found again. Any other is compared with what the
-seeds give: it has changed when it lies too far outside. One that differs between two runs with the same seed depends on
-the machine, whose speed may be another: it must also be off by a large factor.
+A stored number that is the same under every seed is exact and must be reproduced. Any other is compared with its
+distribution over seeds: it has changed when it lies too far outside. One that differs between two runs with the same
+seed depends on the speed of the machine: to count as changed, it must also be off by a large factor.
 """
 
 import math
@@ -14,17 +14,17 @@ from tools.outputs import Output
 
 __all__ = ["FALSE_ALARM", "JUDGED", "Verdict", "compare", "limit"]
 
-#: Chance that a notebook in which nothing has changed is reported all the same, if its numbers are normal.
+#: Probability of a false report for an unchanged notebook, if its numbers are normal.
 FALSE_ALARM = 0.01
-#: More steps of the last printed digit are not an error of rounding. NumPy and SciPy promise no equal last bits.
+#: Steps of the last printed digit that count as rounding: NumPy and SciPy do not promise equal last bits.
 ROUNDING_STEPS = 1
-#: A number that differs between two runs alike depends on the machine's speed; a larger factor is a change.
+#: Factor up to which a number that differs between two runs with one seed, such as a time, counts as unchanged.
 MACHINE_FACTOR = 3
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one number, or of one output as a whole.
+    """The verdict on one number, or on one output as a whole.
 
     Attributes
     ----------
@@ -33,12 +33,13 @@ class Verdict:
     where : str
         Label of the number.
     stored, fresh : str
-        What the notebook holds and what the fresh run with the same seed gave.
+        Texts in the notebook and in the fresh run with the same seed.
     others : str
         Mean and standard deviation over all fresh runs; empty where none were needed.
     status : str
         ``same``, ``rounding``, ``within`` (the spread of the seeds), ``changed``, or why it is not judged: ``seconds``,
-        ``versions``, ``dates``, ``irreproducible`` (words differ between two runs alike), ``words vary`` (with seeds).
+        ``versions``, ``dates``, ``irreproducible`` (words differ between two runs with one seed), ``words vary`` (with
+        seeds).
     """
 
     cell: int
@@ -82,7 +83,7 @@ def compare(stored: list[Output], fresh: list[Output], again=None, others=()) ->
         if old.words != new.words:
             verdicts.append(_words_changed(old, new, repeat, runs))
             continue
-        # With another seed, a row's name may be another, but it is the same row as long as none is missing.
+        # With another seed, a row's name may differ, but it is the same row as long as none is missing.
         alike = [run.numbers for run in runs if len(run.numbers) == len(new.numbers)]
         twins = repeat.numbers if repeat and len(repeat.numbers) == len(new.numbers) else [None] * len(new.numbers)
         for j, (number, fresh_number) in enumerate(zip(old.numbers, new.numbers, strict=True)):
@@ -95,12 +96,12 @@ def compare(stored: list[Output], fresh: list[Output], again=None, others=()) ->
 
 
 def shape(outputs: list[Output]) -> list[tuple]:
-    """Return what cells give outputs, and of what kind."""
+    """Return the cells that have outputs, with the kinds of these."""
     return [(output.cell, output.kind) for output in outputs]
 
 
 def _outputs_changed(stored, fresh):
-    """Return a verdict on runs that have different outputs: a new warning, an error, a figure less."""
+    """Return a verdict on runs that have different outputs: a new warning, an error, a missing figure."""
     old, new = shape(stored), shape(fresh)
     first = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
     texts = [
@@ -150,7 +151,7 @@ def _number(cell, old, new, twin, values, level):
 
 
 def _distance(value, sample, step):
-    """Return mean and standard deviation of a sample, and how far `value` is from being one more draw.
+    """Return mean and standard deviation of a sample, and the distance of `value` from another draw.
 
     Numbers of one sign that span more than a factor of 100 (p-values, ratios) are compared by their logarithms.
     """
@@ -166,7 +167,7 @@ def _distance(value, sample, step):
 
 
 def limit(numbers: int, runs: int) -> float:
-    """Return how many standard deviations of a further run a number must be off to be reported.
+    """Return the number of standard deviations beyond which a number is reported.
 
     Parameters
     ----------

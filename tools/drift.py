@@ -1,7 +1,7 @@
 """Run notebooks again, and report which stored outputs changed beyond Monte Carlo error.
 
-The first fresh run has the notebook's own seed. Where its words and numbers are those that are stored, nothing has
-changed. Otherwise the notebook runs once more with that seed, which shows what depends on more than the seed, and
+The first fresh run has the notebook's own seed. If its words and numbers equal the stored ones, nothing has
+changed. Otherwise the notebook runs once more with that seed, which shows what does not depend on the seed alone, and
 several times with other seeds.
 """
 
@@ -50,16 +50,16 @@ def run_fresh(source: Path, seed: int | None) -> list[Output]:
 
 
 def examine(source: Path, n_seeds: int, run=run_fresh) -> dict:
-    """Run one notebook as often as needed and return what became of its outputs.
+    """Run one notebook as often as needed and return the verdicts on its outputs.
 
     Parameters
     ----------
     source : pathlib.Path
         The .py file; the .ipynb with the stored outputs lies beside it.
     n_seeds : int
-        How many other seeds to try where something differs.
+        Number of other seeds to try where something differs.
     run : callable, optional
-        Gives the outputs for a source and a seed.
+        Returns the outputs for a source and a seed.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def row_of(name: str, result: dict) -> list:
 
 
 def details(found: dict) -> list[list]:
-    """Return the rows of everything that is neither the same nor a matter of seconds or versions."""
+    """Return the rows of everything that is neither the same nor a difference in seconds or versions."""
     quiet = ("same", "seconds", "versions", "dates")
     return [
         [name, verdict.cell, verdict.where[-60:], verdict.stored, verdict.fresh, verdict.others, verdict.status]
@@ -120,7 +120,7 @@ def keep_results(rows: list[list], seeds: int) -> None:
     rows : list of list
         As :func:`row_of` gives them.
     seeds : int
-        How many other seeds were tried where something differed.
+        Number of other seeds that were tried where something differed.
     """
     stored = results.read("drift").get("notebooks", {})
     stored = {name: row for name, row in stored.items() if (project.NOTEBOOKS / f"{name}.py").exists()}

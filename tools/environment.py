@@ -33,7 +33,7 @@ class Environment:
     def variables(self, **more: str) -> dict[str, str]:
         """Return the environment variables for programs that run in it."""
         variables = dict(variables_with_home(), VIRTUAL_ENV=str(self.folder), PYTHONUTF8="1", **more)
-        # Settings of JupyterLab: it fetches no news, looks for no newer version, and does not ask whether to.
+        # Settings of JupyterLab: do not fetch news or look for a newer version, and do not ask whether to.
         folders = {"PATH": self.python.parent, "JUPYTER_CONFIG_PATH": project.ROOT / "tools" / "jupyter"}
         for name, folder in folders.items():
             variables[name] = os.pathsep.join([str(folder), *filter(None, [variables.get(name)])])
@@ -79,5 +79,5 @@ def variables_with_home() -> dict[str, str]:
 
 
 def base_python() -> str:
-    """Return the interpreter that runs this program, seen through any virtual environment."""
+    """Return the base interpreter of this program, outside any virtual environment."""
     return getattr(sys, "_base_executable", None) or sys.executable

@@ -1,4 +1,4 @@
-"""Set-up: bring the course's environment up to date with ``uv.lock``, so that a set-up that was killed is noticed."""
+"""Set-up: bring the course's environment up to date with ``uv.lock``, and detect a set-up that was killed."""
 
 import hashlib
 import importlib.util
@@ -15,7 +15,7 @@ from tools.console import CourseError, say
 from tools.lock import project_lock
 from tools.steps import DISK_FULL, SPACE_NEEDED, dotted, run_step
 
-OLDEST_UV = (0, 9)  # older ones were not tried with this uv.lock
+OLDEST_UV = (0, 9)  # older ones were not tested with this uv.lock
 UV_TO_INSTALL = "uv==0.13.9"
 
 
@@ -25,7 +25,7 @@ def stamp_path() -> Path:
 
 
 def unfinished_path() -> Path:
-    """Return the file that exists while packages are installed, and after that was cut short."""
+    """Return the file that exists while packages are installed, and after an interrupted installation."""
     return project.CACHE / "unfinished"
 
 
@@ -45,7 +45,7 @@ def is_set_up(*extras: str) -> bool:
 
 
 def wanted_state() -> dict[str, str]:
-    """Return what an environment must have been made from to count as up to date."""
+    """Return the inputs from which an up-to-date environment was made."""
     inputs = b"".join((project.ROOT / name).read_bytes() for name in ("pyproject.toml", "uv.lock"))
     return {"folder": str(project.ROOT), "python": sys.version.split()[0], "inputs": hashlib.sha256(inputs).hexdigest()}
 
@@ -59,7 +59,7 @@ def read_stamp() -> dict:
 
 
 def require_space() -> None:
-    """Stop before a first set-up that would fill the disk."""
+    """Raise CourseError before a first set-up that would fill the disk."""
     free = shutil.disk_usage(project.ROOT).free
     if not stamp_path().exists() and free < SPACE_NEEDED:
         raise CourseError(
@@ -69,28 +69,28 @@ def require_space() -> None:
 
 
 def install(*extras: str) -> None:
-    """Make the environment or change it, so that a later start can tell if this was cut short."""
+    """Make the environment or change it, so that a later start can detect an interruption."""
     venv, unfinished = project.VENV, unfinished_path()
     state, found = wanted_state(), read_stamp()
     installed = found.pop("extras", [])
     require_space()
     if venv.exists() and unfinished.exists():
-        say("an earlier set-up was cut short: making the environment anew")
-        shutil.rmtree(venv)  # the installer would take a package that is there in part for a complete one
+        say("an earlier set-up was interrupted: making the environment again")
+        shutil.rmtree(venv)  # the installer would accept a partly installed package
     elif found and found.get("folder") != state["folder"]:
-        say("the folder has moved: making its environment anew")
-        shutil.rmtree(venv)  # its commands hold the old path
+        say("the folder has moved: making its environment again")
+        shutil.rmtree(venv)  # its commands contain the old path
     say(f"setting up the course in {venv} (a few minutes the first time)")
     variables = dict(environment.variables_with_home(), UV_PYTHON_DOWNLOADS="never", UV_PROJECT_ENVIRONMENT=str(venv))
     variables.pop("VIRTUAL_ENV", None)
     wanted = sorted({"student", *extras, *installed})
-    # Imports take a third of the time where bytecode is there; a student of a hub may not write it.
+    # Imports with bytecode take a third of the time; students on a hub may not be able to write it.
     sync = [find_uv(), "sync", "--frozen", "--inexact", "--compile-bytecode", "--python", environment.base_python()]
     unfinished.touch()
     try:
         run_step("installing the packages", [*sync, *("--extra=" + name for name in wanted)], variables)
     except CourseError as error:
-        if str(error) != DISK_FULL:  # the installer changes nothing before it has everything
+        if str(error) != DISK_FULL:  # the installer changes nothing before all downloads are complete
             unfinished.unlink()
         raise
     write_atomically(stamp_path(), json.dumps(dict(state, extras=wanted), indent=1))

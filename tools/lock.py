@@ -1,7 +1,7 @@
 """A lock on a folder, so that two copies of one program do not write the same files.
 
-The operating system holds the lock for an open file and drops it when the process ends, however it ends: a copy that
-was killed locks nobody out.
+The operating system holds the lock for an open file and drops it when the process ends, however it ends: a killed
+process leaves no lock behind.
 """
 # Only the standard library: the set-up uses this before anything is installed.
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from tools import project
 from tools.console import CourseError
 
-_BYTE = 1 << 20  # Windows denies others what is locked, so lock a byte behind the text
+_BYTE = 1 << 20  # on Windows others cannot read a locked range, so lock a byte behind the text
 
 
 class LockedError(CourseError):
@@ -26,9 +26,9 @@ class Lock:
     Parameters
     ----------
     path : path
-        The lock's file. It stays, and says nothing once it is unlocked.
+        The lock's file. It is not deleted; once unlocked, its content has no meaning.
     doing : str
-        What this process is doing, for others to read.
+        Description of this process's work, which others read.
     """
 
     def __init__(self, path, doing):
@@ -46,20 +46,20 @@ class Lock:
                 other = self.file.read().strip()
                 self.file.close()
                 raise LockedError(
-                    f"Another copy is at work on this folder: {other or 'it does not say what it does'}. "
+                    f"Another copy is at work on this folder: {other or 'it did not record its task'}. "
                     "Wait until it is done, or stop it, then run this again."
                 ) from None
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
                 self.file.close()
                 raise
-            # Some network drives have no locks; a course must work there, too.
+            # Some network drives have no locks; the course must work there, too.
         self.file.truncate(0)
         self.file.write(f"{self.doing} (process {os.getpid()})\n")
         self.file.flush()
         return self
 
     def __exit__(self, *_):
-        """Give the lock back."""
+        """Release the lock."""
         self.file.truncate(0)
         self.file.close()
 
@@ -75,7 +75,7 @@ def only_writer(path, doing):
 
 
 def exit_with(main):
-    """End the program with the exit code of `main`; where another copy is at work, with a message that says so."""
+    """End the program with the exit code of `main`; if another copy is at work, print a message first."""
     try:
         sys.exit(main())
     except LockedError as error:

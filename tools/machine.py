@@ -12,13 +12,13 @@ def today() -> str:
 
 
 def record() -> dict:
-    """Return what measured times depend on.
+    """Return the properties of this machine that measured times depend on.
 
     Returns
     -------
     dict
         ``cores``, ``system``, ``processor``, ``python`` (versions), and ``load``: the processes that wanted a core
-        over the last 15 minutes, None where the system does not count them.
+        over the last 15 minutes, None if the system does not count them.
     """
     return {
         "cores": os.cpu_count(),
@@ -30,7 +30,7 @@ def record() -> dict:
 
 
 def memory() -> float:
-    """Return the bytes of memory that this machine has; infinity where the system does not say so."""
+    """Return the bytes of memory that this machine has; infinity if it is unknown."""
     try:
         return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):

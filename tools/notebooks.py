@@ -16,12 +16,12 @@ from tools.console import CourseError
 from tools.environment import Environment
 from tools.steps import run_step
 
-# What changes without anybody changing it: ids of cells, times, widgets' state, the version of Python.
+# Parts that change with every run: ids of cells, times, widgets' state, the version of Python.
 _CHANGING = "metadata.widgets metadata.language_info.version cell.metadata.execution"
 
 
 def find(names: Sequence[str]) -> list[Path]:
-    """Return the sources of the notebooks whose names start with one of `names`; of all without names."""
+    """Return the sources of the notebooks whose names start with one of `names`; all sources without names."""
     starts = tuple(Path(name).name for name in names) or ("",)
     sources = [path for path in sorted(project.NOTEBOOKS.glob("*.py")) if path.name.startswith(starts)]
     if not sources:
@@ -41,7 +41,7 @@ def execute(source: Path, target: Path, folder: Path, where: Environment | None 
     folder : pathlib.Path
         Folder that the kernel works in.
     where : Environment, optional
-        The environment to run it in; that of the course without one.
+        The environment to run it in; by default, that of the course.
     **variables : str
         More environment variables.
 
@@ -53,7 +53,7 @@ def execute(source: Path, target: Path, folder: Path, where: Environment | None 
     Raises
     ------
     CourseError
-        If a cell fails, with the last lines of what was printed.
+        If a cell fails, with the last lines of its output.
     """
     where = where or environment.of_project()
     command = [where.python, "-m", "jupytext", "--to", "ipynb", "--execute", "--run-path", folder, "--output", target]
@@ -63,10 +63,10 @@ def execute(source: Path, target: Path, folder: Path, where: Environment | None 
 def run(source: Path, target: Path) -> float:
     """Run one notebook; the target changes only when every cell has run.
 
-    What an earlier run has compiled is not used, so that seconds in the outputs are those of a first run.
+    The compilation cache is empty, so that seconds in the outputs are those of a first run.
     Return the peak memory in bytes of the kernel.
     """
-    # Where a copy was killed, what it had started may still write to a draft; so no two have the same.
+    # Processes that a killed copy had started may still write to its draft; so every run has its own.
     (project.CACHE / "run").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=project.CACHE / "run") as folder, tempfile.TemporaryDirectory() as compiled:
         draft = Path(folder) / (source.stem + ".ipynb")
@@ -107,7 +107,7 @@ def note_times(measured: dict[str, dict]) -> None:
 
 
 def sign(notebook: Path) -> None:
-    """Record in a notebook which code its outputs come from, so that a test can tell when they are old."""
+    """Record in a notebook which code its outputs come from, so that a test can detect old ones."""
     content = json.loads(notebook.read_text(encoding="utf-8"))
     content["metadata"].setdefault("course", {})["outputs_of"] = code_digest(content)
     notebook.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -25,7 +25,7 @@ def package_files(folder: Path) -> str:
 
 
 def install(step: str, source: Path, target: Path, where: Environment | None = None) -> None:
-    """Install what package-lock.json in the folder `source` names into the folder `target`, made anew."""
+    """Install the packages of package-lock.json in the folder `source` into the folder `target`, which is replaced."""
     where = where or environment.of_project()
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The text outputs of a notebook, taken apart into words and numbers, with a reason for what no seed can repeat."""
+"""The text outputs of a notebook, split into words and numbers, with a reason why some numbers cannot be reproduced."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
 _WORD = r"[^\s\d+-]+|\S"
 _TOKEN = re.compile(f"(?P<date>{_DATE})|(?P<version>{_VERSION})|(?P<number>{_NUMBER})|(?P<word>{_WORD})")
 _UNIT = re.compile(r"\s?(?:ns|µs|us|ms|s|sec|seconds?|min|minutes?)\b")
-# Words of a label or a line that say that its numbers are measured with a clock, or follow from what is.
+# Words of a label or a line that mark its numbers as measured with a clock, or computed from such numbers.
 _CLOCK = re.compile(r"second|\btimes? (?:as|faster|slower)|faster|slower|as long|_per_s\b|\btime\b", re.IGNORECASE)
 
 
@@ -28,9 +28,9 @@ class Token:
     value : float or None
         The number; None for a word.
     unit : float
-        What one step of the last printed digit is worth; 0 for a word.
+        Size of one step of the last printed digit; 0 for a word.
     label : str
-        Where the number stands: row and column of a table, or the words before it.
+        Place of the number: row and column of a table, or the words before it.
     unjudged : str
         ``seconds`` or ``versions`` where the number is of this kind, else empty.
     """
@@ -43,7 +43,7 @@ class Token:
 
     @property
     def is_number(self) -> bool:
-        """Whether this is a number, also one that nobody judges."""
+        """Whether this is a number, including numbers that are not judged."""
         return self.value is not None or bool(self.unjudged)
 
 
@@ -67,12 +67,12 @@ class Output:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What must be equal for numbers to be comparable one by one."""
+        """The words, which must be equal for numbers to be comparable one by one."""
         return tuple("" if token.is_number else token.text for token in self.tokens)
 
     @property
     def numbers(self) -> tuple[Token, ...]:
-        """The tokens that are numbers, also those that nobody judges."""
+        """The tokens that are numbers, including those that are not judged."""
         return tuple(token for token in self.tokens if token.is_number)
 
 
@@ -87,7 +87,7 @@ def read_outputs(notebook: dict) -> list[Output]:
     Returns
     -------
     list of Output
-        In their order. Pieces of one stream are one output, however the kernel has cut it.
+        In their order. Pieces of one stream are one output, however the kernel split it.
     """
     found = []
     for position, cell in enumerate(notebook["cells"], 1):
@@ -143,7 +143,7 @@ def _last_digit(text) -> float:
 
 
 def _read_table(html):
-    """Yield the tokens of an HTML table of pandas, labelled by row and column."""
+    """Yield the tokens of an HTML table of pandas, labeled by row and column."""
     reader = _TableReader()
     reader.feed(html)
     header = reader.rows[: reader.heads]

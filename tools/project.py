@@ -1,4 +1,4 @@
-"""Where things are: the folders of the project, and those that its commands make."""
+"""Paths of the project's folders, and of those that its commands make."""
 
 from pathlib import Path
 
@@ -9,5 +9,5 @@ BOOK = ROOT / "book"
 RESULTS = ROOT / "results"
 SITE = BOOK / "_build" / "html"
 VENV = ROOT / ".venv"
-#: What commands keep between runs: locks, drafts, downloads, a private uv.
+#: Files that commands keep between runs: locks, drafts, downloads, a private uv.
 CACHE = ROOT / ".course"

@@ -15,7 +15,7 @@ def markdown_table(header: list[str], rows: list[list], right: bool = False) -> 
     header : list of str
         Names of the columns.
     rows : list of list
-        One list a row, as long as the header. Values are written as ``str`` gives them.
+        One list per row, as long as the header. Values are converted with ``str``.
     right : bool
         Whether all columns but the first are aligned to the right, as numbers are.
 
@@ -40,11 +40,11 @@ def store(part: str, content: dict, table: str = "") -> None:
     Parameters
     ----------
     part : str
-        What was measured, such as ``drift``.
+        Name of the measurement, such as ``drift``.
     content : dict
         The numbers.
     table : str, optional
-        The same in Markdown, for readers.
+        The numbers as a table in Markdown.
     """
     written = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     write_atomically(path_of(part), written)

@@ -28,11 +28,11 @@ def build(output: Path | None = None, repository: str | None = None, where: Envi
     Parameters
     ----------
     output : pathlib.Path, optional
-        Folder that receives ``_build/html``; that of the site's sources without one.
+        Folder that receives ``_build/html``; by default, that of the site's sources.
     repository : str, optional
         Address for launch buttons; that of the public repository that the folder was cloned from, if any.
     where : Environment, optional
-        The environment that has Jupyter Book; that of the course without one.
+        The environment that has Jupyter Book; by default, that of the course.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def fetch_assets(where: Environment | None = None) -> Path:
     wanted, stamp = npm.package_files(source), assets.parent / "fetched.json"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return assets
-    stamp.unlink(missing_ok=True)  # first, so that it never stands for a part
+    stamp.unlink(missing_ok=True)  # first, so that it never marks an incomplete folder
     shutil.rmtree(assets, ignore_errors=True)
     npm.install("fetching what the site ships", source, folder, where)
     modules = folder / "node_modules"

@@ -1,4 +1,4 @@
-"""Run a program as one step of a command, show that it is alive, and explain why it failed."""
+"""Run a program as one step of a command, show progress, and explain a failure."""
 
 import collections
 import os
@@ -12,7 +12,7 @@ from tools import project
 from tools.console import CourseError, say
 
 HEARTBEAT = 15  # seconds
-NEWEST_PYTHON = (3, 13)  # the newest for which every package of uv.lock was tried
+NEWEST_PYTHON = (3, 13)  # the newest on which every package of uv.lock was tested
 SPACE_NEEDED = 2.0e9  # bytes; .venv and the cache of downloads take 1.3e9 together, and unpacking takes room
 INDEX_VARIABLES = (
     *("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", "npm_config_registry"),
@@ -39,13 +39,13 @@ SIGNS_OF_NO_NETWORK = (
     # npm names errors as Node.js does.
     *("ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ERR_SOCKET_TIMEOUT"),
     *("ENETUNREACH", "EHOSTUNREACH"),
-    "Exit handler never called",  # all that npm prints where nothing answers, up to 11.9 at least
+    "Exit handler never called",  # all that npm prints if the server does not answer, up to 11.9 at least
 )
 SIGNS_OF_PROGRESS = ("Using", "Creating", "Downloading", "Building", "Prepared", "Installed", "Collecting")
 
 
 def explain(step: str, lines: Iterable[str]) -> str:
-    """Return what the failure of a step means, from the last lines that it printed."""
+    """Return an explanation of a step's failure, from the last lines that it printed."""
     output = "\n".join(lines)
     if any(sign in output for sign in SIGNS_OF_FULL_DISK):
         return DISK_FULL
@@ -70,7 +70,7 @@ def run_step(step: str, command: list, variables: dict[str, str] | None) -> floa
     Parameters
     ----------
     step : str
-        What the command does, for messages.
+        Description of the command, for messages.
     command : list
         Program and arguments.
     variables : dict of str to str or None
@@ -120,7 +120,7 @@ def run_step(step: str, command: list, variables: dict[str, str] | None) -> floa
 
 
 def wait_for(process: subprocess.Popen) -> float:
-    """Wait until a process has ended; return the peak memory in bytes that the system noted of it and its children."""
+    """Wait until a process has ended; return the peak memory in bytes of it and its children."""
     if not hasattr(os, "wait4"):
         process.wait()
         return float("nan")

@@ -1,4 +1,4 @@
-"""Try the course with the oldest versions that it admits, or the newest that exist, in an environment of its own."""
+"""Test the course with the oldest versions that it allows, or the newest that exist, in an environment of its own."""
 # Only the standard library: this makes an environment, so it runs where none exists yet.
 
 import glob
@@ -19,8 +19,8 @@ from tools.steps import run_step
 
 __all__ = ["find_python", "read_report", "try_versions"]
 
-EXTRAS = ("dev", "site", "hub", "bench")  # with those that they include, these are all
-#: Tests for pytest: the fast ones, and the slow ones that alone use what some extras install.
+EXTRAS = ("dev", "site", "hub", "bench")  # together with the extras that they include, these are all
+#: Markers for pytest: the fast tests, and the slow tests of packages that no fast test uses.
 TESTS = "not slow or versions"
 HEADER = ["Python", "versions", "passed", "failed", "skipped", "site", "other versions than uv.lock", "date"]
 
@@ -42,7 +42,7 @@ def find_python(wanted: str) -> str:
         if not python_version(wanted):
             raise CourseError(f"{wanted} is neither a version of Python, as in 3.13, nor a Python that starts.")
         return shutil.which(wanted) or wanted
-    # A shim of pyenv is on the path also where it does not start, so its versions are looked up as well.
+    # A shim of pyenv is on the path even if it does not start, so its versions are looked up as well.
     pyenv = os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv"))
     installed = sorted(glob.glob(f"{glob.escape(pyenv)}/versions/{wanted}.*/bin/python"))
     for candidate in (base_python(), f"python{wanted}", *installed):
@@ -63,7 +63,7 @@ def python_version(path: str) -> str:
 
 
 def read_report(path: Path) -> dict:
-    """Return how many tests passed, failed and were skipped, which failed, and how long it took.
+    """Return the numbers of tests that passed, failed and were skipped, the names of failures, and the seconds.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def try_versions(resolution: str, python: str, keep: bool, more: list[str]) -> i
     Parameters
     ----------
     resolution : str
-        How uv chooses a version: ``lowest-direct`` for the oldest that pyproject.toml admits, ``highest`` for the
+        How uv chooses a version: ``lowest-direct`` for the oldest that pyproject.toml allows, ``highest`` for the
         newest that exists.
     python : str
         A version as in ``3.13``, or a path.
@@ -114,12 +114,12 @@ def try_versions(resolution: str, python: str, keep: bool, more: list[str]) -> i
 
 
 def try_in_environment(resolution: str, interpreter: str, keep: bool, more: list[str]) -> int:
-    """Do what :func:`try_versions` says with one interpreter."""
+    """Do the work of :func:`try_versions` with one interpreter."""
     name = f"{resolution}-{python_version(interpreter)}"
     folder = project.CACHE / "versions" / name
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / "tests.xml"
-    report.unlink(missing_ok=True)  # that of an earlier run must not stand for this one
+    report.unlink(missing_ok=True)  # an earlier report must not be taken for this run's
     where = make_environment(resolution, interpreter, folder / "venv")
 
     npm.fetch_proxy(where)
@@ -152,7 +152,7 @@ def make_environment(resolution: str, interpreter: str, venv: Path) -> Environme
 
 
 def compare_with_lock(where: Environment, resolution: str) -> dict:
-    """Return how an environment differs from uv.lock, and the lower bounds that the oldest versions do not reach."""
+    """Return the differences of an environment to uv.lock, and the lower bounds that it does not reach."""
     # A module of its own, run there: it needs `packaging`, which this Python may not have.
     command = [str(where.python), "-m", "tools.bounds"]
     answer = subprocess.run(command, cwd=project.ROOT, check=True, stdout=subprocess.PIPE, encoding="utf-8")
@@ -166,12 +166,12 @@ def build_site(output: Path, where: Environment) -> str:
         output.mkdir(exist_ok=True)
         site.build(output, where=where)
     except CourseError as error:
-        return str(error).replace(str(project.ROOT), ".")  # results are for everybody to see
+        return str(error).replace(str(project.ROOT), ".")  # results are published
     return "built"
 
 
 def summary(name: str, result: dict) -> str:
-    """Return what a run found, in Markdown."""
+    """Return the findings of a run, in Markdown."""
     parts = [f"## {name}\n\n" + markdown_table(HEADER, [row_of(result)])]
     if result["names_of_failed"]:
         parts.append("Failed:\n\n" + "".join(f"- `{test}`\n" for test in result["names_of_failed"]))

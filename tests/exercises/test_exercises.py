@@ -1,4 +1,4 @@
-"""Exercises: right answers pass, typical mistakes earn their hint, nonsense gets a message, stubs say what to write."""
+"""Exercises: right answers pass, typical mistakes get their hint, nonsense gets a message, stubs say what to write."""
 
 import contextlib
 import io
@@ -27,7 +27,7 @@ _namespaces = {}
 
 
 def namespace_of(name):
-    """Return what the set-up cells of a set define; each set's run once."""
+    """Return the names that the set-up cells of a set define; they run once per set."""
     if name not in _namespaces:
         namespace = {"__name__": "exercises"}
         for source in SOURCES[name].setup:
@@ -75,7 +75,7 @@ def test_a_set_lists_its_tasks_with_their_points(name):
 
 
 @each_set
-def test_the_notebook_numbers_what_it_teaches_and_each_task_serves_one_item(name):
+def test_each_task_serves_one_numbered_aim(name):
     items = taught(name)
     assert items == list(range(1, len(items) + 1))
     assert len(items) >= 3
@@ -92,7 +92,7 @@ def rows_of_tasks(text):
 
 
 def taught(name):
-    """Return the numbers of the list of what a notebook teaches."""
+    """Return the numbers of the items in a notebook's list of aims."""
     text = (NOTEBOOKS / f"{name}.py").read_text(encoding="utf-8")
     listed = text.split("**You will learn**")[1].split("**You need**")[0]
     assert not re.search(r"^# *[-*] ", listed, re.MULTILINE), "the list is numbered, so that exercises can refer to it"
@@ -183,7 +183,7 @@ def test_nonsense_gets_a_hint_and_never_a_traceback(name, task):
 
 
 @each_task
-def test_no_hint_and_no_stub_holds_the_solution(name, task):
+def test_hints_and_stubs_do_not_reveal_the_solution(name, task):
     region = re.search(r"### BEGIN SOLUTION.*\n((?:.*\n)*?) *### END SOLUTION", task.solution).group(1)
     lines = [line.strip().removeprefix("return ") for line in region.splitlines()]
     secrets = [line for line in lines if len(line) > 12]
@@ -194,7 +194,7 @@ def test_no_hint_and_no_stub_holds_the_solution(name, task):
 
 
 @each_set
-def test_notebooks_are_those_that_the_source_makes(name):
+def test_notebooks_match_their_source(name):
     for folder, make in (("exercises", stub_notebook), ("solutions", solution_notebook)):
         stored = nbformat.read(NOTEBOOKS / folder / f"{name}.ipynb", as_version=4)
         made = make(SOURCES[name])
@@ -207,7 +207,7 @@ def test_notebooks_are_those_that_the_source_makes(name):
 
 
 @each_set
-def test_a_notebook_of_stubs_runs_and_says_of_each_task_what_to_write(name):
+def test_stub_notebooks_run_and_say_what_to_write(name):
     notebook = nbformat.read(NOTEBOOKS / "exercises" / f"{name}.ipynb", as_version=4)
     namespace, results, printed = {"__name__": "exercises"}, [], io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
@@ -244,7 +244,7 @@ def test_the_notebook_leads_to_its_exercises(name):
 
 
 @pytest.mark.parametrize("task", ["99.1", "01.99", "1.1", "", None, 3, "01.1 "])
-def test_an_unknown_task_is_named_with_the_known_ones(task):
+def test_an_unknown_task_lists_the_known_ones(task):
     with pytest.raises(ValueError, match=r"there is no task .*; there are 01\.1, 01\.2"):
         mlm.check(task, 1)
 
@@ -255,7 +255,7 @@ def test_in_grading_a_wrong_answer_is_an_error(monkeypatch):
         mlm.check("01.1", lambda sigma_baseline, sigma_contributors: 3.0)
 
 
-def test_in_grading_warnings_are_output_and_no_error(monkeypatch, capsys):
+def test_warnings_are_not_errors_in_grading(monkeypatch, capsys):
     def total_sd(sigma_baseline, sigma_contributors):
         print("to the error stream", file=sys.stderr)
         return np.sqrt(sigma_baseline**2 + np.sum(np.square(sigma_contributors)))
@@ -267,7 +267,7 @@ def test_in_grading_warnings_are_output_and_no_error(monkeypatch, capsys):
     assert "to the error stream" in printed.out
 
 
-def test_an_error_inside_an_answer_names_the_call_the_error_and_the_line(tmp_path):
+def test_an_error_in_an_answer_names_call_error_and_line(tmp_path):
     path = tmp_path / "answer.py"
     path.write_text("def total_sd(a, b):\n    return a / 0  # here\n", encoding="utf-8")
     namespace = {}

@@ -17,7 +17,7 @@ PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 STORED = [path for path in sorted((ROOT / "notebooks").rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
-#: What jupyterquiz reads, and what a reader needs besides: a reason with every answer.
+#: Fields that jupyterquiz reads, and one that readers need: a reason with every answer.
 QUESTION_SCHEMA = {
     "type": "array",
     "minItems": 3,
@@ -65,7 +65,7 @@ def figure_cells(path):
 
 
 @each_notebook
-def test_notebook_says_what_it_is_for(path):
+def test_notebook_states_its_aims(path):
     text = prose(path)
     assert text.startswith(f"# {path.stem[:2]} ")
     for part in ("**You will learn**", "**You need**", "**Time**", "**Predict first"):
@@ -75,7 +75,7 @@ def test_notebook_says_what_it_is_for(path):
 
 
 @each_notebook
-def test_all_randomness_comes_from_a_seed_that_can_be_replaced(path):
+def test_all_randomness_comes_from_a_replaceable_seed(path):
     text = code(path)
     assert "SEED = mlm.notebook_seed(" in text
     assert not re.search(r"seed=\d|rng=\d|default_rng\(\d*\)|random_seed=\d", text)
@@ -88,7 +88,7 @@ def test_notebook_ends_with_quiz_and_versions(path):
 
 
 @each_notebook
-def test_notebook_has_figures_and_each_has_a_text_of_its_own(path):
+def test_each_figure_has_its_own_alternative_text(path):
     figures = figure_cells(path)
     assert figures
     texts = [cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "") for cell in figures]
@@ -122,7 +122,7 @@ def test_readme_lists_every_notebook():
 
 
 @each_notebook
-def test_every_fit_is_judged(path):
+def test_every_fit_is_checked(path):
     text = code(path)
     if "mlm.sample(" in text:
         assert "check_convergence(" in text or '"converged"' in text
@@ -135,7 +135,7 @@ def test_no_old_idiom_is_taught(path):
 
 
 @each_notebook
-def test_notebook_is_small_enough_to_open_on_a_slow_machine(path):
+def test_notebook_files_are_small(path):
     assert path.stat().st_size < 2_000_000
 
 
@@ -171,7 +171,7 @@ def test_no_question_has_mathematics():
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_no_output_loads_anything_from_elsewhere(path):
+def test_outputs_load_nothing_from_other_hosts(path):
     for cell in cells(path, "code"):
         for output in cell.outputs:
             data = output.get("data", {})
@@ -194,7 +194,7 @@ def test_seed_of_a_notebook_can_be_replaced(monkeypatch):
         mlm.notebook_seed(7)
 
 
-def test_letters_of_a_quiz_stand_out_from_their_background():
+def test_quiz_text_has_enough_contrast():
     backgrounds = [color for name, color in QUIZ_COLORS.items() if name.endswith(("-bg", "-color"))]
     dark = [color for color in backgrounds if color not in ("#fafafa", QUIZ_COLORS["--jq-text-color"])]
     assert len(dark) == 5

@@ -70,7 +70,7 @@ def test_nothing_on_stderr_is_stored(stem):
 
 
 @each_notebook
-def test_kernel_is_one_that_every_machine_has(stem):
+def test_kernel_exists_on_every_machine(stem):
     assert read(stem).metadata.kernelspec.name == "python3"
 
 
@@ -83,7 +83,7 @@ def test_notebook_is_stored_clean(stem):
 
 
 @each_notebook
-def test_filters_are_stored_so_that_jupyterlab_can_tell_equal_pairs(stem):
+def test_pairs_store_their_jupytext_filters(stem):
     # Without them JupyterLab refuses a pair whose .ipynb has the later date, as a copied folder may have.
     config = load_jupytext_config(str(NOTEBOOKS / f"{stem}.ipynb"))
     stored = read(stem).metadata.jupytext

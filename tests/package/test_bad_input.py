@@ -24,7 +24,7 @@ def assert_raises(call, error, fragments):
     """Check that the call raises exactly this error, with every fragment in its message."""
     with pytest.raises(error) as caught:
         call()
-    # Subclasses would do for `except`, but an error of narwhals or NumPy is not one that says what to do.
+    # `except` accepts subclasses, but an error raised by narwhals or NumPy does not say what to do.
     assert caught.type is error
     for fragment in fragments:
         assert fragment in str(caught.value)
@@ -82,9 +82,9 @@ TRUTH = [
     case(
         "combinations of sigma", lambda: build(BASELINE, PAIR, names=["sigma"])().combinations(), ValueError, "'sigma'"
     ),
-    case("centred without none", lambda: CC_12.centered(absent=["layer_2"]), ValueError, "no layer named", "'layer_2'"),
-    case("centred without text", lambda: CC_12.centered(absent="layer_1"), TypeError, "list of names", "'layer_1'"),
-    case("centred without number", lambda: CC_12.centered(absent=1), TypeError, "list of names", "got 1"),
+    case("centered, no layer", lambda: CC_12.centered(absent=["layer_2"]), ValueError, "no layer named", "'layer_2'"),
+    case("centered, a text", lambda: CC_12.centered(absent="layer_1"), TypeError, "list of names", "'layer_1'"),
+    case("centered, a number", lambda: CC_12.centered(absent=1), TypeError, "list of names", "got 1"),
     case("baseline unnamed", lambda: mlm.LayeredSum(mlm.Layer("x", BASELINE), []), ValueError, "'baseline'", "'x'"),
     case("no Layer", lambda: mlm.LayeredSum(CC_12.baseline, [PAIR]), TypeError, "Layer", "{'a': (0, 1)"),
     case("one Layer", lambda: mlm.LayeredSum(CC_12.baseline, CC_12.layers[0]), TypeError, "list of Layer", "got Layer"),
@@ -158,13 +158,13 @@ def test_a_bad_random_truth_is_refused(call, error, fragments):
     assert_raises(call, error, fragments)
 
 
-def test_a_contributor_without_observations_is_legal_in_a_simulation_and_is_no_contributor_of_cells():
+def test_a_contributor_without_rows_is_not_in_the_cells():
     truth = mlm.PRESETS["cc_343"]
     data = truth.simulate(100, rng=0, probabilities={"layer_1": [0.5, 0.5, 0, 0]})
     assert mlm.cell_statistics(data, "total", truth.names).labels["layer_1"] == (0, 1)
 
 
-# --- tables of observations: whatever reads one refuses the same ---
+# --- tables of observations: all functions that read one refuse the same input ---
 
 GOOD = {
     "total": [1.5, 2.0, 4.0, 3.0, 7.0],
@@ -207,7 +207,7 @@ def test_the_good_table_is_accepted(read, backend):
     [("totl", ["a"], "totl"), ("total", ["a", "bb"], "bb"), ("total", ["A"], "A"), ("Total", ["a"], "Total")],
 )
 @ON_EVERY_TABLE
-def test_a_missing_or_misspelt_column_is_named_beside_those_there_are(read, backend, total, layers, missing):
+def test_a_missing_column_is_named_with_the_existing_ones(read, backend, total, layers, missing):
     frame = BACKENDS[backend](GOOD)
     assert_raises(lambda: read(frame, total, layers), KeyError, [f"no column '{missing}'", "total, a, b, c"])
 
@@ -216,7 +216,7 @@ def test_a_missing_or_misspelt_column_is_named_beside_those_there_are(read, back
     ("total", "layers", "twice"), [("total", ["a", "b", "a"], "a"), ("total", ["a", "total"], "total")]
 )
 @ON_EVERY_TABLE
-def test_a_column_that_is_asked_for_twice_is_named(read, backend, total, layers, twice):
+def test_a_column_requested_twice_is_named(read, backend, total, layers, twice):
     frame = BACKENDS[backend](GOOD)
     assert_raises(lambda: read(frame, total, layers), ValueError, [f"column '{twice}' is named 2 times", "differ"])
 
@@ -272,20 +272,20 @@ def test_a_refusal_of_totals_says_how_to_convert_them(total, fragments):
 
 
 @pytest.mark.parametrize("index", ["a", ["a", "b"], ["total", "a"]], ids=str)
-def test_columns_in_the_index_are_said_to_be_there(index):
+def test_a_column_in_the_index_is_reported_as_such(index):
     frame = good_frame().set_index(index)
     missing = "total" if "total" in index else "a"
     fragments = [f"no column '{missing}'", f"'{missing}' is in the index", "reset_index()"]
     assert_raises(lambda: cells_of(frame, "total", ["a"]), KeyError, fragments)
 
 
-def test_a_missing_column_is_not_said_to_be_in_the_index():
+def test_a_missing_column_is_not_reported_in_the_index():
     with pytest.raises(KeyError) as caught:
         cells_of(good_frame().set_index("b"), "total", ["z"])
     assert "index" not in str(caught.value)
 
 
-def test_columns_with_several_levels_are_refused_with_a_way_to_join_them():
+def test_multi_level_columns_are_refused_with_advice():
     frame = pd.DataFrame([[1.0, "x"], [2.0, "y"]], columns=pd.MultiIndex.from_tuples([("total", ""), ("tool", "id")]))
     way = "frame.columns = ['_'.join(map(str, c)) for c in frame.columns]"
     assert_raises(lambda: cells_of(frame, "total", ["tool"]), KeyError, ["several levels", way])
@@ -296,7 +296,7 @@ def test_columns_with_several_levels_are_refused_with_a_way_to_join_them():
     assert cells_of(frame, "total_", ["tool_id"]).n_observations == 2
 
 
-def test_columns_named_by_numbers_are_refused_with_a_way_to_rename_them():
+def test_numeric_column_names_are_refused_with_advice():
     frame = pd.DataFrame([[1.0, "x"], [2.0, "y"]])
     way = "frame.columns = frame.columns.map(str)"
     assert_raises(lambda: cells_of(frame, 0, [1]), TypeError, ["names must be strings, got 0", way])
@@ -311,7 +311,7 @@ LISTS, STRUCTS = [[1], [2], [1], [2], [2]], [{"k": 1}, {"k": 2}] * 2 + [{"k": 1}
 
 @pytest.mark.parametrize(("values", "kind", "first"), [(LISTS, "list", "[1]"), (STRUCTS, "struct", "{'k': 1}")])
 @pytest.mark.parametrize("backend", [name for name in BACKENDS if not name.endswith(("categorical", "dictionary"))])
-def test_lists_and_structs_as_labels_are_refused_with_what_to_do(backend, values, kind, first):
+def test_lists_and_structs_are_refused_as_labels(backend, values, kind, first):
     kind = {"list": "list", "struct": "dict"}[kind] if backend == "pandas" else kind
     fragments = ["column 'd' holds", kind, first, "hashed", "frame['d'].map(str)"]
     assert_raises(lambda: cells_of(changed(backend, d=values), "total", ["b", "d"]), TypeError, fragments)
@@ -324,7 +324,7 @@ def test_the_first_label_that_cannot_be_hashed_is_shown(bad):
     assert_raises(lambda: cells_of(good_frame().assign(d=column), "total", ["a", "d"]), TypeError, fragments)
 
 
-def test_labels_that_a_table_cannot_group_by_are_refused_with_what_to_do():
+def test_labels_that_cannot_be_grouped_are_refused():
     table = pa.table(GOOD).append_column("d", pa.array([bytes(16)] * 5, pa.uuid()))
     assert_raises(lambda: cells_of(table, "total", ["d"]), TypeError, ["'d'", "uuid", "Convert the labels to text"])
 
@@ -374,7 +374,7 @@ def test_a_layer_that_is_never_absent_is_not_declared(backend):
 
 @pytest.mark.parametrize("bad", [NAN, INF, -INF, None], ids=str)
 @ON_EVERY_TABLE
-def test_missing_and_infinite_totals_are_counted_and_the_first_is_shown(read, backend, bad):
+def test_bad_totals_are_counted_and_the_first_is_shown(read, backend, bad):
     frame = changed(backend, total=[1.0, 2.0, bad, 4.0, bad])
     where = "row 2" if backend in EAGER else "labels {'a': 'x', 'b': 2}"
     fragments = ["column 'total'", "2 missing or infinite totals", "first", where]
@@ -404,13 +404,13 @@ def test_missing_labels_are_counted_and_the_first_is_shown(read, backend, column
     ],
     ids=["object", "mixed", "nullable", "time"],
 )
-def test_every_way_in_which_pandas_misses_a_label_is_seen(column):
+def test_all_missing_labels_of_pandas_are_found(column):
     frame = good_frame().assign(a=column)
     assert_raises(lambda: cells_of(frame, "total", ["a"]), ValueError, ["column 'a' has 1 missing labels", "row 1"])
 
 
 @pytest.mark.parametrize("dtype", ["Int64", "Float64", "float64[pyarrow]"])
-def test_every_way_in_which_pandas_misses_a_total_is_seen(dtype):
+def test_all_missing_totals_of_pandas_are_found(dtype):
     frame = good_frame().assign(total=pd.array([1, 2, 3, None, 4], dtype=dtype))
     assert_raises(lambda: cells_of(frame, "total", ["a"]), ValueError, ["column 'total' has 1 missing", "row 3"])
 
@@ -461,7 +461,7 @@ ARGUMENTS = [
 
 @pytest.mark.parametrize(("total", "layers", "error", "fragments"), ARGUMENTS)
 @pytest.mark.parametrize("read", [cells_of, model_of])
-def test_names_of_columns_must_be_names(read, total, layers, error, fragments):
+def test_column_names_must_be_strings(read, total, layers, error, fragments):
     assert_raises(lambda: read(good_frame(), total, layers), error, fragments)
 
 
@@ -484,14 +484,14 @@ def test_a_layer_cannot_have_a_name_that_models_use(read, name):
     ],
     ids=str,
 )
-def test_two_layers_cannot_have_names_that_a_model_would_take_for_one(layers, fragments):
+def test_two_layers_cannot_share_a_name_in_a_model(layers, fragments):
     frame = pd.DataFrame({"total": [1.0, 2.0, 4.0]} | dict.fromkeys(layers, ["x", "y", "x"]))
     assert_raises(lambda: cells_of(frame, "total", layers), ValueError, fragments)
 
 
 @pytest.mark.parametrize("frame", [GOOD, np.zeros((3, 2)), [1, 2], None, "total", pd.Series([1.0], name="total")])
 @pytest.mark.parametrize("read", [cells_of, model_of])
-def test_what_is_no_table_is_refused(read, frame):
+def test_other_objects_than_tables_are_refused(read, frame):
     fragments = ["expected a data frame", "pandas, Polars, PyArrow, DuckDB", f"got {type(frame).__name__}"]
     assert_raises(lambda: read(frame, "total", ["a"]), TypeError, fragments)
 
@@ -580,7 +580,7 @@ MODELS = [
     ),
     case("pooled by position", lambda: mlm.Priors.from_cells(part(), True), TypeError, "positional"),
     case("priors by position", lambda: mlm.Priors(0, 1, 1, 1), TypeError, "positional"),
-    case("pooled is no truth value", lambda: priors(pooled="a"), TypeError, "pooled must be True or False", "'a'"),
+    case("pooled is not a truth value", lambda: priors(pooled="a"), TypeError, "pooled must be True or False", "'a'"),
     case("priors of another kind", lambda: mlm.cell_model(part(), {"mu_sd": 1}), TypeError, "mlm.Priors", "dict"),
     case("layers are required", lambda: mlm.observation_model(good_frame(), "total"), TypeError, "'layers'"),
     case("baseline_mu NaN", lambda: priors(baseline_mu=NAN), ValueError, "baseline_mu must be finite", "nan"),

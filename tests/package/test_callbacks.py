@@ -69,7 +69,7 @@ def test_data_of_another_shape_are_read_where_they_end():
     assert abs(tree.posterior["mu"].mean() - 7) < 0.1  # its standard error is 0.05 / sqrt(ESS)
 
 
-def test_an_error_inside_the_density_ends_the_run_as_it_does_in_nutpie():
+def test_an_error_in_the_density_ends_the_run_as_in_nutpie():
     with pm.Model() as model:
         x = pm.Normal("x")
         pm.Potential("never", Assert("x must be huge")(x, pm.math.gt(x, 1e6)))
@@ -96,7 +96,7 @@ def test_an_error_at_some_points_is_a_divergence():
     assert (tree.posterior["x"] < 1).all()
 
 
-def test_a_second_fit_of_new_data_in_the_same_kernel_takes_less_than_a_second():
+def test_a_second_fit_takes_less_than_a_second():
     """The main problem's size: 12 cells. Idle it takes 0.5 s; the limit leaves room for a busy machine."""
     first, second = (PRESETS["cc_27"].simulate(500, rng=seed) for seed in (1, 2))
     compiled = mlm.compile_model(mlm.cell_model(mlm.cell_statistics(first, "total", ["layer_1", "layer_2"])))

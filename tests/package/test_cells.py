@@ -1,4 +1,4 @@
-"""Cells: the same statistics from every table, in every order, from every way of cutting the rows."""
+"""Cells: the same statistics from every table, in every order, from every partition of the rows."""
 
 import inspect
 import math
@@ -47,7 +47,7 @@ def as_dict(cells):
 
 
 def assert_same_cells(one, other, scale=0.0, rtol=1e-10):
-    """Check that two Cells agree to rounding; `scale` is the size of the totals, whose rounding is inherited."""
+    """Check that two Cells agree up to rounding; `scale` is the size of the totals, from which the rounding comes."""
     assert one.layers == other.layers
     assert one.absent == other.absent
     assert one.labels == other.labels
@@ -192,7 +192,7 @@ def test_layers_may_come_in_any_order_and_columns_have_any_names(backend, column
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_whole_numbers_are_totals_too(backend):
+def test_integers_are_valid_totals(backend):
     columns = {"total": [2**31 - 1, 2**31 - 3, 5, 8], "carrier": list("aabb")}
     cells = cell_statistics(BACKENDS[backend](columns), "total", ["carrier"])
     assert cells.mean.tolist() == [2**31 - 2, 6.5]
@@ -200,7 +200,7 @@ def test_whole_numbers_are_totals_too(backend):
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "float32", "Int16", "Float64", "int64[pyarrow]"])
-def test_narrow_and_nullable_numbers_are_totals_too(dtype):
+def test_narrow_and_nullable_numbers_are_valid_totals(dtype):
     frame = pd.DataFrame({"total": pd.array([100, 120, 90, 60], dtype=dtype), "carrier": list("aabb")})
     cells = cell_statistics(frame, "total", ["carrier"])
     assert cells.mean.tolist() == [110, 75]
@@ -238,7 +238,7 @@ TOTALS = {
 
 
 @pytest.mark.parametrize("make", TOTALS.values(), ids=TOTALS)
-def test_decimals_and_small_floats_of_typed_tables_are_totals_too(make):
+def test_decimals_and_small_floats_are_valid_totals(make):
     frame = make([110.0, 120.0, 90.0, 60.0])
     layer = list("aabb")
     if isinstance(frame, pa.Table):
@@ -269,7 +269,7 @@ def test_totals_of_any_size_keep_their_spread(backend, offset, scale):
 
 @pytest.mark.parametrize("far", [1e8, -1e8])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_one_far_row_spoils_no_other_cell(backend, far):
+def test_one_extreme_row_does_not_affect_other_cells(backend, far):
     columns = random_columns(0.0)
     columns["total"][0] = far  # the first row, alone in its cell
     got, expected = as_dict(cell_statistics(BACKENDS[backend](columns), "total", LAYERS)), exact_cells(columns)
@@ -393,7 +393,7 @@ def test_enumerations_of_polars_and_their_unused_members_fit():
     assert cells.labels["layer"] == ("a", "b")
 
 
-def test_labels_that_do_not_compare_have_an_order_all_the_same():
+def test_labels_that_do_not_compare_are_ordered():
     labels = ["x", 3, (1, 2), 2, "a"]
     frame = pd.DataFrame({"total": range(5), "layer": pd.Series(labels, dtype=object)})
     cells = cell_statistics(frame, "total", ["layer"])
@@ -406,7 +406,7 @@ def test_labels_that_do_not_compare_have_an_order_all_the_same():
     [(2, 10, "a"), (frozenset("a"), frozenset("ab"), frozenset("b")), (1j, 2j), ((1, None), (1, "a"))],
     ids=["numbers beside text", "sets", "complex", "tuples with None"],
 )
-def test_labels_come_in_the_same_order_whatever_the_order_of_the_rows(labels):
+def test_the_order_of_labels_does_not_depend_on_rows(labels):
     frame = pd.DataFrame({"total": [1.0, 2.0, 5.0][: len(labels)], "layer": pd.Series(labels, dtype=object)})
     orders = [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]] if len(labels) == 3 else [[0, 1], [1, 0]]
     found = {cell_statistics(frame.iloc[order], layers=["layer"]).labels["layer"] for order in orders}
@@ -490,7 +490,7 @@ def lacking(**changes):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_missing_label_says_that_the_layer_took_no_part(backend):
+def test_a_missing_label_is_an_absent_layer(backend):
     cells = cell_statistics(
         BACKENDS[backend](LACKING), layers=["text", "whole", "number"], allow_absent=["text", "number"]
     )
@@ -509,7 +509,7 @@ def test_a_missing_label_says_that_the_layer_took_no_part(backend):
 
 @pytest.mark.parametrize("layer", MAY_LACK)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_every_kind_of_missing_label_is_seen_in_every_kind_of_table(backend, layer):
+def test_all_missing_labels_are_found_in_all_tables(backend, layer):
     frame = BACKENDS[backend](LACKING)
     cells = cell_statistics(frame, layers=[layer], allow_absent=[layer])
     present = [label is not None and label == label for label in LACKING[layer]]
@@ -534,14 +534,14 @@ def test_every_kind_of_missing_label_is_seen_in_every_kind_of_table(backend, lay
     ],
     ids=["object", "category", "string", "nullable", "tuples", "decimals", "periods"],
 )
-def test_every_way_in_which_pandas_misses_a_label_is_one_cell(column):
+def test_all_missing_labels_of_pandas_share_one_cell(column):
     cells = cell_statistics(pd.DataFrame({"total": range(5), "a": column}), layers=["a"], allow_absent=["a"])
     assert cells.codes.ravel().tolist() == [-1, 0, 1]
     assert cells.n.tolist() == [3, 1, 1]
     assert cells.labels["a"] == (column[0], column[2])
 
 
-def test_integers_that_pandas_made_floats_of_are_integers_again():
+def test_integers_that_pandas_made_floats_are_restored():
     cells = cell_statistics(pd.DataFrame(LACKING), layers=["integer"], allow_absent=["integer"])
     assert cells.labels["integer"] == (7, 9)
     assert {type(label) for label in cells.labels["integer"]} == {int}
@@ -569,7 +569,7 @@ def test_to_frame_has_none_where_a_layer_is_absent():
     assert table["n"].sum() == 7
 
 
-def test_additive_means_and_residual_variance_with_absent_layers_are_those_of_the_rows():
+def test_additive_fit_with_absent_layers_is_that_of_the_rows():
     truth = mlm.PRESETS["cc_27"]
     rows = truth.simulate(600, rng=3, absent={"layer_1": 0.1, "layer_2": 0.3})
     cells = cell_statistics(rows, layers=truth.names, allow_absent=truth.names)
@@ -716,7 +716,7 @@ def test_merging_changes_neither_part(columns):
     assert [as_dict(half) for half in halves] == before
 
 
-def test_a_part_may_be_what_the_whole_may_not():
+def test_a_part_alone_need_not_be_decomposable():
     alone = part([(1.0, 1, "a")])
     assert (alone.n.tolist(), alone.mean.tolist(), alone.sum_sq.tolist()) == ([1], [1.0], [0.0])
     merged = alone.merge(part([(3.0, 1, "a"), (3.0, 2, "b")]))
@@ -775,7 +775,7 @@ def test_parts_with_labels_that_differ_or_are_equal_are_merged(one, other, toget
 
 
 def dummies(columns):
-    """Return totals and a full matrix of dummies, one row an observation."""
+    """Return totals and a full matrix of dummies, one row per observation."""
     blocks = [np.ones((len(columns["total"]), 1))]
     blocks += [np.array(columns[name])[:, None] == sorted(set(columns[name])) for name in LAYERS]
     return np.array(columns["total"]), np.hstack(blocks).astype(float)
@@ -835,12 +835,12 @@ def test_residual_variance_is_that_of_the_least_squares_fit_of_the_rows(offset):
     assert cells.residual_variance() == pytest.approx(expected, rel=1e-8)
 
 
-def test_residual_variance_sees_the_interaction_and_not_only_the_spread_within_cells():
+def test_residual_variance_includes_the_interaction():
     rows = [(x, a, b) for a, b, x in ((0, "a", 1.0), (0, "b", -1.0), (1, "a", -1.0), (1, "b", 1.0))]
     assert part(rows).residual_variance() == pytest.approx(4.0)  # 4 rows, 3 means, residuals of 1
 
 
-def test_residual_variance_of_layers_that_move_together_counts_each_mean_once():
+def test_residual_variance_counts_each_mean_once():
     rows = [(1.0, 0, "a"), (3.0, 0, "a"), (4.0, 1, "b")]  # two means, three rows, residuals of -1, 1 and 0
     assert part(rows).residual_variance() == pytest.approx(2.0)
 
@@ -888,7 +888,7 @@ def test_residual_variance_of_nested_and_pair_layers_is_that_of_the_rows(load, t
     assert cells.residual_variance() == pytest.approx(expected, rel=1e-8)
 
 
-def test_the_rank_of_a_large_table_is_exact_where_layers_mix_freely_and_nearly_so_where_they_do_not():
+def test_the_rank_of_a_large_table_is_exact_or_close():
     rng = np.random.default_rng(6)
     n, sizes = 30_000, (1_500, 500, 14)
     free = np.column_stack([rng.integers(0, m, n) for m in sizes])
@@ -948,7 +948,7 @@ def test_residual_variance_falls_back_to_the_variance_of_all_totals(rows):
     assert part(rows).residual_variance() == np.var([row[0] for row in rows], ddof=1)
 
 
-def test_repr_says_how_much_there_is(cells):
+def test_repr_gives_the_sizes(cells):
     assert repr(cells) == f"<Cells: 3,000 observations in {len(cells)} cells; carrier: 6, month: 3>"
 
 

@@ -1,4 +1,4 @@
-"""The bundled data are complete and are what their sources say."""
+"""The bundled data are complete and agree with their sources."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""Decomposition: parts add up, follow the formulas, and are as uncertain as they say."""
+"""Decomposition: parts add up, follow the formulas, and have the right uncertainty."""
 
 import datetime
 import time
@@ -41,7 +41,7 @@ def known(truth, repeats=1):
 
 
 def few_draws(n=7):
-    """Return a posterior of a few draws that differ much."""
+    """Return a posterior of a few draws that differ widely."""
     return random_posterior({"paint": ["blue", "red"], "size": [2, 7, 10]}, n_draws=2 * n)
 
 
@@ -172,7 +172,7 @@ def test_true_contributions_lie_as_far_from_their_means_as_predicted(simulated):
         assert abs(np.corrcoef(column, frame["total"])[0, 1]) * np.sqrt(n) < stats.norm.isf(FALSE_ALARM / 6)
 
 
-def test_an_observation_is_decomposed_alike_alone_and_in_company():
+def test_a_row_is_decomposed_independently_of_others():
     everything = mlm.decompose(few_draws(), small_frame(), layers=LAYERS)
     for i in (0, 17, 299):
         alone = mlm.decompose(few_draws(), small_frame().iloc[[i]], layers=LAYERS)
@@ -260,12 +260,12 @@ class TestBadInput:
         with pytest.raises(KeyError, match="no column 'colour'"):
             mlm.decompose(few_draws(), small_frame(), layers=["colour", "size"])
 
-    def test_a_total_that_is_missing_is_placed(self):
+    def test_a_missing_total_is_reported_with_its_row(self):
         frame = small_frame().head(4).assign(total=[1.0, 2.0, np.nan, 3.0])
         with pytest.raises(ValueError, match="'total' has 1 missing or infinite totals; the first is in row 2"):
             mlm.decompose(few_draws(), frame, layers=LAYERS)
 
-    def test_what_has_no_posterior_is_refused(self):
+    def test_a_tree_without_a_posterior_is_refused(self):
         prior = xr.DataTree.from_dict({"prior": few_draws()["posterior"].to_dataset()})
         with pytest.raises(ValueError, match="expected a DataTree with a posterior, got DataTree with prior"):
             mlm.decompose(prior, small_frame(), layers=LAYERS)
@@ -327,7 +327,7 @@ class TestAbsentLayers:
         loaded = xr.load_datatree(tmp_path / "a.nc", engine="h5netcdf")
         assert absent_layers(idata) == absent_layers(loaded) == frozenset(names)
 
-    def test_a_posterior_that_says_nothing_has_none(self):
+    def test_a_posterior_without_the_attribute_has_no_absent_layers(self):
         idata = few_draws()
         idata.attrs = {}
         assert absent_layers(idata) == frozenset()
@@ -343,14 +343,14 @@ class TestKnownSpreads:
         np.testing.assert_allclose(parts["sd"], mu.std(axis=0), rtol=1e-9)
         np.testing.assert_allclose(np.sort(parts["draws"], axis=0), np.sort(mu, axis=0), rtol=1e-12)
 
-    def test_where_all_layers_are_without_spread_the_baseline_has_what_is_left(self):
+    def test_the_baseline_gets_the_rest_if_no_layer_has_spread(self):
         idata = random_posterior(ABSENT_LABELS, known={"paint": 0.0, "size": 0.0})
         frame = small_frame().head(20)
         parts = mlm.decompose(idata, frame, layers=LAYERS)
         others = parts["mean"].sel(component=LAYERS).sum("component")
         np.testing.assert_allclose(parts["mean"].sel(component="baseline"), frame["total"] - others, rtol=1e-9)
 
-    def test_parameters_that_are_all_known_leave_no_doubt_about_means_without_spread(self):
+    def test_known_means_without_spread_are_certain(self):
         labels = {"paint": ["blue", "red"]}
         values = random_values(labels, n_draws=2, known={"paint": 0.0, "baseline": 0.3})
         values = {key: np.repeat(array[:1], 2, axis=0) for key, array in values.items()}
@@ -358,7 +358,7 @@ class TestKnownSpreads:
         np.testing.assert_allclose(parts["sd"], 0, atol=1e-12)
 
 
-def test_given_the_parameters_contributions_are_normal_as_scipy_has_it():
+def test_contributions_given_parameters_match_scipy():
     """log p(y | x) = log p(y, x) - log p(x), for contributions whose last one is what is left of the total."""
     rng = np.random.default_rng(7)
     values = random_values(ABSENT_LABELS, n_draws=2)
@@ -389,7 +389,7 @@ class TestManyRows:
         found = mlm.decompose(few_draws(), small_frame(), layers=LAYERS, draws=5, rng=1)
         xr.testing.assert_allclose(found, expected, rtol=1e-12)
 
-    def test_rows_cells_and_draws_never_meet_in_memory(self):
+    def test_memory_does_not_grow_with_rows_times_draws(self):
         n, m = 300_000, 60
         idata = random_posterior({"paint": list(range(m)), "size": list(range(m))}, n_draws=2_000)
         rng = np.random.default_rng(1)
@@ -542,7 +542,7 @@ class TestVarianceShares:
         shares = table.groupby("component", sort=False).sum()
         np.testing.assert_allclose(shares[COMPONENTS], expected, atol=6 * np.sqrt(2 / len(frame)))
 
-    def test_parts_of_the_flights_means_sum_to_more_than_the_variance_of_the_sum(self):
+    def test_covariance_of_the_flights_means_is_negative(self):
         """The design's numbers: 5.22 % in the parts, 5.03 % together, so that the covariance is -0.19 %."""
         flights = mlm.load_flights()
         flights = flights.assign(minutes_lost=flights["arr_delay"] - flights["dep_delay"])
@@ -651,7 +651,7 @@ class TestAnotherVariance:
             expected = 2 * min(level, 1 - level)
             assert abs(found - expected) < 3 * 2 * np.sqrt(level * (1 - level) / len(sum_sq)) + 0.01
 
-    def test_a_right_model_is_suspected_as_seldom_as_promised(self):
+    def test_false_alarms_are_as_rare_as_promised(self):
         """Truths from the prior, posteriors exact: p-values below 0.1 in fewer than a fifth of data sets, and so on."""
         rng, m, n, sigma, scale = np.random.default_rng(9), 8, 24, 1.0, 1.5
         p = []
@@ -683,12 +683,12 @@ class TestAnotherVariance:
         return mlm.variance_shares(posterior_of_arrays(labels, values), cells)
 
     @pytest.mark.parametrize("factor", [0.5, 2.0])
-    def test_a_variance_that_is_not_the_totals_is_said(self, factor):
+    def test_another_variance_than_the_totals_is_reported(self, factor):
         with pytest.warns(mlm.VarianceMismatchWarning, match="shares are of a variance of .* and these totals have"):
             self.shares(factor)
 
     @pytest.mark.parametrize(("factor", "n"), [(1.0, 300), (1.15, 100_000), (2.0, 6)])
-    def test_small_or_unsure_differences_are_not_mentioned(self, factor, n):
+    def test_small_or_uncertain_differences_are_not_reported(self, factor, n):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             self.shares(factor, n)

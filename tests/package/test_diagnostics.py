@@ -1,4 +1,4 @@
-"""Diagnostics pass what is sound and name what is not, in posteriors made up so that the answer is known."""
+"""Diagnostics pass sound posteriors and name faults of others, made up so that the answer is known."""
 
 import arviz as az
 import numpy as np
@@ -101,7 +101,7 @@ class TestCheckConvergence:
         with pytest.raises(mlm.ConvergenceError, match="R-hat should be .* 4 of 4 parameters miss it: .* nan"):
             mlm.check_convergence(tree(chains=1))
 
-    def test_all_problems_are_told_at_once(self):
+    def test_all_problems_are_reported_at_once(self):
         with pytest.raises(mlm.ConvergenceError) as error:
             mlm.check_convergence(tree(sizes(apart), divergences=1))
         assert all(text in str(error.value) for text in ("R-hat", "bulk ESS", "1 divergent"))
@@ -125,7 +125,7 @@ class TestCheckConvergence:
             (xr.Dataset(), "got Dataset"),
         ],
     )
-    def test_what_has_no_posterior_is_refused(self, wrong, message):
+    def test_a_tree_without_a_posterior_is_refused(self, wrong, message):
         with pytest.raises(ValueError, match=message):
             mlm.check_convergence(wrong)
 
@@ -144,18 +144,18 @@ class TestEfficiency:
         assert row["sampling_seconds"] == 2.0
 
     @pytest.mark.parametrize("idata", [tree(sizes(apart)), tree(divergences=1), tree(chains=1)])
-    def test_chains_that_did_not_converge_are_worth_nothing(self, idata):
+    def test_unconverged_chains_have_no_efficiency(self, idata):
         row = mlm.efficiency(idata).iloc[0]
         assert not row["converged"]
         assert row.filter(like="_per_").isna().all()
 
-    def test_a_posterior_that_does_not_know_its_costs_is_refused(self):
+    def test_a_posterior_without_costs_is_refused(self):
         with pytest.raises(ValueError, match=r"made by mlm\.sample; it lacks \['compile_seconds', 'gradients'\]"):
             mlm.efficiency(tree(attrs={"sampling_seconds": 1.0}))
 
 
 class TestRecovery:
-    truth = SMALL_TRUTH  # not centred: means of layers are (1, -1) and (1, 0, -1) once ordered
+    truth = SMALL_TRUTH  # not centered: means of layers are (1, -1) and (1, 0, -1) once ordered
 
     @staticmethod
     def posterior(center, draws=5000, sd=0.5):
@@ -173,7 +173,7 @@ class TestRecovery:
                     coords[layer.name] = sorted(layer.labels)
         return xr.DataTree.from_dict({"posterior": xr.Dataset(variables, coords)})
 
-    def test_there_is_one_row_a_parameter(self):
+    def test_there_is_one_row_per_parameter(self):
         table = mlm.recovery(self.posterior(self.truth.centered()), self.truth)
         assert table.index.name == "parameter"
         assert set(table.index) == {
@@ -183,7 +183,7 @@ class TestRecovery:
         }
         assert list(table.columns) == ["truth", "mean", "sd", "lower", "upper", "covered"]
 
-    def test_truths_are_centred_and_matched_by_label(self):
+    def test_truths_are_centered_and_matched_by_label(self):
         truth = mlm.LayeredSum.from_coefficients(
             [{0: (10, 2)}, {"red": (5, 1), "blue": (1, 2)}, {10: (4, 1), 2: (0, 0.5), 7: (-1, 3)}], names=LAYERS
         )
@@ -235,7 +235,7 @@ class TestRecovery:
         with pytest.raises(ValueError, match="the posterior of 'mu_paint' has no contributor 'green'"):
             mlm.recovery(self.posterior(self.truth), truth)
 
-    def test_what_has_no_posterior_is_refused(self):
+    def test_a_tree_without_a_posterior_is_refused(self):
         with pytest.raises(ValueError, match="expected a DataTree with a posterior"):
             mlm.recovery(xr.DataTree(), self.truth)
 

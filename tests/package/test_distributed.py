@@ -1,4 +1,4 @@
-"""Cells of tables that are spread over processes: Dask and PySpark reduce them where they are.
+"""Cells of distributed tables: Dask and PySpark reduce them on their workers.
 
 The clusters are local and small. ``python course.py test --all`` installs both; PySpark needs Java 17 besides.
 """
@@ -197,7 +197,7 @@ def test_cells_survive_the_death_of_a_worker(dask_client, tmp_path):
     assert_same_cells(got, cell_statistics(pd.DataFrame(columns), "total", LAYERS))
 
 
-def test_dask_rows_are_read_by_workers_and_never_come_to_the_driver(dask_client, tmp_path, monkeypatch):
+def test_dask_rows_stay_on_the_workers(dask_client, tmp_path, monkeypatch):
     def noted(columns, i):
         (tmp_path / f"{i}_{os.getpid()}").touch()
         return part_of(columns, i)
@@ -224,7 +224,7 @@ def test_dask_rows_are_read_by_workers_and_never_come_to_the_driver(dask_client,
     assert sum(received) >= 3_000  # the trap works
 
 
-def test_spark_rows_never_come_to_the_driver(spark):
+def test_spark_rows_stay_on_the_workers(spark):
     from py4j.protocol import Py4JJavaError
 
     rng = np.random.default_rng(0)

@@ -29,7 +29,7 @@ def evaluated(graph, value):
 
 
 def assert_standard_normal(z):
-    """Check the shape by Kolmogorov and Smirnov's test, and the scale, to which that is blunt, by a chi-squared."""
+    """Check the shape by a Kolmogorov-Smirnov test, and the scale, for which it has little power, by a chi-squared."""
     z = np.ravel(z)
     assert stats.kstest(z, stats.norm.cdf).pvalue > FALSE_ALARM / 2
     assert FALSE_ALARM / 4 < stats.chi2.cdf(np.sum(z**2), len(z)) < 1 - FALSE_ALARM / 4
@@ -81,11 +81,11 @@ def test_standard_normal_at_infinity():
 
 
 @pytest.mark.parametrize("p", [-1e-300, -1, 1 + 1e-15, 2, np.nan])
-def test_there_is_no_quantile_of_what_is_no_probability(p):
+def test_quantiles_outside_zero_to_one_are_nan(p):
     assert np.isnan(evaluated(pm.icdf(StandardNormal.dist(), VALUE), [p])).all()
 
 
-def test_gradients_of_the_standard_normal_are_the_known_ones_in_the_tails_too():
+def test_gradients_of_the_standard_normal_are_exact_in_the_tails():
     z = TAILS[1:-1]
     gradient = evaluated(pytensor.grad(pm.logp(StandardNormal.dist(), VALUE).sum(), VALUE), z)
     np.testing.assert_allclose(gradient, -z, rtol=1e-14)
@@ -176,7 +176,7 @@ def test_nutpie_samples_the_standard_normal_without_a_warning(caplog):
 
 
 def rows_and_cells(n, seed):
-    """Return normal rows of cells of sizes n, with each cell's mean and centred sum of squares."""
+    """Return normal rows of cells of sizes n, with each cell's mean and centered sum of squares."""
     rng = np.random.default_rng(seed)
     rows = [rng.normal(3, 2, size=size) for size in n]
     return rows, np.array([[x.mean(), np.sum((x - x.mean()) ** 2)] for x in rows])
@@ -197,7 +197,7 @@ def test_density_of_a_cell_is_that_of_its_rows(seed):
     np.testing.assert_allclose(logp(cells, mu, sigma, n), expected, rtol=1e-12)
 
 
-def test_density_of_a_cell_is_that_of_its_statistics_but_for_a_term_without_parameters():
+def test_density_of_a_cell_matches_its_statistics_up_to_a_constant():
     n = np.array([2, 3, 10, 1_000])
     _, cells = rows_and_cells(n, 1)
     mean, sum_sq = cells.T
@@ -215,7 +215,7 @@ def test_a_cell_of_one_row_has_the_density_of_the_row():
 
 
 @quickly
-def test_whole_numbers_are_parameters_too():
+def test_integers_are_valid_parameters():
     """Squares of small integers overflow: 50 arrives as int8."""
     value = [[1.0, 2.0], [90.0, 3.0]]
     np.testing.assert_array_equal(logp(value, 100, 50, 5), logp(value, 100.0, 50.0, 5))

@@ -26,7 +26,7 @@ def table(rows, layers, repeats=2, seed=0, **options):
 
 
 def public_table(name):
-    """Return one of the small public tables; a layer cannot be called as the package calls something."""
+    """Return one of the small public tables; renamed where a layer has a reserved name."""
     found = [folder / f"{name}.csv" for folder in FOLDERS if (folder / f"{name}.csv").exists()]
     if not found:
         pytest.skip(f"needs the public table {name}")
@@ -99,7 +99,7 @@ def owners_of(cells):
 
 
 def dense_null_spaces(cells, known):
-    """Return bases of the means and of the variances that leave no trace."""
+    """Return bases of the means and of the variances that the data do not show."""
     owners, design = owners_of(cells), cells.design().toarray()
     rules = [owners == j for j, name in enumerate(cells.layers, 1) if name not in cells.absent]
     free = np.ones(len(owners), bool)
@@ -155,8 +155,8 @@ def test_a_contrast_is_estimable_if_it_is_orthogonal_to_the_null_space(monkeypat
     assert {(1, True, True), (0, True, False), (0, False, False)} <= seen
 
 
-def test_layers_that_are_tied_beyond_any_pair_are_told_from_those_that_pairs_explain():
-    """The null space is spanned by those of two layers each, unless three or more are said to be tied."""
+def test_ties_beyond_pairs_are_distinguished_from_pairs():
+    """The null space is spanned by those of two layers each, unless three or more are reported as tied."""
     seen = set()
     for seed in range(120):
         cells, _ = random_design(np.random.default_rng(seed))
@@ -248,15 +248,15 @@ def test_rows_that_lack_one_layer_identify_that_layer():
     assert verdicts(got, "spreads") == {"baseline": False, "a": False, "b": True}
 
 
-def test_a_layer_that_may_be_absent_and_never_is_moves_with_the_baseline():
+def test_a_layer_never_absent_moves_with_the_baseline():
     got = identification(table(crossed(3, 4), "ab", allow_absent=["b"]))
     assert verdicts(got, "means") == {"baseline": False, "a": True, "b": False}
     assert "no row lacks b" in got.loc["b", "because"]
     assert "moves with the means of b" in got.loc["baseline", "because"]
 
 
-def test_rows_with_one_of_two_layers_take_their_group_out_of_what_is_open():
-    """Rows of state 0 without a city say what the state adds; what is open in the other states stays open."""
+def test_rows_with_one_of_two_layers_fix_their_group():
+    """Rows of state 0 without a city identify what the state adds, but not in the other states."""
     cells = table([*STATES, (0, None)], ["state", "city"], allow_absent=["city"])
     contrasts = {state: {("state", 0): 1, ("state", state): -1} for state in (1, 2)}
     contrasts["city_0"] = {("city", 0): 1}
@@ -269,7 +269,7 @@ def test_rows_with_one_of_two_layers_take_their_group_out_of_what_is_open():
         2: False,
         "city_0": True,
     }
-    # Each state has rows without a city here, so these two are no reason for what the tools leave open.
+    # Each state has rows without a city here, so these two are not the reason why tools are not fixed.
     rows = [(s, c, t, f"r{t}") for s, c in [*crossed(3, 2), *((s, None) for s in range(3))] for t in range(2)]
     cells = table(rows, ["state", "city", "tool", "recipe"], allow_absent=["city"])
     (message,) = caught(cells, pooled=False)
@@ -367,7 +367,7 @@ def test_groups_that_never_meet_are_shown():
     assert "Compare within a group" in got.loc["part", "because"]
 
 
-def test_groups_of_three_layers_are_told_once():
+def test_groups_of_three_layers_are_reported_once():
     rows = [(*x, g) for g in (0, 1) for x in crossed(2, 3)]
     rows = [(f"{g}{a}", f"{g}{b}", f"{g}{c}") for g in (0, 1) for a, b, c in crossed(2, 3, 2)]
     because = identification(table(rows, "abc")).loc["a", "because"]
@@ -393,18 +393,18 @@ def test_three_layers_can_be_tied_although_no_two_are():
         assert identification(mlm.cell_statistics(frame, layers=list(two)))["means"].all()
 
 
-def test_layers_that_are_tied_and_confounded_in_pairs_are_told_of_both():
+def test_ties_and_confounded_pairs_are_both_reported():
     because = identification(table([(i, f"r{i}", j, (i + j) % 3) for i, j in TIED], "adbc"))["because"]
     assert "a and d have the same contributors" in because["a"]
-    assert "a, d, b and c are tied to one another:" in because["a"]  # no word of any two being told apart
+    assert "a, d, b and c are tied to one another:" in because["a"]  # no claim about pairs of them
 
 
-def test_names_that_are_no_words_are_quoted():
+def test_names_that_are_not_words_are_quoted():
     because = identification(table(STATES, ["a.b", "c d"])).loc["a.b", "because"]
     assert "every 'c d' lies in one 'a.b'" in because
 
 
-def test_public_tables_get_the_verdicts_that_their_designs_deserve():
+def test_public_tables_get_the_right_verdicts():
     paste = public_table("paste")
     nested = identification(mlm.cell_statistics(paste, "strength", layers=["batch", "specimen"]))
     assert verdicts(nested, "means") == {"baseline": True, "batch": False, "specimen": False}
@@ -439,7 +439,7 @@ def large_cells(codes):
     return mlm.Cells(layers, labels, codes, np.full(len(codes), 2), totals, np.ones(len(codes)))
 
 
-def test_70_000_cells_of_3_000_by_1_000_contributors_take_seconds():
+def test_70_000_cells_take_seconds():
     rng = np.random.default_rng(3)
     codes = np.column_stack([rng.integers(3_000, size=70_000), rng.integers(1_000, size=70_000)])
     cells = large_cells(np.column_stack([codes, codes[:, 0] // 214]))
@@ -464,7 +464,7 @@ def test_a_chain_of_a_thousand_links_holds_until_one_is_cut():
 # --- how layers are related ---
 
 
-def test_a_finer_layer_is_nested_only_where_every_row_with_it_has_the_coarser():
+def test_nesting_requires_the_coarser_layer_in_every_row():
     assert nested_in(table(STATES, ["state", "city"]))["city"] == ("state",)
     for city in (5, 12):  # in rows with a state too, or never
         lacking = [*STATES, (None, city)]
@@ -476,7 +476,7 @@ def test_a_finer_layer_is_nested_only_where_every_row_with_it_has_the_coarser():
     assert nested_in(table(more_states, ["state", "city"], allow_absent=["city"]))["city"] == ()
 
 
-def test_nesting_is_told_through_several_levels():
+def test_nesting_is_reported_through_several_levels():
     rows = [(city // 6, city // 3, city) for city in range(12)]
     assert nested_in(table(rows, "abc")) == {"a": (), "b": ("a",), "c": ("a", "b")}
 
@@ -496,13 +496,13 @@ def test_a_saturated_table_leaves_no_residual():
     cells = table(rows, ["part", "operator", "pair"], repeats=1)
     known = {"part": 0, "operator": 0, "pair": 0}
     got = identification(cells, known_sigma=known)
-    assert got["spreads"].all()  # the rank of the design says so, and the words say what it overlooks
+    assert got["spreads"].all()  # by the rank of the design; the words add what it overlooks
     assert "no residual degree of freedom is left" in got.loc["baseline", "because"]
     assert "no residual degree" not in notes(table(rows, ["part", "operator", "pair"]))
     assert "no residual degree" not in notes(table(crossed(4, 3), "ab", repeats=1))
 
 
-def test_residual_degrees_of_freedom_are_counted_by_the_rank_of_the_means():
+def test_residual_degrees_of_freedom_use_the_rank():
     seen = set()
     for seed in range(100):
         cells, _ = random_design(np.random.default_rng(seed))
@@ -526,7 +526,7 @@ def test_totals_that_are_sums_of_the_layers_are_noticed():
 
 
 def test_two_operators_without_repeats_hide_whose_spread_it_is():
-    """Only the difference of two readings of a part is left over: Grubbs (1948) needed a third instrument."""
+    """The residual is only the difference of two readings of a part: Grubbs (1948) needed a third instrument."""
     known = {"part": 0}
     two = identification(table(crossed(10, 2), ["part", "operator"], repeats=1), known)
     assert "do not tell spreads of operator apart" in two.loc["operator", "because"]
@@ -537,7 +537,7 @@ def test_two_operators_without_repeats_hide_whose_spread_it_is():
 
 
 def test_what_residuals_hide_is_the_null_space_of_their_covariance():
-    """All of it by brute force: the covariance of every combination of rows that is free of means."""
+    """By brute force: the covariance of every combination of rows that is free of means."""
     seen = set()
     for seed in range(80):
         cells, known = random_design(np.random.default_rng(seed))
@@ -658,7 +658,7 @@ def caught(cells, pooled):
     return [str(x.message) for x in found]
 
 
-def test_an_unpooled_model_warns_of_means_that_the_data_do_not_fix():
+def test_an_unpooled_model_warns_of_unidentified_means():
     (message,) = caught(table(STATES, ["state", "city"]), pooled=False)
     assert message.startswith("the data do not fix the means of state and city")
     assert "every city lies in one state" in message
@@ -676,7 +676,7 @@ def test_a_pooled_model_warns_of_layers_with_the_same_contributors():
     (message,) = caught(cells, pooled=True)
     assert "tool and recipe have the same contributors" in message
     (message,) = caught(cells, pooled=False)
-    assert "pooled=True" not in message  # it would not help
+    assert "pooled=True" not in message  # pooling would not help
 
 
 def test_a_warning_points_to_the_line_that_made_the_model():
@@ -709,7 +709,7 @@ def test_the_package_gives_the_public_names():
 # --- bad input ---
 
 
-def test_what_are_no_cells_is_refused():
+def test_other_objects_than_cells_are_refused():
     with pytest.raises(TypeError, match=r"expected Cells, got DataFrame; make them with mlm\.cell_statistics"):
         identification(pd.DataFrame())
 
@@ -718,7 +718,7 @@ def test_what_are_no_cells_is_refused():
     ("known", "error", "message"),
     [
         ({"c": 0}, ValueError, "no layer named 'c'; there are"),
-        ({"a": {9: 0}}, ValueError, r"known_sigma\['a'\] names 9, which is no label of that layer"),
+        ({"a": {9: 0}}, ValueError, r"known_sigma\['a'\] names 9, which is not a label of that layer"),
         ({"a": -1}, ValueError, r"known_sigma\['a'\] must be zero or positive"),
         ({"a": "1"}, TypeError, r"known_sigma\['a'\] must be a number, got '1'"),
         ({"baseline": {0: 1}}, TypeError, r"known_sigma\['baseline'\] must be a number"),
@@ -734,7 +734,7 @@ def test_known_spreads_must_be_of_these_cells(known, error, message):
     ("contrast", "error", "message"),
     [
         ({("c", 0): 1}, ValueError, "no layer named 'c'; there are"),
-        ({("a", 7): 1}, ValueError, "contrast 'x' names 7, which is no label of layer 'a'"),
+        ({("a", 7): 1}, ValueError, "contrast 'x' names 7, which is not a label of layer 'a'"),
         ({"a": 1}, TypeError, r"contrast 'x': expected 'baseline' or a pair \(layer, label\), got 'a'"),
         ({("a", 0): "1"}, TypeError, "the weight of .* must be a finite number, got '1'"),
         ({("a", 0): 0}, ValueError, "contrast 'x': all weights are zero"),

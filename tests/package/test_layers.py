@@ -89,7 +89,7 @@ def test_names_may_be_given_with_and_without_the_baseline():
     assert one.names == ("time", "place")
 
 
-def test_to_frame_has_one_row_a_contributor():
+def test_to_frame_has_one_row_per_contributor():
     frame = mlm.PRESETS["cc_343"].to_frame()
     assert list(frame.columns) == ["layer", "contributor", "mu", "sigma"]
     assert frame.iloc[[0, 4, 7]].to_numpy().tolist() == [
@@ -133,7 +133,7 @@ def test_simulated_column_holds_the_labels_themselves(labels):
     assert set(column.tolist()) == set(labels)
 
 
-# --- combinations and centring ---
+# --- combinations and centering ---
 
 
 def test_a_combination_adds_means_and_variances():
@@ -153,14 +153,14 @@ def test_probability_of_a_combination_is_the_product_of_its_contributors():
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_centred_means_of_every_layer_sum_to_zero(name):
+def test_centered_means_of_every_layer_sum_to_zero(name):
     for layer in mlm.PRESETS[name].centered().layers:
         assert layer.mu.sum() == pytest.approx(0, abs=1e-12)
 
 
 @modest
 @given(LAYERED_SUMS)
-def test_centring_leaves_the_distribution_of_totals_alone(truth):
+def test_centering_keeps_the_distribution_of_totals(truth):
     before, after = truth.combinations(), truth.centered().combinations()
     np.testing.assert_allclose(after["mu"], before["mu"], rtol=0, atol=1e-9)
     np.testing.assert_array_equal(after["sigma"], before["sigma"])
@@ -169,7 +169,7 @@ def test_centring_leaves_the_distribution_of_totals_alone(truth):
 
 @modest
 @given(LAYERED_SUMS)
-def test_centring_sums_means_to_zero_and_twice_is_once(truth):
+def test_centering_is_idempotent(truth):
     once = truth.centered()
     for layer, twice in zip(once, once.centered(), strict=True):
         np.testing.assert_allclose(twice.mu, layer.mu, rtol=0, atol=1e-9)
@@ -177,14 +177,14 @@ def test_centring_sums_means_to_zero_and_twice_is_once(truth):
     assert all(abs(layer.mu.sum()) < 1e-9 for layer in once.layers)
 
 
-def test_centring_moves_the_shift_to_the_baseline():
+def test_centering_moves_the_shift_to_the_baseline():
     centered = mlm.PRESETS["cc_27"].centered()
     assert centered.baseline.coefficients[0] == pytest.approx((4 / 3, 5))
     assert centered["layer_1"].mu == pytest.approx(np.array([1, -1, 4]) - 4 / 3)
     assert centered["layer_2"].mu == pytest.approx([3, -1, -1, -1])
 
 
-def test_centring_leaves_a_layer_that_may_be_absent_as_it_is():
+def test_centering_keeps_a_layer_that_may_be_absent():
     truth = mlm.PRESETS["cc_27"]
     centered = truth.centered(absent=["layer_1"])
     assert centered["layer_1"] == truth["layer_1"]
@@ -200,7 +200,7 @@ def test_centring_leaves_a_layer_that_may_be_absent_as_it_is():
 # --- simulation ---
 
 
-def test_simulate_gives_the_total_and_one_categorical_column_a_layer():
+def test_simulate_gives_totals_and_categorical_layers():
     data = mlm.PRESETS["cc_343"].simulate(50, rng=1)
     assert list(data.columns) == ["total", "layer_1", "layer_2"]
     assert data["total"].dtype == np.float64
@@ -222,7 +222,7 @@ def test_asking_for_contributions_does_not_change_the_totals(cc_343):
     pd.testing.assert_frame_equal(truth.simulate(N, rng=20_240_801), data[["total", "layer_1", "layer_2"]])
 
 
-def test_a_seed_repeats_a_generator_advances_and_none_is_fresh():
+def test_seeds_repeat_and_generators_advance():
     simulate = mlm.PRESETS["cc_22"].simulate
     pd.testing.assert_frame_equal(simulate(9, rng=5), simulate(np.int64(9), rng=np.random.default_rng(5)))
     assert not simulate(9, rng=5).equals(simulate(9, rng=6))
@@ -304,7 +304,7 @@ def cc_27_lacking():
     return mlm.PRESETS["cc_27"].simulate(N, rng=20_240_802, contributions=True, absent=SHARES)
 
 
-def test_a_row_that_lacks_a_layer_has_no_label_and_gets_exactly_nothing(cc_27_lacking):
+def test_an_absent_layer_has_no_label_and_adds_zero(cc_27_lacking):
     for name in SHARES:
         lacking = cc_27_lacking[name].isna()
         assert lacking.any()
@@ -319,14 +319,14 @@ def test_labels_keep_their_type_where_some_are_missing(cc_27_lacking):
     assert cc_27_lacking["layer_2"].cat.categories.dtype == np.int64
 
 
-def test_layers_are_absent_as_often_as_their_shares_say_and_independently(cc_27_lacking):
+def test_layers_are_absent_independently_with_their_shares(cc_27_lacking):
     lacking = cc_27_lacking[list(SHARES)].isna()
     observed = pd.crosstab(lacking["layer_1"], lacking["layer_2"]).to_numpy()
     expected = N * np.outer([0.9, 0.1], [0.6, 0.4])
     assert stats.chisquare(observed.ravel(), expected.ravel()).pvalue > FALSE_ALARM
 
 
-def test_rows_that_keep_a_layer_are_those_without_absence(cc_27_lacking):
+def test_absence_does_not_change_other_rows(cc_27_lacking):
     whole = mlm.PRESETS["cc_27"].simulate(N, rng=20_240_802, contributions=True)
     pd.testing.assert_series_equal(cc_27_lacking["y_baseline"], whole["y_baseline"])
     for name in SHARES:
@@ -341,7 +341,7 @@ def test_without_a_share_no_row_lacks_a_layer(absent):
     pd.testing.assert_frame_equal(simulate(200, rng=1, absent=absent), simulate(200, rng=1))
 
 
-def test_cells_of_a_simulation_with_absent_layers_show_what_a_layer_adds():
+def test_absent_layers_show_what_a_layer_adds():
     truth = mlm.PRESETS["cc_27"]
     rows = truth.simulate(N, rng=7, absent={"layer_1": 0.5})
     cells = mlm.cell_statistics(rows, layers=truth.names, allow_absent=["layer_1"])
@@ -361,7 +361,7 @@ def test_a_layer_of_any_name_can_be_simulated_and_reduced_to_cells(name):
     assert cells.labels == {name: ("a", "b")}
 
 
-def test_total_variance_is_the_mean_of_variances_plus_the_variance_of_means():
+def test_total_variance_follows_the_law_of_total_variance():
     truth = mlm.PRESETS["cc_343"]
     p = {"layer_1": [0.1, 0.2, 0.3, 0.4], "layer_2": [0.2, 0.3, 0.5]}
     totals = truth.simulate(N, rng=12, probabilities=p)["total"]
@@ -386,7 +386,7 @@ def test_total_variance_is_the_mean_of_variances_plus_the_variance_of_means():
 # --- random truths ---
 
 
-def test_a_drawn_sum_is_centred_and_has_the_sizes_asked_for():
+def test_a_drawn_sum_is_centered_and_has_the_requested_sizes():
     truth = mlm.draw_layered_sum([1, 2, 5], rng=0)
     assert [layer.labels for layer in truth] == [(0,), (0, 1), (0, 1, 2, 3, 4)]
     assert truth.names == ("layer_1", "layer_2")
@@ -403,7 +403,7 @@ def test_a_drawn_sum_depends_on_the_seed_alone():
 def test_drawn_parameters_have_the_distributions_asked_for():
     m = 20_000
     layer = mlm.draw_layered_sum([1, m], mu_scale=3, log_sigma_mean=-1, rng=13)["layer_1"]
-    # Centring takes one degree of freedom and no more: with so many means the correction is negligible.
+    # Centering takes only one degree of freedom: with so many means the correction is negligible.
     for x, mean, sd in ((layer.mu, 0, 3), (np.log(layer.sigma), -1, 0.5)):
         assert stats.kstest(x, stats.norm(mean, sd).cdf).pvalue > FALSE_ALARM / 4
         assert_mean_and_variance(x, mean, sd**2, FALSE_ALARM / 4)

@@ -1,4 +1,4 @@
-"""All models of a sum are one model: same density, same priors, same names."""
+"""All models of a sum are equivalent: same density, same priors, same names."""
 
 import dataclasses
 import warnings
@@ -55,7 +55,7 @@ class Density:
         )
 
     def _to_plain(self, p):
-        """Return what turns the density of vectors in identified coordinates into that of the plain variables.
+        """Return the term that turns the density of vectors in identified coordinates into that of plain variables.
 
         Vectors keep the average of each layer's means, Normal(0, tau / sqrt(m)), which is in no likelihood: averages
         of independent normals are independent of the differences to them. Pooled vectors hold variances where plain
@@ -173,7 +173,7 @@ def problem(request):
     if cells.layers != tuple(LAYERS):
         priors = mlm.Priors.from_cells(cells, pooled=pooled)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", mlm.UnidentifiedWarning)  # of nested layers, which is what is tried here
+        warnings.simplefilter("ignore", mlm.UnidentifiedWarning)  # caused by the nested layers that are tested here
         models = {name: mlm.cell_model(cells, priors, coordinates=name) for name in ("identified", "log")}
     return SimpleNamespace(
         cells=cells,
@@ -184,7 +184,7 @@ def problem(request):
     )
 
 
-def test_both_coordinate_systems_give_the_same_density_to_named_parameters(problem):
+def test_both_coordinate_systems_have_the_same_density(problem):
     rng, differences, densities = np.random.default_rng(22), [], []
     for scale in (0.1, 0.5, 1, 2) * 5:
         here = problem.density["identified"](unconstrained_point(problem.models["identified"], rng, scale))
@@ -197,7 +197,7 @@ def test_both_coordinate_systems_give_the_same_density_to_named_parameters(probl
     assert np.ptp(differences) < 1e-6
 
 
-def test_the_jacobian_of_the_identified_coordinates_is_that_of_finite_differences(problem):
+def test_the_jacobian_matches_finite_differences(problem):
     """log |d (free variables) / d (coordinates)|, all variables at once, since each one's scale depends on others."""
     model = problem.models["identified"]
     free = function(model.value_vars, model.replace_rvs_by_values(model.free_RVs))
@@ -216,7 +216,7 @@ def test_the_jacobian_of_the_identified_coordinates_is_that_of_finite_difference
     assert np.ptp(differences) < 1e-5
 
 
-def test_coordinates_can_be_undone(problem):
+def test_coordinates_have_an_inverse(problem):
     model, rng = problem.models["identified"], np.random.default_rng(3)
     for variable in model.free_RVs:
         transform, value = model.rvs_to_transforms[variable], model.rvs_to_values[variable]
@@ -308,8 +308,8 @@ def test_cells_have_the_density_of_their_rows(observed):
         assert np.isclose(density(point).log_density, expected, rtol=1e-10)
 
 
-def test_integrating_the_centered_contributions_out_leaves_the_marginal_model(observed):
-    """log p(x, y | parameters) - log p(y | x, parameters) = log p(x | parameters), whatever y is."""
+def test_integrating_out_contributions_gives_the_marginal_model(observed):
+    """log p(x, y | parameters) - log p(y | x, parameters) = log p(x | parameters), for any y."""
     rng = np.random.default_rng(25)
     for _ in range(20):
         point = unconstrained_point(observed.models["marginal"], rng, 0.5)
@@ -328,7 +328,7 @@ def test_integrating_the_centered_contributions_out_leaves_the_marginal_model(ob
         assert np.isclose(joint - conditional, marginal.log_density, rtol=1e-9, atol=1e-7)
 
 
-def test_noncentered_and_centered_differ_by_the_jacobian_of_the_contributions(observed):
+def test_noncentered_and_centered_differ_by_a_jacobian(observed):
     """With y = mu + sigma z, the density of z is that of y times the product of the sigmas."""
     rng = np.random.default_rng(26)
     for _ in range(20):
@@ -396,7 +396,7 @@ def test_default_priors_are_those_of_the_documentation():
     assert np.isclose(priors.sigma_scale_of("size") ** 2, cells.residual_variance() / 3)
 
 
-def test_a_prior_that_names_no_scale_for_a_layer_says_which():
+def test_a_layer_without_a_prior_scale_is_named():
     with pytest.raises(ValueError, match="mu_sd names paint; there is none for 'size'"):
         mlm.cell_model(small_cells(), dataclasses.replace(PRIORS, mu_sd={"paint": 1.0}))
 
@@ -446,7 +446,7 @@ def predictive():
 
 
 def test_posterior_prediction_uses_the_posterior(predictive):
-    """Predicted cells look like the data, within prediction's error, and are far less wide than the prior's."""
+    """Predicted cells look like the data, within prediction's error, and vary far less than the prior's."""
     cells = small_cells()
     predicted = predictive.posterior["posterior_predictive"]["mlm_cells"]
     assert predicted.dims == ("chain", "draw", "mlm_cell", "mlm_statistic")
@@ -540,7 +540,7 @@ def test_the_order_of_rows_does_not_matter():
 
 @pytest.mark.parametrize("coordinates", ["identified", "log"])
 def test_labels_are_only_labels(coordinates):
-    """Renamed so that they sort the other way round, contributors keep their densities."""
+    """Contributors keep their densities when new names reverse their order."""
     frame, new = small_frame(), {2: 99, 7: 50, 10: -1}
     renamed = frame.assign(
         size=pd.Series([new[k] for k in frame["size"]]), paint=frame["paint"].astype(str).map({"red": "a", "blue": "b"})
@@ -588,7 +588,7 @@ def test_units_do_not_matter(factor, shift):
     assert np.isclose(there.without_jacobian - here.without_jacobian, -312 * np.log(factor), atol=1e-4)
 
 
-def test_a_model_of_rows_knows_its_labels_and_which_layers_may_be_absent():
+def test_a_model_of_rows_has_labels_and_absent_layers():
     frame = SMALL_TRUTH.simulate(60, rng=19, absent={"paint": 0.3}).assign(size=pd.Series([True, False] * 30))
     model = mlm.observation_model(frame, layers=LAYERS, allow_absent=["paint"])
     assert isinstance(model, mlm.LayeredModel)

@@ -102,14 +102,14 @@ def test_every_label_is_found_again_also_in_a_file(labels, tmp_path):
 
 
 @pytest.mark.parametrize("labels", KINDS.values(), ids=KINDS)
-def test_a_label_that_is_not_there_or_is_missing_has_no_place(labels, tmp_path):
+def test_unknown_and_missing_labels_have_no_position(labels, tmp_path):
     coordinate = saved(dataset_of(labels), tmp_path / "posterior.nc")["layer"]
     others = [7, -0.25, "another", date(1999, 9, 9), ("z",), b"z", None, float("nan"), pd.NaT, pd.NA, Decimal("NaN")]
     assert positions(coordinate, others).tolist() == [-1] * len(others)
 
 
 @pytest.mark.parametrize("numbers", [(0, 1), (0.0, 1.0, 2.5)], ids=str)
-def test_truth_values_are_not_taken_for_numbers_nor_numbers_for_truth_values(numbers):
+def test_truth_values_and_numbers_are_distinguished(numbers):
     of_numbers, of_truth = dataset_of(numbers)["layer"], dataset_of((False, True))["layer"]
     for truth in ((False, True), (np.False_, np.True_)):
         assert positions(of_numbers, truth).tolist() == [-1, -1]
@@ -162,7 +162,7 @@ def test_equal_labels_of_another_type_are_found(known, same, tmp_path):
     assert positions(coordinate, same).tolist() == list(range(len(known)))
 
 
-def test_the_same_moment_is_found_in_every_zone_and_library_although_an_hour_occurs_twice():
+def test_equal_times_are_found_in_every_zone_and_library():
     coordinate = dataset_of(BERLIN)["layer"]
     for zone in (UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("Europe/London"), ZoneInfo("Asia/Tokyo")):
         labels = [moment.to_pydatetime().astimezone(zone) for moment in BERLIN]
@@ -190,7 +190,7 @@ def test_labels_of_any_mixture_are_found_again(labels):
     assert positions(dataset_of(labels)["layer"], labels).tolist() == list(range(len(labels)))
 
 
-def test_a_coordinate_that_nobody_wrote_is_read_as_it_is_or_as_text():
+def test_a_coordinate_without_attribute_is_read_as_is_or_as_text():
     moments = pd.date_range("2024-01-01", periods=2)
     for values in (moments.to_numpy(), moments.to_numpy().astype("datetime64[ns]"), ["2024-01-01", "2024-01-02"]):
         coordinate = xr.DataArray(values, dims="layer")
@@ -210,7 +210,7 @@ def test_a_set_has_the_same_text_in_every_process():
     assert text_of(frozenset("ba")) == "{'a', 'b'}"
 
 
-def test_labels_that_no_text_tells_apart_are_refused():
+def test_labels_with_the_same_text_are_refused():
     class Twin:
         def __repr__(self):
             return "twin"
@@ -220,12 +220,12 @@ def test_labels_that_no_text_tells_apart_are_refused():
 
 
 @pytest.mark.parametrize("label", [None, float("nan"), np.nan, pd.NaT, pd.NA, Decimal("NaN")], ids=str)
-def test_missing_labels_are_seen(label):
+def test_missing_labels_are_recognized(label):
     assert is_missing(label)
 
 
 @pytest.mark.parametrize("label", [0, "", "nan", (), (None,), (1, None), b"", False, pd.Interval(0, 1)], ids=str)
-def test_labels_that_are_not_missing_are_seen(label):
+def test_other_labels_are_not_missing(label):
     assert not is_missing(label)
 
 
@@ -278,7 +278,7 @@ def test_a_column_of_any_name_can_be_a_layer_and_be_saved(name, tmp_path):
     ],
     ids=str,
 )
-def test_names_that_a_model_needs_for_something_else_are_refused(layers, fragments):
+def test_reserved_names_are_refused(layers, fragments):
     with pytest.raises(ValueError) as caught:
         check_layer_names(layers)
     for fragment in fragments:

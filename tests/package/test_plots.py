@@ -1,4 +1,4 @@
-"""Colours that stay apart for every reader, and figures that show what they are given."""
+"""Colors that every reader can distinguish, and figures that show their data."""
 
 from itertools import combinations
 
@@ -33,14 +33,14 @@ def lightness(color):
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
-def test_roles_stay_apart_in_greyscale(first, second):
+def test_roles_differ_in_grayscale(first, second):
     # Ten units of CIELAB lightness are several just noticeable differences.
     assert abs(lightness(mlm.COLORS[first]) - lightness(mlm.COLORS[second])) > 10
 
 
 @pytest.mark.parametrize("deficiency", DEFICIENCIES)
 @pytest.mark.parametrize(("first", "second"), PAIRS)
-def test_roles_stay_apart_for_colour_blind_readers(first, second, deficiency):
+def test_roles_differ_for_color_blind_readers(first, second, deficiency):
     # Full dichromacy after Machado, Oliveira and Fernandes (2009), as colorspacious implements it.
     space = {"name": "sRGB1+CVD", "cvd_type": deficiency, "severity": 100}
     seen = [np.clip(cspace_convert(rgb(mlm.COLORS[role]), space, "sRGB1"), 0, 1) for role in (first, second)]
@@ -54,7 +54,7 @@ def test_components_go_from_dark_to_light(n):
 
 
 @pytest.mark.parametrize("role", ["truth", "estimate", "alternative"])
-def test_lines_and_points_stand_out_from_white_paper(role):
+def test_lines_and_points_contrast_with_white(role):
     # Web Content Accessibility Guidelines 2.2, criterion 1.4.11: graphical objects need a contrast of 3.
     channels = rgb(mlm.COLORS[role])
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)

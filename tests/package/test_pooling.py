@@ -1,4 +1,4 @@
-"""Partially pooled contributors: the same model in both coordinate systems, and layers that do not win by number."""
+"""Partially pooled contributors: the same model in both coordinate systems, and splits that ignore their number."""
 
 import dataclasses
 from functools import cache
@@ -168,8 +168,8 @@ def test_both_coordinate_systems_have_the_same_posterior():
 
 
 @pytest.mark.slow
-def test_a_layer_s_number_of_contributors_decides_the_split_only_without_pooling():
-    """All totals have one distribution, so the data say nothing about the split: neither should 4 labels, or 64."""
+def test_contributor_numbers_decide_the_split_only_without_pooling():
+    """All totals have one distribution, so the data do not decide the split, and the number of labels should not."""
     x = np.random.default_rng(3).normal(0, 2, 12_800)
     share = {}
     for pooled in (False, True):
@@ -182,7 +182,7 @@ def test_a_layer_s_number_of_contributors_decides_the_split_only_without_pooling
             posterior = idata["posterior"]
             v0 = posterior["sigma_baseline"] ** 2
             share[pooled, m] = (v0 / (v0 + (posterior["sigma_many"] ** 2).mean("many"))).values
-    # Without pooling, the prior gets surer of the split with every contributor.
+    # Without pooling, every contributor makes the prior of the split narrower.
     assert share[False, 64].std() < share[False, 4].std() / 4
     assert abs(share[True, 64].mean() - share[True, 4].mean()) < 0.06
     assert share[True, 64].std() > 0.8 * share[True, 4].std()
@@ -194,6 +194,6 @@ def test_a_thousand_unequal_contributors_converge_at_default_settings(pooled):
     """Layers of 1,000 and 20 contributors, the k-th with 1/k of the first one's rows."""
     cells = unequal_layers()
     idata = mlm.sample(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=pooled)), seed=14)
-    # The largest of 2,000 R-hats; the seconds are for the benchmark to say.
+    # The largest of 2,000 R-hats; the benchmark measures the seconds.
     mlm.check_convergence(idata, max_rhat=1.015)
     assert idata.attrs["gradients"] < 160_000

@@ -114,7 +114,7 @@ def package_draws():
     return {name: column.to_numpy().reshape(4, -1) for name, column in flat.items()}
 
 
-def test_the_posterior_is_that_of_another_program():
+def test_the_posterior_matches_that_of_emcee():
     """Means, spreads and quantiles agree within both programs' Monte Carlo errors."""
     ours, theirs = package_draws(), other_program()
     assert set(ours) == set(theirs)
@@ -133,7 +133,7 @@ def test_the_posterior_is_that_of_another_program():
     assert {key: score for key, score in scores.items() if abs(score) > bound} == {}
 
 
-def test_the_other_program_ran_long_enough_to_tell():
+def test_emcee_ran_long_enough():
     """Its Monte Carlo errors are below a twentieth of the posterior's spread."""
     for values in other_program().values():
         assert mean_and_error_of_steps(values)[1] < values.std() / 20
@@ -181,7 +181,7 @@ def recovered():
 
 
 def coverage_score(pairs):
-    """Return how many standard errors the coverage of contributors' means is off.
+    """Return the error of the coverage of contributors' means, in standard errors.
 
     The means of m contributors sum to zero, so their errors correlate by -1/(m-1). Whether an interval about zero
     covers is an even function of the error; two such functions correlate by the square at most (Lancaster 1957). The
@@ -208,7 +208,7 @@ def test_recovery_problems_converge():
         mlm.check_convergence(idata)
 
 
-def test_intervals_of_contributors_means_cover_as_often_as_they_claim():
+def test_intervals_of_means_have_their_nominal_coverage():
     # Intervals of half the claimed width fail this, see test_recovery_would_see_intervals_that_are_too_narrow.
     assert abs(coverage_score(recovered())) < stats.norm.isf(FALSE_ALARM / 2)
 
@@ -252,14 +252,14 @@ RANKS = {"n_ranks": 99, "draws": 495, "tune": 400, "chains": 2}
 
 
 def calibrate_with_small_model(monkeypatch, n_simulations, priors):
-    """Calibrate with the small problem's compiled model, whose priors are `PRIORS`, whatever the truths come from."""
+    """Calibrate with the small problem's compiled model, whose priors are `PRIORS`, for any truths."""
     monkeypatch.setattr(calibration, "compile_model", lambda model: small_compiled())
     ranks = mlm.calibrate(small_cells(), n_simulations, seed=71, priors=priors, **RANKS)
     return az.dataset_to_dataframe(ranks, sample_dims=["simulation"]), ranks.attrs["failed"]
 
 
 def uniformity_p_values(ranks):
-    """Return one p-value a parameter: chi-squared of the ranks 0 to 99 in ten bins."""
+    """Return one p-value per parameter: chi-squared of the ranks 0 to 99 in ten bins."""
     counts = ranks.apply(lambda column: np.bincount(column // 10, minlength=10))
     return stats.chisquare(counts.to_numpy(), axis=0).pvalue
 
@@ -277,7 +277,7 @@ def test_calibration_ranks_are_uniform(monkeypatch):
 
 
 def test_calibration_sees_wrong_priors(monkeypatch):
-    """Truths from wider priors of the standard deviations than the model was told of."""
+    """Truths from wider priors of the standard deviations than those of the model."""
     wrong = dataclasses.replace(PRIORS, sigma_scale=4.0)
     ranks, _ = calibrate_with_small_model(monkeypatch, 40, wrong)
     p_values = dict(zip(ranks.columns, uniformity_p_values(ranks), strict=True))

@@ -1,4 +1,4 @@
-"""Prediction: the distribution is the mixture that the posterior says, new contributors come from their population."""
+"""Prediction: the distribution is the posterior's mixture, new contributors come from their population."""
 
 import time
 import tracemalloc
@@ -61,7 +61,7 @@ class TestKnownContributors:
 
     @pytest.mark.parametrize("prob", [0.02, 0.5, 0.89, 0.999])
     @pytest.mark.parametrize("apart", [0, 1, 30, 1e4])
-    def test_bounds_are_the_mixtures_quantiles_however_far_its_parts_are_apart(self, prob, apart):
+    def test_bounds_are_the_quantiles_of_the_mixture(self, prob, apart):
         values = random_values(LABELS, n_draws=30)
         values["mu", "baseline"] = apart * values["mu", "baseline"]
         found = mlm.predict(posterior_of_arrays(LABELS, values), frame_of(ROWS), LAYERS, ci_prob=prob)
@@ -182,7 +182,7 @@ class TestNewContributors:
         expected = np.log([self.density(values, x) for x in totals])
         np.testing.assert_allclose(found, expected, atol=2e-3)
 
-    def test_draws_over_posterior_draws_that_differ_have_the_marginal_distribution(self):
+    def test_draws_have_the_marginal_distribution(self):
         values = random_values(LABELS, n_draws=2_000, pooled=LAYERS, absent=["paint"])
         idata = posterior_of_arrays(LABELS, values, ["paint"])
         n = 40_000
@@ -193,7 +193,7 @@ class TestNewContributors:
                 # Errors of the draws, and of the excesses that the bounds were computed with.
                 assert abs(below - p) < stats.norm.isf(FALSE_ALARM / 8) * np.sqrt(p * (1 - p) * (1 / n + 1 / 2_000))
 
-    def test_predictions_of_a_row_do_not_depend_on_other_rows_or_on_the_new_labels_name(self):
+    def test_predictions_do_not_depend_on_other_rows_or_new_names(self):
         idata = random_posterior(LABELS, n_draws=60, pooled=LAYERS)
         many = mlm.predict(idata, frame_of([("green", 2), ("red", 2), ("pink", 2), ("green", 99)]), LAYERS)
         alone = mlm.predict(idata, frame_of([("yellow", 2)]), LAYERS[::-1])
@@ -202,7 +202,7 @@ class TestNewContributors:
             assert np.isclose(alone[name].item(), many[name].values[0], rtol=1e-12)
             assert len(set(many[name].values)) == 3
 
-    def test_in_a_draw_rows_with_the_same_new_label_share_a_contributor(self):
+    def test_rows_with_the_same_new_label_share_a_contributor(self):
         """Two rows of one new contributor have tau^2 (1 + 1/m) in common, of two new ones tau^2 / m."""
         n = 60_000
         values, idata = self.posterior(n_draws=2)
@@ -219,8 +219,8 @@ class TestNewContributors:
             product = errors[:, i] * errors[:, k]
             assert abs(product.mean() - expected) < stats.norm.isf(FALSE_ALARM / 8) * product.std() / np.sqrt(n)
 
-    def test_in_a_draw_rows_with_the_same_new_label_share_a_spread(self):
-        """Where means are all the same and the floor is zero, sizes of two such rows' errors go together."""
+    def test_rows_with_the_same_new_label_share_a_spread(self):
+        """Where means are all the same and the floor is zero, the sizes of two such rows' errors are correlated."""
         values = of_one_draw(random_values({"paint": ["blue", "red"]}, pooled=["paint"]), 2)
         for key, number in ((("sigma", "baseline"), 1e-3), (("tau", "paint"), 0), (("floor", "paint"), 0)):
             values[key] = np.full(2, number)
@@ -237,7 +237,7 @@ class TestNewContributors:
             product = sizes[:, i] * sizes[:, k]
             assert abs(product.mean() - expected) < stats.norm.isf(FALSE_ALARM / 4) * product.std() / np.sqrt(60_000)
 
-    def test_where_spreads_are_known_and_equal_a_new_contributor_has_the_same(self):
+    def test_a_new_contributor_has_the_known_equal_spread(self):
         for known in (0.0, 0.7):
             values = of_one_draw(random_values(LABELS, pooled=LAYERS, known={"paint": known}), 2)
             found = mlm.predict(posterior_of_arrays(LABELS, values), frame_of([self.ROW]), LAYERS)
@@ -245,7 +245,7 @@ class TestNewContributors:
             others = values["sigma", "baseline"][0] ** 2 + values["sigma", "size"][0, 0] ** 2
             assert np.isclose(found["sd"].item() ** 2, others + tau_sq + known**2, rtol=1e-12)
 
-    def test_where_known_spreads_differ_a_new_contributor_is_refused(self):
+    def test_unequal_known_spreads_refuse_new_contributors(self):
         values = random_values(LABELS, pooled=LAYERS, known={"paint": np.array([0.5, 0.6])})
         with pytest.raises(
             ValueError, match="new label 'green', and the spreads of layer 'paint' are known but differ"
@@ -253,7 +253,7 @@ class TestNewContributors:
             mlm.predict(posterior_of_arrays(LABELS, values), frame_of([self.ROW]), LAYERS)
         mlm.predict(posterior_of_arrays(LABELS, values), frame_of([("red", 99)]), LAYERS)
 
-    def test_in_a_layer_that_is_not_pooled_a_new_contributor_is_refused_by_name(self):
+    def test_unpooled_layers_refuse_new_contributors(self):
         idata = random_posterior(LABELS, pooled=["size"])
         message = r"column 'paint' has the label 'green' in row 1 .* Layer 'paint' is not pooled"
         with pytest.raises(ValueError, match=message):
@@ -283,8 +283,8 @@ def draws_given_data(rng, y, sigma, tau_scale, n_draws):
 
 
 @pytest.mark.parametrize("row", ["new", "known"])
-def test_totals_of_the_pooled_model_itself_fall_into_their_intervals_as_often_as_they_say(row):
-    """Contributors from the population, exact posteriors, then the total of one that was not seen, or was."""
+def test_intervals_have_their_nominal_coverage(row):
+    """Contributors from the population, exact posteriors, then the total of a new or a known one."""
     rng = np.random.default_rng(12)
     m, tau_scale, sigma, baseline, floor, spread, n_rows = 3, 2.0, 0.5, 0.3, 0.4, 0.6, 1_200
     labels = {"day": list(range(m))}
@@ -376,7 +376,7 @@ class TestDensity:
         with pytest.raises(TypeError, match="missing 1 required argument: 'layers'"):
             mlm.log_predictive_density(random_posterior(LABELS), frame_of(ROWS, total=1.0))
 
-    def test_a_bad_total_is_placed(self):
+    def test_a_bad_total_is_reported_with_its_row(self):
         frame = frame_of(ROWS, total=[1.0, np.nan, np.inf, 2.0])
         with pytest.raises(ValueError, match="'total' has 2 missing or infinite totals; the first is in row 1"):
             mlm.log_predictive_density(random_posterior(LABELS), frame, layers=LAYERS)
@@ -391,7 +391,7 @@ class TestTables:
 
     @pytest.mark.parametrize("piece", [7, 100_000])
     @pytest.mark.parametrize("backend", BACKENDS)
-    def test_any_table_in_any_pieces_is_predicted_alike(self, backend, piece, monkeypatch):
+    def test_tables_and_pieces_give_the_same_predictions(self, backend, piece, monkeypatch):
         idata = random_posterior(LABELS, n_draws=40, pooled=["paint"])
         frame = pd.DataFrame(self.COLUMNS)
         expected = mlm.predict(idata, frame, LAYERS)
@@ -416,7 +416,7 @@ class TestTables:
         expected = mlm.predict(idata, frame, list(labels), draws=3, rng=1)
         xr.testing.assert_allclose(mlm.predict(loaded, frame, list(labels), draws=3, rng=1), expected, rtol=1e-12)
 
-    def test_rows_cells_and_draws_never_meet_in_memory(self):
+    def test_memory_does_not_grow_with_rows_times_draws(self):
         n, m = 300_000, 60
         idata = random_posterior({name: list(range(m)) for name in LAYERS}, n_draws=2_000, pooled=["size"])
         rng = np.random.default_rng(1)
@@ -436,7 +436,7 @@ class TestTables:
 
 class TestBadInput:
     @pytest.mark.parametrize("prob", [0, 1, -0.5, 1.5, float("nan")])
-    def test_a_probability_that_is_none_is_refused(self, prob):
+    def test_an_invalid_probability_is_refused(self, prob):
         with pytest.raises(ValueError, match="ci_prob must be between 0 and 1"):
             mlm.predict(random_posterior(LABELS), frame_of(ROWS), LAYERS, ci_prob=prob)
 
@@ -452,11 +452,11 @@ class TestBadInput:
         with pytest.raises(ValueError, match="the posterior has no 'mu_shop'"):
             mlm.predict(random_posterior(LABELS), frame_of(ROWS).assign(shop="a"), [*LAYERS, "shop"])
 
-    def test_a_missing_label_is_placed(self):
+    def test_a_missing_label_is_reported_with_its_row(self):
         with pytest.raises(ValueError, match="column 'size' has 1 missing labels; the first is in row 1"):
             mlm.predict(random_posterior(LABELS), frame_of([("red", 2), ("red", None)]), LAYERS)
 
-    def test_what_has_no_posterior_is_refused(self):
+    def test_a_tree_without_a_posterior_is_refused(self):
         with pytest.raises(ValueError, match="expected a DataTree with a posterior"):
             mlm.predict(xr.DataTree(), frame_of(ROWS), LAYERS)
 

@@ -1,4 +1,4 @@
-"""Rows to numbers: the same from every table and in pieces of every size, and errors that say where."""
+"""Rows to numbers: the same from every table and in pieces of every size, and errors that name the row."""
 
 import datetime
 import decimal
@@ -51,7 +51,7 @@ def _piece(request, monkeypatch):
 @pytest.mark.usefixtures("_piece")
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("known", [KNOWN, coordinates(KNOWN)], ids=["labels", "coordinates"])
-def test_every_table_in_pieces_of_every_size_gives_the_same_numbers(backend, known):
+def test_tables_and_piece_sizes_give_the_same_numbers(backend, known):
     rows = Table(BACKENDS[backend](columns()), ["carrier", "month"], "total").rows(known)
     np.testing.assert_array_equal(rows.codes, expected_codes())
     np.testing.assert_array_equal(rows.totals, columns()["total"])
@@ -70,7 +70,7 @@ def test_totals_are_read_only_if_they_are_asked_for(backend):
 
 @pytest.mark.usefixtures("_piece")
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_new_labels_are_numbered_after_the_known_ones_as_they_come(backend):
+def test_new_labels_are_numbered_after_the_known_ones(backend):
     table = columns()
     for i, label in ((5, "ZZ"), (40, "B6"), (700, "ZZ")):
         table["carrier"][i] = label
@@ -92,17 +92,17 @@ def test_a_missing_label_is_an_absent_layer_where_that_is_allowed(backend):
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, float("nan"), pd.NA, pd.NaT, decimal.Decimal("nan")])
-def test_every_kind_of_missing_label_is_seen(missing):
+def test_every_kind_of_missing_label_is_found(missing):
     frame = pd.DataFrame({"a": pd.Series(["x", missing, "y", missing], dtype=object)})
     assert Table(frame, ["a"]).rows({"a": ["x", "y"]}, absent=["a"]).codes.ravel().tolist() == [0, -1, 1, -1]
-    # It does not hinder the search for a label that is not known.
+    # An unknown label is still found.
     with pytest.raises(ValueError, match="'y' in row 2"):
         Table(frame, ["a"]).rows({"a": ["x"]}, absent=["a"])
 
 
 @pytest.mark.usefixtures("_piece")
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_label_that_is_not_known_is_named_with_its_row_and_those_that_are(backend):
+def test_an_unknown_label_is_named_with_row_and_known_labels(backend):
     table = columns()
     table["month"][312] = 13
     with pytest.raises(
@@ -120,7 +120,7 @@ def test_a_label_of_another_type_is_pointed_out():
 @pytest.mark.usefixtures("_piece")
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("bad", [None, float("nan"), float("inf"), -float("inf")])
-def test_bad_totals_are_counted_and_the_first_is_placed(backend, bad):
+def test_bad_totals_are_counted_and_the_first_is_shown(backend, bad):
     table = columns() | {"total": columns()["total"].tolist()}
     for i in (123, 124, 999):
         table["total"][i] = bad
@@ -214,7 +214,7 @@ def test_columns_are_checked_before_a_row_is_read(layers, total, error, message)
         Table(pl.LazyFrame(columns()), layers, total)
 
 
-def test_what_is_no_table_is_refused():
+def test_other_objects_than_tables_are_refused():
     with pytest.raises(TypeError, match="expected a data frame .* got dict"):
         Table({"a": [1]}, ["a"])
 

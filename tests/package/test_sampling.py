@@ -1,4 +1,4 @@
-"""Sampling: one compilation for many data sets, and a posterior that says where it came from."""
+"""Sampling: one compilation for many data sets, and a posterior that records its origin."""
 
 import arviz as az
 import numpy as np
@@ -35,7 +35,7 @@ def line():
 
 
 def swapped(cells):
-    """Return cells whose contributors of the first layer have changed places."""
+    """Return cells whose contributors of the first layer are swapped."""
     order = np.lexsort([cells.codes[:, 1], 1 - cells.codes[:, 0]])
     codes = np.column_stack([1 - cells.codes[order, 0], cells.codes[order, 1]])
     # Both layouts have every combination, so that the shapes agree.
@@ -138,7 +138,7 @@ def test_warm_up_is_kept_only_on_request(line):
     assert "warmup_posterior" not in mlm.sample(line, seed=1, draws=20).children
 
 
-def test_progress_is_off_in_tests_and_in_builds_and_on_elsewhere(monkeypatch):
+def test_progress_is_off_in_tests_and_builds(monkeypatch):
     assert not sampling.show_progress(None)  # pytest runs
     assert sampling.show_progress(True)
     monkeypatch.delenv("PYTEST_VERSION")
@@ -150,7 +150,7 @@ def test_progress_is_off_in_tests_and_in_builds_and_on_elsewhere(monkeypatch):
 
 
 @pytest.mark.parametrize("wrong", [None, "model", small_cells])
-def test_what_is_no_model_is_refused(wrong):
+def test_other_objects_than_models_are_refused(wrong):
     with pytest.raises(TypeError, match=f"expected a PyMC model or a CompiledModel, got {type(wrong).__name__}"):
         mlm.sample(wrong)
 

@@ -1,4 +1,4 @@
-"""A server that is killed while it saves leaves the old notebook or the new one, and nothing in between."""
+"""A server that is killed while it saves leaves the old notebook or the new one, and no partial file."""
 
 import asyncio
 import os
@@ -69,7 +69,7 @@ def cells_of_py(folder):
 
 @pytest.mark.skipif(os.name != "posix", reason="kills a process with a signal")
 @pytest.mark.parametrize("extension", [".ipynb", ".py"])
-def test_a_kill_while_saving_leaves_whole_files(tmp_path, extension):
+def test_a_kill_while_saving_leaves_complete_files(tmp_path, extension):
     old_pair(tmp_path)
     kill_while_saving(AtomicContentsManager, tmp_path, extension)
     assert cells_of_py(tmp_path) == [f"old = {i}" for i in range(9)]
@@ -151,7 +151,7 @@ def test_owner_and_group_stay(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="owners of POSIX")
-def test_where_the_owner_cannot_be_kept_the_file_is_written_in_its_place(tmp_path, monkeypatch):
+def test_a_file_is_written_in_place_if_its_owner_cannot_be_kept(tmp_path, monkeypatch):
     path = tmp_path / "a.txt"
     path.write_text("old")
     before = path.stat().st_ino
@@ -162,7 +162,7 @@ def test_where_the_owner_cannot_be_kept_the_file_is_written_in_its_place(tmp_pat
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system reserves no space")
-def test_where_there_is_no_room_to_write_in_its_place_the_file_is_left_alone(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_the_file_unchanged(tmp_path, monkeypatch):
     (tmp_path / "a.txt").write_text("old")
     os.link(tmp_path / "a.txt", tmp_path / "b.txt")
     full = OSError(28, "No space left on device")

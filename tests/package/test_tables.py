@@ -1,4 +1,4 @@
-"""Tables as people have them: small, nested, with odd names and labels, with rows that lack a layer."""
+"""Realistic tables: small, nested, with odd names and labels, with rows that lack a layer."""
 
 import datetime
 from functools import cache
@@ -105,7 +105,7 @@ def lacking(seed):
 
 
 @pytest.mark.slow
-def test_rows_that_lack_a_layer_tell_its_spread_from_the_baselines():
+def test_rows_without_a_layer_identify_its_spread():
     """Ten seeds: every mean and spread is recovered, the baseline's to a few hundredths."""
     compiled, scores = mlm.compile_model(mlm.cell_model(lacking(0))), []
     truth = mlm.PRESETS["cc_27"]
@@ -113,7 +113,7 @@ def test_rows_that_lack_a_layer_tell_its_spread_from_the_baselines():
         idata = mlm.sample(compiled.with_cells(lacking(seed)), seed=seed)
         mlm.check_convergence(idata)
         table = mlm.recovery(idata, truth)
-        assert table.loc["mu_layer_1[2]", "truth"] == 4.0  # not centred: what the layer adds is seen
+        assert table.loc["mu_layer_1[2]", "truth"] == 4.0  # not centered: what the layer adds is seen
         assert table.loc["sigma_baseline", "sd"] < 0.12
         scores.append((table["mean"] - table["truth"]) / table["sd"])
     scores = pd.DataFrame(scores)
@@ -123,7 +123,7 @@ def test_rows_that_lack_a_layer_tell_its_spread_from_the_baselines():
 
 
 @pytest.mark.parametrize("known", [{}, {"paint": 0}, {"size": {2: 0.0, 7: 0.4}}])
-def test_rows_have_the_density_of_their_cells_whatever_they_lack(known):
+def test_rows_with_absent_layers_have_the_density_of_cells(known):
     """The marginal model row by row, and the one of cells, at the same points, up to the same constant."""
     frame = lacking_small()
     cells = mlm.cell_statistics(frame, layers=LAYERS, allow_absent=LAYERS)
@@ -294,7 +294,7 @@ def predicted():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [0, 1], ids=["a new row", "a new contributor"])
-def test_intervals_of_rows_that_were_not_seen_cover_as_often_as_they_say(kind):
+def test_intervals_of_new_rows_have_their_nominal_coverage(kind):
     """300 truths from the prior: 70 % intervals. Ones that are a fifth too narrow cover 60 %, which is seen."""
     p = predicted()
     covered = ((p.x[kind] > p.lower[kind]) & (p.x[kind] < p.upper[kind])).sum()
@@ -303,7 +303,7 @@ def test_intervals_of_rows_that_were_not_seen_cover_as_often_as_they_say(kind):
     assert stats.binom.ppf(FALSE_ALARM / 2, 300, 0.15) <= below < stats.binom.isf(FALSE_ALARM / 2, 300, 0.15)
 
 
-# --- what can be seen before a fit is said before it ---
+# --- problems that can be found before a fit are reported before it ---
 
 
 def crossed(total):
@@ -319,7 +319,7 @@ def test_totals_that_are_exact_sums_are_refused_before_sampling():
     mlm.cell_model(cells, mlm.Priors.from_cells(cells, known_sigma={"baseline": 0.1}))
 
 
-def test_as_many_means_as_rows_are_warned_of():
+def test_as_many_means_as_rows_cause_a_warning():
     frame = crossed(lambda a, b, rng: rng.normal(size=8)[a] + rng.normal(size=48))
     with pytest.warns(mlm.UnidentifiedWarning, match="as many means as rows"):
         mlm.cell_model(mlm.cell_statistics(frame, "y", ["a", "row"]))

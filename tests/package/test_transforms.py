@@ -1,4 +1,4 @@
-"""Coordinates of the sampler: they can be undone, their Jacobian is right, and they mean what they claim."""
+"""Coordinates of the sampler: they have an inverse, the right Jacobian, and the documented meaning."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -59,7 +59,7 @@ def identified(request):
     return Compiled(*DESIGNS[request.param])
 
 
-def test_identified_coordinates_can_be_undone(identified):
+def test_identified_coordinates_have_an_inverse(identified):
     rng = np.random.default_rng(1)
     for spread in (0.1, 0.5, 1.0):
         for _ in range(200):
@@ -79,7 +79,7 @@ def test_standard_deviations_of_very_different_size_survive_the_round_trip(ident
 
 @pytest.mark.parametrize("factor", [1e-6, 1e-3, 1e3])
 def test_the_smallest_standard_deviation_of_a_layer_keeps_its_digits(factor):
-    """The reference of the rare design is a thousand times its neighbour, or the other way round."""
+    """The reference of the rare design is a thousand times its neighbor, or the reverse."""
     identified = Compiled(*DESIGNS["two layers, two contributors each"])
     sigma = np.array([2.0, 1.0, factor, 1.5, 1.0])
     np.testing.assert_allclose(identified.backward(identified.forward(sigma)), sigma, rtol=1e-8)
@@ -102,7 +102,7 @@ def test_every_point_has_positive_standard_deviations(identified, spread):
         assert np.isfinite(identified.log_jac_det(point))
 
 
-def test_log_determinant_is_that_of_the_differentiated_map_up_to_one_constant(identified):
+def test_log_determinant_matches_the_jacobian_up_to_a_constant(identified):
     rng = np.random.default_rng(5)
     differences = []
     for point in identified.points(rng, 60):
@@ -170,8 +170,8 @@ def test_the_total_is_t_where_it_is_far_from_zero():
     assert np.isclose(h * identified.forward(np.sqrt(v))[0], v[0] + v[1], rtol=1e-9)
 
 
-def test_only_the_logits_change_when_variance_moves_from_baseline_to_a_layer():
-    """What the data cannot say (DESIGN 1.2) is one coordinate a layer, the last ones."""
+def test_moving_variance_to_a_layer_changes_only_logits():
+    """Directions that the data do not identify (DESIGN 1.2) are the last coordinates, one per layer."""
     identified = Compiled(*DESIGNS["three layers"])
     moved = np.zeros(identified.size)
     moved[0], moved[3:6] = -0.3, 0.3  # the second layer; contributor 1 is its reference, the others well observed
@@ -213,7 +213,7 @@ class TestPooledVariances:
         start = parts.forward(np.full(self.size, 0.8))
         return [start + rng.normal(0, rng.choice([0.3, 2.0, 6.0]), self.size) for _ in range(n)]
 
-    def test_can_be_undone(self, parts):
+    def test_has_an_inverse(self, parts):
         for x in self.points(parts):
             v = parts.backward(x)
             assert (v > 0).all()
@@ -223,7 +223,7 @@ class TestPooledVariances:
         differences = [parts.log_jac_det(x) - np.linalg.slogdet(parts.jacobian(x))[1] for x in self.points(parts)]
         assert np.ptp(differences) < 1e-8
 
-    def test_logits_and_common_excess_leave_the_average_variance_where_it_is(self, parts):
+    def test_logits_and_common_excess_keep_the_average_variance(self, parts):
         """Only t moves what the data fix: baseline, floors and average excesses together."""
         n, floors = sum(self.COUNTS[0]), parts.transform.n_floors
         weights = np.concatenate([np.ones(floors), *(counts / n for counts in self.COUNTS)])
@@ -237,7 +237,7 @@ class TestPooledVariances:
             0.3 * 3 * 4.0 * np.sqrt(2 / n), rel=0.01
         )
 
-    def test_units_are_the_posterior_s(self, parts):
+    def test_units_are_posterior_scales(self, parts):
         """Well observed contributors move by their standard error, others by their prior's mean."""
         x = parts.forward(np.full(self.size, 0.8))
         moved = x.copy()
@@ -246,7 +246,7 @@ class TestPooledVariances:
         step = parts.backward(moved)[k] - parts.backward(x)[k]
         assert 0.2 * 0.8 < step < 0.8
 
-    def test_excesses_of_a_well_observed_layer_move_together_by_the_prior_s_scale(self):
+    def test_excesses_move_together_by_the_priors_scale(self):
         """The prior slopes by 1 / mean in each of five excesses: their common part has a fifth of the mean as scale."""
         transform = mlm.PooledVariances([np.full(5, 1e6)], [np.zeros(5)], [2.0], 4.0, baseline=False)
         x = pt.dvector()
@@ -255,7 +255,7 @@ class TestPooledVariances:
         moved = start + np.array([0.0, *transform.directions[0]])
         np.testing.assert_allclose((backward(moved) - backward(start))[1:], 2.0 / 5, rtol=1e-3)
 
-    def test_far_below_what_excesses_leave_for_them_floors_stay_positive_or_zero(self, parts):
+    def test_floors_are_never_negative(self, parts):
         x = parts.forward(np.full(self.size, 0.8))
         for t in (-50.0, -1e3, -1e5):
             x[0] = t
@@ -266,7 +266,7 @@ class TestPooledVariances:
 
 
 @pytest.mark.parametrize("power", [1, 2])
-def test_a_learned_scale_can_be_undone_and_its_jacobian_is_its_derivative(power):
+def test_a_learned_scale_has_an_inverse_and_a_jacobian(power):
     transform = LearnedScale([0.02, 30.0], power)
     value = pt.dvector()
     x = pt.dvector()
@@ -279,7 +279,7 @@ def test_a_learned_scale_can_be_undone_and_its_jacobian_is_its_derivative(power)
         np.testing.assert_allclose(jacobian(forward(scale)), np.log(slope(forward(scale))), rtol=1e-9, atol=1e-9)
 
 
-def test_a_learned_scale_is_linear_many_errors_from_zero_and_a_logarithm_close_to_zero():
+def test_a_learned_scale_is_linear_but_logarithmic_near_zero():
     forward = function([], LearnedScale(1.0, 1).forward(pt.as_tensor([20.0, 21.0, 1e-8, 1e-9])))
     far, farther, near, nearer = forward()
     assert farther - far == pytest.approx(1)

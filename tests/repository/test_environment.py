@@ -28,7 +28,7 @@ def lock():
     return tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
 
 
-def test_environment_yml_is_what_pyproject_gives_now(tmp_path, monkeypatch):
+def test_environment_yml_matches_pyproject(tmp_path, monkeypatch):
     monkeypatch.setattr(Environment, "python", sys.executable)  # tests run in other environments too
     output = tmp_path / "environment.yml"
     subprocess.run(commands.conda_command(output), cwd=ROOT, check=True, capture_output=True)
@@ -69,7 +69,7 @@ def test_every_locked_version_is_allowed(project, lock):
             assert requirement.specifier.contains(versions[requirement.name]), text
 
 
-def test_binder_installs_nothing_but_what_the_lock_file_has_digests_of():
+def test_binder_installs_only_locked_digests():
     steps = (ROOT / ".binder" / "postBuild").read_text(encoding="utf-8")
     assert "--no-hashes" not in steps
     assert re.search(r"uv pip install .*--require-hashes --requirements", steps)
@@ -98,7 +98,7 @@ def files_of_the_project():
     return [ROOT / name for name in names if name and (ROOT / name).is_file()]
 
 
-def test_what_a_killed_writer_leaves_is_no_file_of_the_project():
+def test_drafts_of_killed_writers_are_ignored():
     before = files_of_the_project()
     draft = ROOT / "results" / f"times.json.{os.getpid()}.part"  # as mlm_tutorial.atomic names it
     try:

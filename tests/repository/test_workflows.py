@@ -1,4 +1,4 @@
-"""Workflows pass the audit of zizmor; a bot knows every lock file."""
+"""Workflows pass the audit of zizmor; a bot updates every lock file."""
 
 import os
 import re
@@ -17,7 +17,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
 
 
 def audit(folder):
-    """Return what zizmor finds in a folder, without asking another host."""
+    """Return the findings of zizmor in a folder, without the network."""
     zizmor = Path(sys.executable).with_name("zizmor")
     command = [zizmor, "--offline", "--no-progress", "--format", "plain", folder]
     return subprocess.run(list(map(str, command)), capture_output=True, text=True)
@@ -89,7 +89,7 @@ def test_scheduled_workflow_tries_both_ends_of_the_versions():
     assert options.command == "versions"
 
 
-def test_the_tests_may_make_the_namespaces_that_close_off_notebooks():
+def test_workflows_allow_namespaces_for_sandboxes():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
     commands = [step.get("run", "") for step in workflow["jobs"]["test"]["steps"]]
     assert "kernel.apparmor_restrict_unprivileged_userns=0" in " ".join(commands[: commands.index(".ci/run")])
@@ -97,7 +97,7 @@ def test_the_tests_may_make_the_namespaces_that_close_off_notebooks():
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="runs what a workflow gives to bash")
 @pytest.mark.parametrize(("found", "shown"), [("## highest-3.12", "## highest-3.12"), (None, "No tests ran.\n")])
-def test_the_difference_is_shown_also_where_the_installation_failed(tmp_path, found, shown):
+def test_the_difference_is_shown_after_a_failed_installation(tmp_path, found, shown):
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "versions.yml").read_text(encoding="utf-8"))
     (command,) = [step["run"] for step in workflow["jobs"]["try"]["steps"] if "GITHUB_STEP_SUMMARY" in str(step)]
     if found:

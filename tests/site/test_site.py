@@ -80,7 +80,7 @@ def typeset(page):
 
 
 def serious_problems(page, part):
-    """Return what axe-core finds serious or critical in a part of a page."""
+    """Return the serious and critical findings of axe-core in a part of a page."""
     page.add_script_tag(path=str(AXE))
     found = page.evaluate("part => axe.run(part, {resultTypes: ['violations']})", part)["violations"]
     return [
@@ -95,7 +95,7 @@ def serious_problems(page, part):
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
-def test_page_is_whole(browser, server, name, width):
+def test_page_is_complete(browser, server, name, width):
     with opened(browser, server + name, width) as page:
         typeset(page)
         formulas = page.locator(".math.notranslate")
@@ -197,7 +197,7 @@ def test_quiz_tells_right_from_wrong(browser, server, name):
                 if page.locator(f".Feedback.{verdict}, .{verdict}Button").count()
             }
         assert seen == {"correct", "incorrect"}
-        # Colours fade from one to the other; halfway, nothing can be said of their contrast.
+        # Colors fade from one to the other; their contrast counts only at the end.
         page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
         assert serious_problems(page, ".Quiz") == []
 
@@ -317,7 +317,7 @@ def test_figures_of_the_interactive_page_are_legible(browser, server, theme):
 
 
 def css_color(text):
-    """Return the three numbers, from 0 to 1, of a computed CSS colour."""
+    """Return the three numbers, from 0 to 1, of a computed CSS color."""
     return [int(x) / 255 for x in re.findall(r"\d+", text)[:3]]
 
 

@@ -1,4 +1,4 @@
-"""What workers of the tests of benchmarks do; a module of its own, because each worker imports it."""
+"""Functions for workers in the tests of benchmarks; a module of its own, because each worker imports it."""
 
 import os
 import time
@@ -7,7 +7,7 @@ from tools.benchmarks.workers import peak_memory
 
 
 def sleepy():
-    """Return what sleeps, fails, or says which process it is."""
+    """Return a function that sleeps, fails, or reports its process."""
 
     def answer(nap=0.0, fail=False):
         time.sleep(nap)
@@ -19,7 +19,7 @@ def sleepy():
 
 
 def hungry(n_bytes):
-    """Return what holds memory for a moment."""
+    """Return a function that holds memory for a moment."""
 
     def answer():
         before = peak_memory()

@@ -1,4 +1,4 @@
-"""A class of students: what they hand in, what they must get for it, and where walls can be tested."""
+"""A class of students: submissions, expected grades, and where sandboxes can be tested."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ sandboxed = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Expected:
-    """What a submission must get: points by task, and words of the problem and of the remarks."""
+    """The expected result of a submission: points by task, and words of the problem and of the remarks."""
 
     points: dict
     problem: str = ""
@@ -34,7 +34,7 @@ class Expected:
 
 
 def but(**points):
-    """Return full points but for some tasks, as in ``but(t2=0)``."""
+    """Return full points except for some tasks, as in ``but(t2=0)``."""
     return FULL | {f"01.{name[1:]}": value for name, value in points.items()}
 
 
@@ -53,7 +53,7 @@ def cell_of(notebook, kind, number):
 
 
 def make_class(folder):
-    """Write 30 submissions to a folder; return what each student must get."""
+    """Write 30 submissions to a folder; return each student's expected result."""
     expected = {}
 
     def hand_in(student, answers, points, problem="", remark="", file=NAME, change=None):
@@ -88,7 +88,7 @@ def make_class(folder):
     hand_in("endless loop", RIGHT | {"01.2": loop}, but(t2=0), remark="took too long and was interrupted")
     hog = "centered_means = bytearray(10**11)"
     hand_in("memory hog", RIGHT | {"01.2": hog}, but(t2=0), remark="ran out of memory")
-    # What is hoarded is let go, or else the tasks after it have no memory left either.
+    # Release the memory, or the tasks after it have none left.
     leak = "hoard = []\ntry:\n    while True:\n        hoard.append(bytearray(10**7))\nfinally:\n    hoard.clear()"
     hand_in("memory leak", RIGHT | {"01.2": leak}, but(t2=0), remark="ran out of memory")
     leaves = "import os\nos._exit(0)"
@@ -145,7 +145,7 @@ def warns(solution):
 
 
 def hand_in(folder, student, code="", answers=None):
-    """Hand in right answers, with a cell of one's own before them."""
+    """Hand in right answers, with an extra cell before them."""
     notebook = notebook_with(RIGHT if answers is None else answers)
     if code:
         notebook.cells.insert(1, nbformat.v4.new_code_cell(code))
@@ -154,7 +154,7 @@ def hand_in(folder, student, code="", answers=None):
 
 
 def variables_without_bubblewrap(folder):
-    """Return variables in which bubblewrap is there and does not work, as in many containers."""
+    """Return variables with a bubblewrap that is installed but does not work, as in many containers."""
     folder.mkdir(parents=True, exist_ok=True)
     stub = folder / "bwrap"
     stub.write_text("#!/bin/sh\nexit 1\n")

@@ -1,8 +1,8 @@
-"""How well letters stand out from their background."""
+"""Contrast of text with its background."""
 
 
 def contrast(one, other):
-    """Return the contrast ratio of two colours, each three numbers from 0 to 1 (WCAG 2.2, "contrast ratio")."""
+    """Return the contrast ratio of two colors, each three numbers from 0 to 1 (WCAG 2.2, "contrast ratio")."""
 
     def luminance(color):
         linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in color]

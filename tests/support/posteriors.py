@@ -1,4 +1,4 @@
-"""Posteriors that no sampler made: their draws are known, so that every result can be computed in another way."""
+"""Synthetic posteriors: their draws are known, so that every result can be computed independently."""
 
 import numpy as np
 import xarray as xr
@@ -28,7 +28,7 @@ def posterior_of_arrays(labels, values, absent=()):
 
 
 def random_values(labels, n_draws=14, seed=91, pooled=(), known=None, absent=()):
-    """Return draws that differ much, as `posterior_of_arrays` takes them. `known` maps a component to its spread."""
+    """Return draws that differ widely, as `posterior_of_arrays` takes them. `known` maps a component to its spread."""
     rng = np.random.default_rng(seed)
     known = known or {}
     values = {("mu", "baseline"): rng.normal(10, 2, n_draws)}

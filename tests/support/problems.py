@@ -39,7 +39,7 @@ def small_cells():
 
 @cache
 def small_compiled():
-    """Return the one compiled model of the small problem."""
+    """Return the compiled model of the small problem, which is shared."""
     return mlm.compile_model(mlm.cell_model(small_cells(), PRIORS))
 
 
@@ -61,7 +61,7 @@ def function(inputs, outputs):
 
 @cache
 def starting_point(model):
-    """Return where `mlm.sample` starts a model's chains, in its unconstrained space."""
+    """Return the point at which `mlm.sample` starts a model's chains, in its unconstrained space."""
     return make_initial_point_fn(model=model, overrides=getattr(model, "starts", {}))(0)
 
 

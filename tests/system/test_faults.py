@@ -1,4 +1,4 @@
-"""Killed, full, locked, read-only: each ends in a clear message, and no part of a file is taken for the whole."""
+"""Killed, full, locked, read-only: each ends in a clear message, and no partial file is taken for a complete one."""
 
 import csv
 import errno
@@ -32,7 +32,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="stands in for programs by
 
 @contextmanager
 def started(command, **settings):
-    """Start a command in a group of its own; end whatever is left of it."""
+    """Start a command in a process group of its own; end all remaining processes of it."""
     settings = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} | settings
     with subprocess.Popen([str(part) for part in command], start_new_session=True, **settings) as process:
         try:
@@ -44,7 +44,7 @@ def started(command, **settings):
 
 
 def wait_until(true, seconds=60):
-    """Wait until something is true; fail if it does not come true."""
+    """Wait until a condition is true; fail after a time limit."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "waited in vain"
@@ -125,7 +125,7 @@ def small_course(tmp_path):
 
 
 def copy_packages(folder):
-    """Copy the code, without what Python has compiled."""
+    """Copy the code, without compiled files."""
     for name in ("mlm_tutorial", "tools"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
 
@@ -159,7 +159,7 @@ def test_a_killed_run_leaves_the_notebook_as_it_was_and_no_lock(small_course):
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
         assert stored.read_bytes() == b"as it was"
-        # What the first had started may still be running; it must not get into the way of the next.
+        # Processes of the first may still be running; they must not disturb the next.
         write_notebook(small_course, "print('second')")
         third = finish(run, cwd=small_course)
         assert third.returncode == 0, third.stdout + third.stderr
@@ -192,7 +192,7 @@ chmod +x "$UV_PROJECT_ENVIRONMENT/bin/python"
 
 @pytest.fixture
 def without_environment(small_course, tmp_path):
-    """Return a course that is not set up, and variables with an installer that does as it is told."""
+    """Return a course that is not set up, and variables with an installer that follows instructions."""
     shutil.rmtree(small_course / ".venv")
     (tmp_path / "bin").mkdir()
     write_script(tmp_path / "bin" / "uv", UV)
@@ -200,7 +200,7 @@ def without_environment(small_course, tmp_path):
 
 
 @posix
-def test_a_killed_set_up_is_done_anew_and_a_second_one_waits_its_turn(without_environment):
+def test_a_killed_set_up_is_repeated_and_a_second_one_waits(without_environment):
     folder, variables = without_environment
     check = [sys.executable, "course.py", "check"]
     with started(check, cwd=folder, env=variables | {"SLOW": "1"}) as first:
@@ -212,13 +212,13 @@ def test_a_killed_set_up_is_done_anew_and_a_second_one_waits_its_turn(without_en
         first.wait()
     third = finish(check, cwd=folder, env=variables)
     assert third.returncode == 0, third.stdout + third.stderr
-    assert "an earlier set-up was cut short: making the environment anew" in third.stdout
+    assert "an earlier set-up was interrupted: making the environment again" in third.stdout
     assert third.stdout.endswith("checked\n")
 
 
 @pytest.mark.slow
 @posix
-def test_a_real_set_up_that_was_killed_is_done_anew_in_a_folder_with_a_space_and_other_letters_than_ascii(tmp_path):
+def test_a_killed_real_set_up_is_repeated_in_a_non_ascii_folder(tmp_path):
     folders = [ROOT, Path(sys.prefix).parent]  # a copy of the course may be tested with the environment of another
     candidates = [shutil.which("uv"), *(str(folder / ".course" / "uv" / "bin" / "uv") for folder in folders)]
     uv = next((uv for uv in candidates if uv and install.uv_version(uv) >= install.OLDEST_UV), None)
@@ -241,7 +241,7 @@ def test_a_real_set_up_that_was_killed_is_done_anew_in_a_folder_with_a_space_and
         return list(folder.glob(".venv/lib/python*/site-packages/" + pattern))
 
     def kill_once_there_is(pattern):
-        """Kill a set-up on its way; return what it printed if it came to an end before."""
+        """Kill a set-up while it runs; return its output if it ended before."""
         with started(set_up, cwd=folder, env=variables | slowly) as process:
             wait_until(lambda: found(pattern) or process.poll() is not None, 120)
             if process.poll() is not None:
@@ -265,7 +265,7 @@ def test_a_real_set_up_that_was_killed_is_done_anew_in_a_folder_with_a_space_and
 
     whole = finish(set_up, cwd=folder, env=variables)
     assert whole.returncode == 0, whole.stdout + whole.stderr
-    assert "an earlier set-up was cut short: making the environment anew" in whole.stdout
+    assert "an earlier set-up was interrupted: making the environment again" in whole.stdout
     assert len(found("**/__pycache__")) > compiled_in_part
     python = folder / ".venv" / "bin" / "python"
     consistent = finish([uv, "pip", "check", "--python", python], env=variables)
@@ -280,7 +280,7 @@ def test_a_real_set_up_that_was_killed_is_done_anew_in_a_folder_with_a_space_and
 
 
 @posix
-def test_a_set_up_on_a_full_disk_says_so_and_is_done_anew(without_environment):
+def test_a_set_up_on_a_full_disk_is_reported_and_repeated(without_environment):
     folder, variables = without_environment
     check = [sys.executable, "course.py", "check"]
     first = finish(check, cwd=folder, env=variables | {"FULL": "1"})
@@ -354,7 +354,7 @@ def save(path, version, size, *more):
 
 
 @posix
-def test_a_posterior_is_whole_whenever_its_writer_is_killed(tmp_path):
+def test_a_posterior_is_complete_whenever_its_writer_is_killed(tmp_path):
     path = tmp_path / "posterior é.nc"
     save_version(path, 1)
     for delay in (0.0, 0.05):  # four groups of 40 MB take longer than that
@@ -372,7 +372,7 @@ def test_a_posterior_is_whole_whenever_its_writer_is_killed(tmp_path):
 
 
 @posix
-def test_a_posterior_that_finds_no_room_leaves_the_old_one(tmp_path):
+def test_a_full_disk_leaves_the_old_posterior(tmp_path):
     path = tmp_path / "posterior.nc"
     save_version(path, 1)
     result = finish(save(path, 2, 1_000_000, 9_000_000), cwd=ROOT)
@@ -386,7 +386,7 @@ def test_a_posterior_that_finds_no_room_leaves_the_old_one(tmp_path):
 
 
 @posix
-def test_notebooks_of_exercises_are_whole_whenever_their_making_is_killed(tmp_path):
+def test_killed_generation_leaves_complete_exercise_notebooks(tmp_path):
     undisturbed = tmp_path / "undisturbed"
     assert finish([sys.executable, "-m", "tools.grading.generate", undisturbed], cwd=ROOT).returncode == 0
     expected = {path.relative_to(undisturbed): path.read_bytes() for path in undisturbed.rglob("*.ipynb")}
@@ -449,7 +449,7 @@ def grade(folder):
 
 @pytest.mark.slow
 @sandboxed
-def test_a_notebook_that_breaks_out_of_its_limits_gets_nowhere_and_killed_grading_goes_on(tmp_path):
+def test_a_notebook_cannot_escape_and_killed_grading_resumes(tmp_path):
     pytest.importorskip("nbgrader", reason="grading needs the extra `teach`")
     folder, output = tmp_path / "a class é", tmp_path / "a class é_graded"
     secret = f"secret-{os.getpid()}"
@@ -478,7 +478,7 @@ def test_a_notebook_that_breaks_out_of_its_limits_gets_nowhere_and_killed_gradin
         assert "Attacker: unchanged" in third.stdout
         with pytest.raises(TimeoutError):
             listener.accept()
-        # The same code comes through where nothing holds it; otherwise this test would prove nothing.
+        # The same code succeeds without a sandbox; otherwise this test would prove nothing.
         free = finish([sys.executable, "-c", attack]).stdout
     assert [line for line in free.splitlines() if line.endswith("came through")] == [
         f"{name} came through" for name in ("network", "neighbour", "solutions", "beside", "course")
@@ -512,7 +512,7 @@ def test_a_full_disk_is_not_held_against_a_student(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only an administrator makes a small disk")
-def test_grading_onto_a_full_disk_says_so_and_keeps_the_grades_before(tmp_path):
+def test_grading_on_a_full_disk_keeps_earlier_grades(tmp_path):
     folder, output = tmp_path / "class", tmp_path / "class_graded"
     (folder / "Ada").mkdir(parents=True)
     output.mkdir()
@@ -576,7 +576,7 @@ raise SystemExit(code)
 
 @pytest.mark.slow
 @posix
-def test_a_fit_works_after_one_killed_while_sampling_with_a_read_only_home_decimal_commas_and_no_display(tmp_path):
+def test_a_fit_works_after_a_kill_on_an_unusual_system(tmp_path):
     work, home, private = tmp_path / "arbeit ä ö", tmp_path / "home", tmp_path / ".course"
     work.mkdir()
     home.mkdir(mode=0o555)
@@ -614,10 +614,10 @@ def test_a_fit_works_after_one_killed_while_sampling_with_a_read_only_home_decim
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory that Linux notes")
-def test_many_fits_of_one_compiled_model_take_no_more_memory():
+def test_many_fits_do_not_leak_memory():
     # What a process holds goes up and down by several megabytes from fit to fit, so the slope needs many of them, in a
     # process that other tests have left nothing in. A result that is kept holds 1.8 MB; a kernel that kept them all
-    # was seen to grow by 1.1 MB a fit.
+    # grew by 1.1 MB per fit.
     code = "from tools.stress.long_run import compiled, growth, refit\n"
     code += "print(growth(refit(compiled()), n=40, warmup=8))"
     result = finish([sys.executable, "-c", code], cwd=ROOT)

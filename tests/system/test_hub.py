@@ -1,4 +1,4 @@
-"""A class on a JupyterHub, small: three students, one for each thing that is killed.
+"""A small class on a JupyterHub: three students, one for each process that is killed.
 
 ``python course.py class`` installs what this needs, and tries thirty students.
 """

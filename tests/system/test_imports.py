@@ -1,4 +1,4 @@
-"""The code imports in one direction: no circle, no tools in the package, nobody else's private names, short modules."""
+"""The code imports in one direction: no circle, no tools in the package, no private names of other modules."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -7,7 +7,7 @@ import pytest
 
 from tools.project import ROOT
 
-#: Code that only others import: first the package, which stands by itself, then the tools, then what starts them.
+#: Code that only others import: first the package, which stands alone, then the tools, then what starts them.
 FILES = [ROOT / "course.py", *(path for name in ("mlm_tutorial", "tools") for path in (ROOT / name).glob("**/*.py"))]
 #: Lines of the longest module of the tools.
 LONGEST = 350
@@ -42,7 +42,7 @@ def imports(module):
 
 
 def test_the_graph_of_imports_has_no_circle():
-    # The package as a whole, as in `import mlm_tutorial as mlm`, loads its modules when a name is first used.
+    # `import mlm_tutorial as mlm` loads modules of the package when a name is first used.
     graph = {module: imports(module) - {"mlm_tutorial"} for module in MODULES}
     assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
 

@@ -1,4 +1,4 @@
-"""JupyterLab as ``python course.py open`` starts it, in a real browser: a notebook runs and asks no other host."""
+"""JupyterLab as ``python course.py open`` starts it, in a real browser: a notebook runs and contacts no other host."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ TOKEN = "of-a-test"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Serve a copy of notebook 01, so that what is saved does no harm; return the address of the notebook."""
+    """Serve a copy of notebook 01, so that saving changes only the copy; return the address of the notebook."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "notebooks").mkdir()
     for path in [*project.NOTEBOOKS.glob("01_*"), project.NOTEBOOKS / "jupytext.toml"]:
@@ -84,5 +84,5 @@ def test_a_notebook_runs_in_jupyterlab_and_loads_nothing_from_elsewhere(browser,
         page.locator(".MCButton").first.click()
         page.locator(".Feedback.correct, .Feedback.incorrect").first.wait_for(timeout=10_000)
         page.wait_for_timeout(1_000)  # jupyterquiz looks for MathJax 500 ms after it is shown
-        # No question whether to fetch news, and no word of a newer version.
+        # No prompt about news, and no notice of a newer version.
         assert page.locator(".Toastify__toast").count() == 0

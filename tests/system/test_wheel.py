@@ -39,7 +39,7 @@ def wheel(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_the_package_and_its_data_and_nothing_else(wheel):
+def test_the_wheel_holds_only_the_package_and_its_data(wheel):
     names = zipfile.ZipFile(wheel[1]).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"mlm_tutorial"}
     stored = {
@@ -49,7 +49,7 @@ def test_the_wheel_holds_the_package_and_its_data_and_nothing_else(wheel):
 
 
 @pytest.mark.slow
-def test_an_installed_wheel_fits_a_model_checks_an_exercise_and_loads_its_data(wheel, tmp_path):
+def test_an_installed_wheel_fits_checks_and_loads_data(wheel, tmp_path):
     uv, path = wheel
     where = environment.Environment(tmp_path / "an environment")
     requirements = tmp_path / "requirements.txt"

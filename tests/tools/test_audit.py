@@ -1,4 +1,4 @@
-"""The audit: only what was looked up counts."""
+"""The audit: only packages that were looked up count."""
 
 import json
 
@@ -33,7 +33,7 @@ def read_npm(answer, errors=""):
 
 @pytest.mark.parametrize("read", [audit.read_pip_audit, read_npm])
 @pytest.mark.parametrize("answer", ["", "not JSON", "[]", '{"message": "405 Method Not Allowed"}'])
-def test_answer_that_is_none_is_not_clean(read, answer):
+def test_invalid_answers_are_not_clean(read, answer):
     found = read(answer, "ServiceError: connection refused\n")
     assert audit.exit_code([found]) == audit.NOT_AUDITED
     assert found.reason

@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say, and their file of results is complete."""
+"""The benchmarks measure what they claim, and their file of results is complete."""
 
 import json
 import os
@@ -32,7 +32,7 @@ SPREAD = {
 
 
 def table_of(required, measured=()):
-    """Return the schema of a row: what every row has, and what a row has where something was measured."""
+    """Return the schema of a row: fields of every row, and fields of rows with measurements."""
     return {
         "type": "object",
         "properties": required | dict.fromkeys(measured, SPREAD),
@@ -162,7 +162,7 @@ def test_stored_ratings_are_fitted_in_every_way_and_in_time():
 def test_every_number_on_the_page_is_measured():
     page = (project.ROOT / "book" / "benchmarks.md").read_text(encoding="utf-8")
     prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", page, flags=re.DOTALL)
-    # The threshold of a failed replicate is the package's own and no result.
+    # The threshold of a failed replicate is part of the package, not a result.
     assert re.findall(r"\d[\d.,]*\d|\d", prose) == ["1.05"]
     assert re.findall(r"\{course-benchmark\} (\w+)", page) == list(command.SUBSETS)
 
@@ -190,7 +190,7 @@ def test_failed_ways_show_no_effective_size():
     assert samplers.speed_up(both, "cc_27 10000") == pytest.approx(300)
     assert samplers.speed_up(both, "cc_27 10000", samplers.LEAST) == pytest.approx(200)
     assert re.search("300 times at the same settings, and 200 times where", report.claims("samplers", both)[0])
-    # Where only the equal settings fail, it is not the rows that are blamed.
+    # If only the equal settings fail, the sentence must not blame the rows.
     failed = equal | {"passed": False, "problem": "not converged. R-hat"}
     (sentence,) = report.claims("samplers", {"rows": [slow, best, failed]})
     assert "200 times" in sentence
@@ -309,7 +309,7 @@ def test_a_file_of_several_chunks_has_all_its_rows(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("unequal", [False, True])
-def test_a_large_layer_has_the_counts_it_says(unequal):
+def test_a_large_layer_has_the_stated_counts(unequal):
     cells = problems.one_large_layer(30, unequal)
     counts = cells.counts(cells.layers[0])
     assert len(cells.labels[cells.layers[0]]) == 30
@@ -324,7 +324,7 @@ def test_crossed_layers_have_nearly_as_many_cells_as_rows():
     assert all(0.9 * m < len(cells.labels[name]) <= m for name, m in zip(cells.layers, (300, 100), strict=True))
 
 
-def test_ratings_have_the_shape_they_say():
+def test_ratings_have_the_stated_shape():
     frame = ratings.simulate()
     assert len(frame) == ratings.SIZES["rows"]
     assert {name: frame[name].nunique() for name in ratings.LAYERS} == {x: ratings.SIZES[x] for x in ratings.LAYERS}
@@ -337,7 +337,7 @@ def test_ratings_have_the_shape_they_say():
     assert not frame.equals(ratings.simulate(seed=2))
 
 
-def test_ratings_have_the_scales_they_say():
+def test_ratings_have_the_stated_scales():
     frame = ratings.simulate()
     assert frame["rating"].mean() == pytest.approx(ratings.MEAN, abs=0.2)
     # A teacher's few ratings differ by the residual and by students.

@@ -1,4 +1,4 @@
-"""Building the site: where launch buttons lead, and what a PDF needs."""
+"""Building the site: targets of launch buttons, and requirements of a PDF."""
 
 import shutil
 
@@ -22,7 +22,7 @@ def test_launch_buttons_lead_to_public_repositories_only(monkeypatch, remote, ad
     assert site.public_repository() == address
 
 
-def test_pdf_without_latex_is_told_what_to_install(monkeypatch, capsys):
+def test_pdf_without_latex_reports_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr(install, "set_up", lambda *wanted: None)
     monkeypatch.setattr(site, "fetch_assets", lambda where: None)
     monkeypatch.setattr(shutil, "which", lambda name: None)

@@ -57,7 +57,7 @@ def test_arguments_reach_pytest_in_their_order(monkeypatch):
         (["bench", "rows"], False, ["dev", "bench"]),
     ],
 )
-def test_what_is_large_is_installed_only_where_it_is_used(monkeypatch, arguments, in_ci, extras):
+def test_large_packages_are_installed_only_where_used(monkeypatch, arguments, in_ci, extras):
     asked, fetched = [], []
     monkeypatch.delenv("CI", raising=False)
     if in_ci:

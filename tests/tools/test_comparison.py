@@ -1,4 +1,4 @@
-"""Comparing stored outputs with fresh ones: words, numbers, and what may differ."""
+"""Comparing stored outputs with fresh ones: words, numbers, and allowed differences."""
 
 import math
 
@@ -22,7 +22,7 @@ from tools.outputs import read_outputs
         ("10,20 and 1,000", [10.0, 20.0, 1000.0]),
     ],
 )
-def test_numbers_are_found_and_names_are_none(text, values):
+def test_numbers_are_found_but_not_in_names(text, values):
     assert numbers(printed(text)) == values
 
 
@@ -39,7 +39,7 @@ def test_numbers_are_found_and_names_are_none(text, values):
         ("12 samples", ""),
     ],
 )
-def test_what_a_clock_or_a_version_says_is_named_as_such(text, why):
+def test_times_and_versions_are_recognized(text, why):
     (token,) = [token for token in printed(text)[0].tokens if token.value is not None or token.unjudged]
     assert token.unjudged == why
 
@@ -72,7 +72,7 @@ def test_equal_outputs_are_the_same_however_wide_they_are_printed():
     assert statuses(printed("mean 1.0   sd 2"), printed("mean  1.0 sd   2")) == ["same", "same"]
 
 
-def test_exact_number_that_changed_is_reported_though_other_seeds_were_tried():
+def test_changed_exact_number_is_reported_despite_other_seeds():
     stored, fresh = printed("sum 419.82"), printed("sum 421.82")
     assert statuses(stored, fresh, fresh, [fresh] * 5) == ["changed"]
 
@@ -116,13 +116,13 @@ def test_p_values_are_compared_by_their_order_of_magnitude():
     assert statuses(printed("p 0.5"), fresh, fresh, others) == ["changed"]
 
 
-def test_what_differs_between_two_runs_alike_may_be_off_by_a_factor():
+def test_irreproducible_numbers_may_differ_by_a_factor():
     fresh, again = printed("rows x 6,900"), printed("rows x 7,012")
     for stored, status in (("7,440", "within"), ("14,000", "within"), ("70", "changed"), ("69,000", "changed")):
         assert statuses(printed(f"rows x {stored}"), fresh, again, [fresh] * 3) == [status]
 
 
-def test_numbers_are_compared_though_the_words_beside_them_depend_on_the_seed():
+def test_numbers_beside_varying_words_are_compared():
     def run(seed, x):
         return printed(f"start {'abcdefghi'[seed]}: {x:.3f}")
 

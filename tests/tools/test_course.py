@@ -1,4 +1,4 @@
-"""course.py: an old Python learns what is needed, and every command runs as a process, from any folder."""
+"""course.py: an old Python gets a message, and every command runs as a process, from any folder."""
 
 import ast
 import subprocess
@@ -19,7 +19,7 @@ def test_oldest_python_is_that_of_pyproject():
 
 
 @pytest.mark.parametrize("newer", ["", "python3.13"])
-def test_old_python_is_told_what_is_needed_and_how_to_get_it(monkeypatch, newer):
+def test_old_python_gets_a_message_with_advice(monkeypatch, newer):
     monkeypatch.setattr(course, "starts", lambda name: name == newer)
     message = course.too_old((3, 9, 18, "final", 0))
     assert "needs Python 3.12 or newer; this is Python 3.9.18" in message

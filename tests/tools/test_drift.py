@@ -71,6 +71,6 @@ def test_real_notebook_runs_with_its_own_seed_and_is_left_alone(tmp_path, monkey
     kernel = "# ---\n# jupyter:\n#   kernelspec:\n#     display_name: P\n#     name: python3\n# ---\n\n"
     code = "# %%\nimport os\n\nprint('seed', os.environ.get('MLM_SEED') or 5)\n"
     source.write_text(kernel + code, encoding="utf-8")
-    monkeypatch.setenv("MLM_SEED", "3")  # that of whoever starts the comparison does not count
+    monkeypatch.setenv("MLM_SEED", "3")  # the caller's own seed is ignored
     assert numbers(drift.run_fresh(source, None)) == [5]
     assert [path.name for path in tmp_path.iterdir()] == ["01_a.py"]

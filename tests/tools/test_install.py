@@ -1,4 +1,4 @@
-"""Set-up: what is missing is named, and what is up to date is left alone."""
+"""Set-up: missing things are named, and an up-to-date environment is left alone."""
 
 import shutil
 import sys
@@ -40,7 +40,7 @@ def test_unreachable_index_is_reported_in_one_sentence(incomplete_copy, monkeypa
     assert "Traceback" not in message
 
 
-def test_python_without_venv_is_told_which_package_to_install(incomplete_copy, monkeypatch, capsys):
+def test_python_without_venv_reports_the_missing_package(incomplete_copy, monkeypatch, capsys):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setattr(install.importlib.util, "find_spec", lambda name: None)
     assert cli.main(["check"]) == 1

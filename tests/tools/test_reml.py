@@ -1,4 +1,4 @@
-"""On public tables the pooled model finds what REML finds, and the model without pooling does not."""
+"""On public tables the pooled model agrees with REML, and the model without pooling does not."""
 
 import warnings
 from functools import cache
@@ -18,7 +18,7 @@ PUBLISHED = {
     "penicillin": (0.717, 3.731, 0.302),
     "paste": (1.66, 8.43, 0.68),
 }
-#: Both models of every case are compared where they are stored; some are fitted anew.
+#: Both models of every case are compared where they are stored; some are fitted again.
 FITS = [*((case, "one") for case in reml.CASES), ("gauge with pairs", "own")]
 
 
@@ -38,7 +38,7 @@ def draws(case, spreads="one", pooled=True):
 
 
 def uncertainty(case):
-    """Return how far a table leaves the variance of its contributors' means open, were REML's variances the truth.
+    """Return the uncertainty of the variance of contributors' means in a table, if REML's variances were the truth.
 
     Given the variances, effects u are normal about their best linear unbiased predictions (Henderson 1975), so the
     moments of their sample variance are those of a quadratic form. Its mean is REML's own estimate, because REML is a
@@ -67,7 +67,7 @@ def uncertainty(case):
         mean = predicted @ center @ predicted + np.trace(spread)
         variance = 2 * np.trace(spread @ spread) + 4 * predicted @ spread @ predicted
         moments[name] = mean / (m - 1), np.sqrt(variance) / (m - 1)
-        # A layer that the others hold, as batches are held by casks, has its own contributors' degrees.
+        # A layer that others are nested in, as casks in batches, has its own contributors' degrees.
         others = np.linalg.matrix_rank(np.column_stack([ones, *(x for key, x in design.items() if key != name)]))
         degrees[name] = int(rank - others) or m - 1
     moments["residual"] = found["residual"], found["residual"] * np.sqrt(2 / degrees["residual"])
@@ -75,7 +75,7 @@ def uncertainty(case):
 
 
 def disagreements(case, medians):
-    """Return the components whose variance in the table is farther from REML's than the table leaves open."""
+    """Return the components whose variance in the table differs from REML's by more than its uncertainty."""
     moments, _ = uncertainty(case)
     return [name for name, (_, sd) in moments.items() if abs(medians[name] - estimates(case)[name]) > sd]
 
@@ -91,7 +91,7 @@ def test_reml_is_what_was_published(case):
 
 
 @pytest.mark.parametrize("case", reml.CASES)
-def test_the_variance_expected_of_the_contributors_is_reml_s_estimate(case):
+def test_the_expected_variance_of_contributors_is_that_of_reml(case):
     moments, _ = uncertainty(case)
     for name, (mean, _) in moments.items():
         assert mean == pytest.approx(estimates(case)[name], rel=1e-3), name
@@ -123,7 +123,7 @@ def test_variances_of_the_contributors_are_those_of_reml(case, spreads):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("case", "spreads"), FITS)
-def test_reml_s_estimate_lies_in_the_interval_of_the_population_s_variance(case, spreads):
+def test_reml_estimates_lie_in_the_populations_intervals(case, spreads):
     for name, values in draws(case, spreads)["population"].items():
         low, high = np.quantile(values, [0.05, 0.95])
         assert low < estimates(case)[name] < high, name
@@ -131,7 +131,7 @@ def test_reml_s_estimate_lies_in_the_interval_of_the_population_s_variance(case,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", reml.CASES)
-def test_the_population_s_variance_has_the_median_that_theory_says(case):
+def test_the_population_variance_has_the_theoretical_median(case):
     """With f degrees of freedom and a flat prior of tau, tau squared is f s^2 / chi-squared of f - 1 (Gelman 2006).
 
     That is for means that are known. The prior is flat where there are many contributors, about ten.
@@ -145,7 +145,7 @@ def test_the_population_s_variance_has_the_median_that_theory_says(case):
 
 
 @pytest.mark.slow
-def test_without_pooling_the_variances_of_nested_layers_are_not_those_of_reml():
+def test_unpooled_nested_variances_differ_from_reml():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the means are not identified is the point
         found = draws("gauge with pairs", pooled=False)

@@ -1,4 +1,4 @@
-"""Steps: a program that fails is explained, and one that takes long shows that it is alive."""
+"""Steps: a failure is explained, and a long step shows progress."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ def test_step_that_fails_shows_its_last_lines(capsys):
     assert "trying" in capsys.readouterr().out
 
 
-def test_long_step_gives_a_sign_of_life(monkeypatch, capsys):
+def test_long_step_shows_progress(monkeypatch, capsys):
     monkeypatch.setattr(steps, "HEARTBEAT", 0.1)
     steps.run_step("waiting", [sys.executable, "-c", "import time; time.sleep(0.5)"], None)
     assert "still busy: waiting" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The script that fits random structures: what it draws, and that its reasons are checked."""
+"""The script that fits random structures: its draws, and the checks of its reasons."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import mlm_tutorial as mlm
 from tools.stress import structures
 
 
-def test_structures_are_those_of_their_seed_and_number_and_within_the_limits():
+def test_structures_are_reproducible_and_within_the_limits():
     sizes = []
     for number in range(30):
         truth, frame, names, row = structures.draw_structure(1, number)
@@ -25,7 +25,7 @@ def test_structures_are_those_of_their_seed_and_number_and_within_the_limits():
     assert len(set(sizes)) > 25
 
 
-def test_a_refusal_is_true_only_where_the_data_have_what_it_names():
+def test_a_refusal_must_match_the_data():
     frame = pd.DataFrame({"total": [1.0, 2.0, 4.0, 3.0], "a": list("xyxy"), "b": list("zzzz")})
     with pytest.raises(ValueError, match="single contributor") as refusal:
         mlm.cell_model(mlm.cell_statistics(frame, layers=["a", "b"]))
@@ -34,7 +34,7 @@ def test_a_refusal_is_true_only_where_the_data_have_what_it_names():
     assert not structures.refusal_is_true("the machine did not feel like it", frame, ["a", "b"])
 
 
-def test_a_verdict_is_true_only_where_the_draws_bear_it_out():
+def test_a_verdict_must_match_the_draws():
     rng = np.random.default_rng(1)
     good = mlm_tree(rng.normal(size=(4, 1000)))
     stuck = mlm_tree(rng.normal(size=(4, 1000)) + np.arange(4)[:, None])
@@ -44,7 +44,7 @@ def test_a_verdict_is_true_only_where_the_draws_bear_it_out():
         assert not structures.verdict_is_true(not converged, tree)
 
 
-def test_a_reason_is_true_only_where_it_names_everything_with_its_numbers():
+def test_a_reason_must_be_complete():
     rng = np.random.default_rng(1)
     stuck = rng.normal(size=(4, 1000)) + np.arange(4)[:, None]
     for tree in (mlm_tree(stuck), mlm_tree(stuck, diverging=3), mlm_tree(rng.normal(size=(4, 1000)), diverging=1)):
@@ -88,7 +88,7 @@ def mlm_tree(draws, diverging=0):
     return xr.DataTree.from_dict(datasets)
 
 
-def test_results_go_on_where_they_were_only_with_the_same_seed_and_code(tmp_path, monkeypatch):
+def test_runs_resume_only_with_the_same_seed_and_code(tmp_path, monkeypatch):
     path = tmp_path / "results.json"
     rows = [{"number": k, "outcome": "converged", "true": k != 1} for k in (1, 0)]
     content = structures.write_results(path, rows, seed=5)
@@ -99,7 +99,7 @@ def test_results_go_on_where_they_were_only_with_the_same_seed_and_code(tmp_path
     assert structures.read_results(path, 5) == []
 
 
-def test_stored_structures_are_whole_and_every_reason_is_true():
+def test_stored_structures_are_complete_and_every_reason_is_true():
     content = json.loads(structures.OUTPUT.read_text(encoding="utf-8"))
     rows = content["structures"]
     assert [row["number"] for row in rows] == list(range(len(rows)))

@@ -1,4 +1,4 @@
-"""Other versions: a Python is found, and an environment is compared with what is declared."""
+"""Other versions: a Python is found, and an environment is compared with the declared versions."""
 
 import re
 import tomllib

@@ -1,1 +1,1 @@
-"""What sufficient statistics and good coordinates buy, measured: ``python course.py bench``."""
+"""Measurements of what sufficient statistics and good coordinates gain: ``python course.py bench``."""

@@ -14,11 +14,11 @@ SUBSETS = tuple(report.BENCHMARKS)
 
 
 def main(arguments=None) -> None:
-    """Measure the subsets named, all without names; store results and figures."""
+    """Measure the subsets named, or all if none is named; store results and figures."""
     parser = argparse.ArgumentParser(prog="course.py bench", description=__doc__.split(":")[0] + ".")
-    parser.add_argument("subsets", nargs="*", metavar="SUBSET", help=f"any of {', '.join(SUBSETS)}; all without")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything works")
-    parser.add_argument("--repeats", type=int, help="how often to measure (3, and calibration once)")
+    parser.add_argument("subsets", nargs="*", metavar="SUBSET", help=f"any of {', '.join(SUBSETS)}; all by default")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to check that everything works")
+    parser.add_argument("--repeats", type=int, help="number of repeats (3, and calibration once)")
     parser.add_argument("--output", type=Path, default=store.RESULTS, help="the file of results")
     options = parser.parse_args(arguments)
     unknown = set(options.subsets) - set(SUBSETS)
@@ -50,10 +50,10 @@ def measure_subsets(options) -> None:
 
 
 if __name__ == "__main__":
-    # Ended as by Ctrl-C, so that the processes that measure end as well.
+    # End as after Ctrl-C, so that the measuring processes end as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         exit_with(main)
     except KeyboardInterrupt:
-        print("\nStopped; subsets that had ended are stored.", file=sys.stderr)
+        print("\nStopped; subsets that were complete are stored.", file=sys.stderr)
         sys.exit(130)

@@ -18,7 +18,7 @@ def run(quick: bool = False, repeats: int = 1, report=print) -> list[dict]:
 
 
 def prepare(data: str, n_simulations: int):
-    """Return what calibrates the course's default model of `data`."""
+    """Return a function that calibrates the course's default model of `data`."""
     import arviz as az
     import numpy as np
     from scipy import stats

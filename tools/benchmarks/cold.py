@@ -1,4 +1,4 @@
-"""From a cold kernel to a first converged posterior: where the seconds go."""
+"""Seconds of each stage from a cold kernel to a first converged posterior."""
 
 import tempfile
 import time
@@ -21,7 +21,7 @@ STAGES = {
 
 
 def run(quick: bool = False, repeats: int = 3, report=print) -> list[dict]:
-    """Measure new processes: with nothing compiled by earlier ones, and with what they left; return a row for each."""
+    """Measure new processes with an empty and with a filled compilation cache; return a row for each."""
     answers = {"empty": [], "filled": []}
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as cache:
@@ -38,7 +38,7 @@ def run(quick: bool = False, repeats: int = 3, report=print) -> list[dict]:
 
 
 def prepare(rows: int):
-    """Return what does all that a reader does first, in stages."""
+    """Return a function that runs a reader's first fit in stages."""
     return lambda: _stages(rows)
 
 

@@ -1,16 +1,16 @@
-"""Cost against contributors: one layer from 5 to 1,000, and layers that are large together."""
+"""Cost against the number of contributors: one layer from 5 to 1,000, and several large layers."""
 
 from tools.benchmarks.store import spreads
 from tools.benchmarks.words import MARKERS, Table, number, spread
 from tools.benchmarks.workers import OutOfTimeError, Worker
 
 SIZES = [5, 20, 100, 300, 1_000]
-#: Seconds for one answer, and for all repeats of a case together; what takes long is repeated less often.
+#: Seconds for one answer, and for all repeats of a case together; slow cases are repeated less often.
 LIMIT, BUDGET = 400, 200
 
 
 def cases(quick: bool) -> list[dict]:
-    """Return what to measure: contributors of each layer, how rows are spread among them, and whether they pool."""
+    """Return the cases to measure: contributors of each layer, distribution of rows among them, and pooling."""
     if quick:
         return [{"sizes": [5, 10], "counts": "equal", "pooled": False}]
     kinds = (("equal", False), ("unequal", False), ("unequal", True))
@@ -47,7 +47,7 @@ def run(quick: bool = False, repeats: int = 3, report=print) -> list[dict]:
 
 
 def prepare(sizes: list[int], counts: str, pooled: bool):
-    """Compile the model of one case; return what samples it at the course's default settings."""
+    """Compile the model of one case; return a function that samples it at the course's default settings."""
     import mlm_tutorial as mlm
     from tools.benchmarks import problems
 
@@ -82,7 +82,7 @@ def prepare(sizes: list[int], counts: str, pooled: bool):
 
 
 def kind_of(row: dict) -> tuple[str, str, str]:
-    """Return the sizes of a case's layers, how rows are spread among contributors, and whether these pool."""
+    """Return the sizes of a case's layers, the distribution of rows among contributors, and the kind of prior."""
     sizes = " x ".join(f"{n:,}" for n in row["sizes"])
     return sizes, row["counts"], "pooled" if row["pooled"] else "not pooled"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def prepare(data: str, likelihood: str, coordinates: str, sampler: str):
-    """Make a model, and compile it where that is a step of its own; return what samples and judges it."""
+    """Make a model, and compile it where that is a step of its own; return a function that samples and checks it."""
     import mlm_tutorial as mlm
     from tools.benchmarks import problems
 
@@ -18,7 +18,7 @@ def prepare(data: str, likelihood: str, coordinates: str, sampler: str):
     warnings.simplefilter("ignore")
     frame, total, layers = problems.data(data)
     cells = mlm.cell_statistics(frame, total, layers)
-    # With fixed scales, logarithms are good coordinates too: what is compared is likelihoods and samplers, not funnels.
+    # With fixed scales, logarithms are good coordinates too: likelihoods and samplers are compared, not funnels.
     priors = mlm.Priors.from_cells(cells, pooled=False)
     if likelihood == "cells":
         model = mlm.cell_model(cells, priors, coordinates)
@@ -55,7 +55,7 @@ def prepare(data: str, likelihood: str, coordinates: str, sampler: str):
 
 
 def one_cell_a_row(frame, total, cells):
-    """Return every row as a cell of its own: the likelihood of rows, in the coordinates of :func:`mlm.cell_model`."""
+    """Return cells that hold one row each: the likelihood of rows, in the coordinates of :func:`mlm.cell_model`."""
     import mlm_tutorial as mlm
     from mlm_tutorial.rows import Table
 
@@ -118,7 +118,7 @@ def _numpyro(model):
 
 
 def length(spans) -> float:
-    """Return the length of the union of intervals: compilations are noted inside of each other."""
+    """Return the length of the union of intervals: compilations are reported inside each other."""
     length, reached = 0.0, -np.inf
     for start, end in sorted(spans):
         length += max(0.0, end - max(start, reached))

@@ -1,4 +1,4 @@
-"""The same data with Stan and lme4, where R has them: ``python -m tools.benchmarks.peers``."""
+"""The same data with Stan and lme4, if R has them: ``python -m tools.benchmarks.peers``."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ def main(arguments=None) -> None:
     parser.add_argument("--rung", type=int, default=0, choices=range(len(LADDER)), help="tuning, draws, acceptance")
     options = parser.parse_args(arguments)
     if shutil.which("Rscript") is None:
-        raise SystemExit(f"There is no Rscript. {SCRIPT.name} says what Debian calls all that it needs.")
+        raise SystemExit(f"Rscript was not found. {SCRIPT.name} lists the Debian packages that it needs.")
     frame, total, layers = problems.data(f"cc_27 {options.rows}")
     # peers.R writes the same priors out for Stan; their scales are fixed.
     priors = mlm.Priors.from_cells(mlm.cell_statistics(frame, total, layers), pooled=False)

@@ -1,4 +1,4 @@
-"""The data that are measured on."""
+"""Data sets for the benchmarks."""
 
 import numpy as np
 import pandas as pd
@@ -33,14 +33,14 @@ def _zipf(n: int) -> np.ndarray:
 
 
 def one_large_layer(n_contributors: int, unequal: bool, seed: int = 1) -> mlm.Cells:
-    """Return the cells of a layer with many contributors beside one of ten, 100 rows a contributor.
+    """Return the cells of a layer with many contributors beside one of ten, 100 rows per contributor.
 
     Parameters
     ----------
     n_contributors : int
         Contributors of the large layer.
     unequal : bool
-        Whether the k-th contributor has 1 / k of the rows of the first rather than as many.
+        Whether the k-th contributor has 1 / k of the rows of the first, instead of the same number.
     seed : int
         Seed of truth and simulation.
     """
@@ -59,7 +59,7 @@ def unequal_layers(sizes=(1_000, 20), n: int = 200_000, seed: int = 5) -> mlm.Ce
 
 
 def crossed_layers(sizes=(3_000, 1_000), n: int = 70_000, seed: int = 7) -> mlm.Cells:
-    """Return cells of crossed layers, nearly one a row: such as ratings of lecturers by students."""
+    """Return cells of crossed layers, nearly one per row, such as ratings of lecturers by students."""
     rng = np.random.default_rng(seed)
     codes = [rng.choice(m, n, p=rng.dirichlet(np.full(m, a))) for m, a in zip(sizes, (3.0, 1.0), strict=True)]
     means = [rng.normal(0, scale, m) for m, scale in zip(sizes, (0.33, 0.52), strict=True)]

@@ -1,4 +1,4 @@
-"""At size: ratings of a thousand teachers by thousands of students, with the course's sampler and with its peers.
+"""A large problem: ratings of a thousand teachers by thousands of students, with this package and with others.
 
 The model is the classical one, with one residual: contributors shift totals and add no spread of their own.
 """
@@ -23,7 +23,7 @@ SMALL = {"rows": 400, "student": 80, "teacher": 40, "department": 5}
 SCALES = {"student": 0.326, "teacher": 0.517, "department": 0.09, RESIDUAL: 1.178}
 MEAN = 3.2
 INTERVAL = 0.9
-#: Seconds for one answer, and for all repeats of a way together; what takes long is repeated less often.
+#: Seconds for one answer, and for all repeats of a way together; slow ways are repeated less often.
 LIMIT, BUDGET = 400, 200
 
 
@@ -40,7 +40,7 @@ def simulate(sizes: dict[str, int] = SIZES, seed: int = 1) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``rating``, and for each layer a number from 0. Each contributor has a row at least, and counts are unequal.
+        ``rating``, and for each layer a number from 0. Each contributor has at least one row, and counts are unequal.
     """
     rng = np.random.default_rng(seed)
     n = sizes["rows"]
@@ -69,7 +69,7 @@ def _unequal(rng: np.random.Generator, n: int, m: int, shape: float) -> np.ndarr
     return np.repeat(np.arange(m), 1 + rng.multinomial(n - m, rng.dirichlet(np.full(m, shape))))
 
 
-# Ways to fit. Each returns numbers by name: seconds, standard deviations by layer, and what else it knows.
+# Ways to fit. Each returns numbers by name: seconds, standard deviations by layer, and other results it has.
 
 
 def fit_posterior(frame: pd.DataFrame, seed: int = 1, **sampler) -> dict:
@@ -101,7 +101,7 @@ def fit_posterior(frame: pd.DataFrame, seed: int = 1, **sampler) -> dict:
 
 
 def _convergence(idata) -> dict:
-    """Return what the convergence check finds, and its verdict as ``"problem"``; without numbers where undefined."""
+    """Return the numbers of the convergence check, if defined, and its verdict as ``"problem"``."""
     import mlm_tutorial as mlm
 
     found, problem = {}, ""
@@ -154,7 +154,7 @@ def run(quick: bool = False, repeats: int = 3, report: Callable[[str], None] = p
     """Fit one table in every way; return a row for each."""
     rows = []
     for way, (estimate, _) in WAYS.items():
-        if quick and importlib.util.find_spec(way) is None:  # to try the rest without the extra `bench`
+        if quick and importlib.util.find_spec(way) is None:  # so that a quick run works without the extra `bench`
             report(f"{way}: not installed")
             continue
         row = {"way": way, "estimate": estimate, "sizes": SMALL if quick else SIZES, "problem": ""}
@@ -182,7 +182,7 @@ def prepare(way: str, sizes: dict[str, int]) -> Callable[..., dict]:
     return lambda seed: fit(frame, seed) | {"peak_bytes": peak_memory()}
 
 
-# What it says
+# Tables and sentences
 
 
 def compared(content: dict) -> Table:

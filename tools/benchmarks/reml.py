@@ -1,4 +1,4 @@
-"""Public tables with REML and with pooled models: variances of contributors' means, beside each other."""
+"""Variances of contributors' means in public tables, estimated by REML and by pooled models."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ CASES = {
     "penicillin": ("diameter", ["plate", "sample"]),
     "paste": ("strength", ["batch", "sample"]),
 }
-#: Whether contributors have a spread of their own: without, one residual is left, which is REML's model.
+#: Whether contributors have a spread of their own; if not, there is one residual, as in REML's model.
 MODELS = {"one residual": "one", "own spreads": "own"}
 RESIDUAL = "residual"
 INTERVAL = 0.9
@@ -37,12 +37,12 @@ def load(case: str) -> tuple[pd.DataFrame, str, list[str]]:
 def reml(frame: pd.DataFrame, total: str, layers: Sequence[str]) -> dict[str, float]:
     """Return REML's variances of the contributors' means, by layer, and of the residual.
 
-    The model is the classical one, ``total = mean + one normal effect a layer + residual``, fitted by statsmodels.
+    The model is the classical one, ``total = mean + one normal effect per layer + residual``, fitted by statsmodels.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row an observation.
+        One row per observation.
     total, layers : str, sequence of str
         Names of columns.
 
@@ -59,7 +59,7 @@ def reml(frame: pd.DataFrame, total: str, layers: Sequence[str]) -> dict[str, fl
     from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 
     columns = [pd.get_dummies(frame[name], dtype=float) for name in layers]
-    # All rows are one group, so that layers may cross.
+    # All rows are in one group, because crossed layers need that.
     effects = VCSpec(list(layers), [[list(x.columns)] for x in columns], [[x.to_numpy()] for x in columns])
     model = MixedLM(frame[total].to_numpy(float), np.ones((len(frame), 1)), np.zeros(len(frame)), exog_vc=effects)
     found = model.fit(reml=True)
@@ -91,7 +91,7 @@ def fit(frame: pd.DataFrame, total: str, layers: Sequence[str], spreads: str = "
 
 
 def variances(idata: Any, layers: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
-    """Return draws of what REML estimates: variances of the contributors' means, and of the residual.
+    """Return draws of the quantities that REML estimates: variances of the contributors' means, and of the residual.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def run(quick: bool = False, repeats: int = 1, report: Callable[[str], None] = p
 
 
 def prepare(case: str, spreads: str) -> Callable[[], dict]:
-    """Return what fits a case, and answers with medians and intervals of the variances by component."""
+    """Return a function that fits a case and returns medians and intervals of the variances by component."""
     import mlm_tutorial as mlm
 
     frame, total, layers = load(case)
@@ -172,7 +172,7 @@ def prepare(case: str, spreads: str) -> Callable[[], dict]:
     return answer
 
 
-# What it says
+# Tables and sentences
 
 
 def compared(content: dict) -> Table:
@@ -199,7 +199,7 @@ TABLES = [("Variances with REML and with pooled models", compared)]
 
 
 def claims(content: dict) -> list[str]:
-    """Return how many of REML's estimates the models' intervals hold, and how far the medians are away."""
+    """Return sentences on the coverage of REML's estimates by the models' intervals, and on the medians' distances."""
     sentences = []
     for words, key in MODELS.items():
         rows = [row for row in content["rows"] if not row[f"{key}_problem"]]

@@ -37,12 +37,12 @@ def has_figure(subset: str) -> bool:
 
 
 def path_of_figure(subset: str) -> Path:
-    """Return where the figure of a benchmark is stored."""
+    """Return the path of a benchmark's figure."""
     return project.RESULTS / "figures" / f"benchmark_{subset}.png"
 
 
 def alt(subset: str, content: dict) -> str:
-    """Return the alternative text of a figure: what is drawn, and what it shows."""
+    """Return the alternative text of a figure: its contents, and its message."""
     return " ".join([BENCHMARKS[subset].DRAWN, *claims(subset, content)])
 
 
@@ -61,7 +61,7 @@ def draw(subset: str, content: dict, path: Path | None = None) -> None:
 
 
 def conditions(content: dict) -> str:
-    """Return when and on what the results were measured."""
+    """Return a sentence on date, machine and versions of a measurement."""
     machine = content["machine"]
     busy = f", while {machine['load']} processes on average wanted to run" if machine["load"] is not None else ""
     versions = ", ".join(f"{name} {number_}" for name, number_ in machine["versions"].items())

@@ -1,4 +1,4 @@
-"""Cost against rows: from a Parquet file to cells on several backends, and on to a posterior."""
+"""Cost against the number of rows: from a Parquet file to cells on several backends, then to a posterior."""
 
 import tempfile
 import time
@@ -13,7 +13,7 @@ from tools.benchmarks.words import MARKERS, Table, number, size
 from tools.benchmarks.workers import OutOfTimeError, measure, peak_memory
 
 SIZES = [10**k for k in range(3, 9)]
-#: Most rows on each backend: those that hold a whole table in memory get fewer.
+#: Maximum number of rows on each backend: those that hold the table in memory get fewer.
 BACKENDS = {
     "polars": 10**8,
     "duckdb": 10**8,
@@ -30,7 +30,7 @@ CHUNK = 10**6
 
 
 def run(quick: bool = False, repeats: int = 3, report=print) -> list[dict]:
-    """Measure every size on every backend; return a row for each, and one for each size of the way to a posterior."""
+    """Measure every size on every backend; return a row for each, and for each size one that ends with a posterior."""
     sizes = [1_000, 5_000] if quick else SIZES
     backends = {name: BACKENDS[name] for name in ("polars", "pyarrow batches")} if quick else BACKENDS
     rows = []
@@ -44,7 +44,7 @@ def run(quick: bool = False, repeats: int = 3, report=print) -> list[dict]:
                 rows.append(_row(n, "cells", name, "pass_with", repeats=repeats, path=path))
                 report(_in_words(rows[-1]))
             if n == sizes[-1] or not quick:
-                # The way to a posterior is mostly compiling, the same for every size: repeat it for the largest only.
+                # Most of the time to a posterior is compilation, the same for every size: repeat only the largest.
                 times = repeats if n == sizes[-1] else 1
                 for name in POSTERIOR_BACKENDS:
                     rows.append(_row(n, "posterior", name, "posterior_with", repeats=times, path=path))
@@ -69,7 +69,7 @@ def write(path: Path, n: int) -> None:
 
 
 def _row(n: int, goal: str, backend: str, function: str, repeats: int, path: Path) -> dict:
-    """Measure in a new process each time, because a peak of memory stays."""
+    """Measure in a new process each time, because a process keeps its peak of memory."""
     row = {"rows": n, "goal": goal, "backend": backend, "problem": ""}
     answers = []
     try:
@@ -90,11 +90,11 @@ def _in_words(row: dict) -> str:
     return f"{what}: {row['seconds']['median']:.2f} s, {row['peak_bytes']['median'] / 1e9:.2f} GB"
 
 
-# In a process of its own
+# Functions that run in a process of their own
 
 
 def pass_with(backend: str, path: str):
-    """Return what reduces the file to cells on one backend."""
+    """Return a function that reduces the file to cells on one backend."""
     import mlm_tutorial as mlm
 
     read = _reader(backend)
@@ -110,7 +110,7 @@ def pass_with(backend: str, path: str):
 
 
 def posterior_with(backend: str, path: str):
-    """Return what goes from the file to a converged posterior; the time includes importing and compiling."""
+    """Return a function from the file to a converged posterior; its time includes importing and compiling."""
     began = time.perf_counter()
 
     def answer() -> dict:
@@ -133,7 +133,7 @@ def posterior_with(backend: str, path: str):
 
 
 def _reader(backend: str):
-    """Return a function from a path to cells; what a backend needs once is imported or started here."""
+    """Return a function from a path to cells; imports and start-up of a backend happen here."""
     import mlm_tutorial as mlm
     from tools.benchmarks.problems import SIMULATED
 

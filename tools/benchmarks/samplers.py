@@ -10,17 +10,17 @@ from tools.benchmarks.workers import OutOfTimeError, Worker
 SAMPLERS = ("nutpie", "pymc", "numpyro")
 WAY = ("likelihood", "coordinates", "sampler")
 #: Tuning steps, draws of each of four chains, target acceptance: the defaults, then more of everything. A way of
-#: sampling climbs until its chains pass; ways that share coordinates start where the first of them has passed.
+#: sampling moves up until its chains pass; ways that share coordinates start where the first of them passed.
 LADDER = [(1_000, 1_000, 0.9), (2_000, 10_000, 0.95), (4_000, 16_000, 0.99)]
 #: The two ends of the comparison.
 FASTEST, SLOWEST = ("cells", "identified", "nutpie"), ("rows", "log", "nutpie")
-#: Which rung a way is measured at: the least at which it passes. The fastest way is measured at that of the slowest,
-#: too, so that nothing differs between these two but likelihood and coordinates.
+#: The settings a way is measured at: the least at which it passes. The fastest way is also measured at those of the
+#: slowest, so that these two differ only in likelihood and coordinates.
 LEAST, OF_SLOWEST = "least that pass", "those of rows, log"
-#: Seconds that one sampling with nutpie may take, by data; the others get half of it, or the whole would take hours.
+#: Seconds that one sampling with nutpie may take, by data; the others get half of it, because all would take hours.
 LIMITS = {"cc_27 10000": 240, "flights": 60}
 PREPARATION_LIMIT = 300
-#: Seconds that all repeats of one way of sampling may take together; what takes long is repeated less often.
+#: Seconds that all repeats of one way of sampling may take together; slow ways are repeated less often.
 BUDGET = 300
 
 
@@ -51,7 +51,7 @@ def _run(chosen, stack, repeats, report) -> list[dict]:
     answers: list[list[dict]] = [[] for _ in chosen]
     rows, workers = [], []
     for case, passed in zip(chosen, answers, strict=True):
-        # Not all at once: they would compile at the same time.
+        # One after another, or they would compile at the same time.
         way = {name: case[name] for name in WAY}
         worker = stack.enter_context(Worker("tools.benchmarks.engines:prepare", data=case["data"], **way))
         workers.append(worker)
@@ -78,19 +78,19 @@ def _run(chosen, stack, repeats, report) -> list[dict]:
             row["problem"] = f"error: {str(error).strip().splitlines()[-1]}"
         report(f"{_name(case)}: {row['problem'] or _summary(passed)}")
         rows.append(row)
-    # One repeat of all before the next of any, so that a slow hour of the machine slows all alike.
+    # One repeat of each before the next repeat, so that a slow phase of the machine affects all of them.
     ended = set()
     for repeat in range(1, repeats):
         for worker, row, passed in zip(workers, rows, answers, strict=True):
             if worker not in ended and passed and (1 + repeat) * passed[0]["sampling_seconds"] < BUDGET:
-                # Nothing is lost if the machine gets slow: it took less than the limit before.
+                # A slow machine loses nothing: an earlier run stayed within the limit.
                 limit = 3 * LIMITS.get(row["data"], 60)
                 try:
                     answer = worker.ask(limit, seed=1 + repeat, **_settings(row["rung"]))
-                except OutOfTimeError:  # which ended the process
+                except OutOfTimeError:  # the process was ended
                     ended.add(worker)
                     continue
-                # Which of the repeats pass is part of the result; their costs count all the same.
+                # The result says which repeats pass; the costs of all of them count.
                 row["repeats_failed"] = row.get("repeats_failed", 0) + bool(answer["problem"])
                 if not answer["problem"]:
                     passed.append(answer)
@@ -113,7 +113,7 @@ def _summary(passed: list[dict]) -> str:
     return f"{passed[0]['ess_bulk_per_second']:,.1f} draws' worth a second"
 
 
-# In the process of one case
+# Tables and sentences
 
 
 def effective_draws(content: dict) -> Table:
@@ -162,9 +162,9 @@ def _find(content: dict, **wanted) -> dict | None:
 
 
 def speed_up(content: dict, data: str, settings: str = OF_SLOWEST) -> float | None:
-    """Return how many times the bulk ESS per second grows from rows in log to cells in identified coordinates.
+    """Return the ratio of bulk ESS per second, cells in identified coordinates over rows in log coordinates.
 
-    The latter are sampled at `settings`, the former at the least at which they pass.
+    Cells are sampled at `settings`, rows at the least settings at which they pass.
     """
     best = _find(content, data=data, settings=settings, **dict(zip(WAY, FASTEST, strict=True)))
     naive = _find(content, data=data, settings=LEAST, **dict(zip(WAY, SLOWEST, strict=True)))

@@ -43,7 +43,7 @@ def spreads(answers: Sequence[dict]) -> dict[str, dict[str, float]]:
 
 
 def _rounded(value):
-    """Keep four digits of every number that is not whole; leave nothing that JSON has no word for."""
+    """Keep four digits of every number that is not whole; replace what JSON cannot represent."""
     if isinstance(value, dict):
         return {key: _rounded(x) for key, x in value.items()}
     if isinstance(value, list | tuple):

@@ -1,11 +1,11 @@
-"""How numbers are written in tables and sentences, and drawn in figures."""
+"""Formats of numbers in tables and sentences, and styles of figures."""
 
 import math
 from collections.abc import Callable
 
 #: Markers of a figure's lines.
 MARKERS = "osD^vPX"
-#: A header, and rows as long as it is.
+#: A header, and rows of the same length.
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 

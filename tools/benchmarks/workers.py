@@ -1,4 +1,4 @@
-"""Measurements in processes of their own, so that time limits hold and peaks of memory are of one thing alone."""
+"""Measurements in processes of their own, so that time limits hold and a peak of memory has one cause."""
 
 import importlib
 import multiprocessing
@@ -9,11 +9,11 @@ import traceback
 
 
 class OutOfTimeError(Exception):
-    """A measurement took longer than it may; its process was ended."""
+    """A measurement exceeded its time limit; its process was ended."""
 
 
 class Worker:
-    """A process that makes something once and then measures it as often as it is asked.
+    """A process that prepares something once and then measures it on request.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Worker:
         other.close()
 
     def ask(self, seconds: float, **arguments):
-        """Return what the process answers; raise OutOfTimeError, and end it, if that takes longer than `seconds`."""
+        """Return the answer of the process; end it and raise OutOfTimeError if that takes longer than `seconds`."""
         try:
             self._connection.send(arguments)
             if not self._connection.poll(seconds):
@@ -103,7 +103,7 @@ def _descendants(pid: int) -> list:
 
 
 def _serve(connection, function: str, arguments: dict) -> None:
-    """Run in the new process: make, then answer until nobody asks any more or something fails."""
+    """Run in the new process: prepare, then answer until the connection closes or something fails."""
     began = time.perf_counter()
     module, name = function.split(":")
     try:

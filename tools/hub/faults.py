@@ -1,4 +1,4 @@
-"""What is killed while a class is at work, and what must be true afterwards."""
+"""Processes that are killed while a class is at work, and checks of the state afterwards."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from tools.hub.work import finish, half, until
 
 
 async def lose_kernel(hub, student):
-    """Kill the kernel under a student's hands; the student runs everything again."""
+    """Kill the kernel while a student works; the student runs everything again."""
     before = student.copy()
     running = asyncio.create_task(student.execute("import time; time.sleep(600)"))
     await asyncio.sleep(1)
@@ -51,7 +51,7 @@ async def lose_server(hub, student):
     began = time.monotonic()
     with contextlib.suppress(aiohttp.ClientError, OSError):
         await asyncio.wait_for(saving, 60)
-    seen = student.copy()  # the page in the browser has not gone away
+    seen = student.copy()  # the page in the browser is still open
     await until(student.start_server, 300)
     back = time.monotonic() - began
     left = [process for kind, _, process in hub.processes(student.name) if kind == "kernel"]

@@ -1,4 +1,4 @@
-"""A class at work on a hub while its parts are killed, and what was measured meanwhile."""
+"""A class at work on a hub while its parts are killed, with measurements."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ SPARE = 2e9  # bytes that must be free before another student starts
 
 
 async def check_work(hub, student):
-    """Log in anew, from another browser, and compare what the server and the disk hold with what the student saw."""
+    """Log in again, from another browser, and compare what the server and the disk hold with what the student saw."""
     async with Student(hub.url, student.name, hub.password) as again:
         await again.log_in()
         await again.enter()

@@ -1,4 +1,4 @@
-"""What students cost: memory and processor time of every server and kernel of a hub."""
+"""Cost of students: memory and processor time of every server and kernel of a hub."""
 
 import threading
 
@@ -6,9 +6,9 @@ import psutil
 
 
 class Meter:
-    """Memory and processor time of every seat, looked at every second from a thread.
+    """Memory and processor time of every seat, measured every second in a thread.
 
-    Memory of a server or kernel is what only that process holds (USS), which is what ending it would give back; pages
+    Memory of a server or kernel is what only that process holds (USS) and would free when it ends; pages
     that all students share, such as those of the libraries' files, are counted once, as `shared`.
     """
 

@@ -1,6 +1,6 @@
 """A JupyterHub and its proxy on the loopback interface of this machine, in a folder of their own.
 
-Nothing of it is fit for real students: everybody has the same password and runs as the same user of the system.
+Do not use it for real students: all have the same password and run as the same user of the system.
 """
 
 import os
@@ -59,7 +59,7 @@ c.JupyterHub.last_activity_interval = 5  # seconds after which a new proxy knows
 
 
 def free_ports(number):
-    """Return ports of the loopback interface that nobody listens on now."""
+    """Return ports of the loopback interface that are free now."""
     sockets = [socket.socket() for _ in range(number)]
     try:
         for one in sockets:
@@ -174,7 +174,7 @@ class Hub:
         for process in psutil.process_iter():
             key = process.pid, process.create_time()
             kind, owner = self._kinds.get(key) or self._kind_of(process)
-            # A young process may still be a copy of the hub, about to become a server.
+            # A new process may still be a fork of the hub, about to become a server.
             if kind or time.time() - key[1] > 60:
                 self._kinds[key] = kind, owner
             if kind and student in (None, owner) and process.is_running():
@@ -182,7 +182,7 @@ class Hub:
         return found
 
     def _kind_of(self, process):
-        """Return what a process is to this hub, and the student whom it belongs to."""
+        """Return the kind of a process of this hub, and the student it belongs to."""
         try:
             home = Path(process.environ().get("HOME", "/"))
             command = " ".join(process.cmdline())

@@ -1,8 +1,8 @@
-"""A simulated student of a JupyterHub: what a browser with JupyterLab does, without the browser.
+"""A simulated student of a JupyterHub, who sends the requests of a browser with JupyterLab.
 
-Logs in by the form, follows the redirects of OAuth to the own server, opens a notebook through the contents API, runs
-its cells over the kernel's websocket and saves the whole notebook. As in a browser, the notebook that is being worked
-on is in the student's memory (`Student.notebook`), and a server that is gone is started again by hand.
+Logs in by the form, follows the redirects of OAuth to the student's server, opens a notebook through the contents API,
+runs its cells over the kernel's websocket and saves the whole notebook. As in a browser, the open notebook is in the
+student's memory (`Student.notebook`), and a server that stopped is started again by hand.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from yarl import URL
 
 NOTEBOOK = "01_simulating_sums.ipynb"
 CELL_SECONDS = 300
-ANSWER_SECONDS = 10  # after these a kernel is asked again
+ANSWER_SECONDS = 10  # after this time a kernel is asked again
 SERVER_SECONDS = 300
 OUTPUTS = ("stream", "display_data", "execute_result", "error")
 
@@ -33,7 +33,7 @@ class CellFailed(Exception):
 
 
 class Student:
-    """A student with a browser of one's own.
+    """A student with a browser.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class Student:
         """Log in to a server that is running, by the redirects of OAuth."""
         await self._ask("GET", self.server / "lab")
 
-    # The own server
+    # The student's server
 
     async def read(self):
         """Return the notebook that the server has stored."""
@@ -142,7 +142,7 @@ class Student:
         self.seconds["kernel"] = time.monotonic() - began
 
     async def _wait_for_kernel(self):
-        """Ask until the kernel answers, as JupyterLab does: what reaches a kernel while it starts anew may be lost."""
+        """Ask until the kernel answers, as JupyterLab does: messages to a kernel that is restarting may be lost."""
         async with asyncio.timeout(CELL_SECONDS):
             while True:
                 with contextlib.suppress(TimeoutError, KernelDied):
@@ -215,7 +215,7 @@ class Student:
         return [cell for cell in self.notebook.cells if cell.cell_type == "code"]
 
     def clear(self):
-        """Remove all outputs, so that what is there later was made since."""
+        """Remove all outputs, so that later outputs are known to be new."""
         for cell in self.code_cells():
             cell.execution_count, cell.outputs = None, []
 
@@ -226,7 +226,7 @@ class Student:
     # The browser
 
     async def _listen(self, connection, messages):
-        """Collect what a kernel sends, also while nobody waits for it: a server hangs up on who answers no ping."""
+        """Collect the kernel's messages at all times: a server closes connections that do not answer its pings."""
         async for message in connection:
             if message.type is aiohttp.WSMsgType.TEXT:
                 messages.put_nowait(json.loads(message.data))

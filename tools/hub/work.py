@@ -1,4 +1,4 @@
-"""What a simulated student does in class, step by step."""
+"""The steps of a simulated student in class."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ def say(text):
 
 
 async def until(action, seconds=60, every=0.5):
-    """Repeat an action until it raises no error of a connection or of the server; return how long it took."""
+    """Repeat an action until it raises no error of a connection or of the server; return the seconds it took."""
     began = time.monotonic()
     while True:
         try:
@@ -43,7 +43,7 @@ def half(student):
 
 
 async def finish(student):
-    """Run the second half, and save every few cells, as JupyterLab does from time to time."""
+    """Run the second half, and save every few cells, as JupyterLab does periodically."""
     cells = len(student.code_cells())
     for first in range(half(student), cells, 3):
         await student.run(first, min(first + 3, cells))

@@ -1,6 +1,6 @@
-"""Does memory grow from fit to fit in one kernel? ``python -m tools.stress.long_run``, about ten minutes.
+"""Measure the growth of memory from fit to fit in one kernel: ``python -m tools.stress.long_run``, about ten minutes.
 
-Fits are made in two ways: with new data in one compiled model, and of a model that is compiled anew each time.
+Fits are made in two ways: with new data in one compiled model, and with a model that is compiled again each time.
 """
 
 import argparse
@@ -67,10 +67,10 @@ def growth(fit, n, warmup):
 
 
 def main(arguments=None):
-    """Measure both ways, and store what was found."""
+    """Measure both ways, and store the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=50, help="fits with new data (50)")
-    parser.add_argument("--compiled", type=int, default=50, help="fits that compile anew (50)")
+    parser.add_argument("--compiled", type=int, default=50, help="fits that compile again (50)")
     options = parser.parse_args(arguments)
     with only_writer(results.path_of("memory"), "measuring memory"):
         measure(options)

@@ -1,8 +1,8 @@
-"""Fit random structures, one after another, and say of each whether it can be trusted: ``python tests/structures.py``.
+"""Fit random structures, and report for each whether it can be trusted: ``python -m tools.stress.structures``.
 
 Layers, contributors, rows, frequencies and scales are random. Each structure either passes the convergence check or is
-reported with a reason, and the reason is checked by other means than those that gave it. Results are written after
-each structure, so a run that was stopped goes on where it was. A structure compiles anew: 200 take an hour or more.
+reported with a reason, and the reason is checked by independent code. Results are written after
+each structure, so a run that was stopped continues. Each structure is compiled: 200 take an hour or more.
 """
 
 import argparse
@@ -32,7 +32,7 @@ OUTPUT = ROOT / "results" / "structures.json"
 FRAGMENT = ROOT / "results" / "tables" / "structures.md"
 LIMITS = {"layers": (1, 5), "contributors": (2, 20), "rows": (10, 100_000), "scale": (1e-6, 1e6)}
 INTERVAL = 0.9
-# What a run may ask for: whether contributors are pooled, and the target of the acceptance rate (None: the default).
+# Options of a run: whether contributors are pooled, and the target acceptance rate (None: the default).
 ASKED = {"pooled": True, "target_accept": None}
 OUTCOMES = {
     "converged": "passed the convergence check",
@@ -41,7 +41,7 @@ OUTCOMES = {
     "out of time": "stopped after the time limit",
     "failed": "failed in another way",
 }
-# How a refusal by the convergence check names what is wrong, and how readers get to see it.
+# The form of a message of the convergence check.
 THRESHOLD = re.compile(
     r"(R-hat|bulk ESS|tail ESS) should be .*?, but (\d+) of (\d+) parameters miss it: \S+ (nan|[-+.\de]*\d)"
 )
@@ -49,7 +49,7 @@ DIVERGENCES = re.compile(r"(\d+) divergent transitions")
 
 
 def draw_structure(seed, number):
-    """Return a random truth, a table simulated from it, and what they are made of."""
+    """Return a random truth, a table simulated from it, and a description of them."""
     rng = np.random.default_rng([seed, number])
 
     def log_uniform(low, high):
@@ -74,12 +74,12 @@ def draw_structure(seed, number):
 
 
 def fit_structure(seed, number, asked=ASKED, sender=None):
-    """Fit one structure; return, or send, what came of it."""
+    """Fit one structure; return, or send, the result."""
     truth, frame, names, row = draw_structure(seed, number)
     started = time.monotonic()
     try:
         row |= _fit(truth, frame, names, number, asked)
-    except Exception as error:  # whatever it is, it belongs into the report
+    except Exception as error:  # any failure belongs in the report
         row |= {"outcome": "failed", "reason": f"{type(error).__name__}: {error}"[:500], "true": False}
     row["seconds"] = round(time.monotonic() - started, 1)
     if sender:
@@ -105,14 +105,14 @@ def _fit(truth, frame, names, number, asked):
         row |= {"outcome": "not converged", "reason": str(error)}
     row["true"] = verdict_is_true(row["outcome"] == "converged", idata) and reason_is_true(row.get("reason", ""), idata)
     if all(len(cells.labels[layer.name]) == len(layer) for layer in truth.layers):  # else means are about others
-        # Standard deviations are left out: how they are shared is for the prior to say, and these truths are not its.
+        # Without standard deviations: the prior decides how they are shared, and these truths are not drawn from it.
         recovery = mlm.recovery(idata, truth, ci_prob=INTERVAL).filter(like="mu_", axis="index")
         row |= {"means": len(recovery), "means_covered": int(recovery["covered"].sum())}
     return row
 
 
 def refusal_is_true(reason, frame, names):
-    """Return whether data were refused for what can be seen in them."""
+    """Return whether the data have the defect for which they were refused."""
     lonely = [name for name in names if len(set(frame[name])) == 1]
     return any(reason.startswith(f"layer {name!r} has a single contributor") for name in lonely)
 
@@ -133,7 +133,7 @@ def verdict_is_true(converged, idata):
 
 
 def reason_is_true(reason, idata):
-    """Return whether a reason names all that is wrong: how many parameters miss what, the worst value, divergences."""
+    """Return whether a reason is complete: counts of parameters that miss a threshold, worst values, divergences."""
     posterior = readers_variables(idata)
     statistics = {
         "R-hat": (az.rhat(posterior), lambda x: x <= 1.01, np.max),
@@ -150,7 +150,7 @@ def reason_is_true(reason, idata):
 
 
 def fit_apart(seed, number, seconds, asked=ASKED):
-    """Fit one structure in a process of its own, which may take so many seconds."""
+    """Fit one structure in a process of its own, with a limit of `seconds`."""
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=fit_structure, args=(seed, number, asked, sender))
@@ -172,7 +172,7 @@ def fit_apart(seed, number, seconds, asked=ASKED):
 
 
 def code_digest():
-    """Return a digest of the modules that decide what a fit gives."""
+    """Return a digest of the modules that the result of a fit depends on."""
     names = "builders cells diagnostics directions distributions identifiability known layers models moments names"
     files = [
         ROOT / "mlm_tutorial" / f"{name}.py" for name in [*names.split(), "priors", "sampling", "tables", "transforms"]
@@ -182,7 +182,7 @@ def code_digest():
 
 
 def read_results(path, seed, asked=ASKED):
-    """Return the rows of an earlier run with the same seed and code that asked for the same."""
+    """Return the rows of an earlier run with the same seed, code and options."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -192,7 +192,7 @@ def read_results(path, seed, asked=ASKED):
 
 
 def write_results(path, rows, seed, asked=ASKED):
-    """Write all rows so far, and what they come to."""
+    """Write all rows so far, with a summary."""
     rows = sorted(rows, key=lambda row: row["number"])
     counts = collections.Counter(row["outcome"] for row in rows)
     content = {
@@ -213,7 +213,7 @@ def write_results(path, rows, seed, asked=ASKED):
 
 
 def kind_of(row):
-    """Return in words what kind of reason a structure was reported with."""
+    """Return the kind of reason with which a structure was reported, in words."""
     if row["outcome"] != "not converged":
         return re.sub(r" '.*?'", "", row["reason"].split(",")[0])
     kinds = [title for title, *_ in THRESHOLD.findall(row["reason"])]
@@ -221,7 +221,7 @@ def kind_of(row):
 
 
 def table(content):
-    """Return tables in Markdown: outcomes, and kinds of reasons; then what came of the means and of the checks."""
+    """Return tables in Markdown: outcomes, and kinds of reasons; then results on the means and of the checks."""
     rows = pd.DataFrame(content["structures"])
     limits = ", ".join(f"{low:,g} to {high:,g} {name}" for name, (low, high) in content["limits"].items())
     lines = [f"Limits: {limits}."]
