@@ -471,11 +471,11 @@ plt.show()
 # %% [markdown]
 # One distribution, two sets of coordinates, and only one of them gives runs that can be trusted.
 # Both panels show `y` and `log_sigma`, so both should show the same *funnel*, with a wide mouth at the top and a narrow neck at the bottom.
-# The centered draws hardly reach below the dotted line; the last column of the table says so for each seed.
+# The last column of the table gives the share of each run's draws below the dotted line, which should be 0.05: a centered run can miss that part altogether.
 # The non-centered draws fill the neck, although the sampler did not have to walk in it: it moved `z`, and `y` was computed from `z`.
 # Where `sigma` is small, the centered `y` are confined to a narrow neck, and steps that suit the wide mouth are too long there.
 # A **divergence** is a step that went astray in this way; the sampler reports it.
-# Do not count on it: a run can miss the neck with few divergences or none, as the table shows.
+# Do not count on it: a run can miss the neck and report hardly any. Compare the last two columns of the table.
 # The `z` have the same width whatever `sigma` is.
 # This is what a standard normal buys: not that the sampler leaves it alone, but that its prior does not depend on anything else.
 #

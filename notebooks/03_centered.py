@@ -151,7 +151,7 @@ az.summary(offset_fits[0])
 # A *trace plot* shows the draws in the order in which the chains made them, beside their density.
 # The black ticks at the foot of each panel mark divergences.
 
-# %% mystnb={"image": {"alt": "Densities and traces of four parameters. The traces of the baseline's mean, of a contributor's mean and of its offset wander over twenty units or more; that of the baseline's standard deviation stays within a fifth of a unit of 5.1."}}
+# %% mystnb={"image": {"alt": "Densities and traces of five parameters. The traces of the baseline's mean, of a contributor's mean and of its offset spread over twenty units or more; that of the baseline's standard deviation stays within a fifth of a unit of 5.1."}}
 az.plot_trace_dist(
     offset_fits[0],
     var_names=["mu_baseline", "mu_contributor", "sigma_contributor", "y_contributor", "sigma_baseline"],

@@ -257,7 +257,7 @@ for key in fits:
 # Its density has mean $\mu_0$ and standard deviation $\sigma_0$: that is a centered contribution.
 # So $\sigma_0$ should show the needle of 03.
 
-# %% mystnb={"image": {"alt": "Log of the baseline's standard deviation against the spread of what is left of the totals, in the non-centered runs: a narrow needle along the diagonal."}}
+# %% mystnb={"image": {"alt": "Log of the baseline's standard deviation against the spread of what is left of the totals, in one non-centered run: a narrow needle along the diagonal."}}
 posterior = fits["noncentered", 0]["posterior"].to_dataset()
 totals = fits["noncentered", 0]["observed_data"]["total"]
 left_over = totals - posterior["mu_baseline"] - posterior["y_layer_1"] - posterior["y_layer_2"]

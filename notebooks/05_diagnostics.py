@@ -296,7 +296,7 @@ assert bfmi["bad"].max() < 0.3 < bfmi["good"].min()
 # **No divergence does not mean no problem**: that run fails by R-hat, ESS and energy whatever this number is.
 #
 # To see divergences reliably, take the model of the good run in coordinates that are not made for it, the logarithm of every standard deviation, and ask for longer or shorter steps than usual.
-# (`mlm.sample` uses `target_accept=0.9` unless you say otherwise, and 0.8 for models of more than 1,000 numbers, such as the bad run's.)
+# (Unless you say otherwise, `mlm.sample` uses `target_accept=0.9`, and 0.98 for cells of fewer than 500 observations.)
 # Prior, data and posterior are those of before.
 
 # %%
@@ -351,7 +351,7 @@ print(f"{diverging['sigma_baseline'].median():.2f} of divergent ones")
 assert diverging["sigma_baseline"].median() < draws["sigma_baseline"].median()
 
 # %% [markdown]
-# Divergent draws are more frequent where `sigma_baseline` is smaller than usual: the ridge bends there.
+# Divergent draws are more frequent where `sigma_baseline` is smaller than usual, in the left arm of the ridge.
 # Shorter steps remove most of them and cost several times as many gradients.
 # But even then the ESS stays below that of the good run, with other coordinates and cheap steps.
 #
@@ -638,7 +638,7 @@ assert float(sensitivity.loc["sigma_baseline", "prior"]) > 0.05
 sensitivity
 
 # %% [markdown]
-# The means follow the data; `sigma_baseline` follows the prior, and other standard deviations may do so for the same reason.
+# The means follow the data; `sigma_baseline` is sensitive to the prior, and other standard deviations may be so for the same reason.
 # A tick says only that the prior sensitivity is below 0.05.
 # Where the likelihood's is small too, the data still say little, so read both columns.
 # From one fit, without the truth, the check names the parameter that the simulation study found out.

@@ -534,8 +534,8 @@ sensitivity
 # %% [markdown]
 # The means and the standard deviations of totals move with the likelihood and hardly with the prior.
 # (A number says how far a posterior moves; ArviZ flags the prior from 0.05 on.)
-# `sigma_baseline` and most of the contributors' standard deviations move with the prior, and the last column says so in words.
-# One that falls just short of the limit gets a tick; look at its likelihood column, which is far below that of the means.
+# `sigma_baseline` and the contributors' standard deviations move with the prior, and the last column says so in words where the limit is passed.
+# A number close to the limit says much the same on either side of it, so read the numbers, not only the words.
 # Read this table for every model whose parameters you report.
 # It is a local check, of powers near 1, so no flag is no proof; the rank of the design is.
 #
@@ -664,7 +664,7 @@ plt.show()
 # Draw parameters from the prior, simulate data from them, fit, and note the rank of the true value among posterior
 # draws.
 # If everything is right, ranks are uniform, for each parameter.
-# 200 fits take about a minute, and you see a progress bar; the model is compiled once.
+# 200 fits take a while, and you see a progress bar; the model is compiled once.
 # `mlm.calibrate` returns a Dataset of ranks, with the names that the parameters have in a posterior, and `total` for the standard deviation of a total in each cell.
 #
 # The figure shows the cumulative distribution of the ranks minus the uniform one.

@@ -272,7 +272,7 @@ for i, (row, flight) in enumerate(chosen.iterrows()):
         f"to the month {share['month']:+.1f}, to the rest {share['baseline']:+.1f}."
     )
 
-# %% mystnb={"image": {"alt": "Three waterfall figures, one below the other. In each, bars for baseline, carrier, airport and month follow one another and end at the flight's total. For the two extreme flights some bars are tens of minutes long; for the usual flight all are a few minutes, on an axis of its own. Whiskers are one posterior standard deviation either way."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Three waterfall figures, one below the other. In each, bars for baseline, carrier, airport and month follow one another and end at the flight's total. For the two extreme flights some bars are tens of minutes long; for the usual flight all are short, a few minutes at most, on an axis of its own. Whiskers are one posterior standard deviation either way."}} tags=["hide-input"]
 fig, axes = plt.subplots(3, 1, figsize=(8.5, 8))
 for i, ((_, flight), ax) in enumerate(zip(chosen.iterrows(), axes, strict=True)):
     labels = {
