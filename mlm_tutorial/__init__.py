@@ -13,7 +13,7 @@ _NAMES = {
     "cells": ["Cells", "cell_statistics"],
     "identifiability": ["UnidentifiedWarning", "identification"],
     "distributions": ["NormalCells", "StandardNormal"],
-    "transforms": ["IdentifiedScales", "PooledMeans", "PooledVariances"],
+    "transforms": ["IdentifiedScales", "LearnedScale", "PooledMeans", "PooledVariances"],
     "notebook": ["notebook_seed", "quiz", "version_line"],
     "priors": ["Priors"],
     "models": ["CellModel", "LayeredModel", "cell_model", "observation_model"],

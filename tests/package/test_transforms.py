@@ -9,7 +9,7 @@ import pytest
 from scipy import integrate
 
 import mlm_tutorial as mlm
-from mlm_tutorial.transforms import LearnedScale, conditional_center
+from mlm_tutorial.transforms import conditional_center
 from tests.support.problems import function
 
 # Observations of each layer's contributors; the same number in every layer of one case.
@@ -267,7 +267,7 @@ class TestPooledVariances:
 
 @pytest.mark.parametrize("power", [1, 2])
 def test_a_learned_scale_has_an_inverse_and_a_jacobian(power):
-    transform = LearnedScale([0.02, 30.0], power)
+    transform = mlm.LearnedScale([0.02, 30.0], power)
     value = pt.dvector()
     x = pt.dvector()
     forward, back = function([value], transform.forward(value)), function([x], transform.backward(x))
@@ -280,7 +280,7 @@ def test_a_learned_scale_has_an_inverse_and_a_jacobian(power):
 
 
 def test_a_learned_scale_is_linear_but_logarithmic_near_zero():
-    forward = function([], LearnedScale(1.0, 1).forward(pt.as_tensor([20.0, 21.0, 1e-8, 1e-9])))
+    forward = function([], mlm.LearnedScale(1.0, 1).forward(pt.as_tensor([20.0, 21.0, 1e-8, 1e-9])))
     far, farther, near, nearer = forward()
     assert farther - far == pytest.approx(1)
     assert near - nearer == pytest.approx(np.log(10))
