@@ -167,13 +167,8 @@ class ParameterBuilder:
         scales = [priors.mu_sd_of(name) for name in cells.layers]
         of_layer = np.repeat(np.arange(len(sizes)), sizes)
         if priors.pooled:
-            errors = [
-                scale_error(scale, estimates.variance / cells.counts(name))
-                for name, scale in zip(cells.layers, estimates.mean_scales, strict=True)
-            ]
-            tau = pm.HalfNormal(
-                "mlm_tau", scales, shape=len(sizes), default_transform=None, transform=LearnedScale(errors, power=1)
-            )
+            # In its logarithm: with few contributors the posterior reaches far above its median.
+            tau = pm.HalfNormal("mlm_tau", scales, shape=len(sizes))
             for j, name in enumerate(cells.layers):
                 pm.Deterministic(variable_of("tau", name), tau[j])
             sd = tau[of_layer]
