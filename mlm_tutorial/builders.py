@@ -24,6 +24,9 @@ from mlm_tutorial.transforms import IdentifiedScales, LearnedScale, PooledMeans,
 
 KNOWN_SIGMA = "mlm_known_sigma"
 
+#: Contributors of a layer from which on the posterior of their mean excess is as good as normal far from zero.
+MANY_CONTRIBUTORS = 20
+
 
 class ParameterBuilder:
     """Means and standard deviations of a layered sum, with those that a model has to estimate.
@@ -218,13 +221,9 @@ class ParameterBuilder:
         scale = [[self.priors.sigma_scale_of(BASELINE) ** 2]] if self.baseline_is_free else []
         of_layer = np.repeat(np.arange(len(half)), [len(self.free[j]) for j in self.spreading])
         if spreading:
-            spread = pm.Weibull(
-                "mlm_spread",
-                2,
-                half,
-                default_transform=None,
-                transform=LearnedScale([self._error_of_spread(j) for j in self.spreading], power=2),
-            )
+            units = [self._unit_of_spread(j) for j in self.spreading]
+            transform = LearnedScale(units, power=2)
+            spread = pm.Weibull("mlm_spread", 2, half, default_transform=None, transform=transform)
             scale += [half**2, spread[of_layer] ** 2]
         counts = [self.cells.counts(name)[self.free[j]] for name, j in zip(spreading, self.spreading, strict=True)]
         transform = PooledVariances(
@@ -272,9 +271,12 @@ class ParameterBuilder:
         """Return a layer's rough mean excess, which leaves at least half of its share to its floor."""
         return min(self.estimates.variance_scales[j], self._share / 2)
 
-    def _error_of_spread(self, j: int) -> float:
-        """Return the rough standard error of a layer's mean excess."""
+    def _unit_of_spread(self, j: int) -> float:
+        """Return the unit in which a layer's mean excess moves: its rough standard error, or far more."""
         counts = self.cells.counts(self.cells.layers[j])[self.free[j]]
+        if len(counts) < MANY_CONTRIBUTORS:
+            # A few contributors leave a posterior that reaches far up: there the coordinate has to be the logarithm.
+            return 1e6 * self._share
         return scale_error(self._rough_spread(j), 2 * self.estimates.variance**2 / counts)
 
     def _pooled_variance_starts(self) -> dict[str, np.ndarray]:

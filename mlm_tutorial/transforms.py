@@ -178,7 +178,7 @@ class LearnedScale(Transform):
     Parameters
     ----------
     unit : array_like of float
-        Rough standard error of ``value**power``.
+        Rough standard error of ``value**power``. A unit far above the value makes the coordinate its logarithm.
     power : int
         1 for a standard deviation; 2 for the root of a quantity that the data estimate.
     """
