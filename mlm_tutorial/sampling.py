@@ -291,10 +291,11 @@ def _data_of(model: pm.Model) -> dict[str, xr.Dataset]:
 
 
 def posterior_of(idata: xr.DataTree) -> xr.Dataset:
-    """Return the posterior of a tree; raise ValueError where there is none."""
+    """Return the posterior of a tree, chains and draws first; raise ValueError where there is none."""
     groups = getattr(idata, "children", {})
     if "posterior" not in groups:
         raise ValueError(
             f"expected a DataTree with a posterior, got {type(idata).__name__} with {', '.join(groups) or 'no groups'}"
         )
-    return idata["posterior"].to_dataset()
+    # xarray's arithmetic may reorder dims, and values are read by position.
+    return idata["posterior"].to_dataset().transpose("chain", "draw", ..., missing_dims="ignore")

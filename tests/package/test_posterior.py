@@ -6,6 +6,7 @@ from functools import cache
 import arviz as az
 import emcee
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
@@ -198,10 +199,17 @@ def distance(truth, idata):
     """Return the squared Mahalanobis distance of the true means from the posterior, summed over layers."""
     total = 0.0
     for layer in truth.centered().layers:
-        draws = idata["posterior"][f"mu_{layer.name}"].values.reshape(-1, len(layer))
+        draws = idata["posterior"][f"mu_{layer.name}"].transpose("chain", "draw", ...).values.reshape(-1, len(layer))
         error = draws.mean(axis=0) - layer.mu
         total += error @ np.linalg.pinv(np.cov(draws.T), rcond=1e-8) @ error
     return total
+
+
+def test_the_order_of_a_posteriors_dims_does_not_matter():
+    truth, idata = recovered()[0]
+    turned = xr.DataTree.from_dict({"posterior": idata["posterior"].to_dataset().transpose(..., "draw", "chain")})
+    assert turned["posterior"]["mu_layer_1"].dims == ("layer_1", "draw", "chain")
+    pd.testing.assert_frame_equal(mlm.recovery(turned, truth), mlm.recovery(idata, truth))
 
 
 def test_recovery_problems_converge():
