@@ -22,7 +22,7 @@ def starts(name):
 
 
 def too_old(version):
-    """Return what to do about a Python older than the course needs; an empty text for any other."""
+    """Return advice for a Python that is too old for the course; an empty text for any other."""
     if tuple(version[:2]) >= OLDEST_PYTHON:
         return ""
     newer = next((name for name in ("python3.12", "python3.13") if starts(name)), None)

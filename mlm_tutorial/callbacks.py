@@ -38,7 +38,7 @@ def _density(n_dim, function, user_data, shared_keys, shared_data):
     """Return the callback of the log density and its gradient, and its C signature; takes what nutpie passes."""
     call = _call_by_address(function, n_dim, shared_keys, shared_data)
 
-    # Plain loops: assigning to a slice and np.all take numba a second each to compile.
+    # Plain loops: assignment to a slice takes numba much longer to compile.
     def callback(dim, point, gradient, logp, data):
         if dim != n_dim:
             return -1

@@ -24,6 +24,7 @@ from tests.package.test_cells import (
     far_apart,
     random_columns,
 )
+from tests.support.backends import spark_session
 
 MISSING = [name for name in ("dask", "distributed", "pyspark") if importlib.util.find_spec(name) is None]
 if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
@@ -76,23 +77,14 @@ def dask_client():
 
 @pytest.fixture(scope="module")
 def spark():
-    from pyspark.sql import SparkSession
-
     settings = {
-        "spark.ui.enabled": "false",
-        "spark.sql.shuffle.partitions": "4",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
+        "sql_shuffle_partitions": "4",
         # Spark itself refuses a job whose results, sent to the driver, take more than this.
-        "spark.driver.maxResultSize": "300k",
-        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "driver_maxResultSize": "300k",
+        "sql_execution_arrow_pyspark_enabled": "true",
     }
-    builder = SparkSession.builder.master("local[2]").appName("cells")
-    for name, value in settings.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
-    yield session
-    session.stop()
+    with spark_session("cells", **settings) as session:
+        yield session
 
 
 @pytest.fixture(params=["dask", "pyspark"])

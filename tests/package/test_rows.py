@@ -16,7 +16,7 @@ import xarray as xr
 from mlm_tutorial import rows as module
 from mlm_tutorial.names import coordinate_of
 from mlm_tutorial.rows import Table
-from tests.support.backends import BACKENDS, EAGER
+from tests.support.backends import BACKENDS, EAGER, spark_session
 
 N = 1_000
 
@@ -258,21 +258,8 @@ class TestTablesInOtherProcesses:
         pytest.importorskip("pyspark")
         if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
             pytest.skip("needs Java")
-        from pyspark.sql import SparkSession
-
         monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
-        settings = {
-            "spark.ui.enabled": "false",
-            "spark.driver.bindAddress": "127.0.0.1",
-            "spark.driver.host": "127.0.0.1",
-        }
-        builder = SparkSession.builder.master("local[2]").appName("rows")
-        for name, value in settings.items():
-            builder = builder.config(name, value)
-        session = builder.getOrCreate()
-        try:
+        with spark_session("rows") as session:
             table = self.columns()
             data = list(zip(table["total"].tolist(), table["carrier"], table["month"], strict=True))
             self.check(session.createDataFrame(data, list(table)).repartition(3, "month"))
-        finally:
-            session.stop()

@@ -1,5 +1,7 @@
 """The kinds of table that cells are made from, each built from the same columns."""
 
+from contextlib import contextmanager
+
 import duckdb
 import pandas as pd
 import polars as pl
@@ -35,3 +37,19 @@ LAZY = {
     "duckdb": lambda columns: duckdb.from_arrow(pa.table(columns)),
 }
 BACKENDS = EAGER | LAZY
+
+
+@contextmanager
+def spark_session(name, **settings):
+    """Start Spark with two processes on this machine; settings by name, with underscores in place of dots."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master("local[2]").appName(name)
+    settings = {"ui_enabled": "false", "driver_bindAddress": "127.0.0.1", "driver_host": "127.0.0.1"} | settings
+    for setting, value in settings.items():
+        builder = builder.config("spark." + setting.replace("_", "."), value)
+    session = builder.getOrCreate()
+    try:
+        yield session
+    finally:
+        session.stop()

@@ -1,4 +1,4 @@
-"""Grading of a class: each submission in a process of its own, and a table of what came out."""
+"""Grading of a class: each submission in a process of its own, and a table of grades."""
 
 import errno
 import json
@@ -55,7 +55,7 @@ class Settings:
     hidden: tuple[Path, ...] = ()
 
     def within(self) -> dict:
-        """Return what a result may depend on besides the submission."""
+        """Return the settings on which a result may depend."""
         return asdict(self.limits) | {"cell_seconds": self.cell_seconds}
 
 
@@ -177,7 +177,7 @@ class Outcome:
 
 
 def read_outcome(head: bytes, code: int | None) -> Outcome:
-    """Return what the first line of a result says; raise ValueError where it is not one."""
+    """Return the outcome in the first line of a result; raise ValueError if that line is not an outcome."""
     if code != 0:
         raise ValueError("the grading process did not come to its end")
     try:
@@ -194,7 +194,7 @@ def read_outcome(head: bytes, code: int | None) -> Outcome:
 
 
 def _read_outcome(result: Path, log: Path, code: int | None, reason: str) -> tuple[Outcome, bytes]:
-    """Return what came out, and the page, which is empty where grading was stopped."""
+    """Return the outcome and the feedback page; the page is empty if grading was stopped."""
     if reason:
         return Outcome(problem=reason), b""
     try:

@@ -202,7 +202,7 @@ def solution_notebook(source: Source) -> NotebookNode:
 
 
 def grading_notebook(source: Source) -> NotebookNode:
-    """Return what nbgrader calls the source of an assignment: solutions between its own marks."""
+    """Return the source of an assignment in nbgrader's sense: solutions between its own marks."""
     notebook = stub_notebook(source)
     solutions = {grade_id("solution", task.number): task.solution for task in source.tasks}
     for cell in notebook.cells:

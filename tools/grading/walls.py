@@ -122,7 +122,7 @@ def private_files(folder: str) -> tuple[str, ...]:
 
 
 def needed_paths(root: Path) -> list[Path]:
-    """Return what a grading process reads: this package and Python.
+    """Return the paths that a grading process reads: this package and Python.
 
     Parameters
     ----------
