@@ -22,16 +22,19 @@ class IdentifiedScales(Transform):
     The vector of standard deviations is ``[baseline, layer 1's contributors, layer 2's contributors, ...]``, without
     those that are known. Its coordinates are, in this order,
 
-    - ``t``, which locates the total variance of the reference contributors
-      :math:`T = v_0 + \sum_j v_{j,r_j}` (the data fix it),
+    - ``t``, which locates the average variance of a total (the data fix it),
     - ``c``, one number for each contributor that is not a reference: its variance minus the reference's, in units of a
       rough posterior scale (the data fix it),
-    - ``logits``, one fewer than baseline and layers: how what is left over is shared among them (the prior alone
-      decides).
+    - ``logits``, one fewer than baseline and layers with a reference: how what is left over is shared among them (the
+      prior alone decides).
 
-    A layer's reference is its contributor with most observations. Rough posterior scales are
-    :math:`d_{jk} = \min(V\sqrt{2/n_{jk}}, s_j^2)`. A contributor with :math:`d_{jk} < 3 s_j^2 / m_j` is well observed:
+    Rough posterior scales are :math:`d_{jk} = \min(V\sqrt{2/n_{jk}}, s_j^2)`. A contributor with
+    :math:`d_{jk} < 3 s_j^2 / m_j` is well observed: its variance cannot be far below the others' by chance alone, and
     its difference is linear. The others are curved at their own scale, and positive by themselves.
+
+    A layer's reference is its contributor with most observations, if that is well observed. Without a reference, what
+    all contributors have in common is fixed by the prior, which keeps each of many positive, and every contributor has
+    a coordinate of its own.
 
     Parameters
     ----------
@@ -44,7 +47,8 @@ class IdentifiedScales(Transform):
     n_observations : int, optional
         Number N of observations; by default the number that have the first layer.
     baseline : bool
-        Whether the baseline is part of the vector; not where it is known.
+        Whether the baseline is part of the vector; not where it is known. Then the first layer has a reference in any
+        case.
 
     Notes
     -----
@@ -52,12 +56,14 @@ class IdentifiedScales(Transform):
 
     .. math::
 
-        l_j = \max(0, \max_k -c_{jk} d_{jk}), \quad A = h\,\mathrm{softplus}(t - \textstyle\sum_j l_j / h), \quad
+        l_j = \max(0, \max_k -c_{jk} d_{jk}), \quad
+        A = h\,\mathrm{softplus}(t - \textstyle\sum_j l_j / h - \sum_{i} \sum_k \frac{n_{ik}}{N} v_{ik} / h), \quad
         p = \mathrm{softmax}(0, \mathrm{logits}),
 
         v_0 = A p_0, \quad v_{j,r_j} = A p_j + l_j, \quad v_{jk} = v_{j,r_j} + c_{jk} d_{jk} \text{ or }
-        d_{jk}\,\mathrm{softplus}(v_{j,r_j}/d_{jk} + c_{jk}).
+        d_{jk}\,\mathrm{softplus}(v_{j,r_j}/d_{jk} + c_{jk}), \quad v_{ik} = d_{ik}\,\mathrm{softplus}(c_{ik}),
 
+    for layers j with a reference and layers i without.
     So :math:`A p_j` is the smallest variance among a layer's reference and well observed contributors.
     """
 
@@ -73,46 +79,51 @@ class IdentifiedScales(Transform):
         baseline: bool = True,
     ):
         self.baseline = int(baseline)
-        self.n_shares = self.baseline + len(counts)
-        self.unit = 3 * variance * np.sqrt(2 / (np.sum(counts[0]) if n_observations is None else n_observations))
-        self.references = []  # positions in the vector of standard deviations
-        self.others = []  # one array per layer: positions of the contributors that are not a reference
-        self.scales = []  # one array per layer: d of `others`
-        self.well = []  # one array per layer: which of `others` are well observed
-        start = self.baseline
+        total = np.sum(counts[0]) if n_observations is None else n_observations
+        self.unit = 3 * variance * np.sqrt(2 / total)
+        self.layers: list[_Variances] = []
+        start, start_c = self.baseline, 1
         for n, s2 in zip(counts, prior_variance, strict=True):
-            m, r = len(n), int(np.argmax(n))
-            others = np.delete(np.arange(m), r)
-            rough = np.minimum(variance * np.sqrt(2 / np.asarray(n)), s2)
-            scale = rough[others]
-            self.references.append(start + r)
-            self.others.append(start + others)
-            self.scales.append(scale)
-            self.well.append(scale < 3 * s2 / m)
-            start += m
-        self.size = start
-        # Positions of each layer's coordinates in c.
-        ends = np.cumsum([len(others) for others in self.others])
-        self.slices = [slice(end - len(x), end) for x, end in zip(self.others, ends, strict=True)]
+            n = np.asarray(n)
+            scale = np.minimum(variance * np.sqrt(2 / n), s2)
+            well = scale < 3 * s2 / len(n)
+            places = start + np.arange(len(n))
+            reference = int(np.argmax(n))
+            if well[reference] or (start == 0 and not baseline):
+                others = np.delete(np.arange(len(n)), reference)
+                places, scale, well = places[others], scale[others], well[others]
+                reference, weights = start + reference, None
+            else:
+                reference, weights = None, n / total
+            end_c = start_c + len(places)
+            self.layers.append(_Variances(reference, places, scale, well, weights, slice(start_c, end_c)))
+            start, start_c = start + len(n), end_c
+        references = [layer.reference for layer in self.layers if layer.reference is not None]
+        self.n_shares = self.baseline + len(references)
         # Where to find each standard deviation in [baseline, references, others]. A permutation's inverse.
-        order = np.concatenate([[0] * self.baseline, self.references, *self.others]).astype(int)
-        self.positions = np.argsort(order)
+        order = [np.array([0] * self.baseline + references, int), *(layer.places for layer in self.layers)]
+        self.positions = np.argsort(np.concatenate(order))
 
     def forward(self, value, *inputs):
         """Return the coordinates of standard deviations, both of shape (1 + sum of m_j,)."""
         v = pt.as_tensor(value) ** 2
-        c, left_over, floors = [], [v[0]] * self.baseline, []
-        for reference, others, scale, well in self._layers():
-            v_reference, v_others = v[reference], v[others]
-            linear = (v_others - v_reference) / scale
-            curved = _softplus_inverse(v_others / scale) - v_reference / scale
-            c.append(pt.where(well, linear, curved))
-            floors.append(_floor(linear, scale, well))
+        c, left_over, above = [], [v[0]] * self.baseline, []
+        for layer in self.layers:
+            v_others = v[layer.places]
+            if layer.reference is None:
+                c.append(_softplus_inverse(v_others / layer.scale))
+                above.append(pt.sum(layer.weights * v_others))
+                continue
+            v_reference = v[layer.reference]
+            linear = (v_others - v_reference) / layer.scale
+            curved = _softplus_inverse(v_others / layer.scale) - v_reference / layer.scale
+            c.append(pt.where(layer.well, linear, curved))
+            above.append(_floor(linear, layer.scale, layer.well))
             # v_reference - l_j, without cancellation.
-            left_over.append(pt.min(pt.concatenate([v_reference[None], v_others[well.nonzero()[0]]])))
+            left_over.append(pt.min(pt.concatenate([v_reference[None], v_others[layer.well.nonzero()[0]]])))
         left_over = pt.stack(left_over)
         total = pt.sum(left_over)
-        t = _softplus_inverse(total / self.unit) + sum(floors, pt.as_tensor(0.0)) / self.unit
+        t = _softplus_inverse(total / self.unit) + sum(above, pt.as_tensor(0.0)) / self.unit
         logits = pt.log(left_over[1:]) - pt.log(left_over[0])
         return pt.concatenate([t[None], *c, logits])
 
@@ -130,31 +141,48 @@ class IdentifiedScales(Transform):
             + sum(pt.sum(slope) for slope in log_slopes)
         )
 
-    def _layers(self):
-        return zip(self.references, self.others, self.scales, self.well, strict=True)
-
     def _variances(self, value):
         """Return variances, logarithms of the slopes of the softplus terms, log shares, and A."""
-        n_logits = self.n_shares - 1
-        t, c, logits = value[0], value[1 : self.size - n_logits], value[self.size - n_logits :]
-        by_layer = [c[part] for part in self.slices]
+        t, logits = value[0], value[len(self.positions) - self.n_shares + 1 :]
         log_shares = pt.special.log_softmax(pt.concatenate([pt.zeros(1), logits]))
-        floors = [_floor(c_j, scale, well) for c_j, scale, well in zip(by_layer, self.scales, self.well, strict=True)]
-        argument = t - sum(floors, pt.as_tensor(0.0)) / self.unit
+        alone = {
+            j: layer.scale * pt.softplus(value[layer.c]) for j, layer in enumerate(self.layers) if layer.reference is None
+        }
+        floors = {
+            j: _floor(value[layer.c], layer.scale, layer.well) for j, layer in enumerate(self.layers) if j not in alone
+        }
+        above = [floors[j] if j in floors else pt.sum(layer.weights * alone[j]) for j, layer in enumerate(self.layers)]
+        argument = t - sum(above, pt.as_tensor(0.0)) / self.unit
         total = self.unit * pt.softplus(argument)
         log_slopes = [-pt.softplus(-argument)]
         v = total * pt.exp(log_shares)
-        floors = pt.stack(floors) if floors else pt.zeros(0)
-        references = v[self.baseline :] + floors
-        others = []
-        for j, (c_j, scale, well) in enumerate(zip(by_layer, self.scales, self.well, strict=True)):
-            curved = references[j] / scale + c_j
+        references = v[self.baseline :] + (pt.stack(list(floors.values())) if floors else pt.zeros(0))
+        others, share = [], self.baseline
+        for j, layer in enumerate(self.layers):
+            c = value[layer.c]
+            if j in alone:
+                others.append(alone[j])
+                log_slopes.append(-pt.softplus(-c))
+                continue
+            curved = references[share - self.baseline] / layer.scale + c
             # A p_j + (l_j + c d) and not (A p_j + l_j) + c d: rounding could make the second zero.
-            linear = v[self.baseline + j] + pt.maximum(0.0, floors[j] + c_j * scale)
-            others.append(pt.where(well, linear, scale * pt.softplus(curved)))
-            log_slopes.append(pt.where(well, 0.0, -pt.softplus(-curved)))
+            linear = v[share] + pt.maximum(0.0, floors[j] + c * layer.scale)
+            others.append(pt.where(layer.well, linear, layer.scale * pt.softplus(curved)))
+            log_slopes.append(pt.where(layer.well, 0.0, -pt.softplus(-curved)))
+            share += 1
         ordered = pt.concatenate([v[: self.baseline], references, *others])
         return ordered[self.positions], log_slopes, log_shares, total
+
+
+class _Variances(NamedTuple):
+    """A layer's places in the vector of standard deviations and in the one of coordinates."""
+
+    reference: int | None
+    places: np.ndarray  # of the contributors that are not the reference
+    scale: np.ndarray  # d of these
+    well: np.ndarray  # which of these are well observed
+    weights: np.ndarray | None  # n / N of these, without a reference
+    c: slice
 
 
 def _floor(c, scale, well):

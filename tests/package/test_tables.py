@@ -339,11 +339,8 @@ def test_a_layer_without_any_effect_gets_no_share_when_pooled():
     cells, share = mlm.cell_statistics(frame, "y", ["teacher"]), {}
     assert any("too few" in note for note in mlm.identification(cells).attrs["notes"])
     for pooled in (True, False):
-        idata = mlm.sample(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=pooled)), seed=1, draws=2000)
-        if pooled:
-            mlm.check_convergence(idata)
-        else:  # the spread of a contributor with two rows moves slowly; the share is one of means
-            assert float(az.rhat(idata["posterior"].to_dataset()[["mu_teacher"]])["mu_teacher"].max()) < 1.01
+        idata = mlm.sample(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=pooled)), seed=1)
+        mlm.check_convergence(idata)
         share[pooled] = mlm.variance_shares(idata, cells).set_index(["component", "source"])["mean"]["teacher", "means"]
     assert share[True] < 0.08
     assert share[False] > 0.3

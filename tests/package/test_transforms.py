@@ -18,6 +18,7 @@ DESIGNS = {
     "two layers, two contributors each": ([[50, 50], [30, 70]], [3.0, 3.0], 9.0),
     "rare contributors in one layer": ([[500, 20, 3, 477], [600, 400]], [4.0, 1.0], 5.0),
     "nobody well observed": ([[2, 1, 1], [1, 2, 1]], [0.5, 2.0], 3.0),
+    "nobody well observed in one layer": ([[30, 50, 40, 30], [70, 80]], [0.1, 4.0], 5.0),
     "three layers": ([[9000, 1000], [30, 9900, 70], [2500, 2500, 4000, 999, 1]], [1.0, 2.0, 0.7], 4.0),
     "in other units": ([[500, 20, 3, 477], [600, 400]], [4e12, 1e12], 5e12),
 }
@@ -129,17 +130,22 @@ def test_coordinates_mean_what_they_claim(name):
     """Check every coordinate against its definition in words, from counts alone."""
     identified = Compiled(*DESIGNS[name])
     rng = np.random.default_rng(7)
-    n_layers = len(identified.counts)
+    h = 3 * identified.variance * np.sqrt(2 / identified.counts[0].sum())
     for _ in range(50):
         sigma = np.sqrt(identified.variance) * np.exp(rng.normal(0, 0.7, identified.size))
         v = sigma**2
         point = identified.forward(sigma)
-        smallest, at = [], 1
+        smallest, references, averages, at = [], [], [], 1
         for part, n, s2 in identified.layers():
             scale = np.minimum(identified.variance * np.sqrt(2 / n), s2)
             reference = int(np.argmax(n))
             well = scale < 3 * s2 / len(n)
             v_layer = v[part]
+            if not well[reference]:
+                c, at = point[at : at + len(n)], at + len(n)
+                np.testing.assert_allclose(v_layer, scale * np.logaddexp(0, c), rtol=1e-10)
+                averages.append(np.average(v_layer, weights=n))
+                continue
             lowest = v_layer[reference]
             for k in range(len(n)):
                 if k == reference:
@@ -152,14 +158,14 @@ def test_coordinates_mean_what_they_claim(name):
                     softplus = np.logaddexp(0, v_layer[reference] / scale[k] + c)
                     assert np.isclose(v_layer[k], scale[k] * softplus, rtol=1e-10)
             smallest.append(lowest)
-        logits = point[-n_layers:]
+            references.append(v_layer[reference])
+        logits = point[at:]
         shares = np.exp(np.append(0, logits)) / np.sum(np.exp(np.append(0, logits)))
         left_over = np.array([v[0], *smallest])  # A p_j: the smallest among the reference and the well observed
         np.testing.assert_allclose(shares, left_over / left_over.sum(), rtol=1e-10)
-        h = 3 * identified.variance * np.sqrt(2 / identified.counts[0].sum())
-        references = [v[part][np.argmax(n)] for part, n, _ in identified.layers()]
         lifted = sum(references) - sum(smallest)  # L
-        np.testing.assert_allclose(left_over.sum(), h * np.logaddexp(0, point[0] - lifted / h), rtol=1e-9)
+        argument = point[0] - (lifted + sum(averages)) / h
+        np.testing.assert_allclose(left_over.sum(), h * np.logaddexp(0, argument), rtol=1e-9)
 
 
 def test_the_total_is_t_where_it_is_far_from_zero():
@@ -177,11 +183,19 @@ def test_moving_variance_to_a_layer_changes_only_logits():
     moved[0], moved[3:6] = -0.3, 0.3  # the second layer; contributor 1 is its reference, the others well observed
     v = np.linspace(1, 2, identified.size)
     before, after = identified.forward(np.sqrt(v)), identified.forward(np.sqrt(v + moved))
-    well = identified.transform.well
-    assert well[0].all()
-    assert well[1].all()
+    assert all(layer.well.all() for layer in identified.transform.layers[:2])
     np.testing.assert_allclose(after[:-3], before[:-3], rtol=1e-9, atol=1e-9)
     assert abs(after[-2] - before[-2]) > 0.1
+
+
+def test_without_a_baseline_one_layer_keeps_its_reference():
+    """The total has to be somebody's, also where no contributor is well observed."""
+    transform = mlm.IdentifiedScales([np.ones(4), np.ones(4)], [0.5, 2.0], 3.0, baseline=False)
+    assert [layer.reference for layer in transform.layers] == [0, None]
+    x = pt.dvector()
+    round_trip = function([x], transform.backward(transform.forward(x)))
+    sigma = np.array([0.3, 1.5, 0.7, 2.0, 1.0, 0.1, 0.9, 3.0])
+    np.testing.assert_allclose(round_trip(sigma), sigma, rtol=1e-10)
 
 
 class TestPooledVariances:
