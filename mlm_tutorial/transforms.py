@@ -305,6 +305,7 @@ class PooledMeans(Transform):
         total = float(n[0].sum() if n_observations is None else n_observations)
         self.precisions = [x / variance for x in n]
         self.shares = [x / total for x in n]  # of all observations
+        self.weights = [x / x.sum() for x in n]  # of those that have the layer
         self.center = float(center)
         presence = np.array([n[j].sum() / total for j in self.averages])
         self.units = np.sqrt(
@@ -364,7 +365,10 @@ class PooledMeans(Transform):
             scale = tau[j] / (1 + odds) ** 0.5
             direction = scale * precision
             left = precision / (1 + odds)
-            blind = left.sum() / precision.sum()  # 1 - b'b without cancellation
+            # Equal to the layer's shares to the last digit, not up to rounding: equal constants are compiled as one.
+            own = precision is self.precisions[j]
+            weights = self.weights[j] if own else precision / precision.sum()
+            blind = (weights / (1 + odds)).sum()  # 1 - b'b without cancellation
             # What the layer's weighted average is taken to be; only the prior on all its means locates it.
             average = (left * effect).sum() / left.sum()
             yield (

@@ -68,11 +68,15 @@ def test_reasons_are_counted_by_kind():
     rows = [{"outcome": "not converged", "reason": "not converged. " + reason} for reason in reasons]
     rows.append({"outcome": "refused", "reason": "layer 'a' has a single contributor, 0. The means"})
     rows = [row | {"number": k, "seconds": 1.0, "true": True} for k, row in enumerate(rows)]
-    lines = structures.table({"structures": rows, "reasons_not_true": [], "limits": {"layers": (1, 5)}}).splitlines()
+    rows[0] |= {"gradients": 100, "at 0.95": {"outcome": "converged", "gradients": 150}}
+    content = {"structures": rows, "reasons_not_true": [], "limits": {"layers": (1, 5)}}
+    lines = structures.table(content | {"asked": {"pooled": True, "targets": [0.95]}}).splitlines()
     for line in ("| 2 | divergent transitions |", "| 1 | tail ESS, divergent transitions |"):
         assert line in lines
     assert "| 1 | layer has a single contributor |" in lines
-    assert lines[0] == "Limits: 1 to 5 layers."
+    assert lines[0] == "Limits: 1 to 5 layers. Priors are pooled."
+    assert "| the default | 1 of 1 | 1.00 |" in lines
+    assert "| 0.95 | 0 of 1 | 1.50 |" in lines
     assert "Of those with divergent transitions alone, 1 have a single one." in lines
 
 
@@ -99,12 +103,23 @@ def test_runs_resume_only_with_the_same_seed_and_code(tmp_path, monkeypatch):
     assert structures.read_results(path, 5) == []
 
 
-def test_stored_structures_are_complete_and_every_reason_is_true():
-    content = json.loads(structures.OUTPUT.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", ["structures", "structures_not_pooled"])
+def test_stored_structures_are_complete_and_every_reason_is_true(name):
+    content = json.loads((structures.OUTPUT.parent / f"{name}.json").read_text(encoding="utf-8"))
     rows = content["structures"]
-    assert [row["number"] for row in rows] == list(range(len(rows)))
-    assert len(rows) >= 20
+    assert content["asked"] == {"pooled": name == "structures", "targets": [0.9, 0.95]}
+    assert [row["number"] for row in rows] == list(range(200))
     assert content["reasons_not_true"] == []
     assert {row["outcome"] for row in rows} <= set(structures.OUTCOMES) - {"failed"}
     assert all(row.get("reason") for row in rows if row["outcome"] != "converged")
-    assert structures.FRAGMENT.read_text(encoding="utf-8") == structures.table(content)
+    assert (structures.TABLES / f"{name}.md").read_text(encoding="utf-8") == structures.table(content)
+
+
+def test_fewer_than_four_pooled_structures_of_two_hundred_are_refused_by_the_convergence_check():
+    """At the default target acceptance rate, for at most twice the gradients that a target of 0.9 takes."""
+    rows = json.loads(structures.OUTPUT.read_text(encoding="utf-8"))["structures"]
+    sampled = [row for row in rows if "gradients" in row]
+    assert sum(row["outcome"] == "not converged" for row in sampled) < 4
+    assert sum(row["gradients"] for row in sampled) < 2 * sum(row["at 0.9"]["gradients"] for row in sampled)
+    covered = sum(row.get("means_covered", 0) for row in rows) / sum(row.get("means", 0) for row in rows)
+    assert abs(covered - structures.INTERVAL) < 0.02

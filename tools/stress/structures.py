@@ -29,11 +29,11 @@ from tools.lock import exit_with, only_writer
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "results" / "structures.json"
-FRAGMENT = ROOT / "results" / "tables" / "structures.md"
+TABLES = ROOT / "results" / "tables"
 LIMITS = {"layers": (1, 5), "contributors": (2, 20), "rows": (10, 100_000), "scale": (1e-6, 1e6)}
 INTERVAL = 0.9
-# Options of a run: whether contributors are pooled, and the target acceptance rate (None: the default).
-ASKED = {"pooled": True, "target_accept": None}
+# Options of a run: whether contributors are pooled, and target acceptance rates to try beside the default.
+ASKED = {"pooled": True, "targets": []}
 OUTCOMES = {
     "converged": "passed the convergence check",
     "not converged": "refused by the convergence check",
@@ -95,20 +95,28 @@ def _fit(truth, frame, names, number, asked):
             model = mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=asked["pooled"]))
         except ValueError as error:
             return {"outcome": "refused", "reason": str(error), "true": refusal_is_true(str(error), frame, names)}
-    options = {} if asked["target_accept"] is None else {"target_accept": asked["target_accept"]}
-    idata = mlm.sample(model, seed=number, progress=False, **options)
+    compiled = mlm.compile_model(model)
+    idata = mlm.sample(compiled, seed=number, progress=False)
     row = {"cells": len(cells), "warned": any(issubclass(x.category, mlm.UnidentifiedWarning) for x in caught)}
-    row |= {name: round(idata.attrs[f"{name}_seconds"], 2) for name in ("compile", "sampling")}
-    try:
-        row |= {"outcome": "converged"} | {k: float(v) for k, v in mlm.check_convergence(idata).items()}
-    except mlm.ConvergenceError as error:
-        row |= {"outcome": "not converged", "reason": str(error)}
+    row |= {"compile": round(compiled.compile_seconds, 2)} | _judged(idata)
+    for target in asked["targets"]:
+        other = mlm.sample(compiled, seed=number, progress=False, target_accept=target)
+        row[f"at {target:g}"] = _judged(other)
     row["true"] = verdict_is_true(row["outcome"] == "converged", idata) and reason_is_true(row.get("reason", ""), idata)
     if all(len(cells.labels[layer.name]) == len(layer) for layer in truth.layers):  # else means are about others
         # Without standard deviations: the prior decides how they are shared, and these truths are not drawn from it.
         recovery = mlm.recovery(idata, truth, ci_prob=INTERVAL).filter(like="mu_", axis="index")
         row |= {"means": len(recovery), "means_covered": int(recovery["covered"].sum())}
     return row
+
+
+def _judged(idata):
+    """Return what sampling took, and the outcome of the convergence check."""
+    row = {"sampling": round(idata.attrs["sampling_seconds"], 2), "gradients": int(idata.attrs["gradients"])}
+    try:
+        return row | {"outcome": "converged"} | {k: float(v) for k, v in mlm.check_convergence(idata).items()}
+    except mlm.ConvergenceError as error:
+        return row | {"outcome": "not converged", "reason": str(error)}
 
 
 def refusal_is_true(reason, frame, names):
@@ -187,7 +195,7 @@ def read_results(path, seed, asked=ASKED):
         stored = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    same = (stored["seed"], stored["code"], stored.get("asked")) == (seed, code_digest(), asked)
+    same = (stored["seed"], stored["code"], stored["asked"]) == (seed, code_digest(), asked)
     return stored["structures"] if same else []
 
 
@@ -225,10 +233,7 @@ def table(content):
     rows = pd.DataFrame(content["structures"])
     limits = ", ".join(f"{low:,g} to {high:,g} {name}" for name, (low, high) in content["limits"].items())
     lines = [f"Limits: {limits}."]
-    if "asked" in content:
-        pooled, target = content["asked"]["pooled"], content["asked"]["target_accept"]
-        lines[0] += f" Priors are {'pooled' if pooled else 'not pooled'}."
-        lines[0] += "" if target is None else f" The acceptance rate aims at {target:g}."
+    lines[0] += f" Priors are {'pooled' if content['asked']['pooled'] else 'not pooled'}."
     lines += ["", "| Structures | | seconds each, median and longest |", "|---:|---|---|"]
     for outcome, words in OUTCOMES.items():
         part = rows[rows["outcome"] == outcome]
@@ -239,6 +244,7 @@ def table(content):
     lines += [f"| {n} | {kind} |" for kind, n in collections.Counter(map(kind_of, reported)).most_common()]
     single = sum(DIVERGENCES.findall(row["reason"]) == ["1"] for row in reported if not THRESHOLD.search(row["reason"]))
     lines += ["", f"Of those with divergent transitions alone, {single} have a single one."]
+    lines += ["", *targets_table(content["structures"], content["asked"]["targets"])]
     untrue = content["reasons_not_true"]
     if "means" in rows:
         share = rows["means_covered"].sum() / rows["means"].sum()
@@ -246,6 +252,19 @@ def table(content):
         lines += ["", f"Of {rows['means'].sum():.0f} {words}"]
     lines += ["", f"Of {len(rows)} verdicts, {len(untrue)} did not hold when checked by other means."]
     return "\n".join(lines) + "\n"
+
+
+def targets_table(rows, targets):
+    """Return a table in Markdown: what the default and each other target acceptance rate refuse, and take."""
+    sampled = [row for row in rows if "gradients" in row]
+    cells = {"the default": sampled} | {f"{target:g}": [row[f"at {target:g}"] for row in sampled] for target in targets}
+    lines = ["| Target acceptance rate | refused by the convergence check | gradients, relative to the default |"]
+    lines += ["|---|---:|---:|"]
+    for name, fits in cells.items():
+        refused = sum(fit["outcome"] != "converged" for fit in fits)
+        ratio = sum(fit["gradients"] for fit in fits) / sum(fit["gradients"] for fit in sampled)
+        lines.append(f"| {name} | {refused} of {len(fits)} | {ratio:.2f} |")
+    return lines
 
 
 def main(arguments=None):
@@ -257,7 +276,9 @@ def main(arguments=None):
     parser.add_argument("--minutes", type=float, default=math.inf, help="start no structure after so many minutes")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="results (results/structures.json)")
     parser.add_argument("--no-pooling", action="store_true", help="priors whose scales are fixed, not learned")
-    parser.add_argument("--target-accept", type=float, help="acceptance rate to aim at (the package's default)")
+    parser.add_argument(
+        "--targets", type=float, nargs="*", default=[], help="target acceptance rates to try beside the default"
+    )
     options = parser.parse_args(arguments)
     with only_writer(options.output, "fitting structures"):
         return fit_structures(options)
@@ -266,7 +287,7 @@ def main(arguments=None):
 def fit_structures(options):
     """Fit one structure after the other, and store each; return 0 if every verdict is true."""
     started = time.monotonic()
-    asked = {"pooled": not options.no_pooling, "target_accept": options.target_accept}
+    asked = {"pooled": not options.no_pooling, "targets": options.targets}
     rows = read_results(options.output, options.seed, asked)
     done = {row["number"] for row in rows}
     for number in range(options.n):
@@ -280,8 +301,8 @@ def fit_structures(options):
         if row["outcome"] != "converged" or not row["true"]:
             print(f"    {row.get('reason', '')}; true: {row['true']}", flush=True)
     content = write_results(options.output, rows, options.seed, asked)
-    if options.output == OUTPUT:
-        write_atomically(FRAGMENT, table(content).encode("utf-8"))
+    if options.output.parent == OUTPUT.parent:
+        write_atomically(TABLES / f"{options.output.stem}.md", table(content).encode("utf-8"))
     print(table(content))
     return int(bool(content["reasons_not_true"]))
 
