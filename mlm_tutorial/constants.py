@@ -129,7 +129,8 @@ def _with_single_entries(variable: Variable, kind: Any) -> Variable:
     """Return a variable, told of the dimensions that have a single entry in a type."""
     if not isinstance(kind, TensorType):
         return variable
-    axes = [axis for axis, (size, now) in enumerate(zip(kind.shape, variable.type.shape, strict=True)) if size == 1 != now]
+    sizes = zip(kind.shape, variable.type.shape, strict=True)
+    axes = [axis for axis, (size, now) in enumerate(sizes) if size == 1 and now != 1]
     return pt.specify_broadcastable(variable, *axes) if axes else variable
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import time
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -250,7 +251,10 @@ def _run(compiled: CompiledModel, **nutpie_options):
         compiled.model[name].set_value(value)
     for name, value in compiled.starts.items():
         compiled._start_variables[name].set_value(value)
-    return nutpie.sample(compiled.nutpie_model, **nutpie_options)
+    with warnings.catch_warnings():
+        # A layer may have this name: its dimension is one of contributors.
+        warnings.filterwarnings("ignore", "Found dimension named 'sample'", UserWarning)
+        return nutpie.sample(compiled.nutpie_model, **nutpie_options)
 
 
 def _default_options(compiled: CompiledModel) -> dict:

@@ -145,12 +145,12 @@ class IdentifiedScales(Transform):
         """Return variances, logarithms of the slopes of the softplus terms, log shares, and A."""
         t, logits = value[0], value[len(self.positions) - self.n_shares + 1 :]
         log_shares = pt.special.log_softmax(pt.concatenate([pt.zeros(1), logits]))
-        alone = {
-            j: layer.scale * pt.softplus(value[layer.c]) for j, layer in enumerate(self.layers) if layer.reference is None
-        }
-        floors = {
-            j: _floor(value[layer.c], layer.scale, layer.well) for j, layer in enumerate(self.layers) if j not in alone
-        }
+        alone, floors = {}, {}
+        for j, layer in enumerate(self.layers):
+            if layer.reference is None:
+                alone[j] = layer.scale * pt.softplus(value[layer.c])
+            else:
+                floors[j] = _floor(value[layer.c], layer.scale, layer.well)
         above = [floors[j] if j in floors else pt.sum(layer.weights * alone[j]) for j, layer in enumerate(self.layers)]
         argument = t - sum(above, pt.as_tensor(0.0)) / self.unit
         total = self.unit * pt.softplus(argument)

@@ -1,4 +1,4 @@
-"""Settings and fixtures for all tests: deprecations caused by the course's own calls are errors; a browser."""
+"""Fixtures for all tests, and the order of their files: a browser."""
 
 import json
 import os
@@ -9,15 +9,6 @@ import pytest
 from tests.support.browsing import BROWSER
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def pytest_configure(config):
-    # Here and not in pyproject.toml, which would have to name every file of the tests, three times.
-    own = {path.stem for folder in (".", "book/_ext") for path in (ROOT / folder).glob("*.py")}
-    own |= {path.parent.name for path in ROOT.glob("[!.]*/__init__.py")}
-    for category in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
-        # Deprecations in dependencies are for their maintainers to fix.
-        config.addinivalue_line("filterwarnings", rf"error::{category}:({'|'.join(sorted(own))})(\.|$)")
 
 
 @pytest.fixture(scope="module")  # its event loop must end before files that start their own

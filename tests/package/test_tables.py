@@ -1,5 +1,6 @@
 """Realistic tables: small, nested, with odd names and labels, with rows that lack a layer."""
 
+import contextlib
 import datetime
 from functools import cache
 from types import SimpleNamespace
@@ -341,6 +342,9 @@ def test_a_layer_without_any_effect_gets_no_share_when_pooled():
     for pooled in (True, False):
         idata = mlm.sample(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=pooled)), seed=1)
         mlm.check_convergence(idata)
-        share[pooled] = mlm.variance_shares(idata, cells).set_index(["component", "source"])["mean"]["teacher", "means"]
+        # Without pooling the model's variance is far above that of the totals, and it says so.
+        with contextlib.nullcontext() if pooled else pytest.warns(mlm.VarianceMismatchWarning):
+            shares = mlm.variance_shares(idata, cells).set_index(["component", "source"])["mean"]
+        share[pooled] = shares["teacher", "means"]
     assert share[True] < 0.08
     assert share[False] > 0.3

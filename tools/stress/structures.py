@@ -195,7 +195,7 @@ def read_results(path, seed, asked=ASKED):
         stored = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    same = (stored["seed"], stored["code"], stored["asked"]) == (seed, code_digest(), asked)
+    same = (stored["seed"], stored["code"], stored.get("asked")) == (seed, code_digest(), asked)
     return stored["structures"] if same else []
 
 
