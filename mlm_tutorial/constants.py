@@ -16,42 +16,36 @@ import numpy as np
 import pymc.pytensorf
 import pytensor
 import pytensor.tensor as pt
-from pytensor.compile.ops import ViewOp
-from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.compile.mode import get_mode
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import clone_replace
-from pytensor.graph.traversal import io_toposort
-from pytensor.raise_op import CheckAndRaise
-from pytensor.tensor.basic import Alloc, Join, MakeVector, ScalarFromTensor, Split, TensorFromScalar
-from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
-from pytensor.tensor.shape import Reshape, Shape, Shape_i
-from pytensor.tensor.special import LogSoftmax, Softmax
-from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor, IncSubtensor, Subtensor
-from pytensor.tensor.type import TensorType
+from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.graph.traversal import ancestors
+from pytensor.raise_op import Assert
+from pytensor.tensor.basic import Alloc, AllocEmpty, MakeVector, Split
+from pytensor.tensor.rewriting.scalarize import ScalarizeRewriter, ScalarSubtensor
+from pytensor.tensor.shape import Reshape, SpecifyShape
+from pytensor.tensor.subtensor import IncSubtensor, Subtensor
 from pytensor.tensor.variable import TensorConstant
 
 __all__ = ["constants_as_data"]
 
 # Operations whose whole numbers are sizes, or positions that follow from sizes, with the first input that is one.
-_SIZES_FROM = {Subtensor: 1, IncSubtensor: 2, Reshape: 1, Alloc: 1, MakeVector: 0}
-# Operations that compute the same whether they know the sizes of their inputs or not.
-_FREE_OF_SIZES = (
-    *_SIZES_FROM,
-    AdvancedIncSubtensor,
-    AdvancedSubtensor,
-    CAReduce,
-    CheckAndRaise,
-    DimShuffle,
-    Elemwise,
-    Join,
-    LogSoftmax,
-    ScalarFromTensor,
-    Shape,
-    Shape_i,
-    Softmax,
-    Split,
-    TensorFromScalar,
-    ViewOp,
-)
+_SIZES_FROM = {
+    Alloc: 1,
+    AllocEmpty: 0,
+    IncSubtensor: 2,
+    MakeVector: 0,
+    Reshape: 1,
+    ScalarSubtensor: 1,
+    SpecifyShape: 1,
+    Split: 1,
+    Subtensor: 1,
+}
+# Keeps the vectors of sizes and numbers among a function's inputs until they are read.
+_ANCHOR = Assert("the vectors of sizes and numbers begin with zero")
+
+_AFTER_ALL_OTHERS = 1000.0  # PyTensor's own rewrites have positions up to 100
 
 _compile = pymc.pytensorf.compile
 _patching = threading.Lock()
@@ -65,81 +59,83 @@ def constants_as_data() -> Iterator[None]:
 
 
 def _compile_with_data(inputs, outputs, *args, **kwargs):
-    """Compile a function as PyMC does; where numba is to compile it, with constants as shared variables."""
-    if kwargs.get("mode") == "NUMBA":
-        given = kwargs.pop("givens", [])
-        inputs, outputs = with_constants_shared(list(inputs), clone_replace(list(outputs), dict(given)))
-    return _compile(inputs, outputs, *args, **kwargs)
+    """Compile a function as PyMC does; where numba is to compile it, with constants and sizes as shared variables."""
+    if kwargs.get("mode") != "NUMBA":
+        return _compile(inputs, outputs, *args, **kwargs)
+    first, *others = with_constants_shared(outputs)
+    sizes, numbers = pytensor.shared(np.zeros(1, int)), pytensor.shared(np.zeros(1))
+    sizes.name, numbers.name = "mlm_sizes", "mlm_numbers"
+    kwargs["mode"] = get_mode("NUMBA").register((_SizesAsData(sizes, numbers), _AFTER_ALL_OTHERS))
+    return _compile(inputs, [_ANCHOR(first, pt.eq(sizes[0], 0), pt.eq(numbers[0], 0)), *others], *args, **kwargs)
 
 
-def with_constants_shared(inputs: Sequence, outputs: Sequence) -> tuple[list, list]:
-    """Return the same graph with shared variables in place of constants that look like data, and of sizes.
+def with_constants_shared(outputs: Sequence) -> list:
+    """Return the same outputs of a graph with shared variables in place of constants that look like data."""
+    constants = [variable for variable in ancestors(outputs) if _looks_like_data(variable)]
+    shared = {x: pytensor.shared(x.data, shape=x.type.shape, borrow=True) for x in constants}
+    return clone_replace(list(outputs), shared)
+
+
+class _SizesAsData(GraphRewriter):
+    """Read sizes, and numbers that were computed from sizes, from shared vectors.
+
+    It comes last, so that all other rewrites know the sizes. Every place where a size is used has an entry of its own,
+    because sizes that are equal in one table are not in the next.
 
     Parameters
     ----------
-    inputs, outputs : sequence of pytensor.graph.basic.Variable
-
-    Returns
-    -------
-    inputs, outputs : list of pytensor.graph.basic.Variable
-        New variables. Only dimensions of one entry have a fixed size, since they are the ones that are broadcast.
+    sizes, numbers : pytensor shared variables
+        Vectors of whole and of other numbers, to be filled; the functions that are rewritten depend on both.
     """
-    new: dict[Variable, Variable] = {x: _free_type(x.type)(name=x.name) for x in inputs}
 
-    def data(x, is_size=False):
-        if x not in new:
-            if is_size and not isinstance(x, TensorConstant):  # a scalar of the kind that indices are
-                new[x] = pt.scalar_from_tensor(pytensor.shared(np.asarray(x.data)))
-            else:
-                new[x] = pytensor.shared(x.data, shape=_free_type(x.type).shape, borrow=True)
-        return new[x]
+    def __init__(self, sizes: Variable, numbers: Variable):
+        super().__init__()
+        self.vectors = (sizes, numbers)
 
-    for node in io_toposort([], outputs):
-        sizes_from = _SIZES_FROM.get(type(node.op), len(node.inputs))
-        arguments = []
-        for i, x in enumerate(node.inputs):
-            if i >= sizes_from and _is_size(x):
-                arguments.append(data(x, is_size=True))
-            elif _looks_like_data(x):
-                arguments.append(data(x))
-            else:
-                arguments.append(new.get(x, x))
-        for old, made in zip(node.outputs, _again(node, arguments).outputs, strict=True):
-            new[old] = _with_single_entries(made, old.type)
-    return [new[x] for x in inputs], [data(x) if _looks_like_data(x) else new.get(x, x) for x in outputs]
-
-
-def _again(node: Apply, arguments: list) -> Apply:
-    """Return the node's operation on other arguments."""
-    if isinstance(node.op, _FREE_OF_SIZES):
-        return node.clone_with_new_inputs(arguments, strict=False)
-    sized = [
-        pt.specify_shape(new, old.type.shape) if isinstance(old.type, TensorType) and new.type != old.type else new
-        for new, old in zip(arguments, node.inputs, strict=True)
-    ]
-    return node.clone_with_new_inputs(sized)
+    def apply(self, fgraph):
+        """Replace constants in a graph, and fill the vectors."""
+        inputs = {variable.name: variable for variable in fgraph.inputs}
+        vectors = [inputs[vector.name] for vector in self.vectors]
+        entries: tuple[list, list] = ([0], [0.0])
+        for node in fgraph.toposort():
+            if node.op == _ANCHOR:
+                fgraph.replace(node.outputs[0], node.inputs[0])
+                continue
+            first_size = _SIZES_FROM.get(type(node.op), len(node.inputs))
+            for i, constant in enumerate(node.inputs):
+                if i >= first_size and _is_size(constant):
+                    new = _entry(constant, vectors[0], entries[0])
+                elif i < first_size and _is_number(constant):
+                    new = _entry(constant, vectors[1], entries[1])
+                else:
+                    continue
+                fgraph.change_node_input(node, i, new, check=False)  # the type may be one of more digits
+        for vector, values in zip(self.vectors, entries, strict=True):
+            vector.set_value(np.array(values))
+        ScalarizeRewriter().apply(fgraph)
 
 
-def _free_type(kind: Any) -> Any:
-    """Return a type of arrays without sizes other than one."""
-    return kind.clone(shape=tuple(1 if size == 1 else None for size in kind.shape))
+def _entry(constant: Constant, vector: Variable, values: list) -> Variable:
+    """Append a constant's values to those of a vector, and return what reads them there."""
+    start = len(values)
+    values.extend(np.ravel(constant.data).tolist())
+    if np.ndim(constant.data) == 1:
+        read = vector[start : len(values)]
+        return pt.specify_broadcastable(read, 0) if len(constant.data) == 1 else read
+    return vector[start] if isinstance(constant, TensorConstant) else pt.scalar_from_tensor(vector[start])
 
 
-def _with_single_entries(variable: Variable, kind: Any) -> Variable:
-    """Return a variable, told of the dimensions that have a single entry in a type."""
-    if not isinstance(kind, TensorType):
-        return variable
-    sizes = zip(kind.shape, variable.type.shape, strict=True)
-    axes = [axis for axis, (size, now) in enumerate(sizes) if size == 1 and now != 1]
-    return pt.specify_broadcastable(variable, *axes) if axes else variable
-
-
-def _is_size(variable: Any) -> bool:
-    """Return whether a variable is a whole number above one; zero and one mean the same in tables of every size."""
-    if not isinstance(variable, Constant) or np.size(variable.data) != 1:
+def _is_size(variable: Variable) -> bool:
+    """Return whether a constant has whole numbers above one; zero and one mean the same in tables of every size."""
+    if not isinstance(variable, Constant) or np.ndim(variable.data) > 1:
         return False
-    value = np.asarray(variable.data)
-    return bool(np.issubdtype(value.dtype, np.integer) and value.item() > 1)
+    values = np.asarray(variable.data)
+    return bool(np.issubdtype(values.dtype, np.integer) and np.any(values > 1))
+
+
+def _is_number(variable: Variable) -> bool:
+    """Return whether a constant was computed from sizes or data; what was data before is no constant any more."""
+    return _looks_like_data(variable) and variable.type.dtype == "float64" and variable.type.ndim < 2
 
 
 def _looks_like_data(variable: Any) -> bool:

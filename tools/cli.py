@@ -24,6 +24,7 @@ def parse(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     opening = add("open", commands.open_course, "More arguments go to JupyterLab.")
     opening.add_argument("--no-browser", action="store_true", help="only print the address")
     opening.add_argument("--port", type=int, help="port to serve on (8888 unless it is taken)")
+    opening.add_argument("--no-warming", action="store_true", help="do not compile the models in the background")
     testing = add("test", commands.test, "More arguments go to pytest.")
     testing.add_argument("--fast", action="store_true", help="leave out notebooks and slow tests")
     testing.add_argument("--all", action="store_true", help="also test Dask, Spark and JupyterHub, which it installs")

@@ -28,7 +28,16 @@ def open_course(options: argparse.Namespace, more: list[str]) -> int:
     command += ["--port", str(options.port)] if options.port else []
     command += ["--allow-root"] if os.name == "posix" and os.getuid() == 0 else []
     say("starting JupyterLab; it prints its address below, and Ctrl-C stops it")
+    if not options.no_warming:
+        warm_in_background()
     return environment.of_project().replace_this_process(*command, *more)
+
+
+def warm_in_background() -> None:
+    """Start to compile the notebooks' models in a process that ends with the server, the first one's to come first."""
+    where, found = environment.of_project(), sorted(project.NOTEBOOKS.glob("*.ipynb"))
+    command = [where.python, "-m", "mlm_tutorial.warming", "--beside-server", project.ROOT, *found]
+    subprocess.Popen([str(part) for part in command], cwd=project.ROOT, env=where.variables())
 
 
 def test(options: argparse.Namespace, more: list[str]) -> int:

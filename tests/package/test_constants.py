@@ -6,49 +6,62 @@ import sys
 
 import numpy as np
 import pymc as pm
-import pytensor
+import pymc.pytensorf
 import pytensor.tensor as pt
 import pytest
 from pytensor.graph.basic import Constant
 
 import mlm_tutorial as mlm
-from mlm_tutorial.constants import with_constants_shared
+from mlm_tutorial.constants import constants_as_data
 
 
-def constants(outputs):
-    """Return the values of a graph's constants, as lists."""
-    found = {x for x in pytensor.graph.traversal.ancestors(outputs) if isinstance(x, Constant)}
-    return sorted((np.asarray(x.data).tolist() for x in found), key=str)
+def constants(function):
+    """Return the values of the constants in a compiled function, as text."""
+    nodes = function.maker.fgraph.toposort()
+    return {str(np.asarray(x.data)) for node in nodes for x in node.inputs if isinstance(x, Constant)}
 
 
-def test_a_graph_with_shared_constants_gives_the_same_numbers():
-    x = pt.vector("x", shape=(3,), dtype="float64")
-    outputs = [x * 1.2345 + pt.as_tensor(np.arange(3.0)) ** 2, x[pt.as_tensor(np.array([2, 0]))] * 0.5, x[1:3] + x[2]]
-    inputs, ours = with_constants_shared([x], outputs)
-    assert constants(ours) == [0.5, 1, 2]  # of 0.5, of 1: and of ** 2; positions 2 and 3 and arrays are data
-    at = np.array([0.1, -3.0, 7.0])
-    for a, b in zip(ours, outputs, strict=True):
-        np.testing.assert_array_equal(a.eval({inputs[0]: at}), b.eval({x: at}))
+def compiled(inputs, outputs):
+    with constants_as_data():
+        return pymc.pytensorf.compile(inputs, outputs, mode="NUMBA")
 
 
-def test_dimensions_of_one_entry_are_broadcast_as_before():
-    """Their size is part of the formula, also where it follows from positions that are now data."""
-    x = pt.vector("x", shape=(5,), dtype="float64")
-    outputs = [x[3:4] * x, x.reshape((5, 1)) * x.reshape((1, 5)), pt.cumsum(x)[2:3] + x]
-    inputs, ours = with_constants_shared([x], outputs)
-    assert not any(getattr(x.type, "shape", ()) == (5,) for x in pytensor.graph.traversal.ancestors(ours[:2]))
-    at = np.linspace(1, 2, 5)
-    for a, b in zip(ours, outputs, strict=True):
-        np.testing.assert_array_equal(a.eval({inputs[0]: at}), b.eval({x: at}))
+x = pt.vector("x", shape=(5,), dtype="float64")
+matrix = pt.matrix("matrix", shape=(2, 2), dtype="float64")
+GRAPHS = {
+    "arrays and a number": (x, [x[:3] * 1.2345 + pt.as_tensor(np.arange(3.0)) ** 2]),
+    "positions": (x, [x[pt.as_tensor(np.array([4, 0]))] * 0.5, x[2:4] + x[3], x[:-1]]),
+    "what follows from a size": (x, [x / x.shape[0], x - x.mean(), x[:3].sum() / 3]),
+    "a slice of one entry": (x, [x[3:4] * x, pt.cumsum(x)[2:3] + x, x.reshape((5, 1)) * x.reshape((1, 5))]),
+    "setting": (x, [x[2:4].set(0.0), x[1:].inc(x[:4]), pt.zeros(7)[2:].set(x)]),
+    "gradients": (x, [pt.grad(pt.concatenate([x[:2] ** 2, x[2:] ** 3, pt.zeros(4)]).sum(), x)]),
+    "linear algebra": (matrix, [pt.linalg.cholesky(matrix), pt.diag(matrix) + pt.sort(matrix[0])]),
+}
 
 
-def test_other_kinds_of_operations_see_the_sizes_that_they_were_built_with():
-    matrix = pt.matrix("matrix", shape=(2, 2), dtype="float64")
-    outputs = [pt.linalg.cholesky(matrix), pt.diag(matrix) + pt.sort(matrix[0])]
-    inputs, ours = with_constants_shared([matrix], outputs)
-    at = np.array([[2.0, 0.5], [0.5, 1.0]])
-    for a, b in zip(ours, outputs, strict=True):
-        np.testing.assert_allclose(a.eval({inputs[0]: at}), b.eval({matrix: at}))
+@pytest.mark.parametrize("name", GRAPHS)
+def test_functions_with_constants_as_data_give_the_same_numbers(name):
+    given, outputs = GRAPHS[name]
+    at = np.array([0.1, -3.0, 7.0, 2.5, 0.3]) if given is x else np.array([[2.0, 0.5], [0.5, 1.0]])
+    for ours, expected in zip(compiled([given], outputs)(at), outputs, strict=True):
+        np.testing.assert_allclose(ours, expected.eval({given: at}), rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["positions", "what follows from a size", "setting", "gradients"])
+def test_functions_of_other_sizes_have_the_same_constants(name):
+    """Zero and one, and the literals of formulas; and the numbers of the places where others are read."""
+    sizes = {}
+    for n in (5, 8):
+        y = pt.vector("x", shape=(n,), dtype="float64")
+        outputs = {
+            "positions": [y[2 : n - 1] + y[n - 1], y[n - 2]],
+            "what follows from a size": [y / n, y - y.mean(), y[: n - 2].sum() / (n - 2)],
+            "setting": [y[2 : n - 1].set(0.0), pt.zeros(n + 2)[2:].set(y)],
+            "gradients": [pt.grad(pt.concatenate([y[: n - 3] ** 2, y[n - 3 :] ** 3, pt.zeros(n)]).sum(), y)],
+        }[name]
+        function = compiled([y], outputs)
+        sizes[n] = constants(function), [str(node.op) for node in function.maker.fgraph.toposort()]
+    assert sizes[5] == sizes[8]
 
 
 def test_data_that_are_constants_in_a_model_are_still_its_data():

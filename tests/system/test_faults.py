@@ -1,16 +1,12 @@
 """Killed, full, locked, read-only: each ends in a clear message, and no partial file is taken for a complete one."""
 
-import csv
 import errno
 import json
 import os
 import shutil
 import signal
-import socket
-import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nbformat
@@ -19,40 +15,13 @@ import pytest
 import xarray as xr
 
 import mlm_tutorial as mlm
-from tests.support.classroom import FULL, NAME, hand_in, sandboxed
+from tests.support.processes import finish, posix, started, wait_until
 from tools import cli, drift, environment, install, project, results, versions
 from tools.benchmarks import __main__ as bench
-from tools.grading import grading, walls
 from tools.lock import Lock, LockedError, only_writer, project_lock
 from tools.stress import long_run, structures
 
 ROOT = Path(__file__).resolve().parents[2]
-posix = pytest.mark.skipif(os.name != "posix", reason="stands in for programs by shell scripts, and kills them")
-
-
-@contextmanager
-def started(command, **settings):
-    """Start a command in a process group of its own; end all remaining processes of it."""
-    settings = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} | settings
-    with subprocess.Popen([str(part) for part in command], start_new_session=True, **settings) as process:
-        try:
-            yield process
-        finally:
-            for stop in (lambda: os.killpg(process.pid, signal.SIGKILL), process.kill):
-                with suppress(ProcessLookupError):
-                    stop()
-
-
-def wait_until(true, seconds=60):
-    """Wait until a condition is true; fail after a time limit."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
-def finish(command, **settings):
-    return subprocess.run([str(x) for x in command], capture_output=True, text=True, timeout=300, **settings)
 
 
 # --- The lock -----------------------------------------------------------------------------------------------------
@@ -402,224 +371,3 @@ def test_killed_generation_leaves_complete_exercise_notebooks(tmp_path):
         assert all(content == expected[path] for path, content in found.items())
     assert finish(command, cwd=ROOT).returncode == 0
     assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.ipynb")} == expected
-
-
-# --- Grading ------------------------------------------------------------------------------------------------------
-
-ATTACK = """
-import os, socket
-attempts = {{
-    "network": lambda: socket.create_connection(("127.0.0.1", {port}), timeout=3),
-    "neighbour": lambda: print(open({neighbour!r}).read()),
-    "solutions": lambda: open({solutions!r}).read(),
-    "beside": lambda: open({beside!r}, "w").write("x"),
-    "course": lambda: open({course!r}, "w").write("x"),
-}}
-for name, attempt in attempts.items():
-    try:
-        attempt()
-        print(name, "came through")
-    except OSError as error:
-        print(name, "failed with", type(error).__name__)
-"""
-# Writes a result of its own to wherever the grader beside it may write, with a link to the neighbor's answers among
-# it, and ends that grader.
-FORGE = """
-import glob, json, os, signal
-for path in glob.glob(f"/proc/{{os.getppid()}}/fd/*"):
-    try:
-        with open(path, "w") as file:
-            file.write(json.dumps({{"points": {{"check-01-1": 99}}}}) + chr(10))
-    except OSError:
-        pass
-os.symlink({neighbour!r}, "feedback.html")
-os.kill(os.getppid(), signal.SIGKILL)
-"""
-FORK = """
-import subprocess, sys, time
-children = [subprocess.Popen([sys.executable, "-c", "import time; time.sleep(40)"]) for _ in range(40)]
-time.sleep(40)
-"""
-
-
-def grade(folder):
-    limits = ["--cell-seconds", "60", "--memory", "2.5", "--processes", "24", "--jobs", "1"]
-    return [sys.executable, "-u", "-m", "tools.grading", folder, *limits]
-
-
-@pytest.mark.slow
-@sandboxed
-def test_a_notebook_cannot_escape_and_killed_grading_resumes(tmp_path):
-    pytest.importorskip("nbgrader", reason="grading needs the extra `teach`")
-    folder, output = tmp_path / "a class é", tmp_path / "a class é_graded"
-    secret = f"secret-{os.getpid()}"
-    hand_in(folder, "Neighbour")
-    (folder / "Neighbour" / "answers.txt").write_text(secret)
-    beside, stray = folder / "Neighbour" / "planted.txt", ROOT / "mlm_tutorial" / "planted.txt"
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.1)
-        places = {"neighbour": str(folder / "Neighbour" / "answers.txt"), "beside": str(beside), "course": str(stray)}
-        places["solutions"] = str(ROOT / "notebooks" / "solutions" / NAME)
-        attack = ATTACK.format(port=listener.getsockname()[1], **places)
-        hand_in(folder, "Attacker", attack)
-        hand_in(folder, "Forger", FORGE.format(neighbour=places["neighbour"]))
-        hand_in(folder, "Forker", FORK)
-        # First the grader is killed when it has the first result, while it works on the second.
-        with started(grade(folder), cwd=ROOT) as first:
-            wait_until(lambda: "Attacker: set 01" in first.stdout.readline(), 120)
-            second = finish(grade(folder), cwd=ROOT)
-            assert second.returncode == 1
-            assert f"grading a class é (process {first.pid})" in second.stderr
-            os.kill(first.pid, signal.SIGKILL)
-            first.wait()
-        assert not (output / "grades.csv").exists()
-        third = finish(grade(folder), cwd=ROOT)
-        assert third.returncode == 0, third.stdout + third.stderr
-        assert "Attacker: unchanged" in third.stdout
-        with pytest.raises(TimeoutError):
-            listener.accept()
-        # The same code succeeds without a sandbox; otherwise this test would prove nothing.
-        free = finish([sys.executable, "-c", attack]).stdout
-    assert [line for line in free.splitlines() if line.endswith("came through")] == [
-        f"{name} came through" for name in ("network", "neighbour", "solutions", "beside", "course")
-    ]
-    for path in (beside, stray):
-        path.unlink()
-    text = (output / "grades.csv").read_text(encoding="utf-8-sig")
-    rows = {row["student"]: row for row in csv.DictReader(text.splitlines())}
-    for student in ("Attacker", "Neighbour"):
-        assert {task: float(rows[student][task]) for task in FULL} == FULL
-        assert rows[student]["problem"] == ""
-    assert rows["Forker"]["problem"] == "stopped because it started more than 24 processes"
-    assert float(rows["Forger"]["points"]) == 0
-    assert rows["Forger"]["problem"].startswith("grading stopped without a result")
-    (page,) = (output / "feedback").glob("Attacker*.html")
-    page = page.read_text(encoding="utf-8")
-    names = ("network", "neighbour", "solutions", "beside", "course")
-    assert [f"{name} came through" in page for name in names] == [False] * len(names)
-    assert page.count(" failed with ") >= len(names)
-    assert not [path for path in output.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
-
-
-def test_a_full_disk_is_not_held_against_a_student(tmp_path, monkeypatch):
-    hand_in(tmp_path / "class", "Ada")
-    monkeypatch.setattr(grading, "prepare_courses", lambda sources, folder: None)
-    monkeypatch.setattr(grading.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 10**5))
-    with pytest.raises(OSError, match="No space left"):
-        grading.grade_class(tmp_path / "class", tmp_path / "graded", grading.Settings())
-    assert "Ada" not in (tmp_path / "graded" / "grades.csv").read_text(encoding="utf-8-sig")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only an administrator makes a small disk")
-def test_grading_on_a_full_disk_keeps_earlier_grades(tmp_path):
-    folder, output = tmp_path / "class", tmp_path / "class_graded"
-    (folder / "Ada").mkdir(parents=True)
-    output.mkdir()
-    if finish(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", output]).returncode:
-        pytest.skip("may not mount")
-    try:
-        assert finish(grade(folder), cwd=ROOT).returncode == 0
-        before = (output / "grades.csv").read_bytes()
-        (folder / "Ben").mkdir()
-        with (output / "ballast").open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
-            file.writelines(b"x" * 4096 for _ in range(100))
-        result = finish(grade(folder), cwd=ROOT)
-        assert result.returncode == 1
-        assert "The disk is full. Fix this, then run this again" in result.stderr
-        assert "Traceback" not in result.stderr
-        assert (output / "grades.csv").read_bytes() == before
-        assert not list(output.glob("*.part"))
-    finally:
-        finish(["umount", output])
-
-
-# --- Elsewhere ----------------------------------------------------------------------------------------------------
-
-# What course.py does for every command, from a home that is there and cannot be written.
-HAND_OVER = """
-import os, sys
-from pathlib import Path
-from tools import environment, project
-home, project.CACHE, *command = Path(os.environ["HOME"]), *map(Path, sys.argv[1:])
-try:
-    (home / "x").touch()
-except OSError:
-    environment.Environment.python = Path(sys.executable)
-    environment.of_project().replace_this_process(*command)
-raise SystemExit(f"{home} can be written")
-"""
-KILLED = """
-import mlm_tutorial as mlm
-truth = mlm.PRESETS["cc_27"]
-cells = mlm.cell_statistics(truth.simulate(10_000, rng=1), layers=truth.names)
-compiled = mlm.compile_model(mlm.cell_model(cells))
-print("sampling", flush=True)
-mlm.sample(compiled, seed=1, tune=10_000_000, progress=False)
-print("sampled", flush=True)
-"""
-AWAY_FROM_HOME = """
-import locale, sys
-locale.setlocale(locale.LC_ALL, "")
-if "--comma" in sys.argv:
-    assert locale.localeconv()["decimal_point"] == ","
-from mlm_tutorial.__main__ import main
-code = main()
-import matplotlib.pyplot as plt
-import pandas as pd
-plt.plot([0.5, 1.5])
-plt.savefig(sys.argv[1] + "/figure.png")
-pd.DataFrame({"x": [0.5]}).to_csv(sys.argv[1] + "/table.csv", index=False)
-raise SystemExit(code)
-"""
-
-
-@pytest.mark.slow
-@posix
-def test_a_fit_works_after_a_kill_on_an_unusual_system(tmp_path):
-    work, home, private = tmp_path / "arbeit ä ö", tmp_path / "home", tmp_path / ".course"
-    work.mkdir()
-    home.mkdir(mode=0o555)
-    variables = os.environ | {"HOME": str(home)}
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND"):
-        variables.pop(name, None)
-    command = [sys.executable, "-c", HAND_OVER, private, "-c"]
-    if os.geteuid() == 0:  # who may write everywhere, but not through a mount that is read-only
-        if not walls.can_sandbox() and "CI" not in os.environ:
-            pytest.skip("no home is read-only to an administrator without bubblewrap")
-        command = ["bwrap", "--dev-bind", "/", "/", "--ro-bind", home, home, "--", *command]
-    comma = []
-    if shutil.which("localedef"):  # 1 is a warning
-        made = finish(["localedef", "-i", "de_DE", "-f", "UTF-8", work / "de_DE.UTF-8"]).returncode <= 1
-        comma = ["--comma"] if made else []
-    if not comma and "CI" in os.environ:
-        pytest.fail("no locale with decimal commas: install Debian's package `locales`")
-    if comma:
-        variables |= {"LOCPATH": str(work), "LC_ALL": "de_DE.UTF-8"}
-    with started([*command, KILLED], cwd=ROOT, env=variables) as killed:
-        assert killed.stdout.readline() == "sampling\n"
-        time.sleep(2)
-        assert killed.poll() is None
-        os.killpg(killed.pid, signal.SIGKILL)
-        killed.wait()
-        assert killed.stdout.read() == ""
-    result = finish([*command, AWAY_FROM_HOME, work, *comma], cwd=ROOT, env=variables)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "OK: this machine is ready." in result.stdout
-    assert (work / "figure.png").stat().st_size > 1000
-    assert (work / "table.csv").read_text().split() == ["x", "0.5"]
-    assert list(home.iterdir()) == []
-    assert list((private / "home").iterdir()) != []
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory that Linux notes")
-def test_many_fits_do_not_leak_memory():
-    # What a process holds goes up and down by several megabytes from fit to fit, so the slope needs many of them, in a
-    # process that other tests have left nothing in. A result that is kept holds 1.8 MB; a kernel that kept them all
-    # grew by 1.1 MB per fit.
-    code = "from tools.stress.long_run import compiled, growth, refit\n"
-    code += "print(growth(refit(compiled()), n=40, warmup=8))"
-    result = finish([sys.executable, "-c", code], cwd=ROOT)
-    assert result.returncode == 0, result.stderr
-    assert float(result.stdout.split()[-1]) < 0.6e6

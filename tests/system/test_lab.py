@@ -34,7 +34,7 @@ def lab(tmp_path_factory):
         patch.setattr(environment.Environment, "replace_this_process", lambda self, *command: list(command))
         patch.setattr(project, "ROOT", folder)
         more = [f"--IdentityProvider.token={TOKEN}", "--expose-app-in-browser"]  # the handle is for this test
-        command = cli.main(["open", "--no-browser", "--port", str(port), *more])
+        command = cli.main(["open", "--no-browser", "--no-warming", "--port", str(port), *more])
     home = folder / "home"  # the settings of a user must not matter
     home.mkdir()
     variables = environment.of_project().variables(JUPYTER_CONFIG_DIR=str(home), JUPYTER_DATA_DIR=str(home))

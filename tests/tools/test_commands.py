@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tools import cli, commands, environment, install, machine, npm
+from tools import cli, commands, environment, install, machine, npm, project
 
 
 def test_folder_without_notebooks_is_reported(incomplete_copy, monkeypatch, capsys):
@@ -16,7 +16,13 @@ def test_folder_without_notebooks_is_reported(incomplete_copy, monkeypatch, caps
 def test_first_notebook_is_opened(monkeypatch):
     monkeypatch.setattr(install, "set_up", lambda *wanted: None)
     monkeypatch.setattr(environment.Environment, "replace_this_process", lambda self, *command: list(command))
+    started = []
+    monkeypatch.setattr("subprocess.Popen", lambda command, **options: started.append(command))
     command = cli.main(["open", "--no-browser", "--port", "8899", "--ServerApp.token=abc"])
+    assert started[0][1:5] == ["-m", "mlm_tutorial.warming", "--beside-server", str(project.ROOT)]
+    assert [os.path.basename(path)[:2] for path in started[0][5:]] == [f"{k:02}" for k in range(1, 12)]
+    cli.main(["open", "--no-browser", "--no-warming"])
+    assert len(started) == 1
     assert any(part.startswith("--LabApp.default_url=/lab/tree/notebooks/01_") for part in command)
     assert "--no-browser" in command
     assert (f"--ServerApp.contents_manager_class={commands.CONTENTS_MANAGER}" in command) == (os.name == "posix")
