@@ -222,7 +222,7 @@ class ParameterBuilder:
         of_layer = np.repeat(np.arange(len(half)), [len(self.free[j]) for j in self.spreading])
         if spreading:
             units = [self._unit_of_spread(j) for j in self.spreading]
-            transform = LearnedScale(units, power=2)
+            transform = LearnedScale(units)
             spread = pm.Weibull("mlm_spread", 2, half, default_transform=None, transform=transform)
             scale += [half**2, spread[of_layer] ** 2]
         counts = [self.cells.counts(name)[self.free[j]] for name, j in zip(spreading, self.spreading, strict=True)]

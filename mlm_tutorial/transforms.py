@@ -198,38 +198,36 @@ def _softplus_inverse(y):
 
 
 class LearnedScale(Transform):
-    r"""Coordinate of a positive scale that the data estimate with a given error, possibly close to zero.
+    r"""Coordinate of a positive scale whose square the data estimate with a given error, possibly close to zero.
 
-    ``value**power = unit * softplus(x)``: linear where the value is many errors from zero, logarithmic close to
+    ``value**2 = unit * softplus(x)``: linear in the square where that is many errors from zero, logarithmic close to
     zero. In the logarithm alone, a scale that may be zero has a posterior with a narrow peak and a long tail.
 
     Parameters
     ----------
     unit : array_like of float
-        Rough standard error of ``value**power``. A unit far above the value makes the coordinate its logarithm.
-    power : int
-        1 for a standard deviation; 2 for the root of a quantity that the data estimate.
+        Rough standard error of the square. A unit far above the square makes the coordinate its logarithm.
     """
 
     name = "learnedscale"
     ndim_supp = 0
 
-    def __init__(self, unit: Sequence[float], power: int):
-        self.unit, self.power = np.asarray(unit, float), power
+    def __init__(self, unit: Sequence[float]):
+        self.unit = np.asarray(unit, float)
 
     def forward(self, value, *inputs):
         """Return the coordinate of a value."""
-        return _softplus_inverse(value**self.power / self.unit)
+        return _softplus_inverse(value**2 / self.unit)
 
     def backward(self, value, *inputs):
         """Return the value at a coordinate."""
-        return (self.unit * pt.softplus(value)) ** (1 / self.power)
+        return (self.unit * pt.softplus(value)) ** 0.5
 
     def log_jac_det(self, value, *inputs):
         """Return the logarithm of the value's derivative."""
-        # d value = (unit / power) value^(1 - power) sigmoid(x) dx
-        log_value = (np.log(self.unit) + _log_softplus(value)) / self.power
-        return np.log(self.unit / self.power) + (1 - self.power) * log_value - pt.softplus(-value)
+        # d value = unit / (2 value) sigmoid(x) dx
+        log_value = (np.log(self.unit) + _log_softplus(value)) / 2
+        return np.log(self.unit / 2) - log_value - pt.softplus(-value)
 
 
 class _Standard(NamedTuple):
