@@ -6,10 +6,12 @@ installs a hub can run it before the class.
 """
 
 import argparse
+import asyncio
 import hashlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -20,6 +22,7 @@ from pathlib import Path
 import nbformat
 import psutil
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from pytensor import config
 
 from mlm_tutorial.atomic import write_atomically
@@ -58,17 +61,22 @@ def warm(notebooks: Sequence[Path], stamps: Path) -> list[str]:
         if psutil.virtual_memory().available < MEMORY_NEEDED:
             say(f"too little free memory to go on; {path.name} and the next ones compile when they are run")
             break
+        content = nbformat.read(path, as_version=4)
+        client = NotebookClient(content, timeout=None, resources={"metadata": {"path": str(path.parent)}})
         try:
-            content = nbformat.read(path, as_version=4)
-            NotebookClient(content, timeout=None, resources={"metadata": {"path": str(path.parent)}}).execute()
-        except Exception as error:  # the reader will see it in the notebook itself
-            say(f"{path.name} was not run to its end: {str(error).strip().splitlines()[-1]}")
+            client.execute(stderr=subprocess.DEVNULL)
+        except CellExecutionError as error:  # the reader will see it in the notebook itself
+            say(f"{path.name} was not run to its end: {error.ename}: {error.evalue}")
             continue
+        except (Exception, asyncio.CancelledError):
+            # When this process is interrupted nbclient ends the kernel, and then fails in one of several ways.
+            raise KeyboardInterrupt from None
         executed.append(path.name)
         done[path.name] = digest
         write_atomically(stamps, json.dumps(done, indent=1).encode())
     if executed:
-        say(f"the models of {len(executed)} notebooks are compiled, after {time.monotonic() - started:.0f} s")
+        seconds = time.monotonic() - started
+        say(f"the models of {len(executed)} of {len(todo)} notebooks are compiled, after {seconds:.0f} s")
     return executed
 
 

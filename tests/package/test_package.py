@@ -36,7 +36,7 @@ PUBLIC = {
 # A module imports only from those before its group.
 ORDER = [
     {"names", "datasets", "atomic", "libraries"},
-    {"notebook", "files", "saving", "callbacks", "constants"},
+    {"notebook", "files", "saving", "callbacks", "constants", "warming"},
     {"layers", "tables"},
     {"cells", "rows"},
     {"known"},
