@@ -63,8 +63,7 @@ def _compile_with_data(inputs, outputs, *args, **kwargs):
     if kwargs.get("mode") != "NUMBA":
         return _compile(inputs, outputs, *args, **kwargs)
     first, *others = with_constants_shared(outputs)
-    sizes, numbers = pytensor.shared(np.zeros(1, int)), pytensor.shared(np.zeros(1))
-    sizes.name, numbers.name = "mlm_sizes", "mlm_numbers"
+    sizes, numbers = pytensor.shared(np.zeros(1, int), "mlm_sizes"), pytensor.shared(np.zeros(1), "mlm_numbers")
     kwargs["mode"] = get_mode("NUMBA").register((_SizesAsData(sizes, numbers), _AFTER_ALL_OTHERS))
     return _compile(inputs, [_ANCHOR(first, pt.eq(sizes[0], 0), pt.eq(numbers[0], 0)), *others], *args, **kwargs)
 
@@ -116,7 +115,7 @@ class _SizesAsData(GraphRewriter):
 
 
 def _entry(constant: Constant, vector: Variable, values: list) -> Variable:
-    """Append a constant's values to those of a vector, and return what reads them there."""
+    """Append a constant's values to those of a vector; return a variable that reads them from the vector."""
     start = len(values)
     values.extend(np.ravel(constant.data).tolist())
     if np.ndim(constant.data) == 1:

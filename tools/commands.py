@@ -34,7 +34,7 @@ def open_course(options: argparse.Namespace, more: list[str]) -> int:
 
 
 def warm_in_background() -> None:
-    """Start to compile the notebooks' models in a process that ends with the server, the first one's to come first."""
+    """Start a process that compiles the notebooks' models, in their order, and ends with the server."""
     where, found = environment.of_project(), sorted(project.NOTEBOOKS.glob("*.ipynb"))
     command = [where.python, "-m", "mlm_tutorial.warming", "--beside-server", project.ROOT, *found]
     subprocess.Popen([str(part) for part in command], cwd=project.ROOT, env=where.variables())

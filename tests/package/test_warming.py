@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import nbformat
 import psutil
 import pytest
 
 from mlm_tutorial import warming
+from tests.support.processes import started, wait_until
 
 
 def notebook(path, *cells):
@@ -61,35 +61,22 @@ def test_it_stops_with_its_kernel(tmp_path, how):
     if how == "its parent ends":
         # A server's folder that nobody serves: it waits, and its parent ends meanwhile.
         command += ["--beside-server", str(tmp_path)]
-        command = [
-            sys.executable,
-            "-c",
-            "import subprocess, sys, time; subprocess.Popen(sys.argv[1:]); time.sleep(9)",
-        ] + command
+        parent = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:]); time.sleep(9)"
+        command = [sys.executable, "-c", parent, *command]
     variables = os.environ | {"PYTENSOR_FLAGS": f"base_compiledir={tmp_path}"}
-    process = subprocess.Popen(command, env=variables, start_new_session=True)
-    try:
+    with started(command, env=variables) as process:
         if how == "interrupted":
-            until(lambda: runs(tmp_path) == 1)
+            wait_until(lambda: runs(tmp_path) == 1)
             kernel = psutil.Process(process.pid).children()
             assert kernel
             process.send_signal(signal.SIGINT)
             assert process.wait(20) == 130
         else:
-            until(lambda: psutil.Process(process.pid).children())
+            wait_until(lambda: psutil.Process(process.pid).children())
             kernel = psutil.Process(process.pid).children()
             process.wait(20)
         assert not psutil.wait_procs(kernel, timeout=20)[1]
         assert not (tmp_path / "warmed.json").exists()
-    finally:
-        process.kill()
-
-
-def until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="priorities of POSIX")

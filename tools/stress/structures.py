@@ -111,7 +111,7 @@ def _fit(truth, frame, names, number, asked):
 
 
 def _judged(idata):
-    """Return what sampling took, and the outcome of the convergence check."""
+    """Return the seconds and gradients of sampling, and the outcome of the convergence check."""
     row = {"sampling": round(idata.attrs["sampling_seconds"], 2), "gradients": int(idata.attrs["gradients"])}
     try:
         return row | {"outcome": "converged"} | {k: float(v) for k, v in mlm.check_convergence(idata).items()}
@@ -244,7 +244,8 @@ def table(content):
     lines += [f"| {n} | {kind} |" for kind, n in collections.Counter(map(kind_of, reported)).most_common()]
     single = sum(DIVERGENCES.findall(row["reason"]) == ["1"] for row in reported if not THRESHOLD.search(row["reason"]))
     lines += ["", f"Of those with divergent transitions alone, {single} have a single one."]
-    lines += ["", *targets_table(content["structures"], content["asked"]["targets"])]
+    if content["asked"]["targets"]:
+        lines += ["", *targets_table(content["structures"], content["asked"]["targets"])]
     untrue = content["reasons_not_true"]
     if "means" in rows:
         share = rows["means_covered"].sum() / rows["means"].sum()
@@ -255,7 +256,7 @@ def table(content):
 
 
 def targets_table(rows, targets):
-    """Return a table in Markdown: what the default and each other target acceptance rate refuse, and take."""
+    """Return lines of a table: refused fits, and gradients, of the default target acceptance rate and of others."""
     sampled = [row for row in rows if "gradients" in row]
     cells = {"the default": sampled} | {f"{target:g}": [row[f"at {target:g}"] for row in sampled] for target in targets}
     lines = ["| Target acceptance rate | refused by the convergence check | gradients, relative to the default |"]
