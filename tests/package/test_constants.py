@@ -31,7 +31,7 @@ matrix = pt.matrix("matrix", shape=(2, 2), dtype="float64")
 GRAPHS = {
     "arrays and a number": (x, [x[:3] * 1.2345 + pt.as_tensor(np.arange(3.0)) ** 2]),
     "positions": (x, [x[pt.as_tensor(np.array([4, 0]))] * 0.5, x[2:4] + x[3], x[:-1]]),
-    "what follows from a size": (x, [x / x.shape[0], x - x.mean(), x[:3].sum() / 3]),
+    "what follows from a size": (x, [x * (2.0 / x.shape[0]), x - x.mean(), x[:3].sum() / 3]),
     "a slice of one entry": (x, [x[3:4] * x, pt.cumsum(x)[2:3] + x, x.reshape((5, 1)) * x.reshape((1, 5))]),
     "setting": (x, [x[2:4].set(0.0), x[1:].inc(x[:4]), pt.zeros(7)[2:].set(x)]),
     "gradients": (x, [pt.grad(pt.concatenate([x[:2] ** 2, x[2:] ** 3, pt.zeros(4)]).sum(), x)]),
