@@ -5,6 +5,7 @@ PyMC takes seconds to import and simulating totals does not need it. ``__init__.
 """
 
 import importlib
+import sys
 
 #: Public names by the module that defines them.
 _NAMES = {
@@ -15,6 +16,7 @@ _NAMES = {
     "distributions": ["NormalCells", "StandardNormal"],
     "transforms": ["IdentifiedScales", "LearnedScale", "PooledMeans", "PooledVariances"],
     "notebook": ["notebook_seed", "quiz", "version_line"],
+    "sliders": ["slider"],
     "priors": ["Priors"],
     "models": ["CellModel", "LayeredModel", "cell_model", "observation_model"],
     "sampling": ["CompiledModel", "compile_model", "sample"],
@@ -52,3 +54,7 @@ def __getattr__(name: str):
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+if "IPython" in sys.modules:  # a notebook
+    importlib.import_module(f"{__name__}.undefined").explain_in_ipython()

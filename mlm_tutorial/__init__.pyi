@@ -46,6 +46,7 @@ from mlm_tutorial.priors import Priors as Priors
 from mlm_tutorial.sampling import CompiledModel as CompiledModel
 from mlm_tutorial.sampling import compile_model as compile_model
 from mlm_tutorial.sampling import sample as sample
+from mlm_tutorial.sliders import slider as slider
 from mlm_tutorial.transforms import IdentifiedScales as IdentifiedScales
 from mlm_tutorial.transforms import LearnedScale as LearnedScale
 from mlm_tutorial.transforms import PooledMeans as PooledMeans

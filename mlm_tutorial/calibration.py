@@ -4,7 +4,6 @@ import arviz as az
 import numpy as np
 import pymc as pm
 import xarray as xr
-from rich.progress import track
 
 from mlm_tutorial.cells import Cells
 from mlm_tutorial.known import known_vector
@@ -12,7 +11,8 @@ from mlm_tutorial.layers import BASELINE
 from mlm_tutorial.models import CellModel, cell_model
 from mlm_tutorial.names import OWN, variable_of
 from mlm_tutorial.priors import Priors
-from mlm_tutorial.sampling import CompiledModel, compile_model, sample_quickly, show_progress
+from mlm_tutorial.progress import counting, show_progress
+from mlm_tutorial.sampling import CompiledModel, compile_model, sample_quickly
 
 __all__ = ["calibrate"]
 
@@ -53,7 +53,7 @@ def calibrate(
     draws, tune, chains : int
         As for :func:`sample`. ``draws * chains`` must be a multiple of `n_ranks`.
     progress : bool, optional
-        Whether to show a progress bar; default as in :func:`sample`.
+        Whether a line says how many replicates are done; default as in :func:`sample`.
     compiled : CompiledModel, optional
         The cell model of these cells, priors and coordinates, if it is compiled already.
 
@@ -96,19 +96,21 @@ def calibrate(
     )
     truths = _with_totals(truths, cells)
     compiled = compiled or compile_model(model)
-    ranks, failed = [], 0
-    for i in track(range(n_simulations), "Calibrating", disable=not show_progress(progress)):
-        mean, sum_sq = simulated[i].T
-        replicate = Cells(cells.layers, cells.labels, cells.codes, cells.n, mean, sum_sq, cells.absent)
-        named, divergences = sample_quickly(
-            compiled.with_cells(replicate), names, int(rng.integers(2**31)), draws, tune, chains
-        )
-        # R-hat alone: effective sample sizes would take as long as the sampling.
-        rhat = max(float(values.max()) for values in az.rhat(named).data_vars.values())  # NaN where nothing moves
-        failed += divergences > 0 or rhat > 1.05
-        posterior = _with_totals(named, cells).stack(s=("chain", "draw"), create_index=False)
-        thinned = posterior.isel(s=slice(None, None, draws * chains // n_ranks))
-        ranks.append((thinned < truths.isel(simulation=i)).sum("s"))
+    ranks, failed, shown = [], 0, show_progress(progress)
+    with counting(n_simulations, "Fitting simulated data sets", "simulated data sets fitted", shown) as count:
+        for i in range(n_simulations):
+            count(i)
+            mean, sum_sq = simulated[i].T
+            replicate = Cells(cells.layers, cells.labels, cells.codes, cells.n, mean, sum_sq, cells.absent)
+            named, divergences = sample_quickly(
+                compiled.with_cells(replicate), names, int(rng.integers(2**31)), draws, tune, chains
+            )
+            # R-hat alone: effective sample sizes would take as long as the sampling.
+            rhat = max(float(values.max()) for values in az.rhat(named).data_vars.values())  # NaN where nothing moves
+            failed += divergences > 0 or rhat > 1.05
+            posterior = _with_totals(named, cells).stack(s=("chain", "draw"), create_index=False)
+            thinned = posterior.isel(s=slice(None, None, draws * chains // n_ranks))
+            ranks.append((thinned < truths.isel(simulation=i)).sum("s"))
     found = xr.concat(ranks, dim="simulation")
     return _without_known(found, model).assign_attrs(n_ranks=n_ranks, seed=seed, failed=int(failed))
 

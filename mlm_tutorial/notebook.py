@@ -64,7 +64,7 @@ def quiz(notebook: str) -> None:
     Parameters
     ----------
     notebook : str
-        Two digits, ``"01"`` to ``"11"``.
+        Two digits, such as ``"01"``.
 
     Raises
     ------

@@ -1,7 +1,6 @@
 """Sampling with nutpie: compile once, sample often, keep a record."""
 
 import dataclasses
-import os
 import time
 import warnings
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from mlm_tutorial.callbacks import callbacks_by_address
 from mlm_tutorial.cells import Cells
 from mlm_tutorial.constants import constants_as_data
 from mlm_tutorial.models import CellModel, LayeredModel, sampler_options
+from mlm_tutorial.progress import INTERVAL, SamplingProgress, show_progress
 
 __all__ = ["CompiledModel", "compile_model", "sample"]
 
@@ -168,7 +168,7 @@ def sample(
     tune : int, optional
         Tuning draws before them. Default: 1,000, or 500 above 150 dimensions.
     progress : bool, optional
-        Whether to show a progress bar. Default: not in tests, and not where ``CI`` is set.
+        Whether a line says how far sampling is. Default: not in tests, and not where ``CI`` is set.
     **nutpie_options
         Further options of ``nutpie.sample``. By default ``adaptation`` is ``"low_rank"`` up to 150 dimensions and
         ``"diag"`` above, and ``target_accept`` is 0.9, or 0.98 for cells of fewer than 500 observations.
@@ -186,7 +186,10 @@ def sample(
     TypeError
         If `model` is neither a PyMC model nor compiled.
     """
+    progress = show_progress(progress)
+    shown = SamplingProgress(progress, chains)
     if isinstance(model, pm.Model):
+        shown.compiling()
         compiled = compile_model(model)
         compile_seconds = compiled.compile_seconds
     elif isinstance(model, CompiledModel):
@@ -195,11 +198,18 @@ def sample(
         raise TypeError(f"expected a PyMC model or a CompiledModel, got {type(model).__name__}")
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
-    options = _default_options(compiled) | nutpie_options
+    reporting = {"progress_callback": shown.report, "progress_rate": int(1000 * INTERVAL)}
+    options = _default_options(compiled) | (reporting if progress else {}) | nutpie_options
     options |= {"draws": draws, "chains": chains, "seed": seed} | ({} if tune is None else {"tune": tune})
     start = time.perf_counter()
-    tree = _run(compiled, progress_bar=show_progress(progress), **options)
+    shown.sampling()
+    try:
+        tree = _run(compiled, progress_bar=False, **options)
+    except BaseException:
+        shown.stop()
+        raise
     sampling_seconds = time.perf_counter() - start
+    shown.end(draws, tree["sample_stats"], compile_seconds)
     gradients = sum(int(tree[group]["n_steps"].sum()) for group in ("sample_stats", "warmup_sample_stats"))
     tree["sample_stats"] = _tidy_statistics(tree["sample_stats"].to_dataset())
     if not nutpie_options.get("save_warmup", False):
@@ -262,11 +272,6 @@ def _default_options(compiled: CompiledModel) -> dict:
     if isinstance(compiled.model, CellModel):
         return compiled.model.sampler_options
     return sampler_options(compiled.nutpie_model.n_dim)
-
-
-def show_progress(progress: bool | None) -> bool:
-    """Return whether to show a progress bar: as requested, else only outside tests and builds."""
-    return not ("CI" in os.environ or "PYTEST_VERSION" in os.environ) if progress is None else progress
 
 
 def _with_written_labels(posterior: xr.Dataset, written: dict[str, str]) -> xr.Dataset:

@@ -9,25 +9,28 @@
 # %% [markdown]
 # # 01 Simulating sums
 #
-# A flight loses 23 minutes in the air.
-# Its airline had a part in that, and its airport, and the month, and much that has no name.
-# You see the 23 minutes; you do not see the parts.
+# On 1 January 2013, in the hour after five in the morning, three planes left New York and lost time on the way.
+# United's from Newark to Houston lost 9 minutes, United's from LaGuardia to Houston lost 16, American's from Kennedy to Miami lost 31.
+# How many of American's 31 minutes would you put down to American?
+# Write a number down; the last section comes back to it.
+#
+# The airline had a part in it, and the airport, and the month, and much that has no name.
+# You see the 31 minutes; you do not see the parts.
 # This course is about getting the parts back: what each airline usually adds, how much that varies, and how one total splits up.
 # The way there begins in the other direction.
 # In this notebook you choose the parts and make the totals, so that later you can ask of every method: does it find what you put in?
 #
 # **You will learn**
 #
-# 1. to write a total as a sum of one contribution per layer, as an equation and as a few lines of NumPy;
-# 2. to simulate totals with `LayeredSum`, from a preset, from numbers of your own or from random ones;
-# 3. to write down the exact distribution of the totals and lay it over a histogram;
-# 4. to say why the means of a layer may be made to sum to zero, and to test that the totals do not notice;
-# 5. to split the variance of the totals among the layers.
+# 1. to write a total as a sum of one contribution per layer, as an equation and in code, and to simulate such totals;
+# 2. to write down the exact distribution of the totals and lay it over a histogram;
+# 3. to say why the means of a layer may be made to sum to zero, and what the baseline's mean then is;
+# 4. to split the variance of the totals among the layers.
 #
 # **You need** Python, NumPy arrays, and what a mean, a standard deviation and a normal distribution are.
 # No earlier notebook and no Bayesian statistics.
 #
-# **Time** about 30 minutes to read, less than a minute to run.
+# **Time** about 35 minutes to read, less than a minute to run.
 
 # %%
 import ipywidgets as widgets
@@ -43,7 +46,13 @@ SEED = mlm.notebook_seed(1)
 rng = np.random.default_rng(SEED)  # every random number of this notebook comes from here
 mlm.use_style()
 
+# %%
+mlm.load_flights().head(3)
+
 # %% [markdown]
+# The column `minutes_lost` is the delay on arrival less the delay on departure.
+# There are 327,346 such rows, and notebook [02](02_a_first_fit.ipynb) begins with 300 of them.
+#
 # ## A total is a sum of contributions
 #
 # Five words come back all through the course.
@@ -72,31 +81,51 @@ mlm.use_style()
 #
 # ## A simulation is four lines of NumPy
 #
-# Start with the smallest case: a baseline with mean 0 and standard deviation 5, and one layer with two contributors.
-# Their means are 1 and -1, their standard deviations 1.
+# Real flights do not tell you their parts, so make something up that does.
+# A courier's parcels come from two sorting centers, Harbor and Mill.
+# How many minutes late is a parcel?
+# The baseline, which is weather, traffic and everything without a name, has mean 0 and standard deviation 5 minutes.
+# Harbor adds 1 minute on average and Mill takes 1 off, each with a standard deviation of 1.
 # Draw who contributes, draw the contributions, add.
-#
-# The averages of the simulated totals will be near 1 and -1, and not equal to them: a simulation is a sample.
+
+# %%
+n = 10_000
+mu, sigma = np.array([1.0, -1.0]), np.array([1.0, 1.0])  # Harbor, Mill
+
+center = rng.integers(2, size=n)  # who contributes: the switches a, written as a position
+y_baseline = rng.normal(0, 5, size=n)
+y_center = rng.normal(mu[center], sigma[center])
+total = y_baseline + y_center
+
+# %% [markdown]
+# **Predict first.** Harbor's parcels are two minutes later than Mill's on average.
+# Lay the two histograms over each other: how much of them overlaps?
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two histograms of delays in minutes, parcels from Harbor and from Mill, laid over each other. Both are bell-shaped and reach from about minus 15 to 15; they overlap almost everywhere, and their two means, drawn as dotted lines, are two minutes apart."}} tags=["hide-input"]
+fig, ax = plt.subplots(figsize=(8, 3.5))
+edges = np.arange(-20, 21, 1)
+for k, (name, role) in enumerate([("Harbor", "estimate"), ("Mill", "alternative")]):
+    ax.hist(total[center == k], bins=edges, histtype="step", linewidth=1.8, color=mlm.COLORS[role], label=name)
+    ax.axvline(mu[k], color=mlm.COLORS["truth"], linestyle=":")
+ax.set(xlabel="minutes late", ylabel="parcels")
+ax.legend(title="sorting center")
+plt.show()
+
+# %% [markdown]
+# Almost all.
+# Nobody could tell from one parcel where it came from.
+# The averages of five thousand parcels each do tell.
+# They will be near 1 and -1, and not equal to them: a simulation is a sample.
 # How near is near enough?
 # The mean of $n$ independent totals with standard deviation $s$ has itself a standard deviation of $s / \sqrt n$ around the true value, its **standard error**.
 # A distance of more than four standard errors would be a surprise: it happens once in 16,000 times.
 
 # %%
-n = 10_000
-mu, sigma = np.array([1.0, -1.0]), np.array([1.0, 1.0])
-
-contributor = rng.integers(2, size=n)  # who contributes: the switches a, written as a position
-y_baseline = rng.normal(0, 5, size=n)
-y_layer_1 = rng.normal(mu[contributor], sigma[contributor])
-total = y_baseline + y_layer_1
-
-for k in range(2):
-    chosen = total[contributor == k]
+for k, name in enumerate(["Harbor", "Mill"]):
+    chosen = total[center == k]
     standard_error = chosen.std() / np.sqrt(len(chosen))
-    print(
-        f"contributor {k}: {len(chosen)} totals, mean {chosen.mean():+.2f}, standard error {standard_error:.2f}, "
-        f"off by {(chosen.mean() - mu[k]) / standard_error:+.1f} of them"
-    )
+    off = (chosen.mean() - mu[k]) / standard_error
+    print(f"{name:6} mean {chosen.mean():+.2f}, standard error {standard_error:.2f}, off by {off:+.1f} of them")
 
 # %% [markdown]
 # ## The same with the course's package
@@ -107,9 +136,9 @@ for k in range(2):
 # With real data you have the first two columns only.
 
 # %%
-truth = mlm.LayeredSum.from_coefficients([{0: (0, 5)}, {0: (1, 1), 1: (-1, 1)}])
-rows = truth.simulate(10_000, rng=rng, contributions=True)
-np.testing.assert_allclose(rows["total"], rows["y_baseline"] + rows["y_layer_1"])  # in every row
+courier = mlm.LayeredSum.from_coefficients([{"road": (0, 5)}, {"Harbor": (1, 1), "Mill": (-1, 1)}], names=["center"])
+rows = courier.simulate(10_000, rng=rng, contributions=True)
+np.testing.assert_allclose(rows["total"], rows["y_baseline"] + rows["y_center"])  # in every row
 rows.head().round(2)
 
 # %% [markdown]
@@ -123,7 +152,9 @@ rows.head().round(2)
 #
 # A program needs a yes or a no, so we fix a limit: below it we say "these differ".
 # If both distributions are the same, a p-value falls below $10^{-5}$ once in 100,000 runs.
-# This is the **false-alarm probability** of the check, and in this course it is always stated.
+# This is the **false-alarm probability** of the check.
+# Its other side is its **power**: with two samples of 10,000, shares that differ by less than some 0.03 go unnoticed.
+# In this course both are stated where a kind of check is first met.
 
 # %%
 FALSE_ALARM = 1e-5
@@ -135,8 +166,10 @@ assert test.pvalue > FALSE_ALARM
 # %% [markdown]
 # ## Labels are labels
 #
-# The course uses five simulated problems again and again.
-# They are called presets, and the package has them by name.
+# This course grew out of a notebook with five simulated problems.
+# They are called *presets*, and the package has them by name.
+# They have no units, and their layers have no names but `layer_1` and `layer_2`.
+# You meet them here as what they are, and once more in tests; the story of the course goes on with parcels.
 # Each entry of the table is a contributor: its label, then its (mean, standard deviation).
 
 # %% tags=["nbval-check-output"]
@@ -149,23 +182,33 @@ presets.pivot_table(index="preset", columns="layer", values=column, aggfunc=",  
 # Look at `layer_2` of `cc_343`: its contributors are called 0, 1 and 3, and there is no 2.
 # A label is a name, not a position.
 # Code that takes label 3 for "the fourth entry" reads past the end of a list of three.
-# With names, nothing can be mixed up, and you can choose better ones:
+# With names, nothing can be mixed up, and you can choose better ones.
+# Here are parcels with two layers, the sorting center and the driver.
+# They are the preset `cc_27` with names and a unit, minutes late, and Part II of the course is about them.
 
 # %%
-delays = mlm.LayeredSum.from_coefficients(
-    [{"all": (-5, 12)}, {"AA": (1, 6), "UA": (-3, 5), "B6": (2, 9)}, {"winter": (3, 8), "summer": (-3, 4)}],
-    names=["airline", "season"],
+parcels = mlm.LayeredSum.from_coefficients(
+    [
+        {"road": (0, 5)},
+        {"Airport": (1, 1), "Harbor": (-1, 1), "Mill": (4, 1)},
+        {"Ann": (3, 1), "Ben": (-1, 1), "Cleo": (-1, 1), "Dov": (-1, 1)},
+    ],
+    names=["center", "driver"],
 )
-often = {"airline": {"UA": 0.5, "AA": 0.3, "B6": 0.2}}  # seasons, left out here, are equally frequent
-delays.simulate(1_000, rng=rng, probabilities=often).groupby(["airline", "season"], observed=True)["total"].agg(
-    ["count", "mean", "std"]
-).round(1)
+delivered = parcels.simulate(10_000, rng=rng)
+delivered.head().round(1)
 
 # %% [markdown]
-# The numbers are invented; those of real airlines come in [notebook 10](10_flights.ipynb).
 # Contributors need not be equally frequent.
 # How frequent they are is the argument `probabilities`; each layer's contributor is drawn independently of the other layers'.
-#
+# This courier sends eight parcels in ten through Mill:
+
+# %%
+often = {"center": {"Airport": 0.1, "Harbor": 0.1, "Mill": 0.8}}  # drivers, left out here, are equally frequent
+busy_mill = parcels.simulate(10_000, rng=rng, probabilities=often)
+busy_mill.groupby("center", observed=True)["total"].agg(["count", "mean", "std"]).round(1)
+
+# %% [markdown]
 # ## The exact distribution of the totals
 #
 # **Predict first.**
@@ -188,11 +231,10 @@ mlm.PRESETS["cc_22"].combinations().round(3)
 # Four combinations, each with probability 1/4.
 # Check one row by head: both contributors 0 give the mean $0 + 1 + 1 = 2$ and the standard deviation $\sqrt{25 + 1 + 1} \approx 5.196$.
 # The mixture's density is a weighted sum, and so is its cumulative distribution function, the probability of a total below $x$.
-# The next cell writes both down, and draws the density over 10,000 simulated totals of each preset.
-# It compares sample and distribution by the one-sample Kolmogorov-Smirnov test: the exact cumulative distribution function takes the place of the second sample's shares.
+# The next cell writes both down, and the one after it lays the density over 10,000 simulated totals of each preset.
 
 
-# %% mystnb={"image": {"alt": "Five histograms of simulated totals, one for each preset, each with a black curve of the exact density that follows the tops of the bars. All five have a single peak."}}
+# %%
 def mixture_density(x, combinations):
     """Density of the totals at the points x."""
     densities = stats.norm.pdf(np.asarray(x)[:, None], combinations["mu"], combinations["sigma"])
@@ -205,20 +247,26 @@ def mixture_cdf(x, combinations):
     return below @ combinations["probability"].to_numpy()
 
 
-simulated, p_values = {}, {}
+simulated = {name: preset.simulate(10_000, rng=rng) for name, preset in mlm.PRESETS.items()}
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Five histograms of simulated totals, one for each preset, each with a black curve of the exact density that follows the tops of the bars. All five have a single peak."}} tags=["hide-input"]
 grid, bins = np.linspace(-25, 30, 300), np.arange(-25, 31, 1.25)
 bars = {"x": "total", "stat": "density", "color": mlm.COLORS["data"], "alpha": 1}
 fig, axes = plt.subplots(1, 5, figsize=(12, 3), sharex=True, sharey=True)
 for ax, (name, preset) in zip(axes, mlm.PRESETS.items(), strict=True):
-    simulated[name] = preset.simulate(10_000, rng=rng)
     sns.histplot(simulated[name], bins=bins, ax=ax, **bars)
     ax.plot(grid, mixture_density(grid, preset.combinations()), color=mlm.COLORS["truth"])
     ax.set(title=name, xlabel="total (units)", ylabel="density (per unit)")
-    test = stats.kstest(simulated[name]["total"], mixture_cdf, args=(preset.combinations(),))
-    p_values[name] = test.pvalue
-    assert test.pvalue > FALSE_ALARM  # five tests: one false alarm in 20,000 runs
 plt.show()
-print("p-values: " + ", ".join(f"{name} {p:.2f}" for name, p in p_values.items()))
+
+# %% [markdown]
+# The one-sample Kolmogorov-Smirnov test compares sample and distribution: the exact cumulative distribution function takes the place of the second sample's shares.
+
+# %%
+for name, preset in mlm.PRESETS.items():
+    test = stats.kstest(simulated[name]["total"], mixture_cdf, args=(preset.combinations(),))
+    print(f"{name:7} largest difference {test.statistic:.4f}, p-value {test.pvalue:.2f}")
+    assert test.pvalue > FALSE_ALARM  # five tests: one false alarm in 20,000 runs
 
 # %% [markdown]
 # One peak everywhere.
@@ -228,68 +276,71 @@ print("p-values: " + ", ".join(f"{name} {p:.2f}" for name, p in p_values.items()
 # ## One layer at a time
 #
 # A histogram of all totals hides who contributed.
-# Take `cc_27` apart by the contributor of `layer_1`.
-# The exact density given that contributor is again a mixture, now over the contributors of `layer_2` only.
-# Nothing new has to be computed: keep the rows of `combinations` with that contributor and let their probabilities sum to one again.
+# Take the parcels apart by sorting center.
+# The exact density given the center is again a mixture, now over the drivers only.
+# Nothing new has to be computed: keep the rows of `combinations` with that center and let their probabilities sum to one again.
 
 
-# %% mystnb={"image": {"alt": "Three histograms of totals of preset cc_27, one for each contributor of layer 1, with the exact density as a black curve on each. The third histogram lies further right than the other two, and all three overlap widely."}}
+# %%
 def given(combinations, layer, label):
     """Combinations that have this contributor, with probabilities that sum to one."""
     chosen = combinations[combinations[layer] == label]
     return chosen.assign(probability=chosen["probability"] / chosen["probability"].sum())
 
 
-truth, rows = mlm.PRESETS["cc_27"], simulated["cc_27"]
+given(parcels.combinations(), "center", "Mill").round(3)
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Three histograms of delays in minutes, one for each sorting center, with the exact density as a black curve on each. Mill's lies further right than the other two, and all three overlap widely."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(10, 3), sharex=True, sharey=True)
-for ax, (label, (mean, _)) in zip(axes, truth["layer_1"].coefficients.items(), strict=True):
-    sns.histplot(rows[rows["layer_1"] == label], bins=bins, ax=ax, **bars)
-    ax.plot(grid, mixture_density(grid, given(truth.combinations(), "layer_1", label)), color=mlm.COLORS["truth"])
+for ax, (label, (mean, _)) in zip(axes, parcels["center"].coefficients.items(), strict=True):
+    sns.histplot(delivered[delivered["center"] == label], bins=bins, ax=ax, **bars)
+    ax.plot(grid, mixture_density(grid, given(parcels.combinations(), "center", label)), color=mlm.COLORS["truth"])
     ax.axvline(mean, color=mlm.COLORS["truth"], linestyle=":")
-    ax.set(title=f"contributor {label}, own mean {mean:g}", xlabel="total (units)", ylabel="density (per unit)")
+    ax.set(title=f"{label}, own mean {mean:g}", xlabel="minutes late", ylabel="density (per minute)")
 plt.show()
 
 # %% [markdown]
-# Each curve is centred on the contributor's own mean, the dotted line, because here the baseline's mean and the average of the means of `layer_2` are both zero.
+# Each curve is centred on the center's own mean, the dotted line, because here the baseline's mean and the average of the drivers' means are both zero.
 # The three histograms overlap widely.
-# From one total you could not tell who contributed; from thousands you can tell the contributors' means.
+# From one parcel you could not tell which center it came through; from thousands you can tell the centers' means.
 #
 # A **box plot** shows both layers in less space.
 # The box holds the middle half of the totals, the line in it is the median, and here the whiskers reach from the 5 % to the 95 % **quantile**: the values with 5 % and 95 % of the totals below them.
 # Black diamonds are the exact quantiles, found where `mixture_cdf` reaches those probabilities.
 
-# %% mystnb={"image": {"alt": "Box plots of the totals of preset cc_27, three for the contributors of layer 1 and four for those of layer 2. Black diamonds mark the exact quantiles and lie close to the edges of the boxes, the medians and the ends of the whiskers. Contributor 2 of layer 1 and contributor 0 of layer 2 lie highest."}}
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Box plots of delays in minutes, three for the sorting centers and four for the drivers. Black diamonds mark the exact quantiles and lie close to the edges of the boxes, the medians and the ends of the whiskers. Mill and Ann lie highest."}} tags=["hide-input"]
 probabilities = [0.05, 0.25, 0.5, 0.75, 0.95]
 fine = np.linspace(-40, 40, 4_001)
 fig, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, width_ratios=[3, 4])
-for ax, layer in zip(axes, truth.names, strict=True):
+for ax, layer in zip(axes, parcels.names, strict=True):
     reach = {"whis": (5, 95), "showfliers": False}  # codespell:ignore whis
-    sns.boxplot(rows, x=layer, y="total", color=mlm.COLORS["data"], width=0.5, ax=ax, **reach)
-    for position, label in enumerate(truth[layer].labels):
-        quantiles = np.interp(probabilities, mixture_cdf(fine, given(truth.combinations(), layer, label)), fine)
+    sns.boxplot(delivered, x=layer, y="total", color=mlm.COLORS["data"], width=0.5, ax=ax, **reach)
+    for position, label in enumerate(parcels[layer].labels):
+        quantiles = np.interp(probabilities, mixture_cdf(fine, given(parcels.combinations(), layer, label)), fine)
         exact = ax.plot([position] * 5, quantiles, "D", color=mlm.COLORS["truth"], markersize=5)
-    ax.set(xlabel=f"contributor of {layer}", ylabel="total (units)")
+    ax.set(xlabel=layer, ylabel="minutes late")
 axes[1].legend(exact, ["exact quantile"], loc="upper right")
 plt.show()
 
 # %% [markdown]
 # The diamonds sit close to the boxes' edges, the medians and the whiskers' ends.
-# `layer_1` has one high contributor, and so has `layer_2`.
+# One center stands out, and one driver.
 # The boxes are tall compared with the distances between them: much of the spread comes from elsewhere.
 # How much is the question of a later section.
 #
 # ## Means that sum to zero
 #
-# The contributors' means of `layer_1` in `cc_27` are 1, -1 and 4.
+# The means of the three centers are 1, -1 and 4 minutes.
 # Subtract 1 from each of the three, and add 1 to the baseline's mean.
-# **Predict first.** What happens to the totals?
+#
+# **Predict first.** What happens to the delays?
 #
 # Nothing can happen.
-# Every observation has exactly one contributor of the layer, so it loses 1 there and gains 1 from the baseline.
+# Every parcel has exactly one center, so it loses 1 minute there and gains 1 from the baseline.
 # Totals therefore cannot tell one set of means from the other; there are infinitely many that do equally well.
 # To speak of *the* means, we must choose one.
 # The usual choice is that **the means of every layer sum to zero**.
-# A contributor's mean is then its distance to the average of its layer, and the baseline's mean is the average over all combinations.
+# A contributor's mean is then its distance to the plain average of its layer.
 # The method `centered` finds it.
 #
 # Totals keep their distribution, and that can be proved.
@@ -297,26 +348,49 @@ plt.show()
 # So it is enough that every combination keeps its probability, its mean and its standard deviation.
 
 # %% tags=["nbval-check-output"]
-centered = truth.centered()
+centered = parcels.centered()
 for layer in centered.layers:
     assert abs(layer.mu.sum()) < 1e-12
-pd.testing.assert_frame_equal(truth.combinations(), centered.combinations(), rtol=1e-12)
-print(f"all {len(truth.combinations())} combinations of cc_27 are the same before and after centring")
+pd.testing.assert_frame_equal(parcels.combinations(), centered.combinations(), rtol=1e-12)
+print(f"all {len(parcels.combinations())} combinations are the same before and after centring")
 
-both = truth.to_frame().rename(columns={"mu": "mu as given"})
+both = parcels.to_frame().rename(columns={"mu": "mu as given"})
 both.insert(3, "mu centered", centered.to_frame()["mu"])
 both.round(3)
 
 # %% [markdown]
-# The baseline took up the 4/3 by which `layer_1` was shifted; `layer_2` had summed to zero before.
+# The baseline took up the 4/3 by which the centers were shifted; the drivers had summed to zero before.
+#
+# What does the baseline's mean say now?
+#
+# **Predict first.** Think of the courier who sends eight parcels in ten through Mill.
+# Will the average of all delays be the baseline's mean?
+
+# %%
+share = np.array([often["center"][label] for label in centered["center"].labels])
+mean_total = centered.baseline.mu[0] + share @ centered["center"].mu + centered["driver"].mu.mean()
+average, n = busy_mill["total"].mean(), len(busy_mill)
+standard_error = busy_mill["total"].std() / np.sqrt(n)
+print(f"baseline's mean            {centered.baseline.mu[0]:.2f} minutes")
+print(f"mean of all combinations   {centered.combinations()['mu'].mean():.2f}")
+print(f"mean total with busy Mill  {mean_total:.2f}")
+print(f"average of {n:,} parcels {average:.2f}, standard error {standard_error:.2f}")
+assert abs(average - mean_total) < 5 * standard_error  # false alarm: once in two million runs
+assert abs(average - centered.baseline.mu[0]) > 5 * standard_error
+
+# %% [markdown]
+# It is not.
+# The baseline's mean is the *unweighted* average over all combinations of contributors: each counts once, however often it occurs.
+# It is the mean of the totals only where contributors are equally frequent.
+# With a busy Mill a parcel is later on average than the baseline says, and nothing is wrong with either number.
 #
 # Now the same by simulation: draw totals from both, and compare the samples.
 # A test that never rejects proves nothing, so a third sample has the mistake that one makes easily: its layers are centred, but the baseline did not take up the shift.
 
 # %%
-forgotten = mlm.LayeredSum(truth.baseline, centered.layers)
+forgotten = mlm.LayeredSum(parcels.baseline, centered.layers)
 
-as_given = truth.simulate(10_000, rng=rng)["total"]
+as_given = parcels.simulate(10_000, rng=rng)["total"]
 for name, other in {"centered": centered, "baseline forgotten": forgotten}.items():
     test = stats.ks_2samp(as_given, other.simulate(10_000, rng=rng)["total"])
     print(f"{name:19} largest difference {test.statistic:.3f}, p-value {test.pvalue:.2g}")
@@ -326,7 +400,7 @@ for name, other in {"centered": centered, "baseline forgotten": forgotten}.items
 # %% [markdown]
 # The centred truth passes and the mistake is caught.
 # Standard deviations were not touched.
-# They have a freedom of the same kind, with no such simple cure; [notebook 07](07_what_the_data_cannot_say.ipynb) is about it.
+# They have a freedom of the same kind, with no such simple cure; [notebook 10](10_what_the_data_cannot_say.ipynb) is about it.
 #
 # ## Truths drawn at random
 #
@@ -336,7 +410,7 @@ for name, other in {"centered": centered, "baseline forgotten": forgotten}.items
 # The package's `draw_layered_sum` does what the first lines of the next cell do.
 # With `mu_scale` you choose how far apart the means are, and with `log_sigma_mean` how large the standard deviations are.
 
-# %% mystnb={"image": {"alt": "Three histograms of totals, each from another random truth, with the exact density as a black curve on each. The curve follows the bars in every panel, while centre, width and shape differ between panels."}}
+# %%
 m = [1, 3, 4]  # contributors in the baseline and in two layers
 coefficients = [{k: (rng.normal(0, 4), np.exp(rng.normal(0, 0.5))) for k in range(m_j)} for m_j in m]
 drawn = {
@@ -344,6 +418,8 @@ drawn = {
     "draw_layered_sum": mlm.draw_layered_sum(m, mu_scale=4, log_sigma_mean=0, rng=rng),
     "draw_layered_sum again": mlm.draw_layered_sum(m, mu_scale=4, log_sigma_mean=0, rng=rng),
 }
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Three histograms of totals, each from another random truth, with the exact density as a black curve on each. The curve follows the bars in every panel, while centre, width and shape differ between panels."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(10, 3))
 for ax, (name, random_truth) in zip(axes, drawn.items(), strict=True):
     totals = random_truth.simulate(10_000, rng=rng)
@@ -360,61 +436,61 @@ plt.show()
 #
 # ## When do two contributors show as two peaks?
 #
-# Take one layer of two equally frequent contributors, with means $-d/2$ and $d/2$.
-# Given the contributor, the standard deviation of the total is $s = \sqrt{\sigma_0^2 + \sigma_1^2}$ for both.
+# Take two equally frequent sorting centers, with means $-d/2$ and $d/2$.
+# Given the center, the standard deviation of the total is $s = \sqrt{\sigma_0^2 + \sigma_1^2}$ for both.
 # A mixture of two such normals has two peaks exactly if $d > 2s$ (Schilling, Watkins and Watkins 2002).
-# The function below draws the two halves and their sum for any distance $d$ and any $\sigma_0$.
+# The figure draws the two halves and their sum for four distances $d$.
 
 
-# %% mystnb={"image": {"alt": "Four panels with growing distance between two contributors, 2, 8, 12 and 18 units, at a baseline standard deviation of 5. Two dashed and dotted bell curves move apart; the black curve of all totals has one peak in the first two panels and two peaks in the last two."}}
-def two_contributors(distance, sd_baseline):
-    """Exact density of totals with two contributors of standard deviation 1, `distance` apart."""
-    pair = {"left": (-distance / 2, 1), "right": (distance / 2, 1)}
-    return mlm.LayeredSum.from_coefficients([{0: (0, sd_baseline)}, pair]).combinations()
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Four panels with growing distance between two sorting centers, 2, 8, 12 and 18 minutes, at a baseline standard deviation of 5. A dashed and a dotted bell curve move apart; the black curve of all totals has one peak in the first two panels and two peaks in the last two."}} tags=["hide-input"]
+def two_centers(distance, sd_baseline):
+    """Combinations of two centers of standard deviation 1, `distance` apart."""
+    pair = {"early": (-distance / 2, 1), "late": (distance / 2, 1)}
+    return mlm.LayeredSum.from_coefficients([{"road": (0, sd_baseline)}, pair], names=["center"]).combinations()
 
 
-def draw_two_contributors(distance, sd_baseline, ax):
-    combinations = two_contributors(distance, sd_baseline)
+def draw_two_centers(distance, sd_baseline, ax):
+    combinations = two_centers(distance, sd_baseline)
     x = np.linspace(-25, 25, 501)
     for (_, one), line in zip(combinations.iterrows(), ["--", ":"], strict=True):
         half = one["probability"] * stats.norm.pdf(x, one["mu"], one["sigma"])
-        ax.plot(x, half, line, color=mlm.COLORS["estimate"], label=f"{one['layer_1']} contributor")
+        ax.plot(x, half, line, color=mlm.COLORS["estimate"], label=f"{one['center']} center")
     density = mixture_density(x, combinations)
     ax.plot(x, density, color=mlm.COLORS["truth"], label="all totals")
     peaks = int(np.sum((density[1:-1] > density[:-2]) & (density[1:-1] > density[2:])))
     s = combinations["sigma"].iloc[0]
     ax.set(
-        title=f"$d$ = {distance:g}, $2s$ = {2 * s:.1f}: {peaks} peak{'s' if peaks > 1 else ''}", xlabel="total (units)"
+        title=f"$d$ = {distance:g}, $2s$ = {2 * s:.1f}: {peaks} peak{'s' if peaks > 1 else ''}", xlabel="minutes late"
     )
     return peaks, s
 
 
 fig, axes = plt.subplots(1, 4, figsize=(12, 3.2), sharex=True, sharey=True)
 for distance, ax in zip([2, 8, 12, 18], axes, strict=True):
-    peaks, s = draw_two_contributors(distance, 5, ax)
+    peaks, s = draw_two_centers(distance, 5, ax)
     assert peaks == (2 if distance > 2 * s else 1)
-axes[0].set_ylabel("density (per unit)")
+axes[0].set_ylabel("density (per minute)")
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 plt.show()
 
 # %% [markdown]
 # A distance of 2 or 8 gives one peak, 12 and 18 give two: the border is at $2s$.
-# At a distance of 8, two contributors who differ by 8 units hide below one smooth hill.
-# No histogram of totals shows them, but the column that says who contributed does.
+# At a distance of 8, two centers that differ by 8 minutes hide below one smooth hill.
+# No histogram of totals shows them, but the column that says which center it was does.
 #
 # With a running kernel, move the sliders and find the border yourself.
 # (On the website there is no kernel; the four panels above are four positions of the first slider.)
 
 
-# %% tags=["remove-output"]
+# %% jupyter={"source_hidden": true} tags=["hide-input", "remove-output"]
 @widgets.interact(
     distance=widgets.FloatSlider(8, min=0, max=24, step=0.5, description="distance d"),
     sd_baseline=widgets.FloatSlider(5, min=0.5, max=8, step=0.5, description="baseline sd"),
 )
 def explore(distance, sd_baseline):
     fig, ax = plt.subplots(figsize=(7, 3.5))
-    draw_two_contributors(distance, sd_baseline, ax)
-    ax.set_ylabel("density (per unit)")
+    draw_two_centers(distance, sd_baseline, ax)
+    ax.set_ylabel("density (per minute)")
     ax.legend(loc="upper right")
     plt.show()
 
@@ -434,24 +510,25 @@ def explore(distance, sd_baseline):
 # Layers simply add, because who contributes in one layer is drawn independently of the others.
 # (With real data that need not hold: an airline may fly from one airport only. Then covariances between layers come in.)
 #
-# **Predict first.** Which layer is behind most of the variance of `cc_27`: the baseline, `layer_1` or `layer_2`?
+# **Predict first.** What is behind most of the variance of the parcels' delays: the road, the centers or the drivers?
 
 
 # %%
-def variance_parts(truth):
+def variance_parts(layered_sum):
     """Parts of the variance of totals, for equally frequent contributors that are independent between layers."""
-    parts = {("baseline", "spreads"): truth.baseline.sigma[0] ** 2}
-    for layer in truth.layers:
+    parts = {("baseline", "spreads"): layered_sum.baseline.sigma[0] ** 2}
+    for layer in layered_sum.layers:
         parts[layer.name, "spreads"] = np.mean(layer.sigma**2)
         parts[layer.name, "means"] = np.var(layer.mu)
     return pd.Series(parts, name="variance").rename_axis(["layer", "source"])
 
 
-parts = variance_parts(truth)
+parts = variance_parts(parcels)
 pd.DataFrame({"variance": parts, "share": parts / parts.sum()}).round(3)
 
 # %% [markdown]
-# Compare the sum of the parts with the variance of simulated totals.
+# The road, by far.
+# Compare the sum of the parts with the variance of simulated totals, for all presets.
 # A simulated variance has a **Monte Carlo error**: another seed gives another value.
 # Its standard error is about $\sqrt{(q - V^2) / n}$.
 # Here $V$ is the variance and $q = \operatorname{E}[(x - \operatorname{E} x)^4]$ is the fourth central moment, which the mixture gives exactly.
@@ -482,7 +559,7 @@ assert (table["off by (standard errors)"].abs() < limit).all()  # five checks: o
 print(f"allowed: {limit:.1f} standard errors either way")
 table.round(2)
 
-# %% mystnb={"image": {"alt": "Stacked horizontal bars of the variance of totals, one bar for each preset, with segments for the baseline and for spreads and means of each layer. The baseline's segment is by far the longest in every bar. Black points with error bars, the simulated variances, lie at the ends of the bars."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Stacked horizontal bars of the variance of totals, one bar for each preset, with segments for the baseline and for spreads and means of each layer. The baseline's segment is by far the longest in every bar. Black points with error bars, the simulated variances, lie at the ends of the bars."}} tags=["hide-input"]
 colors = mlm.component_colors(["baseline", "layer_1", "layer_2"])
 fig, ax = plt.subplots(figsize=(9, 3.6))
 left = pd.Series(0.0, index=list(mlm.PRESETS))
@@ -519,6 +596,16 @@ plt.show()
 # The layers are what you want to know about, and they are the smaller part: this is what makes the problem worth a course.
 # In `cc_14` the one contributor that stands out by 4 is behind most of what the layer adds.
 #
+# ## Thirty-one minutes
+#
+# How many of American's 31 minutes did you put down to American?
+# One total cannot tell you, and now you can say why.
+# Every split into airline, airport, month and baseline that adds up to 31 gives the same flight, and the baseline alone may be wide enough for all of it.
+# What can be found are the distributions behind the parts, from many totals whose contributors you know: their means add, their variances add, and a mean has a meaning once you say from where it is measured.
+# Given those, even a single total can be split, with an honest plus or minus: that is notebook [12](12_decomposing_a_total.ipynb).
+# The next step is smaller.
+# Take three hundred flights and ask one thing: which airline loses least?
+#
 # ## Check yourself
 #
 # The quiz asks about ideas.
@@ -533,10 +620,11 @@ mlm.quiz("01")
 # - A total is a sum of one contribution per layer; each contribution is a fresh draw from its contributor's normal distribution.
 # - Given the contributors, totals are normal: means add and variances add. Without them, totals are a mixture of those normals.
 # - A constant moves freely between the baseline's mean and a layer's means. Means that sum to zero are the choice that settles it, and totals keep their distribution.
+# - The baseline's mean is then the average over all combinations, each counted once. It is the mean total only where contributors are equally frequent.
 # - The variance of totals is the baseline's, plus, for every layer, the average variance of its contributors and the variance of their means.
 # - Compare simulated with exact numbers in units of their Monte Carlo error, and state the false-alarm probability of each check.
 #
-# [Notebook 02](02_custom_distribution.ipynb) turns from simulating to PyMC, and builds the first piece of a model.
+# Notebook [02](02_a_first_fit.ipynb) turns round: you have the totals of 300 flights, and look for the airlines' means. It is your first fit.
 #
 # ## Going further
 #

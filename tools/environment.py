@@ -33,8 +33,10 @@ class Environment:
     def variables(self, **more: str) -> dict[str, str]:
         """Return the environment variables for programs that run in it."""
         variables = dict(variables_with_home(), VIRTUAL_ENV=str(self.folder), PYTHONUTF8="1", **more)
-        # Settings of JupyterLab: do not fetch news or look for a newer version, and do not ask whether to.
-        folders = {"PATH": self.python.parent, "JUPYTER_CONFIG_PATH": project.ROOT / "tools" / "jupyter"}
+        # Settings of JupyterLab: fetch no news, look for no newer version, do not ask whether to, and list what learners
+        # need. Of kernels: a check that runs too early is explained.
+        jupyter = project.ROOT / "tools" / "jupyter"
+        folders = {"PATH": self.python.parent, "JUPYTER_CONFIG_PATH": jupyter, "JUPYTER_PATH": jupyter}
         for name, folder in folders.items():
             variables[name] = os.pathsep.join([str(folder), *filter(None, [variables.get(name)])])
         return variables

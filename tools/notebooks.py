@@ -131,11 +131,23 @@ def make_exercises(run_all: bool) -> None:
         stored = project.NOTEBOOKS / "solutions" / draft.name
         if run_all or not is_up_to_date(draft, stored):
             run(draft, stored)
+        else:
+            take_metadata(draft, stored)
     wanted = {path.stem for path in (project.NOTEBOOKS / "exercise_sources").glob("*.py")}
     for folder in ("exercises", "solutions"):
         for path in (project.NOTEBOOKS / folder).glob("*.ipynb"):
             if path.stem not in wanted:
                 path.unlink()
+
+
+def take_metadata(draft: Path, stored: Path) -> None:
+    """Give the cells of a stored notebook the metadata of the same cells in a draft; its outputs stay."""
+    old, new = (json.loads(path.read_text(encoding="utf-8")) for path in (stored, draft))
+    wanted = [cell["metadata"] for cell in new["cells"]]
+    if [cell["metadata"] for cell in old["cells"]] != wanted:
+        for cell, metadata in zip(old["cells"], wanted, strict=True):
+            cell["metadata"] = metadata
+        write_atomically(stored, json.dumps(old, indent=1, ensure_ascii=False) + "\n")
 
 
 def is_up_to_date(draft: Path, stored: Path) -> bool:

@@ -4,9 +4,10 @@ import copy
 import html
 import linecache
 import math
+import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from numbers import Number
 
 import numpy as np
@@ -51,7 +52,7 @@ class Result:
 
     def __str__(self) -> str:
         heading = {"right": "right.", "not done": "not done yet."}.get(self.outcome, "not right yet.")
-        return f"{self.task} {heading} {self.message}".strip()
+        return f"{self.task} {heading} {sentence(self.message)}".strip()
 
     __repr__ = __str__
 
@@ -59,6 +60,23 @@ class Result:
         mark, color = ("&#10003;", "#2e7031") if self else ("&#10007;", "#8c3b2e")
         style = f"border-left: 4px solid {color}; padding: 0.3em 0.8em; max-width: 45em"
         return f'<div style="{style}">{mark} {html.escape(str(self))}</div>'
+
+
+#: Names of code that a hint may begin with, although they look like words; single letters other than "a" are names too.
+_NAMES = {"icdf", "logcdf", "logp", "mu", "mus", "rng", "score", "sd", "sds", "sigma", "sigmas", "tau"}
+
+
+def sentence(text: str) -> str:
+    """Return a message as a whole sentence: a capital letter first, unless it begins with a name, and a full stop."""
+    text = text.strip()
+    if not text:
+        return ""
+    first = re.split(r"[\s:,;]", text, maxsplit=1)[0]
+    word = re.fullmatch(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", first)
+    if word and first not in _NAMES and (len(first) > 1 or first == "a"):
+        text = text[0].upper() + text[1:]
+    ends = text.rstrip("\"'`)»”’")
+    return text if ends.endswith((".", "?", "!", "…")) else text.rstrip(":;,") + "."
 
 
 class Answer:
@@ -88,7 +106,11 @@ class Answer:
 
 
 def _copy(value):
-    return copy.deepcopy(value) if isinstance(value, (pd.DataFrame, pd.Series, np.ndarray, dict, list)) else value
+    """Return a copy of what a function could change; a random generator is shared, as its state is."""
+    mutable = isinstance(
+        value, (pd.DataFrame, pd.Series, np.ndarray, xr.DataArray, xr.Dataset, xr.DataTree, dict, list)
+    )
+    return copy.deepcopy(value) if mutable or (is_dataclass(value) and not isinstance(value, type)) else value
 
 
 def _explain(error: BaseException, function: Callable, args, kwargs) -> str:
@@ -100,7 +122,24 @@ def _explain(error: BaseException, function: Callable, args, kwargs) -> str:
         frame for frame in frames if frame.filename == getattr(getattr(function, "__code__", None), "co_filename", 0)
     ]
     line = linecache.getline(own[-1].filename, own[-1].lineno).strip() if own else ""
-    return message + (f", at the line: {line}" if line else "")
+    return message + (f", at the line `{line}`" if line else "")
+
+
+#: Libraries whose types share names, such as DataFrame: a type is said together with its library.
+_LIBRARIES = (
+    "arviz",
+    "cudf",
+    "dask",
+    "duckdb",
+    "ibis",
+    "modin",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "pyspark",
+    "xarray",
+)
 
 
 def describe(value: object) -> str:
@@ -114,13 +153,15 @@ def describe(value: object) -> str:
         if isinstance(value, np.ndarray):
             return f"an array of shape {value.shape}"
         if isinstance(value, pd.DataFrame):
-            return f"a DataFrame with {len(value)} rows and columns {', '.join(map(str, value.columns[:8]))}"
+            return f"a pandas DataFrame with {len(value)} rows and columns {', '.join(map(str, value.columns[:8]))}"
         if isinstance(value, (list, tuple, set, dict)):
             text = repr(value)
             return text if len(text) < 60 else f"a {kind} of {len(value)}"
     except Exception:
         pass
-    return f"a {kind}"
+    library = str(type(value).__module__).split(".")[0]
+    named = f"{library} {kind}" if library in _LIBRARIES else kind
+    return f"{'an' if named[0] in 'aeiouxAEIOU' else 'a'} {named}"
 
 
 # Reading an answer
@@ -151,15 +192,15 @@ def array(value: object, shape: Sequence[int], what: str = "the answer") -> np.n
 
 
 def instance(value: object, kind: type | tuple[type, ...], wanted: str, what: str = "the answer"):
-    """Return a value of a type; anything else is a hint that says what is wanted, as in "a DataFrame"."""
+    """Return a value of a type; anything else is a hint that says what is wanted, as in "a pandas DataFrame"."""
     if not isinstance(value, kind):
         raise Hint(f"{what} should be {wanted}, but it is {describe(value)}")
     return value
 
 
 def frame(value: object, columns: Iterable[str], what: str = "the answer") -> pd.DataFrame:
-    """Return a DataFrame that has certain columns; anything else is a hint."""
-    instance(value, pd.DataFrame, "a DataFrame", what)
+    """Return a pandas DataFrame that has certain columns; anything else is a hint."""
+    instance(value, pd.DataFrame, "a pandas DataFrame", what)
     missing = [name for name in columns if name not in value.columns]
     if missing:
         raise Hint(f"{what} lacks the column {missing[0]!r}; its columns are {', '.join(map(str, value.columns))}")
@@ -182,10 +223,13 @@ def choices(value: object, options: Sequence[str], what: str = "the answer") -> 
 
 
 def pair(value: object, what: str = "the answer") -> tuple:
-    """Return the two parts of a tuple or list; anything else is a hint."""
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
+    """Return the two parts of a sequence or of an array with one dimension; anything else is a hint."""
+    ordered = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+    if isinstance(value, (np.ndarray, pd.Series, xr.DataArray)):
+        ordered, value = value.ndim == 1, np.asarray(value) if value.ndim == 1 else value
+    if not ordered or len(value) != 2:  # type: ignore[arg-type]
         raise Hint(f"{what} should be a pair, two values with a comma between them, but it is {describe(value)}")
-    return tuple(value)
+    return tuple(value)  # type: ignore[arg-type]
 
 
 # Comparing
@@ -246,3 +290,32 @@ def too_far_from_normal(values: np.ndarray, mean: float, sd: float, n_comparison
     distance = kstest((values - mean) / sd, "norm").statistic
     limit = math.sqrt(math.log(2 * n_comparisons / FALSE_ALARM) / (2 * len(values)))
     return float(distance) if distance > limit else 0.0
+
+
+def expect_numbers_from_rng(
+    run: Callable[[np.random.Generator], Mapping[str, object]], rng: np.random.Generator
+) -> None:
+    """Raise a hint unless all random numbers of an answer come from the generator that it is given.
+
+    Parameters
+    ----------
+    run : callable
+        Calls the answer with a generator and returns its random values by name, such as the columns of a table.
+    rng : numpy.random.Generator
+        Source of the seeds, so that no seed that a student may have chosen is met every time.
+    """
+    seeds = rng.integers(2**31, 2**62, size=2)
+    first, again, other = (
+        {k: np.asarray(v) for k, v in run(np.random.default_rng(s)).items()} for s in seeds[[0, 0, 1]]
+    )
+    for name, values in first.items():
+        if not np.array_equal(values, again[name]):
+            raise Hint(
+                f"two calls with equal generators as `rng` give different {name}: some random numbers come from "
+                "elsewhere; draw all of them with methods of `rng`"
+            )
+        if np.array_equal(values, other[name]):
+            raise Hint(
+                f"two calls with different generators as `rng` give the same {name}: `rng` has no part in them; "
+                "draw all random numbers with methods of `rng`"
+            )

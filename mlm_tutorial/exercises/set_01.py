@@ -1,6 +1,7 @@
 """Checks of the exercises of notebook 01."""
 
 import numpy as np
+import pandas as pd
 
 from mlm_tutorial.exercises.answers import (
     Answer,
@@ -8,6 +9,7 @@ from mlm_tutorial.exercises.answers import (
     array,
     close,
     expect,
+    expect_numbers_from_rng,
     frame,
     number,
     pair,
@@ -16,8 +18,11 @@ from mlm_tutorial.exercises.answers import (
 )
 from mlm_tutorial.layers import LayeredSum
 
-#: Random numbers that the check of 01.3 compares: three shares, five means, spreads and shapes, twelve correlations.
-N_COMPARISONS = 30
+#: Random numbers that the check of 01.3 compares: three shares, five means, spreads and shapes, twelve correlations
+#: within rides, and five columns at four distances between rides.
+N_COMPARISONS = 60
+#: Layers of the rides and their parts.
+LAYERS, PARTS = ("route", "weather"), ("y_baseline", "y_route", "y_weather")
 
 
 def total_sd(answer: Answer, rng: np.random.Generator) -> str:
@@ -42,7 +47,7 @@ def total_sd(answer: Answer, rng: np.random.Generator) -> str:
 
 def centered_means(answer: Answer, rng: np.random.Generator) -> str:
     """Check 01.2."""
-    for m in (2, 3, 5):
+    for m in (3, 2, 5):  # first a size at which the layer's means alone are no pair
         baseline, mu = rng.normal(0, 3), rng.normal(2, 3, m)
         first, second = pair(answer.call(baseline, mu), "the answer")
         layer = array(second, (m,), "the second part, the layer's means")
@@ -64,21 +69,10 @@ def centered_means(answer: Answer, rng: np.random.Generator) -> str:
 def simulate_rides(answer: Answer, rng: np.random.Generator) -> str:
     """Check 01.3."""
     n, p_rain = 20_000, rng.uniform(0.15, 0.35)
-    parts = ["y_baseline", "y_route", "y_weather"]
-    rows = frame(answer.call(n, p_rain, rng), ["total", "route", "weather", *parts], "the table")
-    if len(rows) != n:
-        raise Hint(f"asked for {n} rides, the table has {len(rows)} rows")
     truth = LayeredSum.from_coefficients(
-        [{"all": (30, 4)}, {"river": (-2, 1), "hill": (2, 3)}, {"dry": (-3, 1), "rain": (3, 2)}],
-        names=["route", "weather"],
+        [{"all": (30, 4)}, {"river": (-2, 1), "hill": (2, 3)}, {"dry": (-3, 1), "rain": (3, 2)}], names=list(LAYERS)
     )
-    for name in ("route", "weather"):
-        labels = set(rows[name].unique())
-        if labels != set(truth[name].labels):
-            raise Hint(f"the column {name} should hold the labels {', '.join(truth[name].labels)}, it holds {labels}")
-    values = {name: array(rows[name], (n,), f"the column {name}") for name in ["total", *parts]}
-    if not close(values["total"], sum(values[name] for name in parts)):
-        raise Hint("the contributions of a ride must add up to its total")
+    rows, values = _rides(answer, n, p_rain, rng, truth)
     for name, share, wanted in [("weather", p_rain, "rain"), ("route", 0.5, "hill")]:
         found = np.mean(rows[name] == wanted)
         if too_far(found, share, np.sqrt(share * (1 - share) / n), n_comparisons=N_COMPARISONS):
@@ -89,7 +83,69 @@ def simulate_rides(answer: Answer, rng: np.random.Generator) -> str:
             mine = np.ones(n, bool) if layer.name == "baseline" else (rows[layer.name] == label).to_numpy()
             _check_contributions(values[f"y_{layer.name}"][mine], mu, sigma, f"{layer.name}, {label}")
     _check_independence(rows, values, p_rain)
+    _check_rides_are_independent(rows, values, truth)
+
+    def columns(generator: np.random.Generator) -> dict[str, np.ndarray]:
+        table, numbers = _rides(answer, 200, p_rain, generator, truth)
+        return {f"values of {name}": np.asarray(table[name], dtype=str) for name in LAYERS} | {
+            f"values of {name}": numbers[name] for name in PARTS
+        }
+
+    expect_numbers_from_rng(columns, rng)
+    tables = [_rides(answer, 100, p_rain, rng, truth)[0] for _ in range(8)]
+    for name, label in (("weather", "rain"), ("route", "hill")):
+        if len({int((table[name] == label).sum()) for table in tables}) == 1:  # for a right answer below 1e-7
+            raise Hint(
+                f"eight tables of 100 rides have the same number of rides with {label}; a probability is no quota: "
+                "each ride draws its own, whatever the others drew"
+            )
     return "Labels, probabilities and contributions are as they should be."
+
+
+def _rides(
+    answer: Answer, n: int, p_rain: float, rng: np.random.Generator, truth: LayeredSum
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Return a table of rides, and its numbers by column."""
+    rows = frame(answer.call(n, p_rain, rng), ["total", *LAYERS, *PARTS], "the table")
+    if len(rows) != n:
+        raise Hint(f"asked for {n} rides, the table has {len(rows)} rows")
+    for name in LAYERS:
+        labels = set(rows[name].unique())
+        if not labels <= set(truth[name].labels) or (n > 1000 and len(labels) < 2):
+            raise Hint(f"the column {name} should hold the labels {', '.join(truth[name].labels)}, it holds {labels}")
+    values = {name: array(rows[name], (n,), f"the column {name}") for name in ["total", *PARTS]}
+    if not close(values["total"], sum(values[name] for name in PARTS)):
+        raise Hint("the contributions of a ride must add up to its total")
+    return rows, values
+
+
+def _check_rides_are_independent(rows: pd.DataFrame, values: dict[str, np.ndarray], truth: LayeredSum) -> None:
+    """Raise a hint if rides know of each other: labels that alternate, noise that several rides share."""
+    n, series = len(rows), {}
+    for name, label in (("route", "hill"), ("weather", "rain")):
+        series[name] = (rows[name] == label).to_numpy(float)
+    for layer in truth:
+        mu, sigma = np.empty(n), np.empty(n)
+        for label, coefficients in layer.coefficients.items():
+            mine = slice(None) if layer.name == "baseline" else (rows[layer.name] == label).to_numpy()
+            mu[mine], sigma[mine] = coefficients
+        name = f"y_{layer.name}"
+        series[name] = (values[name] - mu) / sigma
+        # Among 20,000 independent draws, one pair in ten tables is as close as this by chance.
+        repeated = np.sum(np.diff(np.sort(np.abs(series[name]))) < 1e-9)
+        if repeated > n / 100:
+            raise Hint(
+                f"{name}: the same random number serves several rides, {repeated} of {n} in this table; "
+                "every contribution is a fresh draw"
+            )
+    for name, x in series.items():
+        for lag in (1, 2, 3, n // 2):
+            r = np.corrcoef(x[:-lag], x[lag:])[0, 1]
+            if too_far(np.arctanh(np.clip(r, -0.999, 0.999)), 0, 1 / np.sqrt(n - lag - 3), N_COMPARISONS):
+                raise Hint(
+                    f"{name} of a ride and of the ride {lag} before it go together, with a correlation of {r:.2f}; "
+                    "rides know nothing of each other"
+                )
 
 
 def _check_independence(rows, values: dict[str, np.ndarray], p_rain: float) -> None:

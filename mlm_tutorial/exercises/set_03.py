@@ -1,242 +1,418 @@
 """Checks of the exercises of notebook 03."""
 
-from functools import cache
+from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
-import pymc as pm
 import xarray as xr
-from scipy import stats
 
-from mlm_tutorial.exercises.answered_models import density_of, require_dim, require_shapes, variables_of
-from mlm_tutorial.exercises.answers import Answer, Hint, array, choices, close, expect, instance, number, pair, shape_of
+from mlm_tutorial.exercises.answered_posteriors import expect_moments, fits_a_model, trusted_draws
+from mlm_tutorial.exercises.answers import Answer, Hint, array, describe, expect, instance, number, pair, too_far
 
 
-def not_reached(answer: Answer, rng: np.random.Generator) -> str:
+def energy_and_acceptance(answer: Answer, rng: np.random.Generator) -> str:
     """Check 03.1."""
-    # Posterior minus prior mean and posterior sd, both in prior sds, and the hint where it is misjudged.
-    cases = [
-        (0.05, 0.86, True, "its posterior is 86 % as wide as its prior; compare standard deviations, not variances"),
-        (0.19, 0.90, True, "its mean moved by 0.19 of its prior's standard deviation; that is the unit to count in"),
-        (0.08, 1.10, True, "its posterior is even a little wider than its prior, and at the same place"),
-        (0.0, 0.3, False, "its posterior has the prior's mean and is much narrower; data can confirm a prior's mean"),
-        (1.5, 0.98, False, "its posterior is as wide as its prior, and lies elsewhere; compare the means too"),
-        (-1.2, 1.02, False, "its posterior lies far below its prior; a move down is a move"),
-        (0.4, 0.02, False, "its posterior is far narrower than its prior"),
-        (0.1, 0.65, False, "its posterior is 65 % as wide as its prior"),
-    ]
-    for _ in range(2):
-        names = rng.permutation(["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"]).tolist()
-        prior, posterior = {}, {}
-        for name, (moved, narrowed, _, _) in zip(names, cases, strict=True):
-            mean, sd = rng.normal(0, 50), np.exp(rng.normal(0, 2))
-            prior[name] = ("chain", "draw"), mean + sd * _standardized((1, 1000), rng)
-            posterior[name] = ("chain", "draw"), mean + moved * sd + narrowed * sd * _standardized((4, 500), rng)
-        idata = xr.DataTree.from_dict({"/prior": xr.Dataset(prior), "/posterior": xr.Dataset(posterior)})
-        given = choices(answer.call(idata), names)
-        for name, (_, _, silent, hint) in zip(names, cases, strict=True):
-            if silent and name not in given:
-                raise Hint(f"the data never reached {name!r}, and your answer lacks it: {hint}")
-            if not silent and name in given:
-                raise Hint(f"the data did reach {name!r}: {hint}")
-    return "What agrees with its prior in place and width was not learned from data."
+    d = int(rng.integers(2, 5))
+    mean, sd = rng.normal(0, 2, d), rng.uniform(0.5, 3, d)
+
+    def log_density(q):
+        return float(-0.5 * np.sum(((q - mean) / sd) ** 2) + 2.7)
+
+    # Two ways between two states, so that the energy rises and falls; then a fall so deep that exp overflows.
+    low, high = (mean + 0.3 * sd, rng.normal(0, 1, d)), (mean - 1.6 * sd, rng.normal(0, 1, d))
+    deep = (mean + 60 * sd, rng.normal(0, 1, d))
+    for start, end in ((low, high), (high, low), (deep, low)):
+        first, second = pair(answer.call(log_density, start, end), "the answer")
+        right = _energy(log_density, *end) - _energy(log_density, *start)
+        change = number(first, "the change of the energy")
+        heights = [-log_density(q) for q, _ in (start, end)]
+        motions = [0.5 * np.sum(p**2) for _, p in (start, end)]
+        height, motion = heights[1] - heights[0], motions[1] - motions[0]
+        norms = np.linalg.norm(end[1]) - np.linalg.norm(start[1])
+        mistakes = [
+            (-right, "the sign is turned round: the change is the energy at the end minus that at the start"),
+            (motion - height, "the height of the landscape is minus the log density; likely places lie low"),
+            (height - motion, "both parts of the energy are added; the energy of motion is never negative"),
+            (height + 2 * motion, "the energy of motion is half of the sum of the squares; the half is missing"),
+            (height + norms / 2, "the energy of motion takes squares of the momenta, not the length of the push"),
+            (height + norms, "the energy of motion takes squares of the momenta, not the length of the push"),
+            (height, "this is the change of height alone; a moving ball has energy of motion, too"),
+            (motion, "this is the change of the energy of motion alone; where the ball is matters, too"),
+            (
+                heights[1] + motions[1],
+                "this is the energy at the end; the task asks how much it differs from the start",
+            ),
+        ]
+        expect(change, right, mistakes, "the change of the energy is off; what are the two parts of an energy?")
+        if isinstance(second, (float, np.floating)) and np.isposinf(second):
+            raise Hint("the probability is infinite after a deep fall of the energy, and no probability is above 1")
+        probability = number(second, "the probability")
+        mistakes = [
+            (np.exp(-right), "a probability is never above 1, but yours is where the energy falls"),
+            (min(1.0, np.exp(right)), "yours accepts a rise of the energy for certain; which of the two is free?"),
+            (np.exp(right), "yours grows with the energy error; a rise of the energy has to be paid for"),
+            (min(0.0, -right), "this is the logarithm of the probability"),
+            (1 - min(1.0, np.exp(-right)), "this is the probability that the move is refused"),
+            (float(right <= 0), "a rise of the energy is not refused for certain; a small one is mostly accepted"),
+            (
+                1 / (1 + np.exp(right)),
+                "this rule exists, but the notebook accepts every fall of the energy for certain",
+            ),
+            (np.exp(-abs(right)), "a fall of the energy costs nothing, whatever its size"),
+        ]
+        otherwise = "the probability does not follow from the change of the energy by the notebook's rule"
+        expect(probability, min(1.0, np.exp(-right)), mistakes, otherwise)
+    nowhere = pair(
+        answer.call(lambda q: -np.inf if q[0] > 5 else 0.0, (np.zeros(2), np.ones(2)), (np.full(2, 9.0),) * 2)
+    )
+    if not isinstance(nowhere[1], (float, int, np.number)) or nowhere[1] != 0:
+        raise Hint("a path ended where the density is zero; the probability that it is accepted should be 0 there")
+    return "A fall of the energy is free, and a rise is paid for by the chance of staying."
 
 
-def _standardized(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Return draws whose moments are exact, so that chance cannot refuse a right answer."""
-    z = rng.normal(size=shape)
-    return (z - z.mean()) / z.std()
+def _energy(log_density, q, p):
+    return -log_density(q) + 0.5 * np.sum(p**2)
 
 
-def difference_sds(answer: Answer, rng: np.random.Generator) -> str:
+def leapfrog_end(answer: Answer, rng: np.random.Generator) -> str:
     """Check 03.2."""
-    for m in (5, 3, 8):
-        s = rng.uniform(0.5, 4)
-        first, second = pair(answer.call(m, s), "the answer")
-        last, zero_sum = number(first, "the first part"), number(second, "the second part")
-        right_last, right_zero_sum = s * np.sqrt(m + 2), s * np.sqrt(2)
-        if close([last, zero_sum], [right_zero_sum, right_last]):
-            raise Hint("both parts are right, but they come in the other order")
-        off = np.abs(np.array([last / right_last, zero_sum / right_zero_sum]) - 1)
-        if 1e-6 < off.max() < 0.04:
-            raise Hint("close, and not exact: the task asks for a formula, not for a simulation")
-        if close([last, zero_sum], np.square([right_last, right_zero_sum])):
-            raise Hint("these are variances; the task asks for standard deviations")
+    for n_steps, d in ((1, 2), (6, 3), (3, 1)):
+        scale = rng.uniform(0.5, 2, d)
+
+        def gradient(q, scale=scale):
+            return -q / scale - 0.3 * q**3
+
+        q, p = rng.normal(0, 1, d), rng.normal(0, 1, d)
+        step = rng.uniform(0.1, 0.3)
+        q_end, p_end = pair(answer.call(gradient, q, p, step, n_steps), "the answer")
+        given = np.concatenate([array(q_end, (d,), "the position"), array(p_end, (d,), "the momentum")])
+        args = (gradient, q, p, step, n_steps)
+        right = _walk(_leapfrog, *args)
         mistakes = [
             (
-                s * np.sqrt(m),
-                "with last minus the rest, variances of the two were added as if they were independent; but the last "
-                "contains the first",
+                _walk(_leapfrog, lambda x, g=gradient: -g(x), q, p, step, n_steps),
+                "the ball rolls uphill, away from the "
+                "likely places; the gradient of the log density points there already",
             ),
-            (s * np.sqrt(m - 2), "with last minus the rest: the last contains minus the first, so they pull apart"),
-            (s * np.sqrt(2), "with last minus the rest: this is the difference of two that are both free"),
-            (s * np.sqrt(m - 1), "with last minus the rest: this is the last one itself, not a difference"),
-        ]
-        expect(last, right_last, mistakes, "with last minus the rest: write the difference as a sum of free means")
-        mistakes = [
+            (_walk(_euler, *args), "position and momentum both use the old state; this is Euler's rule"),
+            (_walk(_kick_glide, *args), "the first push is a whole one; leapfrog begins with half a push"),
+            (_walk(_glide_kick, *args), "the glide comes first here; leapfrog begins with half a push"),
+            (_walk(_no_last_half, *args), "the second half of the push is missing at the end of a step"),
             (
-                s * np.sqrt(2 * (1 - 1 / m)),
-                "with ZeroSumNormal, variances of the two were added as if they were independent; they share the "
-                "average that is subtracted",
+                _walk(_old_slope, *args),
+                "the second half of the push takes the slope at the new place, not at the old one",
             ),
-            (s * np.sqrt(1 - 1 / m), "with ZeroSumNormal: this is one mean, not a difference"),
+            (_walk(_old_glide, *args), "the glide uses the momentum before the half push, not the one after it"),
+            (_walk(_half_glide, *args), "half a step is for the pushes alone; the glide takes a whole one"),
+            (_walk(_two_whole_pushes, *args), "both pushes are whole ones, so the ball is pushed twice as hard"),
         ]
-        expect(zero_sum, right_zero_sum, mistakes, "with ZeroSumNormal: what becomes of the average in a difference?")
-    return (
-        "In a difference the subtracted average cancels, so ZeroSumNormal compares contributors as if they were free."
-    )
+        if n_steps > 1:
+            mistakes.append((_walk(_leapfrog, gradient, q, p, step, 1), "this is the state after a single step"))
+            mistakes.append((_walk(_leapfrog, gradient, q, p, step, n_steps - 1), "one step is missing at the end"))
+        mistakes.append((_walk(_leapfrog, gradient, q, p, step, n_steps + 1), "this is one step too many"))
+        mistakes.append((np.concatenate([right[d:], right[:d]]), "position comes first in the pair, then momentum"))
+        turned = np.concatenate([right[:d], -right[d:]])
+        mistakes.append((turned, "the momentum at the end is turned round; the task asks for the state as it arrives"))
+        otherwise = f"the state after {n_steps} steps is off; half a push, a glide and half a push make one step"
+        expect(given, right, mistakes, otherwise, rtol=1e-8)
+    return "Three short lines, and the order of them is what keeps the volume."
 
 
-def divergent_shares(answer: Answer, rng: np.random.Generator) -> str:
+def _walk(one_step, gradient, q, p, step, n_steps):
+    for _ in range(n_steps):
+        q, p = one_step(gradient, q, p, step)
+    return np.concatenate([q, p])
+
+
+def _leapfrog(gradient, q, p, step):
+    p = p + step / 2 * gradient(q)
+    q = q + step * p
+    return q, p + step / 2 * gradient(q)
+
+
+def _euler(gradient, q, p, step):
+    return q + step * p, p + step * gradient(q)
+
+
+def _kick_glide(gradient, q, p, step):
+    p = p + step * gradient(q)
+    return q + step * p, p
+
+
+def _glide_kick(gradient, q, p, step):
+    q = q + step * p
+    return q, p + step * gradient(q)
+
+
+def _no_last_half(gradient, q, p, step):
+    p = p + step / 2 * gradient(q)
+    return q + step * p, p
+
+
+def _old_slope(gradient, q, p, step):
+    slope = gradient(q)
+    p = p + step / 2 * slope
+    return q + step * p, p + step / 2 * slope
+
+
+def _old_glide(gradient, q, p, step):
+    half = p + step / 2 * gradient(q)
+    q = q + step * p
+    return q, half + step / 2 * gradient(q)
+
+
+def _half_glide(gradient, q, p, step):
+    p = p + step / 2 * gradient(q)
+    q = q + step / 2 * p
+    return q, p + step / 2 * gradient(q)
+
+
+def _two_whole_pushes(gradient, q, p, step):
+    p = p + step * gradient(q)
+    q = q + step * p
+    return q, p + step * gradient(q)
+
+
+def largest_step(answer: Answer, rng: np.random.Generator) -> str:
     """Check 03.3."""
-    for labels in (["a", "b", "c"], [10, 20, 30, 40]):
-        idata = _funnels(labels, rng)
-        sigma = idata["posterior"]["sigma"]
-        diverging = idata["sample_stats"]["diverging"]
-        m = len(labels)
-        given = answer.call(idata.copy(deep=True))
-        kinds = (np.ndarray, xr.DataArray, pd.Series, list, tuple)
-        given = array(instance(given, kinds, "an array"), (m,), "the answer")
-        low = sigma < sigma.quantile(0.1, ["chain", "draw"])
-        right = _share(low, diverging)
-        if close(given, right):
-            continue
-        if np.abs(given - 0.1).max() < 0.02:
-            raise Hint(
-                "a tenth for everybody, whatever diverged: take the quantiles of all draws, and the shares among the "
-                "divergent ones"
-            )
-        if close(np.sort(given), np.sort(right)):
-            raise Hint("the shares are right, but in another order; keep the contributors as they come")
-        of_low = "this is the share of low draws that diverged; asked is the share of divergent draws that are low"
-        one_limit = "one limit was used for all contributors; each needs the quantile of its own draws"
-        chain_limit = "each chain has its own limit here; one limit comes from the contributor's draws of all chains"
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    sd = np.array([0.4, 1.5, 6.0]) * rng.uniform(0.8, 1.2, 3)
+    rho = rng.uniform(0.85, 0.97)
+    cases = [
+        np.diag(rng.permutation(sd) ** 2),  # no correlation: the axes are the directions
+        np.array([[1.0, rho], [rho, 1.0]]) * rng.uniform(2, 9),  # a ridge whose axes look alike
+        np.array([[1.0, -rho], [-rho, 1.0]]) * rng.uniform(2, 9),
+        turn @ np.diag(sd**2) @ turn.T,
+        np.array([[rng.uniform(0.01, 30)]]),
+    ]
+    for covariance in cases:
+        covariance = (covariance + covariance.T) / 2
+        given = number(answer.call(covariance), "the step")
+        variances, variances_of_axes = np.linalg.eigvalsh(covariance), np.diag(covariance)
+        narrow = np.sqrt(variances[0])
+        on_axes = 1 / np.sqrt(np.diag(np.linalg.inv(covariance)))
+        axes = "this is right where unknowns are not correlated; the narrowest direction of a ridge is not an axis"
         mistakes = [
-            (100 * right, "these are percentages; give fractions"),
-            (_share(diverging, low), of_low),
-            (_share(low, ~diverging), "this takes the draws that did not diverge"),
-            (_share(sigma < sigma.quantile(0.1), diverging), one_limit),
-            (_share(sigma < sigma.quantile(0.1, "draw"), diverging), chain_limit),
-            (right * float(diverging.mean()), "you divide by the number of all draws, not of those that diverged"),
-            (_share(sigma > sigma.quantile(0.9, ["chain", "draw"]), diverging), "this is the wide end, not the neck"),
-            (1 - right, "this is the share above the limit; necks are below"),
+            (2 * np.sqrt(variances_of_axes.min()), axes),
+            (np.sqrt(variances_of_axes.min()), axes),
+            (2 * on_axes.min(), axes),
+            (narrow, "this is one standard deviation of the narrowest direction; look at the limit once more"),
+            (2 * np.sqrt(variances[-1]), "this is the limit of the widest direction; which one explodes first?"),
+            (2 * np.sqrt(variances_of_axes.max()), "this is the limit of the widest unknown; which explodes first?"),
+            (2 * variances[0], "the matrix holds variances, and a step is as long as a standard deviation"),
+            (2 / narrow, "this is one over a length; the wider the bowl, the longer a step may be"),
+            (4 * variances[0], "this is the square of the limit"),
+            (2 * np.sqrt(variances.mean()), "the limit is not set by an average; one direction is enough to explode"),
+            (2 * np.prod(variances) ** (0.5 / len(variances)), "the limit is not set by an average of the directions"),
         ]
-        wrong = "count, among the divergent draws, those with a sigma below its 10 % quantile"
-        expect(given, right, mistakes, wrong)
-    return "A tenth is what chance gives; far more means a neck. Quantiles are the same draws in sigma and log sigma."
+        otherwise = "the step is off; which direction is the narrowest, and how does its width limit a step?"
+        expect(given, 2 * narrow, mistakes, otherwise)
+    return "The narrowest direction sets the step, and the widest sets how many of them a draw needs."
 
 
-def _share(what: xr.DataArray, among: xr.DataArray) -> np.ndarray:
-    """Return the share of draws with one property among those with another, for each contributor."""
-    return what.where(among).mean(["chain", "draw"]).values
-
-
-def _funnels(labels: list, rng: np.random.Generator) -> xr.DataTree:
-    """Return draws in which divergences gather where the sigma of one contributor is small."""
-    m, n_chains, n_draws = len(labels), 4, 300
-    guilty = rng.integers(m)
-    place = rng.normal(0, 0.3, (n_chains, 1, 1))  # chains differ, as they do in funnels
-    log_sigma = rng.normal(size=(n_chains, n_draws, m)) + place + 2 * np.arange(m)
-    rank = stats.rankdata(log_sigma[..., guilty]).reshape(n_chains, n_draws) / (n_chains * n_draws)
-    diverging = rng.random((n_chains, n_draws)) < 0.02 + 0.4 * (rank < 0.15)
-    posterior = xr.Dataset(
-        {"sigma": (("chain", "draw", "contributor"), np.exp(log_sigma))}, coords={"contributor": labels}
-    )
-    statistics = xr.Dataset({"diverging": (("chain", "draw"), diverging)})
-    return xr.DataTree.from_dict({"/posterior": posterior, "/sample_stats": statistics})
-
-
-def doubles_model(answer: Answer, rng: np.random.Generator) -> str:
+def repaired(answer: Answer, rng: np.random.Generator) -> str:
     """Check 03.4."""
-    games = _games()
-    n, players = len(games), sorted({*games["first"], *games["second"]})
-    model = answer.call(games)
-    reference, right_terms, start = _reference()
-    free = ("mu_baseline", "sigma_baseline", "mu_player", "sigma_player", "y_first", "y_second")
-    variables = variables_of(model, free, "points")
-    for name in ("y_first", "y_second"):
-        if shape_of(variables[name]) == (len(players),):
-            raise Hint(f"{name!r} has one value a player: an offset; a contribution is drawn afresh for every game")
-    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("y_first", "y_second", "points"), (n,))
-    shapes |= {"mu_baseline": (), "sigma_baseline": (), "mu_player": (len(players),), "sigma_player": (len(players),)}
-    require_shapes(variables, shapes)
-    require_dim(model, ("mu_player", "sigma_player"), "player")
-    if list(model.coords.get("player") or ()) != players:
-        raise Hint(f"the coordinate 'player' should hold {', '.join(players)}, in alphabetical order")
-    values = {name: model.rvs_to_values[variable].name for name, variable in variables.items() if name in free}
-    right_values = {name: reference.rvs_to_values[reference[name]].name for name in free}
-    for name in free:
-        if values[name] != right_values[name]:
-            what = "must sum to zero" if name == "mu_player" else "has another kind of prior in the text"
-            raise Hint(f"{name!r} {what}; the sampler walks on {values[name]!r} here")
+    sd, step, n_steps = np.array([1.0, 1.6]), 1.4, 3
+    mean = rng.normal(0, 5, 2)
+    log_density, gradient = _normal(mean, sd)
 
-    points = [
-        {name: np.asarray(value + 0.3 * rng.normal(size=np.shape(value))) for name, value in start.items()}
-        for _ in range(2)
-    ]
-    density = density_of(model, jacobian=True)
-    found = [{name: np.sum(term) for name, term in density(point)[0].items()} for point in points]
-    for point, given in zip(points, found, strict=True):
-        right = right_terms(point)
-        for name in ("mu_baseline", "sigma_baseline", "mu_player", "sigma_player"):
-            if not close(given[name], right[name]):
-                raise Hint(f"the prior of {name!r} is not the one in the text")
-        for name in ("y_first", "y_second"):
-            if not close(given[name], right[name]):
-                other = {"y_first": "y_second", "y_second": "y_first"}[name]
-                beside = f"{other!r} is right: " if close(given[other], right[other]) else ""
-                raise Hint(
-                    f"the density of {name!r} is wrong. {beside}does every game find mean and standard deviation "
-                    f"of its own player {name[2:]!r}, although some players never play there?"
-                )
-        if not close(given["points"], right["points"]):
+    # A tiny step keeps the energy, so nothing is refused; then a ball that is pushed once follows a plain oscillation.
+    gentle = _draws(answer, *_normal(np.zeros(1), np.ones(1)), np.array([0.7]), 0.05, 11, 60, rng)[:, 0]
+    angle = 11 * np.arccos(1 - 0.05**2 / 2)
+    if np.median(np.abs(gentle[2:] + gentle[:-2] - 2 * np.cos(angle) * gentle[1:-1])) < 1e-6:
+        raise Hint("the ball is pushed once and rolls on for ever; it keeps the energy with which it began")
+    if np.ptp(gentle) == 0:
+        raise Hint("no draw differs from the others, although the steps are so short that hardly a path is refused")
+
+    seed = int(rng.integers(2**31))
+    first, again, other = (
+        _draws(answer, log_density, gradient, mean, step, n_steps, 30, np.random.default_rng(seed + k))
+        for k in (0, 0, 1)
+    )
+    if not np.array_equal(first, again) or np.array_equal(first, other):
+        raise Hint("the same generator should give the same draws, and another one others: use the `rng` that you get")
+
+    n_draws = 6000
+    draws = _draws(answer, log_density, gradient, mean + sd * rng.normal(size=2), step, n_steps, n_draws, rng)
+    moved = (np.diff(draws, axis=0) != 0).any(axis=1)
+    share, expected = moved.mean(), _acceptance(log_density, gradient, mean, sd, step, n_steps, rng)
+    if moved.all():
+        raise Hint("with such long steps some paths gain much energy, and yours accepts every one of them")
+    # Acceptances are nearly independent from draw to draw; three times the error leaves room for the rest.
+    if too_far(share, expected, 3 * np.sqrt(expected * (1 - expected) / n_draws), n_comparisons=2):
+        if share < expected:
             raise Hint(
-                "the density of 'points' is wrong: mean, standard deviation and data should be those of the text"
+                f"only {share:.0%} of the paths are accepted, too few by far; look at the sign and at both parts of "
+                "the energy in the rule that accepts"
             )
-    return "One layer, two contributions: the index says which player, the dim says that each game draws afresh."
+        raise Hint(f"{share:.0%} of the paths are accepted, too many; what should a rise of the energy cost?")
+    values = xr.DataArray(draws.reshape(4, -1, 2), dims=("chain", "draw", "unknown"))
+    too_wide = sd / np.sqrt(1 - step**2 / (4 * sd**2))
+    mistakes = [(mean, too_wide, "the draws are as wide as those of a sampler that accepts every path")]
+    otherwise = "is every push a fresh standard normal one, and does the energy have both of its parts?"
+    expect_moments(values, mean, sd, "the two unknowns", mistakes, otherwise)
+    return "Three small mistakes, no error message: only a known answer showed them."
 
 
-@cache
-def _games() -> pd.DataFrame:
-    rng = np.random.default_rng(3)
-    pairs = [
-        ("Cem", "Ana"),
-        ("Ana", "Dia"),
-        ("Cem", "Eli"),
-        ("Eli", "Bo"),
-        ("Ana", "Bo"),
-        ("Cem", "Dia"),
-        ("Eli", "Ana"),
+def _normal(mean, sd):
+    return (
+        lambda q: float(-0.5 * np.sum(((q - mean) / sd) ** 2)),
+        lambda q: -(q - mean) / sd**2,
+    )
+
+
+def _draws(answer: Answer, log_density, gradient, q, step, n_steps, n_draws, rng) -> np.ndarray:
+    value = answer.call(log_density, gradient, q, step, n_steps, n_draws, rng)
+    try:
+        shape = np.shape(value)
+    except Exception:
+        shape = ()
+    if len(shape) == 2 and shape[1] == len(q):
+        if shape[0] == n_draws + 1:
+            raise Hint("there is one draw too many: the start is where the walk begins, and not a draw of it")
+        if shape[0] < n_draws:
+            raise Hint(
+                f"there are {shape[0]} draws instead of {n_draws}: where a path is refused, the ball stays, and the "
+                "old place counts once more"
+            )
+    return array(value, (n_draws, len(q)), "the draws")
+
+
+def _acceptance(log_density, gradient, mean, sd, step, n_steps, rng) -> float:
+    """Return the expected share of accepted paths, from 20,000 independent states."""
+    q, p = mean + sd * rng.normal(size=(20_000, 2)), rng.normal(size=(20_000, 2))
+
+    def energies(q, p):
+        return 0.5 * np.sum(((q - mean) / sd) ** 2, axis=1) + 0.5 * np.sum(p**2, axis=1)
+
+    before = energies(q, p)
+    for _ in range(n_steps):
+        q, p = _leapfrog(gradient, q, p, step)
+    return float(np.exp(-np.maximum(energies(q, p) - before, 0)).mean())
+
+
+SCATTER, ROAD_SD, CENTER_SD = 5.0, 10.0, 5.0
+
+
+@fits_a_model
+def fit_and_read(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 03.5."""
+    import pandas as pd
+
+    n = int(rng.integers(30, 41))
+    is_mill = rng.permutation(np.arange(n) < n // 4).astype(int)  # Harbor is first by the alphabet, and more frequent
+    late = rng.normal(6, 1) + np.where(is_mill, 5.0, -3.0) + rng.normal(0, SCATTER, n)
+    parcels = pd.DataFrame({"center": np.where(is_mill, "Mill", "Harbor"), "late": late})
+    first, report = pair(answer.call(parcels), "the answer")
+    posterior = trusted_draws(first, ["road", "center"], "the first of the pair")
+    if posterior["center"].ndim != 3 or posterior["center"].shape[2] != 2:
+        raise Hint("`center` should hold two numbers a draw, one for each sorting center, Harbor and Mill")
+    _check_posterior(posterior, late, is_mill)
+    _check_report(report, first)
+    return "A posterior, and a record of the walk that made it."
+
+
+def _exact(late, is_mill, road_sd=ROAD_SD, center_sd=CENTER_SD, scatter=SCATTER):
+    """Return mean and standard deviation of road, Harbor and Mill."""
+    design = np.column_stack([np.ones(len(late)), 1 - is_mill, is_mill])
+    prior_precision = np.diag(np.array([road_sd, center_sd, center_sd]) ** -2.0)
+    covariance = np.linalg.inv(prior_precision + design.T @ design / scatter**2)
+    return covariance @ design.T @ late / scatter**2, np.sqrt(np.diag(covariance))
+
+
+def _check_posterior(posterior: xr.Dataset, late, is_mill):
+    together = xr.concat(
+        [posterior["road"], *(posterior["center"][..., k].reset_coords(drop=True) for k in range(2))],
+        dim="unknown",
+        coords="minimal",
+        compat="override",
+    )
+    mean, sd = _exact(late, is_mill)
+    wrong = [
+        (_exact(late, 1 - is_mill), "Harbor and Mill have changed places; Harbor comes first, by the alphabet"),
+        (_exact(late[:0], is_mill[:0]), "this is the prior: the model has not seen a single parcel"),
+        (
+            _exact(late, is_mill, np.sqrt(ROAD_SD), np.sqrt(CENTER_SD)),
+            "the priors are too narrow: pm.Normal takes a standard deviation, not a variance",
+        ),
+        (_exact(late, is_mill, ROAD_SD, ROAD_SD), "the prior of the centers is as wide as that of the road"),
+        (_exact(late, is_mill, CENTER_SD, CENTER_SD), "the prior of the road is as narrow as that of the centers"),
+        (_exact(late, is_mill, scatter=1.0), "the scatter of a single parcel is left at 1 minute, and it is 5"),
+        (
+            _exact(late, is_mill, scatter=np.sqrt(SCATTER)),
+            "the scatter is too small: pm.Normal takes a standard deviation, not a variance",
+        ),
+        (_exact(late - late.mean(), is_mill), "the totals were centered first; then the road has nothing to explain"),
     ]
-    games = pd.DataFrame(pairs, columns=["first", "second"])
-    return games.assign(points=rng.normal(50, 8, len(games)).round(1))
+    expect_moments(together, mean, sd, "road and centers", [(*moments, hint) for moments, hint in wrong])
 
 
-def _doubles(games: pd.DataFrame) -> pm.Model:
-    players = sorted({*games["first"], *games["second"]})
-    with pm.Model(coords={"player": players, "game": games.index}) as model:
-        mu_baseline = pm.Normal("mu_baseline", 50, 20)
-        sigma_baseline = pm.Weibull("sigma_baseline", 2, 5)
-        mu = pm.ZeroSumNormal("mu_player", sigma=10, dims="player")
-        sigma = pm.Weibull("sigma_player", 2, 5, dims="player")
-        expected = mu_baseline
-        for role in ("first", "second"):
-            k = games[role].map(players.index).to_numpy()
-            expected = expected + pm.Normal(f"y_{role}", mu[k], sigma[k], dims="game")
-        pm.Normal("points", expected, sigma_baseline, observed=games["points"], dims="game")
-    return model
-
-
-@cache
-def _reference():
-    model = _doubles(_games())
-    density = density_of(model, jacobian=True)
-    return model, lambda point: {name: np.sum(x) for name, x in density(point)[0].items()}, model.initial_point()
+def _check_report(report: object, fit: xr.DataTree):
+    instance(report, Mapping, "a dictionary", "the second of the pair")
+    needed = ("divergences", "acceptance", "deepest", "gradients_per_draw")
+    for name in needed:
+        if name not in report:
+            raise Hint(f"the report has no entry {name!r}; it has {', '.join(map(str, report)) or 'none'}")
+    missing = {"diverging", "acceptance_rate", "tree_depth", "n_steps"} - set(
+        fit["sample_stats"].data_vars if "sample_stats" in fit.children else ()
+    )
+    if missing:
+        raise Hint(f"the group sample_stats lacks {min(missing)}; sample with mlm.sample, which keeps it")
+    seen = fit["sample_stats"].to_dataset()
+    n_draws = seen["n_steps"].size
+    steps, depth, rate = (seen[name].values.astype(float) for name in ("n_steps", "tree_depth", "acceptance_rate"))
+    warm = fit.attrs.get("gradients", np.nan)
+    rows = {
+        "divergences": (
+            float(seen["diverging"].sum()),
+            [(float(n_draws - seen["diverging"].sum()), "this counts the draws that did not diverge")],
+            "the number of divergences counts the draws of all chains that are marked as diverging",
+        ),
+        "acceptance": (
+            rate.mean(),
+            [
+                (100 * rate.mean(), "the acceptance is a share between 0 and 1, not a percentage"),
+                (rate.max(), "this is the largest acceptance of a draw; the task asks for the average"),
+                (rate.min(), "this is the smallest acceptance of a draw; the task asks for the average"),
+                (0.9, "this is the target of the warm-up; what was reached is in sample_stats"),
+            ],
+            "the acceptance is the average over all draws of what sample_stats holds",
+        ),
+        "deepest": (
+            depth.max(),
+            [
+                (depth.mean(), "this is the average tree depth; the task asks for the largest"),
+                (steps.max(), "this is the largest number of steps; a tree of depth d has about 2 to the d of them"),
+                (2.0 ** depth.max() - 1, "this is a number of steps; the depth counts doublings"),
+            ],
+            "the entry 'deepest' is the largest tree depth of all draws in all chains",
+        ),
+        "gradients_per_draw": (
+            steps.mean(),
+            [
+                (
+                    warm / n_draws,
+                    "this counts the gradients of the warm-up, too; the draws that were kept have their own",
+                ),
+                (steps.sum(), "this is the number of gradients of all draws together"),
+                (steps.max(), "this is the most expensive draw; the task asks for the average"),
+                (depth.mean(), "this is the average tree depth, and each level doubles the gradients"),
+                ((2**depth - 1).mean(), "this assumes that every tree was completed; the steps were counted, too"),
+                (steps.sum() / seen.sizes["draw"], "this divides by the draws of one chain; there are several chains"),
+            ],
+            "the gradients per draw are the average number of leapfrog steps of the draws that were kept",
+        ),
+    }
+    for name, (right, mistakes, otherwise) in rows.items():
+        value = report[name]
+        if np.ndim(value) if isinstance(value, (np.ndarray, xr.DataArray, list, tuple)) else False:
+            raise Hint(f"the entry {name!r} should be one number for all chains together, but it is {describe(value)}")
+        expect(number(value, f"the entry {name!r}"), right, mistakes, otherwise, rtol=1e-5)
 
 
 CHECKERS = {
-    "03.1": not_reached,
-    "03.2": difference_sds,
-    "03.3": divergent_shares,
-    "03.4": doubles_model,
+    "03.1": energy_and_acceptance,
+    "03.2": leapfrog_end,
+    "03.3": largest_step,
+    "03.4": repaired,
+    "03.5": fit_and_read,
 }

@@ -1,390 +1,361 @@
 """Checks of the exercises of notebook 06."""
 
-import tracemalloc
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mlm_tutorial.exercises.answers import (
-    FALSE_ALARM,
-    Answer,
-    Hint,
-    array,
-    close,
-    expect,
-    frame,
-    instance,
-    number,
-    pair,
-)
+from mlm_tutorial.exercises.answered_models import density_of, require_shapes, sampled_values, variables_of
+from mlm_tutorial.exercises.answered_posteriors import expect_moments, fits_a_model, trusted_draws
+from mlm_tutorial.exercises.answers import Answer, Hint, array, choice, close, describe, expect, frame, number
+
+FORMS = ("centered", "noncentered")
 
 
-def marginal(answer: Answer, rng: np.random.Generator) -> str:
+def forms(answer: Answer, rng: np.random.Generator) -> str:
     """Check 06.1."""
-    for size in (2, 4, 3):
-        mu, sigma = rng.normal(3, 4, size), rng.uniform(0.5, 3, size)
-        weights = np.append(rng.choice([-1.0, 0.5, 2.0, 3.0], size - 1), -2.0)
-        draws = np.append(rng.permutation(np.arange(2, 1 + size)), 1)
-        first, second = pair(answer.call(mu, sigma, weights, draws))
-        mean, variance = number(first, "the mean"), number(second, "the variance")
-        wv, v = weights**2 * sigma**2, sigma**2
-        once = "this takes one contribution from every component; `draws` says how many there are"
+    multiples = np.array([0.04, 0.15, 0.3, 0.6, 0.9, 1.2, 1.6, 3, 12, 200])
+    cases = []
+    for ratio in (12, 2, 4, 7):  # of noise to tau
+        tau = rng.uniform(0.3, 0.8) if ratio == 4 else rng.uniform(1.5, 3)
+        counts = rng.permutation(np.unique(np.maximum(np.round(ratio**2 * multiples), 1).astype(int)))
+        counts = counts[counts != ratio**2]
+        given = _texts(answer.call(counts, ratio * tau, tau), FORMS, len(counts))
+        cases.append((counts, ratio * tau, tau, np.array(given) == "centered"))
+    if all(np.array_equal(given, counts > noise**2 / tau**2) for counts, noise, tau, given in cases):
+        return "Centered where the rows say more about a mean than its prior does, non-centered where they say less."
+    against = "a contributor's count stands against its prior, not against other counts"
+    mistakes = [
+        (lambda n, noise, tau: n < noise**2 / tau**2, "the forms are swapped: which suits a contributor of many rows?"),
+        (
+            lambda n, noise, tau: n > noise**2,
+            "the spread of the means, tau, matters as well: it says how much the prior knows",
+        ),
+        (
+            lambda n, noise, tau: n > noise / tau,
+            "information adds as one over a variance; compare variances, not their roots",
+        ),
+        (lambda n, noise, tau: n > tau**2 / noise**2, "the ratio of the two variances is upside down"),
+        (
+            lambda n, noise, tau: np.full(n.shape, n.mean() > noise**2 / tau**2),
+            "one form for all: here each contributor may have its own",
+        ),
+        (lambda n, noise, tau: n > n.mean(), against),
+        (lambda n, noise, tau: n > np.median(n), against),
+    ]
+    # A hint names a mistake that explains the answers to all four cases, so that none is named by coincidence.
+    for rule, hint in mistakes:
+        if all(np.array_equal(given, rule(counts, noise, tau)) for counts, noise, tau, given in cases):
+            raise Hint(hint)
+    every, centered = np.concatenate([case[0] for case in cases]), np.concatenate([case[3] for case in cases])
+    if centered.all() or not centered.any():
+        raise Hint("one form for all: here each contributor may have its own")
+    if every[~centered].max() < every[centered].min():
+        raise Hint(
+            f"a fixed limit explains your answers: centered from {every[centered].min()} rows on, whatever noise and "
+            "tau are; a limit like the notebook's 25 belongs to the notebook's numbers only"
+        )
+    for counts, noise, tau, given in cases:
+        for count, one in zip(counts, given, strict=True):
+            if one != (count > noise**2 / tau**2):
+                raise Hint(
+                    f"with noise {noise:.2f} and tau {tau:.2f}, a contributor with {count} rows should not be "
+                    f"{FORMS[0] if one else FORMS[1]}"
+                )
+    raise AssertionError("one of the answers differs from the rule")
+
+
+def _texts(value: object, options: tuple[str, ...], n: int) -> list[str]:
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise Hint(f"the answer should be a list of {n} texts, but it is {describe(value)}")
+    given = list(value)
+    if len(given) != n:
+        raise Hint(f"there are {n} contributors, but the answer holds {len(given)} values")
+    return [str(choice(one, options, "each value")) for one in given]
+
+
+def compare_runs(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 06.2."""
+    runs = _runs(rng)
+    given = frame(answer.call(runs), ["ess_per_1000_gradients", "ess_per_second"], "the table")
+    if len(given) != len(runs):
+        raise Hint(f"the table should keep all {len(runs)} runs, those that failed too; it has {len(given)} rows")
+    if list(given.index) != list(runs.index):
+        raise Hint("the table should have the runs' own index, in the same order")
+    bulk, seconds = runs["min_ess_bulk"], runs["sampling_seconds"]
+    agree = runs["max_rhat"] <= 1.01
+    failures = [
+        (agree, "R-hat above 1.01"),
+        (~agree | (bulk >= 400), "a bulk ESS below 400"),
+        (~agree | (runs["min_ess_tail"] >= 400), "a tail ESS below 400, which spoils the ends of intervals"),
+        (~agree | (runs["divergences"] == 0), "divergences"),
+    ]
+    converged = np.logical_and.reduce([passes for passes, _ in failures])
+    on_the_limit = ((runs["max_rhat"] == 1.01) | (bulk == 400) | (runs["min_ess_tail"] == 400)).to_numpy()
+    numbers = {}
+    for name in ("ess_per_1000_gradients", "ess_per_second"):
+        try:
+            values = given[name].to_numpy(dtype=float)
+        except (AttributeError, TypeError, ValueError):
+            raise Hint(f"the column {name} should hold numbers, NaN where a run failed") from None
+        numbers[name] = values
+        for passes, failure in failures:
+            if np.isinf(values[~passes]).any():
+                raise Hint(f"{name} is infinite for a run that has {failure}; infinity ranks first: write NaN")
+            if not np.isnan(values[~passes]).all():
+                raise Hint(f"{name} ranks a run that has {failure}; its ESS cannot be compared")
+        lacking = converged & ~np.isfinite(values)
+        if lacking.any() and on_the_limit[lacking].all():
+            raise Hint(
+                f"{name} lacks a number for a run that lies on a limit; `at most` and `at least` include the limit"
+            )
+        if lacking.any():
+            raise Hint(f"{name} lacks a number for a run that meets all four thresholds")
+    per_gradient, per_second = (values[converged] for values in numbers.values())
+    good = runs[converged]
+    mistakes = [
+        (good["min_ess_bulk"] / good["gradients"], "this counts per gradient; the task asks for per 1,000 gradients"),
+        (1000 * good["min_ess_tail"] / good["gradients"], "these are tail ESS; the task asks for the bulk ESS"),
+        (good["gradients"] / good["min_ess_bulk"] / 1000, "this is the cost of an effective draw: upside down"),
+    ]
+    otherwise = "ess_per_1000_gradients should be effective draws of the bulk for every 1,000 gradients"
+    expect(per_gradient, 1000 * good["min_ess_bulk"] / good["gradients"], mistakes, otherwise)
+    total_seconds = good["sampling_seconds"] + good["compile_seconds"]
+    mistakes = [
+        (good["min_ess_bulk"] / total_seconds, "compilation is paid once for each model; count it apart"),
+        (good["min_ess_tail"] / good["sampling_seconds"], "these are tail ESS; the task asks for the bulk ESS"),
+        (good["sampling_seconds"] / good["min_ess_bulk"], "these are seconds for an effective draw: upside down"),
+    ]
+    otherwise = "ess_per_second should be effective draws of the bulk for every second of sampling"
+    expect(per_second, (bulk / seconds)[converged], mistakes, otherwise)
+    return "A run that failed has no efficiency, however fast it was."
+
+
+def _runs(rng: np.random.Generator) -> pd.DataFrame:
+    """Return runs that fail by one threshold alone, clearly or narrowly, or lie on a limit; one fails altogether."""
+    n = 17
+    runs = pd.DataFrame(
+        {
+            "form": rng.choice(FORMS, n),
+            "max_rhat": rng.uniform(1.0, 1.008, n),
+            "min_ess_bulk": rng.uniform(500, 4000, n),
+            "min_ess_tail": rng.uniform(500, 3000, n),
+            "divergences": 0,
+            "gradients": rng.integers(20_000, 200_000, n),
+            "compile_seconds": rng.uniform(5, 15, n),
+            "sampling_seconds": rng.uniform(0.5, 4, n),
+        },
+        index=rng.permutation(np.arange(100, 100 + n)),
+    )
+    position = rng.permutation(n)
+    runs.iloc[position[0], 1:5] = [1.4, 12.0, 30.0, 40]
+    special = {
+        "max_rhat": [1.03, 1.012, 1.01],
+        "min_ess_bulk": [190.0, 399.5, 400.0],
+        "min_ess_tail": [150.0, 399.5, 400.0],
+        "divergences": [7, 1, 3],
+    }
+    for k, (name, values) in enumerate(special.items()):
+        for i, value in enumerate(values):
+            runs.iloc[position[1 + 3 * k + i], runs.columns.get_loc(name)] = value
+    return runs
+
+
+def noncentered_delays(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 06.3."""
+    n, n_lines, n_stops = 40, 3, 7
+    line_of_stop = rng.permutation(np.r_[np.arange(n_lines), rng.integers(0, n_lines, n_stops - n_lines)])
+    stop = rng.permutation(np.r_[np.arange(n_stops), rng.integers(0, n_stops, n - n_stops)])
+    delay = rng.normal(2, 4, n)
+    model = answer.call(delay, stop, line_of_stop, n_lines)
+
+    shapes = {"mu": (), "tau_line": (), "tau_stop": (), "sigma": (), "z_line": (n_lines,), "z_stop": (n_stops,)}
+    still = "`{}` is still sampled; in the non-centered form it is computed from a standard normal"
+    means = ("line", "stop_mean")
+    variables = variables_of(model, tuple(shapes), "delay", means, {name: still.format(name) for name in means})
+    require_shapes(variables, shapes)
+    points = {
+        "mu": rng.normal(1, 2),
+        **{name: rng.uniform(0.4, 3) for name in ("tau_line", "tau_stop", "sigma")},
+        "z_line": rng.normal(0, 1, n_lines),
+        "z_stop": rng.normal(0, 1, n_stops),
+    }
+    terms, (line, stop_mean) = density_of(model, means)(sampled_values(model, points))
+    log_p = {name: float(np.sum(term)) for name, term in terms.items()}
+    line, stop_mean = array(line, (n_lines,), "`line`"), array(stop_mean, (n_stops,), "`stop_mean`")
+    mu, tau_line, tau_stop, sigma, z_line, z_stop = points.values()
+    for name in ("mu", "tau_line", "tau_stop", "sigma"):
+        prior = stats.norm(0, 10) if name == "mu" else stats.weibull_min(2, scale=_PRIOR_SCALES[name])
+        if not close(log_p[name], prior.logpdf(points[name])):
+            raise Hint(f"the prior of {name} should be that of the centered model; its density differs")
+    for name, tau in (("z_line", tau_line), ("z_stop", tau_stop)):
+        if not close(log_p[name], stats.norm.logpdf(points[name]).sum()):
+            if close(log_p[name], stats.norm.logpdf(points[name], 0, tau).sum()):
+                raise Hint(f"{name} is stretched twice: a standard normal does not know about any tau")
+            raise Hint(f"{name} should be standard normal, whatever the other variables are; its density differs")
+    right_line = mu + tau_line * z_line
+    mistakes = [
+        (tau_line * z_line, "the lines' means should scatter around mu, but mu has no part in `line`"),
+        (mu + z_line, "`line` shifts z_line and does not stretch it"),
+        (mu + tau_line**2 * z_line, "a normal is stretched by its standard deviation; its variance is used here"),
+        (mu + tau_stop * z_line, "each of the two levels has a spread of its own; `line` uses that of the stops"),
+    ]
+    expect(line, right_line, mistakes, "the means `line` do not have the distribution of the centered model")
+    own_line = right_line[line_of_stop]
+    mistakes = [
+        (tau_stop * z_stop, "the stops scatter around zero; in the centered model each has a line to scatter around"),
+        (
+            mu + tau_stop * z_stop,
+            "the stops scatter around mu; in the centered model each has a line to scatter around",
+        ),
+        (own_line + z_stop, "`stop_mean` shifts z_stop and does not stretch it"),
+        (own_line + tau_stop**2 * z_stop, "a normal is stretched by its standard deviation, not by its variance"),
+        (own_line + tau_line * z_stop, "each of the two levels has a spread of its own; `stop_mean` uses the lines'"),
+    ]
+    otherwise = "the means `stop_mean` do not have the distribution of the centered model; which line has which stop?"
+    expect(stop_mean, own_line + tau_stop * z_stop, mistakes, otherwise)
+    if not close(log_p["delay"], stats.norm.logpdf(delay, stop_mean[stop], sigma).sum()):
+        raise Hint(
+            "priors and means are right; the density of `delay` is not: each row has its own stop, and noise sigma"
+        )
+    return "Two levels, two shifts and stretches: the stops no longer need to know how wide their line spreads."
+
+
+_PRIOR_SCALES = {"tau_line": 3, "tau_stop": 1, "sigma": 5}
+
+
+@fits_a_model
+def fit_centers(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 06.4."""
+    m = 8
+    error = rng.permutation(np.linspace(3, 6, m))
+    average = rng.normal(rng.normal(4, 2, m), error)
+    for fixed in (float(rng.uniform(5, 7)), None):
+        what = f"the answer for tau={fixed if fixed is None else round(fixed, 2)}"
+        seed = int(rng.integers(2**31))
+        draws = trusted_draws(
+            answer.call(average, error, seed, fixed), ["mu", "center", *(["tau"] if fixed is None else [])], what
+        )
+        if draws["center"].ndim != 3 or draws["center"].shape[2] != m:
+            raise Hint(f"`center` should hold {m} means, one for each sorting center, in every draw")
+        if fixed is not None and "tau" in draws and float(draws["tau"].std()) > 1e-9:
+            raise Hint(f"{what}: tau is sampled although it was given; use the value that is given, where there is one")
+        right = _center_moments(average, error, fixed)
+        wrong = [
+            (error**2, fixed, "a standard error is used as a variance, or its square as a standard deviation"),
+            (np.sqrt(error), fixed, "a standard error is used as a variance, or its root as a standard deviation"),
+            (np.ones(m), fixed, "every average counts alike here; each has a standard error of its own"),
+            (np.full(m, error.mean()), fixed, "every average counts alike here; each has a standard error of its own"),
+        ]
+        if fixed is not None:
+            wrong += [
+                (error, fixed**2, "tau is squared before it stretches; a normal is stretched by a standard deviation"),
+                (
+                    error,
+                    np.sqrt(fixed),
+                    "the root of tau stretches here; a normal is stretched by a standard deviation",
+                ),
+                (error, 1.0, "the centers scatter around mu by 1, and not by tau"),
+            ]
+        found = [(_center_moments(average, e, t), f"{what}: {hint}") for e, t, hint in wrong]
+        for name in ("mu", "center", *(["tau"] if fixed is None else [])):
+            mistakes = [(*moments[name], hint) for moments, hint in found]
+            if name == "mu":
+                mistakes.append((0.0, 10.0, f"{what}: mu has its prior as a posterior, so no average depends on it"))
+            if name == "center":
+                free = draws["mu"].mean().item()
+                mistakes.append((right[name][0] - free, right[name][1], f"{what}: `center` should include mu"))
+            expect_moments(draws[name], *right[name], f"{name} ({what})", mistakes)
+    return "One argument fixes the suspect, and a run without it tells you whether you had the right one."
+
+
+def _center_moments(
+    average: np.ndarray, error: np.ndarray, tau: float | None
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return exact posterior means and standard deviations: given tau all is normal, and tau is summed over a grid."""
+    m = len(average)
+    grid = np.linspace(0.0025, 40, 8_000) if tau is None else np.array([tau])
+    grid = grid if tau is not None else np.r_[grid[:2000:4], grid[2000::16]]
+    width = np.gradient(grid) if tau is None else np.ones(1)
+    log_weight, means, seconds = np.empty(len(grid)), np.empty((len(grid), m + 1)), np.empty((len(grid), m + 1))
+    for i, t in enumerate(grid):
+        cov = 100.0 + t**2 * np.eye(m)  # of the centers, mu ~ Normal(0, 10)
+        total = cov + np.diag(error**2)
+        cross = np.vstack([np.full(m, 100.0), cov])  # of mu and the centers with the averages
+        gain = np.linalg.solve(total, cross.T).T
+        means[i] = gain @ average
+        seconds[i] = np.r_[100.0, np.diag(cov)] - np.sum(gain * cross, axis=1) + means[i] ** 2
+        _, log_det = np.linalg.slogdet(total)
+        log_weight[i] = -(log_det + average @ np.linalg.solve(total, average)) / 2
+        log_weight[i] += np.log(width[i]) - (t / 5) ** 2 / 2 if tau is None else 0.0
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    mean = weight @ means
+    sd = np.sqrt(weight @ seconds - mean**2)
+    tau_mean = weight @ grid
+    tau_sd = np.sqrt(max(weight @ grid**2 - tau_mean**2, 0))
+    return {"mu": (mean[0], sd[0]), "center": (mean[1:], sd[1:]), "tau": (tau_mean, tau_sd)}
+
+
+def dial_log_density(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 06.5."""
+    for log_tau in (rng.uniform(0.4, 1.2), -rng.uniform(0.4, 1.2)):
+        k = int(rng.integers(4, 8))
+        w = np.r_[0.0, 1.0, rng.uniform(0.2, 0.8, k - 2)]
+        raw, average, standard_error = rng.normal(0, 1, k), rng.normal(0, 2, k), rng.uniform(0.5, 2, k)
+        log_centered = _centered_log_density(average, standard_error)
+        given = number(answer.call(log_centered, log_tau, raw, w), "the log density")
+        tau = np.exp(log_tau)
+        mu = tau ** (1 - w) * raw
+        # Straight from the definition of the dial model, in which nothing needs to be translated.
+        right = (
+            stats.weibull_min.logpdf(tau, 2, scale=2)
+            + stats.norm.logpdf(raw, 0, tau**w).sum()
+            + stats.norm.logpdf(average, mu, standard_error).sum()
+            + log_tau
+        )
+        centered, stretched = log_centered(tau, mu), np.sum(1 - w) * log_tau
         mistakes = [
-            (np.sum(weights * mu), once),
-            (np.sum(draws * mu), "each contribution is multiplied by its weight before it is added; the mean shows it"),
-            (np.sum(draws * np.abs(weights) * mu), "a negative weight subtracts; the mean must show its sign"),
+            (centered, "the point is translated, but the density does not know that volume is stretched on the way"),
+            (centered + stretched, "the stretch of raw is there; tau is not sampled as it is, but as its logarithm"),
+            (centered + log_tau, "the stretch of tau is there; the contributors' raw are stretched as well"),
+            (centered - stretched - log_tau, "the Jacobian has the wrong sign: which of the two spaces is larger?"),
+            (centered - stretched, "the Jacobian has the wrong sign: which of the two spaces is larger?"),
+            (centered - stretched + log_tau, "the Jacobian of raw has the wrong sign; that of log tau is right"),
+            (centered + stretched - log_tau, "the Jacobian of log tau has the wrong sign; that of raw is right"),
+            (centered + np.sum(w) * log_tau + log_tau, "a centered contributor, w = 1, is not stretched; yours is"),
+            (centered + np.sum(w) * log_tau, "a centered contributor, w = 1, is not stretched; yours is"),
+            (centered + k * log_tau + log_tau, "this is right where all w are 0; the stretch depends on w"),
+            (log_centered(tau, raw) + stretched + log_tau, "the centered density wants mu; it was given raw"),
+            (log_centered(tau, tau**w * raw) + stretched + log_tau, "mu is translated with w in the wrong place"),
         ]
         expect(
-            mean,
-            np.sum(draws * weights * mu),
+            given,
+            right,
             mistakes,
-            "the mean: what does one draw add to it, and how many are there?",
+            "it is the centered density at the translated point, and a log Jacobian; one of them is off",
         )
-        mistakes = [
-            (np.sqrt(np.sum(draws * wv)), "the second part is the standard deviation; the task asks for the variance"),
-            (np.sum(wv), once),
-            (
-                np.sum(draws * weights * v),
-                "two copies of the same draw deviate together, and fresh draws do not; your variance treats a weight "
-                "like a number of draws",
-            ),
-            (
-                np.sum(draws**2 * wv),
-                "your variance treats fresh draws as one contribution counted several times; they deviate "
-                "independently",
-            ),
-            (np.sum(draws * v), "the variance of a contribution changes when it is multiplied by its weight"),
-            (np.sum(draws * np.abs(weights) * sigma) ** 2, "standard deviations do not add; variances do"),
-            (np.sum(draws * weights * sigma) ** 2, "standard deviations do not add; variances do"),
-        ]
-        otherwise = "variances of independent draws add; think about what a weight does to a variance"
-        expect(variance, np.sum(draws * wv), mistakes, otherwise)
-    return "A draw counted twice has four times the variance, two fresh draws have twice the variance."
+    return "The densities agree: with every setting of the dial it is one and the same model."
 
 
-def log_likelihood(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 06.2."""
-    for with_single in (False, True):  # NaN in a cell with one row would hide every other mistake
-        n = rng.permutation([2, 3, 5, 12, 40])
-        if with_single:
-            n = np.insert(n, rng.integers(6), 1)
-        mu, sigma = rng.normal(0, 3, len(n)), rng.uniform(2, 5, len(n))
-        rows = [rng.normal(m + 1, s * 1.3, k) for m, s, k in zip(mu, sigma, n, strict=True)]
-        right = np.array([stats.norm.logpdf(x, m, s).sum() for x, m, s in zip(rows, mu, sigma, strict=True)])
-        average = np.array([x.mean() for x in rows])
-        sum_sq = np.array([np.sum((x - x.mean()) ** 2) for x in rows])
-        sd = np.array([pd.Series(x).std() for x in rows])
-        given = answer.call(n, average, sd, mu, sigma)
-        is_a_vector = isinstance(given, np.ndarray) and given.shape == n.shape and given.dtype == float
-        if with_single and is_a_vector and np.isnan(given[n == 1]).all():
-            raise Hint("a cell with one row gives NaN; one row has no spread, but it has a likelihood")
-        given = array(given, n.shape, "the log likelihood")
-        log_scale, distance = np.log(2 * np.pi * sigma**2), n * (average - mu) ** 2
-        whole = -n / 2 * log_scale - (sum_sq + distance) / (2 * sigma**2)
-        published = (
-            "the published standard deviation is turned into a sum of squares with the wrong factor; "
-            "see what it divides by"
-        )
-        mistakes = [
-            (right - sum_sq / np.maximum(n - 1, 1) / (2 * sigma**2), published),
-            (right + (sum_sq - sum_sq / np.maximum(n - 1, 1)) / (2 * sigma**2), published),
-            (right + (sum_sq - np.nan_to_num(sd)) / (2 * sigma**2), published),
-            (right + (n - 1) / 2 * log_scale, "the scale enters once a cell here, but every row has one"),
-            (right + distance / (2 * sigma**2), "the sum says nothing of how far the average is from mu"),
-            (whole + (n - 1) / n * distance / (2 * sigma**2), "each of the rows has the distance from average to mu"),
-            (np.exp(right), "this is the likelihood; the task asks for its logarithm"),
-            (-right, "the sign is wrong: this is minus the log likelihood"),
-            (
-                -n / 2 * np.log(2 * np.pi * sigma) - (sum_sq + distance) / (2 * sigma),
-                "sigma is a standard deviation; the formula of the notebook has the variance V",
-            ),
-        ]
-        expect(given, right, mistakes, "compare with the sum of log densities of a few rows that you make up")
-    return "Three published numbers a cell are as good as all its rows."
-
-
-def _cells(rows: pd.DataFrame, layers: list[str], offset: float) -> pd.DataFrame:
-    """Return n, mean and sum_sq by layers; the offset is added to the means afterwards, so that no digit is lost."""
-    grouped = rows.groupby(layers)["total"]
-    n = grouped.size()
-    return pd.DataFrame({"n": n, "mean": grouped.mean() + offset, "sum_sq": grouped.var(ddof=0) * n})
-
-
-def drop_layer(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 06.3."""
-    plans = [  # labels of each layer, the layer that leaves, and an offset of the totals
-        ({"route": ["hill", "river"], "weather": ["dry", "rain", "snow"]}, "weather", 0.0),
-        ({"month": [1, 2, 3], "carrier": ["AA", "UA"], "origin": ["EWR", "JFK", "LGA"]}, "month", 0.0),
-        ({"route": ["hill", "river"], "weather": ["dry", "rain"]}, "route", 2e8),
-    ]
-    for labels, leaves, offset in plans:
-        n = 150
-        rows = pd.DataFrame({name: rng.choice(values, n) for name, values in labels.items()})
-        shift = rows[leaves].map({label: 4.0 * k for k, label in enumerate(labels[leaves])})
-        rows["total"] = shift + rng.normal(0, 3, n)
-        keep = [name for name in labels if name != leaves]
-        table = _cells(rows, list(labels), offset).reset_index()
-        table = table.sample(frac=1, random_state=int(rng.integers(2**31))).reset_index(drop=True)
-        right = _cells(rows, keep, offset)
-        right["mean"] -= offset
-        given = frame(answer.call(table, leaves), [*keep, "n", "mean", "sum_sq"], "the table")
-        if leaves in given.columns:
-            raise Hint(f"the column {leaves!r} is still in the table; that layer should leave")
-        if len(given) != len(right):
-            raise Hint(
-                f"the table should have {len(right)} rows, one for each cell that remains, but it has {len(given)}"
-            )
-        try:
-            given = given.set_index(keep)[["n", "mean", "sum_sq"]].reindex(right.index)
-        except Exception as error:
-            raise Hint(f"the columns {', '.join(keep)} should hold each combination of labels once: {error}") from None
-        size = len(right)
-        count = array(given["n"], (size,), "the column n (one value for each combination of the remaining labels)")
-        mean, sum_sq = (array(given[name], (size,), f"the column {name}") for name in ("mean", "sum_sq"))
-        if not close(count, right["n"]):
-            raise Hint("the column n should hold the number of rows in each new cell; counts add up")
-        grouped = table.groupby(keep)
-        mistakes = [
-            (
-                grouped["mean"].mean().to_numpy() - offset,
-                "the mean weighs a cell of 3 rows like one of 30; it should not",
-            ),
-            (grouped["mean"].sum().to_numpy() - offset, "means do not add up; they are averaged, with weights"),
-        ]
-        otherwise = "the mean of a new cell should be that of all its rows"
-        # A time stamp of 2e8 is stored to about 3e-8, and sums of some tens of them to about 1e-6.
-        expect(mean - offset, right["mean"], mistakes, otherwise, rtol=1e-6, atol=1e-4 if offset else 1e-9)
-        within = grouped["sum_sq"].sum().to_numpy()
-        center = table.join(right["mean"].rename("center"), on=keep)["center"]
-        distance = table["mean"] - offset - center
-        unweighted = within + (distance**2).groupby([table[name] for name in keep]).sum().to_numpy()
-        mistakes = [
-            (within, "the sums of squares add nothing for the distances between the means of the merged cells"),
-            (unweighted, "a cell's distance to the new mean counts once here, but every one of its rows has it"),
-        ]
-        otherwise = "the sum of squares should be about the new mean, over all rows of the new cell"
-        if offset:
-            otherwise = "with totals of 2e8 the sums of squares lose their digits; subtract before you square"
-        expect(sum_sq, right["sum_sq"], mistakes, otherwise, rtol=1e-5)
-    return "Any number of cells merge at once, by their distances to the common mean."
-
-
-def _one_array(batches: Iterable, size: int):
-    """Yield batches in one array of a size that is filled again each time."""
-    buffer = np.zeros(size)
-    for batch in batches:
-        buffer[: len(batch)] = batch
-        yield buffer[: len(batch)]
-
-
-def statistics_of_stream(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 06.4."""
-    plans = [  # sizes of the batches, offset; the first batch is smaller than the last: they tell themselves apart
-        ([30, 7, 1, 50, 20], 0.0),
-        ([0, 12, 0, 40, 25, 0], 0.0),
-        ([400] * 5 + [17], 1.7e9),
-    ]
-    for sizes, offset in plans:
-        batches = [offset + rng.normal(rng.normal(0, 6), 4, size) for size in sizes]
-        values = array(
-            answer.call(_one_array(batches, max(sizes))), (3,), "the answer (count, average, sum of squares)"
-        )
-        x = np.concatenate(batches) - offset
-        right = np.array([len(x), x.mean(), np.sum((x - x.mean()) ** 2)])
-        given = values - [0, offset, 0]
-        if not close(given[0], right[0]):
-            raise Hint(f"the stream has {len(x)} totals, but your count is {values[0]:g}")
-        full = [batch - offset for batch in batches if len(batch)]
-        last = np.zeros(max(sizes))
-        for batch in full:
-            last[: len(batch)] = batch
-        stale = np.concatenate([last[:size] for size in sizes])
-        overwritten = "you kept batches for later, but they had been overwritten by then; keep their statistics alone"
-        mistakes: list[tuple] = [
-            (stale.mean(), overwritten),
-            (np.mean([b.mean() for b in full]), "batches of different sizes count alike in your average"),
-            (full[-1].mean(), "this is the average of the last batch; merge it with what came before"),
-        ]
-        # Time stamps of 1.7e9 are stored to about 2e-7.
-        otherwise = "the average should be that of all totals, not of batches"
-        expect(given[1], right[1], mistakes, otherwise, atol=1e-4 if offset else 1e-9)
-        mistakes = [
-            (np.sum((stale - stale.mean()) ** 2), overwritten),
-            (
-                sum(np.sum((b - b.mean()) ** 2) for b in full),
-                "the batches' averages differ, and the sum of squares should say so; one term is missing",
-            ),
-            (right[2] / len(x), "this is a variance; the sum of squares is not divided by anything"),
-            (right[2] / (len(x) - 1), "this is a variance; the sum of squares is not divided by anything"),
-        ]
-        otherwise = "the sum of squares should be about the average of all totals; see how the notebook merges cells"
-        if offset:
-            otherwise = "with totals above a thousand million the digits are lost; subtract before you square"
-        expect(given[2], right[2], mistakes, otherwise, rtol=1e-5)
-    # Only now: what the function imports or prepares at its first call has its memory already.
-    _check_memory(answer, rng)
-    return "One pass, three numbers in memory, and all digits are there."
-
-
-def _check_memory(answer: Answer, rng: np.random.Generator) -> None:
-    """Raise a hint if a long stream takes memory in proportion to its length.
-
-    NumPy and Python report all memory for numbers to tracemalloc, so this depends on no clock and on no other program.
-    """
-    size, n_batches = 2000, 100
-    stream = _one_array((rng.normal(0, 4, size) for _ in range(n_batches)), size)
-    started = not tracemalloc.is_tracing()
-    if started:
-        tracemalloc.start()
-    try:
-        tracemalloc.reset_peak()
-        before, _ = tracemalloc.get_traced_memory()
-        answer.call(stream)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        if started:
-            tracemalloc.stop()
-    # All numbers take 1.6 MB, one batch 16 kB. Half of all leaves room for some thirty copies of a batch.
-    if peak - before > size * n_batches * 8 / 2:
-        raise Hint(
-            f"the numbers are right, but your function held {(peak - before) / 1e6:.1f} MB at once while it read a "
-            f"stream of {n_batches} batches with {size * n_batches * 8 / 1e6:.1f} MB in all; its memory grows with the "
-            "stream. What has to be kept of a batch?"
+def _centered_log_density(average: np.ndarray, standard_error: np.ndarray):
+    def log_centered(tau, mu):
+        """Log density of the centered model."""
+        tau, mu = float(tau), array(mu, average.shape, "what you give to log_centered as mu")
+        return float(
+            stats.weibull_min.logpdf(tau, 2, scale=2)
+            + stats.norm.logpdf(mu, 0, tau).sum()
+            + stats.norm.logpdf(average, mu, standard_error).sum()
         )
 
-
-def days(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 06.5."""
-    n = np.array([1, 2, 3, 8, 30])
-    settings = 6
-    counts = np.tile(n, settings).astype(float)
-    mu, own, shared = rng.normal(0, 2, counts.size), rng.uniform(1, 3, counts.size), rng.uniform(1, 3, counts.size)
-    value = np.tile(
-        np.column_stack([rng.normal(0, 3, n.size), np.where(n > 1, rng.chisquare(n) * 4, 0.0)]), (settings, 1)
-    )
-    given = _log_density(_variable(answer.call(mu, own, shared, counts), counts.size), value)
-    _check_log_density(given, value, mu, own, shared, counts)
-    _check_draws(answer, rng)
-    return "What all rows of a day share is in their average and not in their spread."
-
-
-def _variable(given, n_cells: int):
-    from pytensor.tensor.variable import TensorVariable
-
-    wanted = "a variable, as pm.CustomDist.dist(...) returns it"
-    instance(given, TensorVariable, wanted, "what your function returns")
-    if given.ndim != 2:
-        raise Hint(
-            f"the variable should have two dimensions, {n_cells} days and 2 statistics, but it has {given.ndim}; "
-            "the signature says that a value is a vector of length 2"
-        )
-    return given
-
-
-def _evaluate(variable, what: str):
-    import pytensor
-
-    try:
-        return pytensor.function([], variable, mode="FAST_COMPILE")()
-    except Exception as error:
-        raise Hint(f"{what} stopped with {type(error).__name__}: {str(error)[:300]}") from None
-
-
-def _log_density(variable, value: np.ndarray) -> np.ndarray:
-    import pymc as pm
-
-    try:
-        density = pm.logp(variable, value)
-    except Exception as error:
-        raise Hint(f"the log density stopped with {type(error).__name__}: {str(error)[:300]}") from None
-    given = np.asarray(_evaluate(density, "the log density"))
-    one_ride = value[:, 1] == 0
-    if given.shape == one_ride.shape and np.array_equal(~np.isfinite(given), one_ride):
-        raise Hint("the log density is not finite on days with one ride; there S is always 0 and says nothing")
-    return array(given, one_ride.shape, "the log density")
-
-
-def _check_log_density(given, value, mu, own, shared, n) -> None:
-    average, sum_sq = value.T
-    vo, vs = own**2, shared**2
-
-    def reference(log_spread, spread, of_average):  # of_average is n times the variance of the average
-        logs = (n - 1) * np.log(log_spread) + np.log(of_average)
-        return -(logs + sum_sq / spread + n * (average - mu) ** 2 / of_average) / 2
-
-    def without_constant(density):  # what depends on parameters: one line a setting, one column a cell
-        table = np.reshape(density, (-1, 5))
-        return table - table.mean(axis=0)
-
-    right = reference(vo, vo, vo + n * vs)
-    logs = ((n - 1) * np.log(vo) + np.log(vo + n * vs)) / 2
-    mistakes = [
-        (reference(vo + vs, vo + vs, vo + vs), "your log density is right as if every ride had a fresh contribution"),
-        (
-            reference(vo + vs, vo + vs, vo + n * vs),
-            "S is made of deviations from the average, and the shared contribution cancels in them",
-        ),
-        (
-            reference(vo, vo, vo + vs),
-            "the average of many rides keeps the shared contribution; averaging shrinks the rest",
-        ),
-        (reference(vo, vo, vo / n + vs), "nearly right: check where n belongs in the terms with the average"),
-        (right + logs, "your log density leaves out the logarithms of the standard deviations"),
-        (right - np.log(vo) / 2, "count the logarithms: n rows leave n - 1 free deviations and one average"),
-        (reference(vo, vo, vo), "your log density leaves out the shared contribution"),
-        (reference(own, own, own + n * shared), "a standard deviation stands where a variance belongs"),
-    ]
-    mistakes = [(without_constant(wrong), hint) for wrong, hint in mistakes]
-    otherwise = (
-        "the log density depends on the parameters in another way than the rows' does; "
-        "for two rides you can compare it with scipy.stats.multivariate_normal"
-    )
-    expect(without_constant(given), without_constant(right), mistakes, otherwise, rtol=1e-6, atol=1e-6)
-
-
-def _check_draws(answer: Answer, rng: np.random.Generator) -> None:
-    """Draw many days at once: 1,000 of each size."""
-    import pymc as pm
-
-    repeats = 1000
-    n = np.repeat([1.0, 3.0, 10.0], repeats)
-    mu, own, shared = rng.normal(0, 2, n.size), rng.uniform(1, 2, n.size), rng.uniform(2, 3, n.size)
-    variable = _variable(answer.call(mu, own, shared, n), n.size)
-    try:
-        drawn = pm.draw(variable, random_seed=int(rng.integers(2**31)), mode="FAST_COMPILE")
-    except Exception as error:
-        raise Hint(f"the random draws stopped with {type(error).__name__}: {str(error)[:300]}") from None
-    average, sum_sq = array(drawn, (n.size, 2), "what is drawn").T
-    if np.any(sum_sq[n == 1] != 0):
-        raise Hint("a day with one ride has no spread, but its sum of squares is drawn as another number than 0")
-    z = (average - mu) / np.sqrt(own**2 / n + shared**2)
-    many = n > 1
-    chi_squared = sum_sq[many] / own[many] ** 2
-    # Four tests of a right answer, false alarm FALSE_ALARM altogether.
-    limit = FALSE_ALARM / 4
-    if stats.kstest(z, "norm").pvalue < limit:
-        spread = z.std()
-        if abs(z.mean()) > 0.2:
-            raise Hint("the averages that you draw are not around mu")
-        raise Hint(
-            f"the averages that you draw vary too {'little' if spread < 1 else 'much'}; see what all rides share"
-        )
-    if stats.kstest(stats.chi2.cdf(chi_squared, n[many] - 1), "uniform").pvalue < limit:
-        ratio = chi_squared.mean() / (n[many] - 1).mean()
-        size = "small" if ratio < 0.97 else "large" if ratio > 1.03 else ""
-        what = f"are too {size} on average" if size else "have another distribution than those of rows"
-        raise Hint(f"the sums of squares that you draw {what}; see the scale and the degrees of freedom")
-    for each in (3.0, 10.0):
-        if stats.spearmanr(z[n == each], sum_sq[n == each] / own[n == each] ** 2).pvalue < limit:
-            raise Hint("average and sum of squares should be drawn independently of each other")
+    return log_centered
 
 
 CHECKERS = {
-    "06.1": marginal,
-    "06.2": log_likelihood,
-    "06.3": drop_layer,
-    "06.4": statistics_of_stream,
-    "06.5": days,
+    "06.1": forms,
+    "06.2": compare_runs,
+    "06.3": noncentered_delays,
+    "06.4": fit_centers,
+    "06.5": dial_log_density,
 }

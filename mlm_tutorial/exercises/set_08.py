@@ -1,254 +1,432 @@
 """Checks of the exercises of notebook 08."""
 
 import numpy as np
+from scipy import optimize, special, stats
 
+from mlm_tutorial.exercises.answered_posteriors import expect_moments, fits_a_model, trusted_draws
 from mlm_tutorial.exercises.answers import (
     Answer,
     Hint,
-    array,
-    choices,
+    choice,
     close,
+    describe,
     expect,
     number,
     pair,
     too_far,
-    too_far_from_normal,
 )
 
 
-def split_total(answer: Answer, rng: np.random.Generator) -> str:
+def alarm_probability(answer: Answer, rng: np.random.Generator) -> str:
     """Check 08.1."""
-    for m in (3, 2, 5):
-        mu, sigma = rng.normal(3, 2, m), rng.uniform(0.5, 4, m)
-        surprise = rng.choice([-1, 1]) * rng.uniform(2, 9)
-        x = mu.sum() + surprise
-        first, second = pair(answer.call(x, mu, sigma), "the answer")
-        mean, sd = array(first, (m,), "the first part, the means"), array(second, (m,), "the second part, the sds")
-        v = sigma**2
-        w = v / v.sum()
+    cases = [(60, 0.75, 0.89, 1e-4), (200, 0.8, 0.89, 1e-3), (40, 0.99, 0.8, 0.01), (120, 0.7, 0.8, 1e-4)]
+    for replicates, coverage, nominal, false_alarm in cases:
+        coverage = float(np.round(coverage + rng.uniform(-0.01, 0.01), 3))
+        given = number(answer.call(replicates, coverage, nominal, false_alarm), "the probability")
+
+        def alarm(c, tail, r=replicates, nominal=nominal):
+            lower, upper = stats.binom.ppf([tail, 1 - tail], r, nominal)
+            return stats.binom.cdf(lower - 1, r, c), stats.binom.sf(upper, r, c), stats.binom.pmf([lower, upper], r, c)
+
+        below, above, edges = alarm(coverage, false_alarm / 2)
+        right = below + above
         mistakes = [
-            (
-                mu + sigma / sigma.sum() * surprise,
-                "the surprise is not shared out in proportion to standard deviations",
-            ),
-            (mu + surprise / m, "equal parts of the surprise; a contributor that varies more should get more of it"),
-            (mu / mu.sum() * x, "this shares out the total in proportion to the means, as if nothing varied"),
-            (w * x, "the whole total is shared out; share out only the surprise, beyond what was expected of each"),
-            (mu, "these are the means before the total was known; the surprise belongs to somebody"),
-            (mu - w * surprise, "the sign: where the total is larger than expected, contributions are, too"),
+            (1 - right, "this is the probability that the check stays silent"),
+            (sum(alarm(nominal, false_alarm / 2)[:2]), "this is the false alarm; the true coverage has no part in it"),
+            (below, "the check rings at both ends; this counts low coverage only"),
+            (above, "the check rings at both ends; this counts high coverage only"),
+            (right + edges.sum(), "a count at one of the limits is still within them and rings no bell"),
+            (right + edges[0], "a count at the lower limit is still within the limits and rings no bell"),
+            (right + edges[1], "a count at the upper limit is still within the limits and rings no bell"),
+            (sum(alarm(coverage, false_alarm)[:2]), "the false alarm is shared by both ends, half for each"),
         ]
-        otherwise = "where the total is as expected, so is every contribution; who answers for the rest of the total?"
-        expect(mean, mu + w * surprise, mistakes, f"means: they add up to {mean.sum():.3g}, x is {x:.3g}; {otherwise}")
-        mistakes = [
-            (sigma, "these are the standard deviations before the total was known; knowing it tells something"),
-            (v - v**2 / v.sum(), "these are variances; the task asks for standard deviations"),
-            (v / sigma.sum(), "the second part mixes standard deviations and weights; work with variances"),
-            (np.sqrt(v**2 / v.sum()), "this is what the total explains of each contribution; ask for what is left"),
-        ]
-        otherwise = "the second part: how much less uncertain is a contribution once the total is known?"
-        expect(sd, np.sqrt(v - v**2 / v.sum()), mistakes, otherwise)
-    return "The means depend on the total, the standard deviations do not."
+        otherwise = (
+            "first the two limits, if the promise holds; then the probability of a count outside, if it does not"
+        )
+        expect(given, right, mistakes, otherwise, rtol=1e-6, atol=1e-12)
+    return "A check that stays silent has said something only if it would have rung."
 
 
-def joint_draws(answer: Answer, rng: np.random.Generator) -> str:
+class _Recorder:
+    """A statistic that keeps the shape of what it was given and the value that it returned."""
+
+    def __init__(self, statistic):
+        self.statistic, self.shapes, self.values = statistic, [], []
+
+    def __call__(self, totals):
+        value = float(self.statistic(totals))
+        self.shapes.append(np.shape(totals))
+        self.values.append(value)
+        return value
+
+
+def predictive_p(answer: Answer, rng: np.random.Generator) -> str:
     """Check 08.2."""
-    # Two sets of parameters in random order, so that draws can be compared with the exact moments of each set.
-    n, m = 20_000, 3
-    mu_of = np.array([[2.0, -1, 1], [4.0, 1, -2]]) + rng.normal(0, 0.3, (2, m))
-    v_of = np.array([[9.0, 4, 1], [3.0, 8, 2]]) * rng.uniform(0.9, 1.1, (2, m))
-    which = rng.permutation(np.repeat([0, 1], n))
-    x = rng.uniform(9, 12)
-    y = array(answer.call(x, mu_of[which], v_of[which], rng), (2 * n, m), "the result")
-    off = y.sum(axis=1) - x
-    if np.abs(off).max() > 1e-8 * abs(x):
-        said = f"draws must add up to x, every single one; one of them misses it by {np.abs(off).max():.2g}"
-        if abs(off.mean()) < 0.1:
-            raise Hint(f"{said}. On average they do: were the contributions drawn one by one?")
-        raise Hint(f"{said}. Share out what is missing")
-    for s in (0, 1):
-        mu, v, mine = mu_of[s], v_of[s], y[which == s]
-        if mine.std(axis=0).min() < 1e-9:
-            raise Hint("draws with the same parameters are all alike; these are means, and the task asks for draws")
-        surprise = x - mu.sum()
-        w = v / v.sum()
-        cov = np.diag(v) - np.outer(v, v) / v.sum()
-        _check_means(mine, mu, v, surprise, mu_of.mean(axis=0), v_of.mean(axis=0))
-        found = np.cov(mine.T)
-        for i in range(m):
-            for j in range(i + 1):
-                # Standard error of a sample covariance of normal draws; 18 comparisons here, more for safety.
-                error = np.sqrt((cov[i, i] * cov[j, j] + cov[i, j] ** 2) / n)
-                if too_far(found[i, j], cov[i, j], error, n_comparisons=40):
-                    if i == j:
-                        what = (
-                            f"of contribution {i}: the variance is {found[i, i]:.2f}, not near {v[i] * (1 - w[i]):.2f}"
-                        )
-                    else:
-                        what = f"of contributions {j} and {i}: the covariance is {found[i, j]:.2f}"
-                    raise Hint(f"means are right, but not how draws vary; {what}. Every contribution should vary")
-        _check_shape(mine, mu + w * surprise, np.sqrt(np.diag(cov)))
-    return "Parts that add up to a known total must make room for each other."
+    n, chains, draws = 30, 6, 500
+    for statistic in (np.max, np.ptp):
+        mu = _chains(rng, chains, draws, 0.8)
+        sigma = np.exp(0.4 * _chains(rng, chains, draws, 0.95))
+        simulated = _simulated(mu, sigma, n, statistic, rng)
+        total = rng.normal(0, 1, n)
+        # Stretched until its statistic is the 80 % quantile of the simulated ones.
+        total = total * np.quantile(simulated, 0.8) / statistic(total)
+        recorder, before = _Recorder(statistic), rng.bit_generator.state
+        value = answer.call(total, mu, sigma, recorder, rng)
+        first, second = pair(value, "the answer")
+        p, mcse = number(first, "the p-value"), number(second, "its MCSE")
+        if rng.bit_generator.state == before:
+            raise Hint("the new totals should come from the generator rng that the function is given")
+        observed = statistic(total)
+        own = _sets_of(recorder, observed, mu.shape, n)
+        _check_p(p, own, simulated, observed, (mu, sigma, n, statistic), rng)
+        _check_mcse(mcse, own >= observed, own, mu)
+    return "A p-value is an average over draws, so it has an ESS and an MCSE like any other."
 
 
-def _check_shape(mine: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> None:
-    """Raise a hint unless each contribution has the distribution function of a normal one."""
-    for j in range(len(mean)):
-        # There are six of these. Moments take 0.6 of the false-alarm rate, so these may take 0.4: six of 15.
-        off = too_far_from_normal(mine[:, j], mean[j], sd[j], n_comparisons=15)
-        if off:
-            raise Hint(
-                f"means and variances are right, but contribution {j} has another shape: its distribution function "
-                f"differs from that of a normal one by up to {off:.2f}. What distribution do contributions have?"
-            )
+def _sets_of(recorder: _Recorder, observed: float, shape: tuple[int, int], n: int) -> np.ndarray:
+    """Return the statistic of each simulated set, as the student's function computed it, in the order of draws."""
+    if any(len(x) > 1 for x in recorder.shapes):
+        raise Hint("the statistic takes the totals of one set, an array with one axis; it was given more than one set")
+    if any(x != (n,) for x in recorder.shapes):
+        x = next(x for x in recorder.shapes if x != (n,))
+        raise Hint(
+            f"a new set has as many totals as the real one, {n}; the statistic was given {np.prod(x, dtype=int)}"
+        )
+    values = list(recorder.values)
+    for i, value in enumerate(values):
+        if value == observed:
+            del values[i]
+            break
+    n_draws = shape[0] * shape[1]
+    if len(values) % n_draws and len([v for v in values if v != observed]) % n_draws == 0:
+        values = [v for v in values if v != observed]  # the real statistic was computed more than once
+    if len(values) != n_draws:
+        raise Hint(
+            f"there are {n_draws} draws and each makes one new set, but the statistic was computed {len(values)} times"
+        )
+    return np.reshape(values, shape)
 
 
-def _check_means(mine, mu, v, surprise, average_mu, average_v):
-    n, m = mine.shape
-    w = v / v.sum()
-    found = mine.mean(axis=0)
-    errors = mine.std(axis=0) / np.sqrt(n)
+def _check_p(p: float, own, simulated, observed: float, model: tuple, rng: np.random.Generator) -> None:
+    mu, sigma, n, statistic = model
+    if not close(p, np.mean(own >= observed), rtol=1e-9):
+        mistakes = [
+            (
+                np.mean(own < observed),
+                "this counts the simulated sets below the real one; the task asks for those above",
+            ),
+            (
+                np.mean(own <= observed),
+                "this counts the simulated sets below the real one; the task asks for those above",
+            ),
+            (
+                2 * min(np.mean(own >= observed), np.mean(own < observed)),
+                "this is two-sided; the task asks for the share above",
+            ),
+        ]
+        expect(
+            p,
+            np.mean(own >= observed),
+            mistakes,
+            f"{p:.3f} is not the share of your simulated sets at or above the real one",
+        )
+    # Given mu and sigma only the new totals differ, and the two shares have a standard error below this.
+    right = np.mean(simulated >= observed)
+    scale = np.sqrt(2 * right * (1 - right) / own.size)
+    if _off(p, right, scale):
+        flat = _simulated(np.full(mu.shape, mu.mean()), np.full(mu.shape, sigma.mean()), n, statistic, rng)
+        if not _off(p, np.mean(flat >= observed), scale):
+            raise Hint("each draw has its own mu and sigma; with their averages alone, the posterior's width is lost")
+        raise Hint(
+            f"the p-value is {p:.3f}, too far from the right one to be chance; are the new totals those of each draw?"
+        )
+    # The statistic of a set follows its own draw: its expectation is an increasing function of sigma.
+    if stats.spearmanr(own.ravel(), sigma.ravel()).statistic < 0.3:
+        raise Hint("the set of a draw does not follow the mu and sigma of that draw; are draws in another order?")
 
-    def near(wanted):
-        return not any(too_far(found[j], wanted[j], errors[j], n_comparisons=20) for j in range(m))
 
-    if near(mu + w * surprise):
-        return
-    moved = mu.sum() + surprise - average_mu.sum()
-    others = [
-        (mu + surprise / m, "what is missing is shared out in equal parts; who varies more should get more"),
-        (mu + np.eye(m)[0] * surprise, "all that is missing went to the first component; all of them may have a part"),
-        (mu + np.sqrt(v) / np.sqrt(v).sum() * surprise, "shares in proportion to standard deviations; v are variances"),
-        (average_mu + average_v / average_v.sum() * moved, "use the parameters of row s for draw s, not averages"),
+def _check_mcse(mcse: float, above: np.ndarray, own: np.ndarray, mu: np.ndarray) -> None:
+    import arviz as az
+
+    above = above.astype(float)
+    p, transposed = above.mean(), above.T.reshape(above.shape)
+    spread = above.std()
+    mistakes = [
+        (spread / np.sqrt(above.size), "this MCSE takes draws as independent; neighbors of a chain are alike"),
+        (spread, "this is the standard deviation of what is averaged, not the error of the average"),
+        (spread / np.sqrt(len(above)), "chains are not the only thing that is averaged; each has many draws"),
+        (_mcse(above) ** 2, "this is the square of an error"),
+        (float(az.mcse(above, method="sd")), "this is the MCSE of a standard deviation; a p-value is an average"),
+        (spread / np.sqrt(float(az.ess(mu))), "the ESS belongs to what is averaged, and that is not mu"),
+        (_mcse(own), "this is the MCSE of the average statistic; the p-value is the average of something else"),
+        (_mcse(above.reshape(1, -1)), "the chains were joined into one; hand them over one by one"),
+        (_mcse(transposed), "chains and draws are mixed up: the shape is (chains, draws)"),
     ]
-    for wanted, hint in others:
-        if near(wanted):
-            raise Hint(hint)
-    raise Hint(
-        "draws add up to x, but their means are wrong: what is missing must be shared out in another way; multiplying "
-        "all parts by one number is no way to do it"
-    )
+    otherwise = "the MCSE is off: a p-value is an average over draws; which numbers does it average?"
+    if p * (1 - p) > 0:
+        expect(mcse, _mcse(above), mistakes, otherwise, rtol=0.01)
 
 
-def share_of_means(answer: Answer, rng: np.random.Generator) -> str:
+def _chains(rng: np.random.Generator, chains: int, draws: int, rho: float) -> np.ndarray:
+    """Return standard normal chains in which neighbours have the correlation `rho`, shape (chains, draws)."""
+    from scipy.signal import lfilter
+
+    noise = rng.normal(size=(chains, draws)) * np.sqrt(1 - rho**2)
+    noise[:, 0] /= np.sqrt(1 - rho**2)
+    return lfilter([1], [1, -rho], noise, axis=1)
+
+
+def _simulated(mu, sigma, n: int, statistic, rng: np.random.Generator) -> np.ndarray:
+    new = rng.normal(mu[..., None], sigma[..., None], (*mu.shape, n))
+    return statistic(new, axis=-1)
+
+
+def _mcse(values: np.ndarray) -> float:
+    import arviz as az
+
+    return float(az.mcse(values.astype(float)))
+
+
+def _off(given: float, right: float, standard_error: float) -> bool:
+    return too_far(given, right, standard_error, n_comparisons=2)
+
+
+def compare_pointwise(answer: Answer, rng: np.random.Generator) -> str:
     """Check 08.3."""
-    n, m = 500, 4
-    for _ in range(2):
-        mu = rng.normal(0, 2, m) + rng.normal(0, 0.5, (n, m))
-        mu -= mu.mean(axis=1, keepdims=True)
-        sigma, v_rest = rng.uniform(0.5, 3, (n, m)), rng.uniform(1, 9, n)
-        p = rng.dirichlet(np.full(m, 2.0))
-        first, second = pair(answer.call(mu, sigma, v_rest, p), "the answer")
-        mean, sd = number(first, "the first part, the mean"), number(second, "the second part, the sd")
-
-        def share(mu, sigma, v_rest, p):
-            means = np.sum(p * (mu - np.sum(p * mu, axis=-1, keepdims=True)) ** 2, axis=-1)
-            return means, np.sum(p * sigma**2, axis=-1), v_rest
-
-        means, spreads, rest = share(mu, sigma, v_rest, p)
-        right = means / (means + spreads + rest)
-        equal = share(mu, sigma, v_rest, np.full(m, 1 / m))
-        at_average = share(mu.mean(axis=0), sigma.mean(axis=0), v_rest.mean(), p)
-        plug_in = "compute the share in every draw, then average; a share of averages is another number"
+    for n in (80, 230):
+        easy = rng.normal(-3, 1.2, n)  # rows are hard or easy for both models
+        a, b = easy + rng.normal(0.15, 0.4, n), easy + rng.normal(0, 0.4, n)
+        k_a, k_b = rng.uniform(0, 0.45, n), rng.uniform(0, 0.45, n)
+        places = rng.choice(n, 7, replace=False)
+        k_a[places[:2]], k_b[places[1:4]], k_a[places[4:]] = 0.9, 1.1, [0.55, 0.66, 0.72]
+        value = answer.call(a, b, k_a, k_b)
+        if not isinstance(value, (tuple, list)) or len(value) != 3:
+            raise Hint(f"the answer should be three values, two numbers and a list, but it is {describe(value)}")
+        difference = a - b
         mistakes = [
-            (at_average[0] / sum(at_average), plug_in),
-            (means.mean() / (means + spreads + rest).mean(), plug_in),
-            (
-                np.mean(means / (means + rest)),
-                "the spreads of this layer's contributors are a part of the variance, too",
-            ),
-            (np.mean(means / (spreads + rest)), "the whole has to contain the part: add the layer's means to it"),
-            (np.mean(equal[0] / sum(equal)), "this takes all contributors as equally frequent; weight them by p"),
-            (np.mean((means + spreads) / (means + spreads + rest)), "this is means and spreads; asked for means alone"),
-            (
-                np.mean(spreads / (means + spreads + rest)),
-                "this is the share of the layer's spreads; asked for its means",
-            ),
-            (means.mean(), "this is a variance; a share is a part of the variance of all totals"),
+            (-difference.sum(), "this is the second model minus the first"),
+            (difference.mean(), "the ELPD is a sum over rows, and so is the difference; this is an average"),
         ]
-        otherwise = "the first part: for a single draw, which part belongs to the layer's means, and what is the whole?"
-        expect(mean, right.mean(), mistakes, otherwise)
+        expect(number(value[0], "the difference"), difference.sum(), mistakes, "sum over rows, first minus second")
+        se = np.sqrt(n) * difference.std()
         mistakes = [
-            (right.std() / np.sqrt(n), "that is how well the draws know the mean; asked is how wide the posterior is"),
-            (right.var(), "the second part is a variance; the task asks for a standard deviation"),
+            (
+                np.sqrt(n * (a.var() + b.var())),
+                "a row that is hard for one model is hard for the other: compare row by row",
+            ),
+            (np.sqrt(n) * abs(a.std() - b.std()), "a difference of errors is not the error of a difference"),
+            (difference.std() / np.sqrt(n), "this is the error of an average over rows; the difference is a sum"),
+            (difference.std(), "this is how much rows differ; a sum of n rows has a larger error"),
+            (n * difference.var(), "this is a variance; take its root"),
         ]
-        # Both divisors, n and n - 1, are fine.
-        otherwise = "the second part is the standard deviation of the share over draws"
-        expect(sd, right.std(), mistakes, otherwise, rtol=1.5 / n)
-    return "No prior of the spreads moves this share: the data fix both the layer's means and the whole."
+        otherwise = "the standard error of a sum of n numbers: what is its root-n rule?"
+        expect(number(value[1], "its standard error"), se, mistakes, otherwise, rtol=0.01)
+        given = value[2]
+        if isinstance(given, (str, dict)) or not hasattr(given, "__iter__"):
+            raise Hint(f"the third value should be a list of positions of rows, but it is {describe(given)}")
+        if not all(isinstance(x, (int, np.integer)) and not isinstance(x, (bool, np.bool_)) for x in given):
+            raise Hint("the third value should be a list of whole numbers, the positions of rows")
+        given, right = {int(x) for x in given}, set(np.flatnonzero((k_a > 0.7) | (k_b > 0.7)).tolist())
+        if given != right:
+            for wrong, hint in [
+                (k_a > 0.7, "the second model has rows that PSIS cannot leave out, too"),
+                (k_b > 0.7, "the first model has rows that PSIS cannot leave out, too"),
+                ((k_a > 0.7) & (k_b > 0.7), "a row spoils the comparison if either of its two k is too large"),
+                ((k_a > 0.5) | (k_b > 0.5), "the notebook's limit for k is larger"),
+                ((k_a > 1) | (k_b > 1), "the notebook's limit for k is smaller"),
+            ]:
+                if given == set(np.flatnonzero(wrong).tolist()):
+                    raise Hint(hint)
+            raise Hint("the rows are not those whose k is above the notebook's limit in one of the models")
+    return "Two models are compared row by row; that is what makes their difference sharper than either of them."
 
 
-STATEMENTS = tuple("abcdefghi")
+#: Degrees of freedom of the heavy-tailed model of 08.4, and scales of the priors of both.
+NU, MU_SCALE, SIGMA_SCALE = 4, 20, 10
 
 
-def supported(answer: Answer, rng: np.random.Generator) -> str:
+@fits_a_model
+def better_model(answer: Answer, rng: np.random.Generator) -> str:
     """Check 08.4."""
-    given = choices(answer.value(), STATEMENTS, "the answer")
-    right = set("abcegi")
-    hints = [
-        ("-", "ab", "you left out a statement about means or totals alone; those the data see"),
-        ("+", "d", "you keep a statement that shares out a surprise. Do the two truths of the figure agree on it?"),
-        (
-            "+",
-            "f",
-            "you compare spreads of different layers. Is there a change that only one of the two layers takes part in?",
-        ),
-        ("+", "h", "you keep a share of spreads. Which number does the figure's second truth give for it?"),
-        ("-", "c", "you left out a statement about how unusual a total is; it takes the spread of totals, no more"),
-        (
-            "-",
-            "e",
-            "within one layer, a constant was added to all variances. Think of a statement that it cancels from",
-        ),
-        ("-", "g", "a share is safe where both the part and the whole are; think of the means"),
-        ("-", "i", "the sum of all spreads: does it change when a variance moves from one component to another?"),
+    minutes = _minutes(rng)
+    exact = {name: _exact(minutes, nu) for name, nu in {"t": NU, "normal": np.inf}.items()}
+    first, second = pair(answer.call(minutes, int(rng.integers(2**31))), "the answer")
+    posterior = trusted_draws(first, ("mu", "sigma"), "the first value")
+    wrong_model = "this is the posterior of the other model: which of the two predicts better?"
+    variance = "sigma is the scale of the t distribution, not its standard deviation"
+    shrunk = np.sqrt((NU - 2) / NU)
+    for name in ("mu", "sigma"):
+        mean, sd = exact["t"][name]
+        mistakes = [
+            (*exact["normal"][name], wrong_model),
+            (*_exact(minutes, 30)[name], "its tails are lighter than those of the text; how many degrees of freedom?"),
+            (*_exact(minutes, 1)[name], "its tails are heavier than those of the text; how many degrees of freedom?"),
+        ]
+        if name == "sigma":
+            mistakes.append((mean / shrunk, sd / shrunk, variance))
+        expect_moments(posterior[name], mean, sd, name, mistakes)
+    right = exact["t"]["elpd"] - exact["normal"]["elpd"]
+    in_sample = exact["t"]["lpd"] - exact["normal"]["lpd"]
+    given = number(second, "the difference of ELPD")
+    # PSIS from 4,000 draws is off by less than a tenth here.
+    mistakes = [
+        (-right, "this is the normal model minus the other one"),
+        (in_sample, "this compares rows that each model has seen; leave one out"),
+        (exact["t"]["elpd"], "this is the ELPD of one model; a difference takes two"),
+        (-2 * right, "this is on the deviance scale, minus two times the logarithm"),
     ]
-    for sign, letters, hint in hints:
-        if set(letters) & (right - given if sign == "-" else given - right):
-            raise Hint(hint)
-    return "What totals show, the data decide; who owns the common part of the variance, they do not."
+    otherwise = f"{given:.1f} is too far from the difference of the two ELPD; az.compare or two calls of az.loo give it"
+    expect(given, right, mistakes, otherwise, rtol=0, atol=0.45)
+    return "The heavy tails cost nothing where they are not needed, and much is won where they are."
 
 
-def weight_bounds(answer: Answer, rng: np.random.Generator) -> str:
+def _minutes(rng: np.random.Generator) -> np.ndarray:
+    """Return 80 delays of which a few are far out, so that t and normal differ by more than chance."""
+    while True:
+        minutes = np.round(stats.t(3).rvs(80, random_state=rng) * 4 + rng.normal(5, 2), 1)
+        if np.abs(minutes).max() > 40:
+            continue
+        heavy, normal = _exact(minutes, NU), _exact(minutes, np.inf)
+        gain, seen = heavy["elpd"] - normal["elpd"], heavy["lpd"] - normal["lpd"]
+        apart = abs(heavy["sigma"][0] - normal["sigma"][0]) > 3 * normal["sigma"][1]
+        if gain > 4 and abs(gain - seen) > 1.2 and apart:
+            return minutes
+
+
+def _exact(minutes: np.ndarray, nu: float) -> dict:
+    """Return exact moments of mu and sigma, the exact leave-one-out ELPD and the log density in the sample."""
+    center, spread = np.median(minutes), minutes.std()
+    mu = np.linspace(center - spread, center + spread, 161)[:, None]
+    sigma = np.geomspace(spread / 5, 2 * spread, 120)[None, :]
+    squares = ((minutes[:, None, None] - mu) / sigma) ** 2
+    if np.isfinite(nu):
+        constant = special.gammaln((nu + 1) / 2) - special.gammaln(nu / 2) - np.log(nu * np.pi) / 2
+        each = constant - (nu + 1) / 2 * np.log1p(squares / nu) - np.log(sigma)
+    else:
+        each = -squares / 2 - np.log(2 * np.pi) / 2 - np.log(sigma)
+    prior = stats.norm.logpdf(mu, 0, MU_SCALE) + stats.halfnorm.logpdf(sigma, 0, SIGMA_SCALE) + np.log(sigma)
+    log_weight = each.sum(axis=0) + prior  # the grid of sigma is even in its logarithm
+    log_weight -= special.logsumexp(log_weight)
+    weight = np.exp(log_weight)
+
+    def moments(x):
+        mean = np.sum(weight * x)
+        return float(mean), float(np.sqrt(np.sum(weight * (x - mean) ** 2)))
+
+    return {
+        "mu": moments(mu),
+        "sigma": moments(sigma),
+        "elpd": float(-np.sum(special.logsumexp(log_weight - each, axis=(1, 2)))),
+        "lpd": float(np.sum(special.logsumexp(log_weight + each, axis=(1, 2)))),
+    }
+
+
+VERDICTS = ("data", "prior", "both", "neither")
+
+
+def prior_or_data(answer: Answer, rng: np.random.Generator) -> str:
     """Check 08.5."""
-    for sizes in ((3, 2), (3,), (2, 4, 3)):
-        v_0 = rng.uniform(2, 9)
-        layers = [rng.uniform(0.5, 6, m) for m in sizes]
-        codes = [int(np.argmax(v)) for v in layers]  # not the smallest: there some mistakes look alike
-        given = array(answer.call(v_0, layers, codes), (1 + len(sizes), 2), "the bounds")
-        own = np.array([v[k] for v, k in zip(layers, codes, strict=True)])
-        least = np.array([v.min() for v in layers])
-        whole = v_0 + own.sum()
-        low = np.concatenate([[0], own - least]) / whole
-        high = np.concatenate([[v_0 + least.sum()], own - least + v_0 + least.sum()]) / whole
-        if close(given[:, ::-1], np.column_stack([low, high])):
-            raise Hint("these are the right numbers in the other order: the lowest weight comes first")
-        if close(given, np.column_stack([low, high]) * whole):
-            raise Hint("these are variances; a weight is a part of the variance of this total")
-        current = np.concatenate([[v_0], own]) / whole
-        one_truth = "these are the weights of one truth; others give the same totals"
-        mistakes = [
-            (np.zeros(len(low)), "a contributor cannot give away more than the steadiest one of its layer has"),
-            (current, one_truth),
-        ]
-        otherwise = "lowest weights: which other contributors must give as well, and what stops them?"
-        expect(given[:, 0], low, mistakes, otherwise)
-        everything = "not everything can be moved: variances of contributors outside this row stay positive, too"
-        mistakes = [(1.0, everything), (current[0], one_truth)]
-        expect(given[0, 1], high[0], mistakes, "the baseline's highest weight: how much can every layer give away?")
-        mistakes = [
-            (np.ones(len(sizes)), everything),
-            (current[1:], one_truth),
-            ((own + v_0) / whole, "another layer's variance can move too: first to the baseline, and on from there"),
-        ]
-        otherwise = "highest weights of contributors: from which components can variance come, and how much from each?"
-        expect(given[1:, 1], high[1:], mistakes, otherwise)
-    return "The data do bound a weight, and between its bounds the prior decides."
+    # The limit, and both sensitivities as multiples of it: near enough that another limit gives another verdict.
+    cases = [
+        ("data", 0.30, 0.92, 3.0),
+        ("both", 0.30, 1.08, 2.0),
+        ("prior", 0.24, 1.1, 0.9),
+        ("neither", 0.40, 0.92, 0.85),
+        ("data", 0.40, 0.85, 1.08),
+    ]
+    for wanted, limit, of_prior, of_likelihood in cases:
+        draws = rng.normal(0, 1, 2000) if wanted == "both" else np.sqrt(rng.gamma(1.5, 1, 2000))
+        draws = rng.uniform(1, 5) + rng.uniform(0.5, 4) * draws
+        # Log densities of real models are far from zero: so far that their exponential is no number to work with.
+        parts = {
+            "prior": _with_sensitivity(draws, rng, limit * of_prior, wide=wanted != "both") - 4000,
+            "likelihood": _with_sensitivity(draws, rng, limit * of_likelihood, wide=wanted == "prior") - 9000,
+        }
+        value = answer.call(draws, parts["prior"], parts["likelihood"], limit)
+        if not isinstance(value, (tuple, list)) or len(value) != 3:
+            raise Hint(f"the answer should be three values, two numbers and a text, but it is {describe(value)}")
+        right = {part: _sensitivity(draws, log_density) for part, log_density in parts.items()}
+        for given, part, other in zip(value, parts, reversed(parts), strict=False):
+            _check_sensitivity(given, f"the sensitivity to the {part}", right[part], right[other], draws, parts[part])
+        verdict = choice(value[2], VERDICTS, "the verdict")
+        if verdict != wanted:
+            numbers = f"{right['prior']:.3f} for the prior, {right['likelihood']:.3f} for the likelihood"
+            if wanted == "neither":
+                raise Hint(f"with {numbers} and a limit of {limit}, neither moves the estimate; what does that leave?")
+            raise Hint(f"the numbers are right, {numbers}, but with the limit {limit} the verdict is not {verdict!r}")
+    return "One fit and four sets of weights tell whether data or prior hold an estimate in its place."
+
+
+def _with_sensitivity(draws: np.ndarray, rng: np.random.Generator, wanted: float, wide: bool) -> np.ndarray:
+    """Return a log density, up to a constant, to which the draws have a certain sensitivity.
+
+    With `wide` the width changes more than the mean moves, but the mean moves enough for it to matter about which mean
+    the width is taken; otherwise the mean moves more.
+    """
+    x = (draws - draws.mean()) / draws.std()
+    while True:
+        slope = rng.uniform(-2, 2)
+        shape = slope * x - x**2 if wide else np.sign(slope) * x - 0.05 * x**2
+        factor = optimize.brentq(lambda c, shape=shape: _sensitivity(draws, c * shape) - wanted, 1e-4, 6)
+        (strong, strong_sd), (weak, weak_sd) = (_moments(draws, factor * shape, power - 1) for power in POWERS)
+        ratio = abs(strong - weak) / draws.std() / abs(np.log(strong_sd / weak_sd))
+        if 0.6 < ratio < 0.9 if wide else ratio > 1.2:
+            return factor * shape
+
+
+def _check_sensitivity(given, what: str, right: float, other: float, draws: np.ndarray, log_density: np.ndarray):
+    if isinstance(given, (float, np.floating)) and np.isnan(given):
+        raise Hint(f"{what} is NaN: the weights are too small or too large for the computer; only their ratios matter")
+    (strong, strong_sd), (weak, weak_sd) = (_moments(draws, log_density, power - 1) for power in POWERS)
+    move, narrowing, sd = abs(strong - weak) / DOUBLINGS, abs(np.log(strong_sd / weak_sd)) / DOUBLINGS, draws.std()
+    (_, about_plain), (_, about_plain_weak) = (
+        _moments(draws, log_density, power - 1, about=draws.mean()) for power in POWERS
+    )
+    plain = abs(np.log(about_plain / about_plain_weak)) / DOUBLINGS
+    doubled = "the draws carry the density once already; weights are for what the new power adds to it or takes away"
+    mistakes = [
+        (other, "prior and likelihood come in the other order: prior first"),
+        (_sensitivity(draws, log_density, carried=0), f"{what}: {doubled}"),
+        (right * DOUBLINGS, f"{what} counts per doubling of the power, and from 0.8 to 1.25 is less than one"),
+        (right / 2, f"{what} counts per doubling of the power; how many doublings lead from 0.8 to 1.25?"),
+        (right * DOUBLINGS / np.log(1.25 / 0.8), f"{what} counts per doubling: the logarithm to the base 2"),
+        (max(move / sd, plain), f"{what}: a weighted standard deviation is about the weighted mean"),
+        (narrowing, f"{what} is the larger of two numbers; here the mean moves more than the width changes"),
+        (move / sd, f"{what} is the larger of two numbers; here the width changes more than the mean moves"),
+        (max(move, narrowing), f"{what}: the move of the mean counts in posterior standard deviations"),
+        (min(move / sd, narrowing), f"{what} is the larger of the two numbers; this is the smaller"),
+        (move / sd + narrowing, f"{what} is the larger of the two numbers; this is their sum"),
+        (max(move / sd, 2 * narrowing), f"{what} looks at the standard deviation; this looks at the variance"),
+    ]
+    otherwise = f"{what} is off; are mean and standard deviation those of the weighted draws?"
+    # Whether the standard deviation divides by S or S - 1 makes a difference of 0.00025 at most.
+    expect(number(given, what), right, mistakes, otherwise, rtol=4e-4, atol=1e-9)
+
+
+#: Powers of 08.5, and how many doublings lead from one to the other.
+POWERS = (1.25, 0.8)
+DOUBLINGS = float(np.log2(1.25 / 0.8))
+
+
+def _moments(draws: np.ndarray, log_density: np.ndarray, exponent: float, about: float | None = None):
+    """Return mean and standard deviation of draws weighted by a power of a density."""
+    log_weights = exponent * log_density
+    weights = np.exp(log_weights - log_weights.max())
+    weights /= weights.sum()
+    mean = np.sum(weights * draws)
+    return mean, np.sqrt(np.sum(weights * (draws - (mean if about is None else about)) ** 2))
+
+
+def _sensitivity(draws: np.ndarray, log_density: np.ndarray, carried: float = 1) -> float:
+    """Return how far mean and width move if one part of the posterior becomes stronger or weaker, per doubling."""
+    (strong, strong_sd), (weak, weak_sd) = (_moments(draws, log_density, power - carried) for power in POWERS)
+    return max(abs(strong - weak) / draws.std(), abs(np.log(strong_sd / weak_sd))) / DOUBLINGS
 
 
 CHECKERS = {
-    "08.1": split_total,
-    "08.2": joint_draws,
-    "08.3": share_of_means,
-    "08.4": supported,
-    "08.5": weight_bounds,
+    "08.1": alarm_probability,
+    "08.2": predictive_p,
+    "08.3": compare_pointwise,
+    "08.4": better_model,
+    "08.5": prior_or_data,
 }

@@ -1,358 +1,390 @@
 """Checks of the exercises of notebook 09."""
 
+import tracemalloc
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mlm_tutorial.exercises.answered_models import density_of, require_dim, sampled_values, variables_of
 from mlm_tutorial.exercises.answers import (
+    FALSE_ALARM,
     Answer,
     Hint,
     array,
-    choices,
     close,
-    describe,
     expect,
     frame,
-    too_far,
-    too_far_from_normal,
+    instance,
+    number,
+    pair,
 )
 
-COUNTIES = ("AITKIN", "BENTON", "CLAY", "DAKOTA", "ITASCA", "POLK", "RAMSEY", "WASECA")
 
-
-def pooled_levels(answer: Answer, rng: np.random.Generator) -> str:
+def marginal(answer: Answer, rng: np.random.Generator) -> str:
     """Check 09.1."""
-    for k in (3, 5):
-        mean, n = rng.normal(1.5, 1, k), rng.integers(2, 30, k)
-        sigma, tau, mu = rng.uniform(0.4, 1.2, k), rng.uniform(0.2, 0.5), rng.normal(1.5, 0.2)
-        given = array(answer.call(mean, n, sigma, mu, tau), (k,), "the estimates")
-
-        def average(own, population, mean=mean, mu=mu):
-            return (own * mean + population * mu) / (own + population)
-
+    for size in (2, 4, 3):
+        mu, sigma = rng.normal(3, 4, size), rng.uniform(0.5, 3, size)
+        weights = np.append(rng.choice([-1.0, 0.5, 2.0, 3.0], size - 1), -2.0)
+        draws = np.append(rng.permutation(np.arange(2, 1 + size)), 1)
+        first, second = pair(answer.call(mu, sigma, weights, draws))
+        mean, variance = number(first, "the mean"), number(second, "the variance")
+        wv, v = weights**2 * sigma**2, sigma**2
+        once = "this takes one contribution from every component; `draws` says how many there are"
         mistakes = [
-            (mean, "this is no pooling: each county stands alone"),
-            (np.full(k, mu), "this is complete pooling: the counties' own homes have no part in it"),
-            (average(1 / tau**2, n / sigma**2), "the weights are swapped: many homes should draw the estimate to mean"),
-            (
-                average(1 / sigma**2, 1 / tau**2),
-                "a county's average is more precise, the more homes it is made of; use n",
-            ),
-            (average(n / sigma, 1 / tau), "a precision is one over a variance; these are standard deviations"),
-            (average(n**2 / sigma**2, 1 / tau**2), "the variance of an average falls with n, not with n squared"),
-            (average(n / np.mean(sigma) ** 2, 1 / tau**2), "each county has its own sigma here; do not average them"),
-            (average(n, 1), "weights by count alone: how much homes and counties vary has a part in it, too"),
+            (np.sum(weights * mu), once),
+            (np.sum(draws * mu), "each contribution is multiplied by its weight before it is added; the mean shows it"),
+            (np.sum(draws * np.abs(weights) * mu), "a negative weight subtracts; the mean must show its sign"),
         ]
-        otherwise = "the estimate lies between the county's average and mu; what decides how near to each?"
-        expect(given, average(n / sigma**2, 1 / tau**2), mistakes, otherwise)
-    return "Half the weight is the county's own where its average is as precise as the population."
+        expect(
+            mean,
+            np.sum(draws * weights * mu),
+            mistakes,
+            "the mean: what does one draw add to it, and how many are there?",
+        )
+        mistakes = [
+            (np.sqrt(np.sum(draws * wv)), "the second part is the standard deviation; the task asks for the variance"),
+            (np.sum(wv), once),
+            (
+                np.sum(draws * weights * v),
+                "two copies of the same draw deviate together, and fresh draws do not; your variance treats a weight "
+                "like a number of draws",
+            ),
+            (
+                np.sum(draws**2 * wv),
+                "your variance treats fresh draws as one contribution counted several times; they deviate "
+                "independently",
+            ),
+            (np.sum(draws * v), "the variance of a contribution changes when it is multiplied by its weight"),
+            (np.sum(draws * np.abs(weights) * sigma) ** 2, "standard deviations do not add; variances do"),
+            (np.sum(draws * weights * sigma) ** 2, "standard deviations do not add; variances do"),
+        ]
+        otherwise = "variances of independent draws add; think about what a weight does to a variance"
+        expect(variance, np.sum(draws * wv), mistakes, otherwise)
+    return "A draw counted twice has four times the variance, two fresh draws have twice the variance."
 
 
-def three_estimates(answer: Answer, rng: np.random.Generator) -> str:
+def log_likelihood(answer: Answer, rng: np.random.Generator) -> str:
     """Check 09.2."""
-    for _ in range(2):
-        counts = np.concatenate([[0], rng.integers(1, 4, 3), rng.integers(15, 30, 2)])
-        counts = rng.permutation(counts)
-        k, empty = len(counts), int(np.argmin(counts))
-        county = rng.permutation(np.repeat(np.arange(k), counts))
-        tau, sigma = rng.uniform(0.4, 0.8), rng.uniform(0.5, 0.9)
-        y = rng.normal(1.5, 1, k)[county] + rng.normal(0, sigma, len(county))
-        rows = frame(answer.call(y, county, k, tau, sigma), ["complete", "no", "partial"], "the table")
-        if len(rows) == k - 1:
-            raise Hint(
-                f"there are {k} counties and the table has {k - 1} rows; county {empty} has no homes, and counts"
-            )
-        if len(rows) != k:
-            raise Hint(f"the table should have one row for each of the {k} counties, but it has {len(rows)}")
-        own = np.array([y[county == c].mean() if c != empty else np.nan for c in range(k)])
-        weight = counts / (counts + sigma**2 / tau**2)
-        there = counts > 0
-
-        complete = array(rows["complete"], (k,), "the column complete")
-        mistakes = [(np.full(k, own[there].mean()), "complete pooling knows no counties: every home counts the same")]
-        expect(
-            complete,
-            np.full(k, y.mean()),
-            mistakes,
-            "complete pooling gives all counties the same level, that of all homes",
+    for with_single in (False, True):  # NaN in a cell with one row would hide every other mistake
+        n = rng.permutation([2, 3, 5, 12, 40])
+        if with_single:
+            n = np.insert(n, rng.integers(6), 1)
+        mu, sigma = rng.normal(0, 3, len(n)), rng.uniform(2, 5, len(n))
+        rows = [rng.normal(m + 1, s * 1.3, k) for m, s, k in zip(mu, sigma, n, strict=True)]
+        right = np.array([stats.norm.logpdf(x, m, s).sum() for x, m, s in zip(rows, mu, sigma, strict=True)])
+        average = np.array([x.mean() for x in rows])
+        sum_sq = np.array([np.sum((x - x.mean()) ** 2) for x in rows])
+        sd = np.array([pd.Series(x).std() for x in rows])
+        given = answer.call(n, average, sd, mu, sigma)
+        is_a_vector = isinstance(given, np.ndarray) and given.shape == n.shape and given.dtype == float
+        if with_single and is_a_vector and np.isnan(given[n == 1]).all():
+            raise Hint("a cell with one row gives NaN; one row has no spread, but it has a likelihood")
+        given = array(given, n.shape, "the log likelihood")
+        log_scale, distance = np.log(2 * np.pi * sigma**2), n * (average - mu) ** 2
+        whole = -n / 2 * log_scale - (sum_sq + distance) / (2 * sigma**2)
+        published = (
+            "the published standard deviation is turned into a sum of squares with the wrong factor; "
+            "see what it divides by"
         )
-
-        no = _numbers(rows["no"], k, "the column no")
-        if not np.isnan(no[empty]):
-            raise Hint(
-                f"county {empty} has no homes; no pooling cannot say anything about it, and NaN is how to say so"
-            )
-        no = array(no[there], (k - 1,), "the column no, where there are homes,")
-        expect(no, own[there], [], "no pooling: the average of a county's own homes")
-
-        partial = _numbers(rows["partial"], k, "the column partial")
-        if np.isnan(partial[empty]):
-            raise Hint(
-                f"county {empty} has no homes, but partial pooling has an estimate for it: what is left at weight 0?"
-            )
-        partial = array(partial, (k,), "the column partial")
-        own = np.where(there, own, 0)
-        mu = np.sum(weight * own) / weight.sum()
-
-        def shrunk(center, weight=weight, own=own):
-            return weight * own + (1 - weight) * center
-
         mistakes = [
+            (right - sum_sq / np.maximum(n - 1, 1) / (2 * sigma**2), published),
+            (right + (sum_sq - sum_sq / np.maximum(n - 1, 1)) / (2 * sigma**2), published),
+            (right + (sum_sq - np.nan_to_num(sd)) / (2 * sigma**2), published),
+            (right + (n - 1) / 2 * log_scale, "the scale enters once a cell here, but every row has one"),
+            (right + distance / (2 * sigma**2), "the sum says nothing of how far the average is from mu"),
+            (whole + (n - 1) / n * distance / (2 * sigma**2), "each of the rows has the distance from average to mu"),
+            (np.exp(right), "this is the likelihood; the task asks for its logarithm"),
+            (-right, "the sign is wrong: this is minus the log likelihood"),
             (
-                shrunk(y.mean()),
-                "partial: the estimates shrink to the average of homes; the population is one of counties",
+                -n / 2 * np.log(2 * np.pi * sigma) - (sum_sq + distance) / (2 * sigma),
+                "sigma is a standard deviation; the formula of the notebook has the variance V",
             ),
-            (shrunk(own[there].mean()), "partial: for mu_baseline, precise averages should count more than others"),
-            ((1 - weight) * own + weight * mu, "partial: the weights are swapped"),
-            (shrunk(0), "partial: what does not go to the county's own average goes to mu_baseline; here it goes to 0"),
         ]
-        otherwise = "partial: see the formula; its weights serve for mu_baseline and then for each county"
-        expect(partial, shrunk(mu), mistakes, otherwise)
-    return "Only partial pooling has an answer for a county without homes, and it is mu_baseline."
+        expect(given, right, mistakes, "compare with the sum of log densities of a few rows that you make up")
+    return "Three published numbers a cell are as good as all its rows."
 
 
-def _numbers(values: object, k: int, what: str) -> np.ndarray:
-    """Return an array of numbers of which some may be NaN."""
-    try:
-        result = np.asarray(values, dtype=float)
-    except Exception:
-        raise Hint(f"{what} should hold numbers, but it is {describe(values)}") from None
-    if result.shape != (k,):
-        raise Hint(f"{what} should hold {k} numbers, but its shape is {result.shape}")
-    return result
+def _cells(rows: pd.DataFrame, layers: list[str], offset: float) -> pd.DataFrame:
+    """Return n, mean and sum_sq by layers; the offset is added to the means afterwards, so that no digit is lost."""
+    grouped = rows.groupby(layers)["total"]
+    n = grouped.size()
+    return pd.DataFrame({"n": n, "mean": grouped.mean() + offset, "sum_sq": grouped.var(ddof=0) * n})
 
 
-def predict_homes(answer: Answer, rng: np.random.Generator) -> str:
+def drop_layer(answer: Answer, rng: np.random.Generator) -> str:
     """Check 09.3."""
-    n, h = 20_000, 3
-    mu, effect = rng.normal(1.5, 0.3, n), rng.normal(0.7, 0.2, n)
-    tau, sigma = rng.uniform(0.2, 0.9, n), rng.uniform(0.4, 1.0, n)
-    u = rng.choice([-1, 1]) * rng.uniform(0.4, 0.8)
-    y = array(answer.call(mu, effect, tau, sigma, u, h, rng), (n, h), "the result")
-    if y.min() <= 0:
-        raise Hint("a concentration is positive; some of these are not. Are they still logarithms?")
-    off = np.log(y) - (mu + effect * u)[:, None]
-    average, spread = off.mean(axis=1), np.sum((off - off.mean(axis=1, keepdims=True)) ** 2, axis=1)
-    if spread.max() < 1e-12:
-        raise Hint("all homes of a county are alike; two homes differ by sigma even in the same county")
-    # Given the draw: averages of homes have variance tau^2 + sigma^2 / h, and sums of squares about them are
-    # sigma^2 times chi-squared numbers with h - 1 degrees of freedom. All of the comparisons below are among 20.
-    within, between = spread / sigma**2, average**2 / (tau**2 + sigma**2 / h)
-
-    def far(values, expected, sd):
-        return too_far(float(np.mean(values)), expected, sd / np.sqrt(len(values)), n_comparisons=20)
-
-    sd_within, sd_between = np.sqrt(2 * (h - 1)), np.sqrt(2)
-    if far(within, h - 1, sd_within):
-        if not far(spread / (tau**2 + sigma**2), h - 1, sd_within):
-            raise Hint("homes of one county share its level; here every home has a level of its own")
-        if not far(spread / sigma**4, h - 1, sd_within):
-            raise Hint("sigma is a standard deviation; here it is used as if it were a variance, or squared")
-        raise Hint(
-            "homes of one county differ by too much or too little: their spread about the level is sigma of the draw"
-        )
-    if far(average / np.sqrt(tau**2 + sigma**2 / h), 0, 1):
-        if not far((average + effect * u) / np.sqrt(tau**2 + sigma**2 / h), 0, 1):
-            raise Hint("the county's uranium is known, and moves the centre of its level; you leave it out")
-        raise Hint("the centre of the levels is wrong: it is a line in log_uranium")
-    centered = mu + effect * u - np.mean(mu + effect * u)
-    if far(average * centered / np.sqrt((tau**2 + sigma**2 / h) * np.mean(centered**2)), 0, 1):
-        raise Hint("draw s of the homes needs the parameters of draw s: what is uncertain about them belongs in, too")
-    if far(between, 1, sd_between):
-        if not far(average**2 / (sigma**2 / h), 1, sd_between):
-            raise Hint("a new county's level is not known to lie on the line: counties of the same soil differ, by tau")
-        raise Hint("levels of new counties vary too much or too little about the line: use the parameters of each draw")
-    for wide in (tau > np.median(tau), tau <= np.median(tau)):
-        if far(between[wide], 1, sd_between):
-            raise Hint("draw s of the homes needs tau of draw s, not an average of tau")
-    for wide in (sigma > np.median(sigma), sigma <= np.median(sigma)):
-        if far(within[wide], h - 1, sd_within):
-            raise Hint("draw s of the homes needs sigma of draw s, not an average of sigma")
-    for values, sd in ((average, np.sqrt(tau**2 + sigma**2 / h)), (off[:, 0] - average, sigma * np.sqrt(1 - 1 / h))):
-        if too_far_from_normal(values / sd, 0, 1, n_comparisons=20):
-            raise Hint("spreads are right, but not the shape: levels and logarithms of homes are normal")
-    return "Homes of a new county move together, because nobody knows its level."
-
-
-def centered_counties(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 09.4."""
-    for equal in (True, False):
-        homes, tau = _homes(rng, equal)
-        given = choices(answer.call(homes, tau), COUNTIES, "the answer")
-        grouped = homes.groupby("county")["sigma"]
-        n, information = grouped.size(), grouped.agg(lambda s: np.sum(1 / s**2))
-        names = set(COUNTIES)
-
-        def chosen(series, limit):
-            return set(series.index[series > limit])
-
-        right = chosen(information, 1 / tau**2)
-        if given == right:
-            continue
-        everywhere = "every home counts the same here, but detectors differ: ask how much each of them tells"
-        within = "detectors differ within a county, too: one average sigma does not say what its homes tell together"
-        hints = [
-            (names - right, "this is the other half: these counties want the non-centered form"),
-            (chosen(n, 1), "more than one home is not the question; what their homes say must outweigh the population"),
-            (chosen(n, np.mean(homes["sigma"]) ** 2 / tau**2), everywhere),
-            (chosen(n, np.mean(homes["sigma"] ** 2) / tau**2), everywhere),
-            (chosen(n / grouped.mean() ** 2, 1 / tau**2), within),
-            (chosen(n / grouped.agg(lambda s: np.mean(s**2)), 1 / tau**2), within),
-            (
-                chosen(n / grouped.first() ** 2, 1 / tau**2),
-                "the detector of one home stands for its whole county here; homes of one county differ",
-            ),
-            (chosen(grouped.mean() ** 2 / n, tau**2), "turn it round: few and noisy homes leave it to the population"),
-            (chosen(grouped.agg(lambda s: np.sum(1 / s)), 1 / tau), "precisions are made of variances, not of sds"),
-            (
-                chosen(1 / grouped.agg(lambda s: np.mean(s**2)), 1 / tau**2),
-                "the number of homes has no part in your rule; an average of many homes is precise",
-            ),
-            (names, "this is every county; those with little data of their own are better off non-centered"),
-            (set(), "this is no county; those with much data of their own are better off centered"),
-        ]
-        for wrong, hint in hints:
-            if given == wrong:
-                raise Hint(hint)
-        if right - given:
-            raise Hint("some counties are missing whose own homes say more about their level than the population does")
-        raise Hint("some counties are too many: for them the population says more than their own homes")
-    return "What counts is information; a count of homes measures it where all homes are measured alike."
-
-
-def _homes(rng: np.random.Generator, equal: bool) -> tuple[pd.DataFrame, float]:
-    """Return homes and tau for which no county is on the edge and typical mistakes lead to other counties."""
-    while True:
-        tau = rng.uniform(0.2, 0.3)
-        counts = rng.integers(1, 18, len(COUNTIES))
-        sigma = [np.full(n, 0.75) if equal else rng.choice([0.4, 1.1], n) for n in counts]
-        county = np.repeat(COUNTIES, counts)
-        homes = pd.DataFrame({"county": county, "sigma": np.concatenate(sigma)})
-        homes = homes.iloc[rng.permutation(len(homes))].reset_index(drop=True)
-        information = np.array([np.sum(1 / s**2) for s in sigma]) * tau**2
-        right = information > 1
-        # Choices by rules that earn different hints, in groups of one hint each.
-        rules = [[right], [counts > 1], [np.array([np.sum(1 / s) for s in sigma]) > 1 / tau]]
-        if not equal:
-            first = homes.groupby("county")["sigma"].first()[list(COUNTIES)].to_numpy()
-            own = np.array([[np.mean(s) ** 2, np.mean(s**2)] for s in sigma]).T
-            rules.append([counts * tau**2 > x for x in (homes["sigma"].mean() ** 2, (homes["sigma"] ** 2).mean())])
-            rules.append([counts * tau**2 > x for x in own])
-            rules.append([counts * tau**2 > first**2])
-        chosen = [{tuple(rule) for rule in group} for group in rules]
-        distinct = len(set().union(*chosen)) == sum(len(group) for group in chosen)
-        if np.abs(np.log(information)).min() > 0.05 and 1 < right.sum() < len(counts) - 1 and distinct:
-            return homes, tau
-
-
-PRIORS = {
-    "mu_baseline": stats.norm(0, 5),
-    "funding_effect": stats.norm(0, 2.5),
-    "tau": stats.halfnorm(0, 1),
-    "z_school": stats.norm(0, 1),
-    "sigma": stats.weibull_min(2, scale=1),
-}
-
-
-def school_model(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 09.5."""
-    k = 6
-    names = [f"school {letter}" for letter in rng.permutation(list("ABCDEFGH")[:k])]
-    schools = pd.DataFrame({"school": names, "funding": rng.normal(0, 1, k)})
-    counts = np.concatenate([[0], rng.integers(1, 6, k - 1)])  # the first school has no pupils
-    pupils = pd.DataFrame({"school": rng.permutation(np.repeat(names, counts))})
-    pupils["score"] = rng.normal(0, 1.5, len(pupils))
-    _check_school_model(answer.call(pupils, schools), pupils, schools, rng)
-    return "Every school has a level, those without pupils too: the line and tau speak for them."
-
-
-def _check_school_model(model, pupils: pd.DataFrame, schools: pd.DataFrame, rng: np.random.Generator) -> None:
-    centered = "school_level is sampled as it is, which is the centered form; the task asks for the other one"
-    variables_of(model, tuple(PRIORS), "score", ("school_level",), {"school_level": centered})
-    require_dim(model, ("z_school", "school_level"), "school")
-    labels = list(model.coords["school"] or ())
-    if sorted(map(str, labels)) != sorted(schools["school"]):
-        raise Hint(
-            f"the coordinate 'school' should name the {len(schools)} schools of the table schools, but it names "
-            f"{len(labels)}; a school without pupils has a level, too"
-            if len(labels) != len(schools)
-            else "the coordinate 'school' should hold the names in the column school of the table schools"
-        )
-    _check_density(model, [str(label) for label in labels], pupils, schools, rng)
-
-
-def _check_density(model, labels, pupils: pd.DataFrame, schools: pd.DataFrame, rng: np.random.Generator):
-    density = density_of(model, ("school_level",))
-    funding = schools.set_index("school")["funding"]
-    in_table_order = schools["funding"].to_numpy()
-    for _ in range(2):
-        values = {
-            "mu_baseline": rng.normal(),
-            "funding_effect": rng.choice([-1, 1]) * rng.uniform(0.5, 1.5),
-            "tau": rng.uniform(0.3, 0.9),
-            "z_school": rng.normal(size=len(labels)),
-            "sigma": rng.uniform(0.4, 1.6),
-        }
-        terms, (found,) = density(sampled_values(model, values))
-        for name, prior in PRIORS.items():
-            shape = np.shape(values[name])
-            term = array(terms[name], shape, f"the log density of {name}")
-            if not close(term, prior.logpdf(values[name]), rtol=1e-5):
-                raise Hint(f"the prior of {name} is not the one in the text")
-        found = array(found, (len(labels),), "school_level")
-        mu, effect, tau, z, sigma = values.values()
-        predictor = funding[labels].to_numpy()
-        line = mu + effect * predictor
-        mistakes = [
-            (line + z, "school_level: a school's distance from the line is tau times its z, not z"),
-            (
-                mu + tau * z,
-                "school_level: funding is not in it; a predictor of schools belongs in the centre of levels",
-            ),
-            (effect * predictor + tau * z, "school_level: mu_baseline is not in it"),
-            (line, "school_level: schools of the same funding differ, too; tau and z_school are missing from it"),
-            (
-                mu + effect * in_table_order + tau * z,
-                "school_level: funding of one school goes to another; see the order of rows and of the coordinate",
-            ),
-            (
-                mu + tau * (effect * predictor + z),
-                "school_level: tau multiplies the line's slope; it should multiply z",
-            ),
-        ]
-        expect(
-            found,
-            line + tau * z,
-            mistakes,
-            "school_level: it should be a line in funding, and what is the school's own",
-            1e-5,
-        )
-        _check_likelihood(terms["score"], pupils, labels, found, line, sigma)
-
-
-def _check_likelihood(given, pupils: pd.DataFrame, labels, level, line, sigma):
-    y, school = pupils["score"].to_numpy(), pupils["school"].tolist()
-    positions = pd.Index(labels).get_indexer(school)
-    wrong_schools = "score: pupils are joined with the wrong schools; count positions in the coordinate of the model"
-    term = array(given, y.shape, "the log density of score")
-    right = stats.norm.logpdf(y, level[positions], sigma)
-    mistakes = [
-        (stats.norm.logpdf(y, line[positions], sigma), "score: pupils' scores should scatter about school_level"),
-        (stats.norm.logpdf(y, level[pd.Categorical(school).codes], sigma), wrong_schools),
-        (stats.norm.logpdf(y, level[pd.Index(sorted(labels)).get_indexer(school)], sigma), wrong_schools),
+    plans = [  # labels of each layer, the layer that leaves, and an offset of the totals
+        ({"route": ["hill", "river"], "weather": ["dry", "rain", "snow"]}, "weather", 0.0),
+        ({"month": [1, 2, 3], "carrier": ["AA", "UA"], "origin": ["EWR", "JFK", "LGA"]}, "month", 0.0),
+        ({"route": ["hill", "river"], "weather": ["dry", "rain"]}, "route", 2e8),
     ]
-    otherwise = (
-        "score: the density of a pupil's score is wrong. Does each pupil have the level of its own school, and is the "
-        "spread sigma?"
+    for labels, leaves, offset in plans:
+        n = 150
+        rows = pd.DataFrame({name: rng.choice(values, n) for name, values in labels.items()})
+        shift = rows[leaves].map({label: 4.0 * k for k, label in enumerate(labels[leaves])})
+        rows["total"] = shift + rng.normal(0, 3, n)
+        keep = [name for name in labels if name != leaves]
+        table = _cells(rows, list(labels), offset).reset_index()
+        table = table.sample(frac=1, random_state=int(rng.integers(2**31))).reset_index(drop=True)
+        right = _cells(rows, keep, offset)
+        right["mean"] -= offset
+        given = frame(answer.call(table, leaves), [*keep, "n", "mean", "sum_sq"], "the table")
+        if leaves in given.columns:
+            raise Hint(f"the column {leaves!r} is still in the table; that layer should leave")
+        if len(given) != len(right):
+            raise Hint(
+                f"the table should have {len(right)} rows, one for each cell that remains, but it has {len(given)}"
+            )
+        try:
+            given = given.set_index(keep)[["n", "mean", "sum_sq"]].reindex(right.index)
+        except Exception as error:
+            raise Hint(f"the columns {', '.join(keep)} should hold each combination of labels once: {error}") from None
+        size = len(right)
+        count = array(given["n"], (size,), "the column n (one value for each combination of the remaining labels)")
+        mean, sum_sq = (array(given[name], (size,), f"the column {name}") for name in ("mean", "sum_sq"))
+        if not close(count, right["n"]):
+            raise Hint("the column n should hold the number of rows in each new cell; counts add up")
+        grouped = table.groupby(keep)
+        mistakes = [
+            (
+                grouped["mean"].mean().to_numpy() - offset,
+                "the mean weighs a cell of 3 rows like one of 30; it should not",
+            ),
+            (grouped["mean"].sum().to_numpy() - offset, "means do not add up; they are averaged, with weights"),
+        ]
+        otherwise = "the mean of a new cell should be that of all its rows"
+        # A time stamp of 2e8 is stored to about 3e-8, and sums of some tens of them to about 1e-6.
+        expect(mean - offset, right["mean"], mistakes, otherwise, rtol=1e-6, atol=1e-4 if offset else 1e-9)
+        within = grouped["sum_sq"].sum().to_numpy()
+        center = table.join(right["mean"].rename("center"), on=keep)["center"]
+        distance = table["mean"] - offset - center
+        unweighted = within + (distance**2).groupby([table[name] for name in keep]).sum().to_numpy()
+        mistakes = [
+            (within, "the sums of squares add nothing for the distances between the means of the merged cells"),
+            (unweighted, "a cell's distance to the new mean counts once here, but every one of its rows has it"),
+        ]
+        otherwise = "the sum of squares should be about the new mean, over all rows of the new cell"
+        if offset:
+            otherwise = "with totals of 2e8 the sums of squares lose their digits; subtract before you square"
+        expect(sum_sq, right["sum_sq"], mistakes, otherwise, rtol=1e-5)
+    return "Any number of cells merge at once, by their distances to the common mean."
+
+
+def _one_array(batches: Iterable, size: int):
+    """Yield batches in one array of a size that is filled again each time."""
+    buffer = np.zeros(size)
+    for batch in batches:
+        buffer[: len(batch)] = batch
+        yield buffer[: len(batch)]
+
+
+def statistics_of_stream(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 09.4."""
+    plans = [  # sizes of the batches, offset; the first batch is smaller than the last: they tell themselves apart
+        ([30, 7, 1, 50, 20], 0.0),
+        ([0, 12, 0, 40, 25, 0], 0.0),
+        ([400] * 5 + [17], 1.7e9),
+    ]
+    for sizes, offset in plans:
+        batches = [offset + rng.normal(rng.normal(0, 6), 4, size) for size in sizes]
+        values = array(
+            answer.call(_one_array(batches, max(sizes))), (3,), "the answer (count, average, sum of squares)"
+        )
+        x = np.concatenate(batches) - offset
+        right = np.array([len(x), x.mean(), np.sum((x - x.mean()) ** 2)])
+        given = values - [0, offset, 0]
+        if not close(given[0], right[0]):
+            raise Hint(f"the stream has {len(x)} totals, but your count is {values[0]:g}")
+        full = [batch - offset for batch in batches if len(batch)]
+        last = np.zeros(max(sizes))
+        for batch in full:
+            last[: len(batch)] = batch
+        stale = np.concatenate([last[:size] for size in sizes])
+        overwritten = "you kept batches for later, but they had been overwritten by then; keep their statistics alone"
+        mistakes: list[tuple] = [
+            (stale.mean(), overwritten),
+            (np.mean([b.mean() for b in full]), "batches of different sizes count alike in your average"),
+            (full[-1].mean(), "this is the average of the last batch; merge it with what came before"),
+        ]
+        # Time stamps of 1.7e9 are stored to about 2e-7.
+        otherwise = "the average should be that of all totals, not of batches"
+        expect(given[1], right[1], mistakes, otherwise, atol=1e-4 if offset else 1e-9)
+        mistakes = [
+            (np.sum((stale - stale.mean()) ** 2), overwritten),
+            (
+                sum(np.sum((b - b.mean()) ** 2) for b in full),
+                "the batches' averages differ, and the sum of squares should say so; one term is missing",
+            ),
+            (right[2] / len(x), "this is a variance; the sum of squares is not divided by anything"),
+            (right[2] / (len(x) - 1), "this is a variance; the sum of squares is not divided by anything"),
+        ]
+        otherwise = "the sum of squares should be about the average of all totals; see how the notebook merges cells"
+        if offset:
+            otherwise = "with totals above a thousand million the digits are lost; subtract before you square"
+        expect(given[2], right[2], mistakes, otherwise, rtol=1e-5)
+    # Only now: what the function imports or prepares at its first call has its memory already.
+    _check_memory(answer, rng)
+    return "One pass, three numbers in memory, and all digits are there."
+
+
+def _check_memory(answer: Answer, rng: np.random.Generator) -> None:
+    """Raise a hint if a long stream takes memory in proportion to its length.
+
+    NumPy and Python report all memory for numbers to tracemalloc, so this depends on no clock and on no other program.
+    """
+    size, n_batches = 2000, 100
+    stream = _one_array((rng.normal(0, 4, size) for _ in range(n_batches)), size)
+    started = not tracemalloc.is_tracing()
+    if started:
+        tracemalloc.start()
+    try:
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        answer.call(stream)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        if started:
+            tracemalloc.stop()
+    # All numbers take 1.6 MB, one batch 16 kB. Half of all leaves room for some thirty copies of a batch.
+    if peak - before > size * n_batches * 8 / 2:
+        raise Hint(
+            f"the numbers are right, but your function held {(peak - before) / 1e6:.1f} MB at once while it read a "
+            f"stream of {n_batches} batches with {size * n_batches * 8 / 1e6:.1f} MB in all; its memory grows with the "
+            "stream. What has to be kept of a batch?"
+        )
+
+
+def days(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 09.5."""
+    n = np.array([1, 2, 3, 8, 30])
+    settings = 6
+    counts = np.tile(n, settings).astype(float)
+    mu, own, shared = rng.normal(0, 2, counts.size), rng.uniform(1, 3, counts.size), rng.uniform(1, 3, counts.size)
+    value = np.tile(
+        np.column_stack([rng.normal(0, 3, n.size), np.where(n > 1, rng.chisquare(n) * 4, 0.0)]), (settings, 1)
     )
-    expect(term, right, mistakes, otherwise, 1e-5)
+    given = _log_density(_variable(answer.call(mu, own, shared, counts), counts.size), value)
+    _check_log_density(given, value, mu, own, shared, counts)
+    _check_draws(answer, rng)
+    return "What all rows of a day share is in their average and not in their spread."
+
+
+def _variable(given, n_cells: int):
+    from pytensor.tensor.variable import TensorVariable
+
+    wanted = "a variable, as pm.CustomDist.dist(...) returns it"
+    instance(given, TensorVariable, wanted, "what your function returns")
+    if given.ndim != 2:
+        raise Hint(
+            f"the variable should have two dimensions, {n_cells} days and 2 statistics, but it has {given.ndim}; "
+            "the signature says that a value is a vector of length 2"
+        )
+    return given
+
+
+def _evaluate(variable, what: str):
+    import pytensor
+
+    try:
+        return pytensor.function([], variable, mode="FAST_COMPILE")()
+    except Exception as error:
+        raise Hint(f"{what} stopped with {type(error).__name__}: {str(error)[:300]}") from None
+
+
+def _log_density(variable, value: np.ndarray) -> np.ndarray:
+    import pymc as pm
+
+    try:
+        density = pm.logp(variable, value)
+    except Exception as error:
+        raise Hint(f"the log density stopped with {type(error).__name__}: {str(error)[:300]}") from None
+    given = np.asarray(_evaluate(density, "the log density"))
+    one_ride = value[:, 1] == 0
+    if given.shape == one_ride.shape and np.array_equal(~np.isfinite(given), one_ride):
+        raise Hint("the log density is not finite on days with one ride; there S is always 0 and says nothing")
+    return array(given, one_ride.shape, "the log density")
+
+
+def _check_log_density(given, value, mu, own, shared, n) -> None:
+    average, sum_sq = value.T
+    vo, vs = own**2, shared**2
+
+    def reference(log_spread, spread, of_average):  # of_average is n times the variance of the average
+        logs = (n - 1) * np.log(log_spread) + np.log(of_average)
+        return -(logs + sum_sq / spread + n * (average - mu) ** 2 / of_average) / 2
+
+    def without_constant(density):  # what depends on parameters: one line a setting, one column a cell
+        table = np.reshape(density, (-1, 5))
+        return table - table.mean(axis=0)
+
+    right = reference(vo, vo, vo + n * vs)
+    logs = ((n - 1) * np.log(vo) + np.log(vo + n * vs)) / 2
+    mistakes = [
+        (reference(vo + vs, vo + vs, vo + vs), "your log density is right as if every ride had a fresh contribution"),
+        (
+            reference(vo + vs, vo + vs, vo + n * vs),
+            "S is made of deviations from the average, and the shared contribution cancels in them",
+        ),
+        (
+            reference(vo, vo, vo + vs),
+            "the average of many rides keeps the shared contribution; averaging shrinks the rest",
+        ),
+        (reference(vo, vo, vo / n + vs), "nearly right: check where n belongs in the terms with the average"),
+        (right + logs, "your log density leaves out the logarithms of the standard deviations"),
+        (right - np.log(vo) / 2, "count the logarithms: n rows leave n - 1 free deviations and one average"),
+        (reference(vo, vo, vo), "your log density leaves out the shared contribution"),
+        (reference(own, own, own + n * shared), "a standard deviation stands where a variance belongs"),
+    ]
+    mistakes = [(without_constant(wrong), hint) for wrong, hint in mistakes]
+    otherwise = (
+        "the log density depends on the parameters in another way than the rows' does; "
+        "for two rides you can compare it with scipy.stats.multivariate_normal"
+    )
+    expect(without_constant(given), without_constant(right), mistakes, otherwise, rtol=1e-6, atol=1e-6)
+
+
+def _check_draws(answer: Answer, rng: np.random.Generator) -> None:
+    """Draw many days at once: 1,000 of each size."""
+    import pymc as pm
+
+    repeats = 1000
+    n = np.repeat([1.0, 3.0, 10.0], repeats)
+    mu, own, shared = rng.normal(0, 2, n.size), rng.uniform(1, 2, n.size), rng.uniform(2, 3, n.size)
+    variable = _variable(answer.call(mu, own, shared, n), n.size)
+    try:
+        drawn = pm.draw(variable, random_seed=int(rng.integers(2**31)), mode="FAST_COMPILE")
+    except Exception as error:
+        raise Hint(f"the random draws stopped with {type(error).__name__}: {str(error)[:300]}") from None
+    average, sum_sq = array(drawn, (n.size, 2), "what is drawn").T
+    if np.any(sum_sq[n == 1] != 0):
+        raise Hint("a day with one ride has no spread, but its sum of squares is drawn as another number than 0")
+    z = (average - mu) / np.sqrt(own**2 / n + shared**2)
+    many = n > 1
+    chi_squared = sum_sq[many] / own[many] ** 2
+    # Four tests of a right answer, false alarm FALSE_ALARM altogether.
+    limit = FALSE_ALARM / 4
+    if stats.kstest(z, "norm").pvalue < limit:
+        spread = z.std()
+        if abs(z.mean()) > 0.2:
+            raise Hint("the averages that you draw are not around mu")
+        raise Hint(
+            f"the averages that you draw vary too {'little' if spread < 1 else 'much'}; see what all rides share"
+        )
+    if stats.kstest(stats.chi2.cdf(chi_squared, n[many] - 1), "uniform").pvalue < limit:
+        ratio = chi_squared.mean() / (n[many] - 1).mean()
+        size = "small" if ratio < 0.97 else "large" if ratio > 1.03 else ""
+        what = f"are too {size} on average" if size else "have another distribution than those of rows"
+        raise Hint(f"the sums of squares that you draw {what}; see the scale and the degrees of freedom")
+    for each in (3.0, 10.0):
+        if stats.spearmanr(z[n == each], sum_sq[n == each] / own[n == each] ** 2).pvalue < limit:
+            raise Hint("average and sum of squares should be drawn independently of each other")
 
 
 CHECKERS = {
-    "09.1": pooled_levels,
-    "09.2": three_estimates,
-    "09.3": predict_homes,
-    "09.4": centered_counties,
-    "09.5": school_model,
+    "09.1": marginal,
+    "09.2": log_likelihood,
+    "09.3": drop_layer,
+    "09.4": statistics_of_stream,
+    "09.5": days,
 }

@@ -1,351 +1,267 @@
-"""Checks of the exercises of notebook 10."""
+"""Checks of the exercises of notebook 10, and the simulated ranks of one of its figures."""
 
 import numpy as np
-import pandas as pd
-from scipy import stats
 
-from mlm_tutorial.cells import Cells, cell_statistics
-from mlm_tutorial.exercises.answers import FALSE_ALARM, Answer, Hint, array, close, expect, instance, number, pair
-from mlm_tutorial.names import BASELINE, coordinate_of
-from mlm_tutorial.priors import Priors
+from mlm_tutorial.exercises.answers import (
+    Answer,
+    Hint,
+    array,
+    choice,
+    choices,
+    close,
+    expect,
+    instance,
+    number,
+    pair,
+)
 
-#: What people glue labels together with, and labels may therefore hold, too.
-SEPARATORS = (" ", "_", "-", ",", ", ", "/", "|", ":", ";", ".", "+", "&", " & ", " x ", " / ", " - ", "__", "--", "#")
 
-
-def model_with_pair(answer: Answer, rng: np.random.Generator) -> str:
+def identified(answer: Answer, rng: np.random.Generator) -> str:
     """Check 10.1."""
-    plain, glued = _some_flights(rng, 400), _labels_with_separators(rng)
-    look_alike = "think of gate 1 in month 11 and gate 11 in month 1"
-    inside = 'a label may hold what you join with: think of the pairs ("a b", "c") and ("a", "b c")'
-    cases = [(plain, ("gate", "month"), look_alike), (plain, ("month", "carrier"), look_alike)]
-    cases.append((glued, ("gate", "month"), inside))
-    for table, combined, advice in cases:
-        layers = ["carrier", "gate", "month", "day_part"]
-        name = "_".join(combined)
-        new = [*(layer for layer in layers if layer not in combined), name]
-        first, second = pair(answer.call(table, "minutes", layers, combined), "the answer")
-        given = instance(first, Cells, "Cells, from mlm.cell_statistics", "the first part")
-        if set(combined) & set(given.layers):
-            raise Hint("the combination replaces the two layers, but they are still among the layers of the cells")
-        if list(given.layers) != new:
-            raise Hint(f"the layers should be {new}, in this order, but they are {list(given.layers)}")
-        codes = pd.MultiIndex.from_frame(table[list(combined)].astype(str)).factorize()[0]
-        right = cell_statistics(table.assign(**{name: codes}), "minutes", new)
-        found, wanted = len(given.labels[name]), len(right.labels[name])
-        if found < wanted:
-            raise Hint(
-                f"two different pairs share one label: there are {wanted} pairs in the table, and {found} labels; "
-                f"{advice}"
-            )
-        if found > wanted:
-            raise Hint(f"the table has {wanted} pairs of {combined[0]} and {combined[1]}, the new layer {found} labels")
-        if not _same_up_to_labels(given, right):
-            raise Hint("the cells do not hold the table's counts, means and sums of squares; was every row kept?")
-        _check_model(second, given)
-    return "Pairs that never occur need no label, and no parameter."
+    given = choices(answer.value(), ["A", "B", "C", "D", "E"], "the set of letters")
+    if "B" in given:
+        raise Hint("adding a constant to two variances leaves their difference alone; does it leave their ratio alone?")
+    if "C" in given:
+        raise Hint("one of your quantities compares variances from different layers, and each layer can move by itself")
+    if "D" in given:
+        raise Hint("one of your quantities keeps its value along only one of the two flat directions")
+    if given != {"A", "E"}:
+        raise Hint(
+            "all that you name is identified, but something is missing; move a variance along each flat direction "
+            "and see what stays"
+        )
+    return "Both are differences between cells of the table, and differences are what the cells can show."
 
 
-def _check_model(model: object, cells: Cells) -> None:
-    """Raise a hint unless this is the package's model of the cells; nothing is compiled."""
-    import pymc as pm
-
-    from mlm_tutorial.models import CellModel, cell_model
-    from mlm_tutorial.sampling import CompiledModel
-
-    if isinstance(model, CompiledModel):
-        raise Hint("the second part, the model, is compiled already; return it as it was before")
-    instance(model, pm.Model, "a PyMC model, from mlm.cell_model", "the second part")
-    left_out = [layer for layer in cells.layers if f"mu_{layer}" not in model.named_vars]
-    if left_out:
-        raise Hint(f"the model has no means mu_{left_out[0]}: it is not a model of the new cells")
-    for layer in cells.layers:
-        if list(model.coords.get(layer, ())) != coordinate_of(cells.labels[layer])[0]:
-            raise Hint(f"the contributors of {layer} in the model are not those of your cells")
-        if model.named_vars_to_dims.get(f"mu_{layer}") != (layer,):
-            raise Hint(f"mu_{layer} should have one mean for each contributor, with the dim {layer!r}")
-    if not isinstance(model, CellModel) or model.coordinates != "identified" or model.priors.known_sigma:
-        raise Hint("the model should be that of mlm.cell_model with default priors and coordinates")
-    if not model.priors.pooled:
-        raise Hint("the model's priors are not the default ones, which pool the contributors of a layer")
-    right = cell_model(cells)
-    given, wanted = ({variable.name: variable.get_value() for variable in x.data_vars} for x in (model, right))
-    for name, value in wanted.items():
-        if not close(given[name], value):
-            raise Hint(f"the model's data {name!r} are not those of your cells")
-    if not close(_scales(model.priors, cells), _scales(right.priors, cells)):
-        raise Hint("the model's priors are not the default ones of the new cells; were they made for other cells?")
+#: For each panel of 10.2 its diagnosis, and how posteriors are distorted: shift and factor of their standard deviation.
+PANELS = {
+    "A": ("too wide", 0.0, 2.0),
+    "B": ("too high", 0.6, 1.0),
+    "C": ("right", 0.0, 1.0),
+    "D": ("too narrow", 0.0, 0.5),
+}
 
 
-def _scales(priors: Priors, cells: Cells) -> np.ndarray:
-    """Return all numbers of some priors, whether they were given for all layers or for each by name."""
-    scales = [priors.baseline_mu, priors.baseline_mu_sd, priors.sigma_scale_of(BASELINE)]
-    scales += [scale_of(layer) for scale_of in (priors.mu_sd_of, priors.sigma_scale_of) for layer in cells.layers]
-    return np.array(scales)
+def rank_panels(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return the ranks of four simulated calibrations, 2,000 replicates each.
+
+    The truth is a standard normal, the datum adds a standard normal, and so the posterior is
+    Normal(datum / 2, sqrt(1/2)) where it is right.
+    """
+    panels = {}
+    for name, (_, shift, factor) in PANELS.items():
+        truth = rng.normal(size=2000)
+        center, sd = (truth + rng.normal(size=2000)) / 2, np.sqrt(0.5)
+        draws = rng.normal(center + shift * sd, factor * sd, size=(99, 2000))
+        panels[name] = np.sum(draws < truth, axis=0)
+    return panels
 
 
-def _some_flights(rng: np.random.Generator, n: int) -> pd.DataFrame:
-    """Return flights of some gates, whose labels make pairs that look alike where they are glued together."""
-    table = pd.DataFrame(
-        {
-            "carrier": rng.choice(["AA", "B6", "UA"], n),
-            "gate": pd.Categorical(rng.choice(["1", "11", "2"], n)),
-            "month": rng.choice([1, 2, 11, 12], n),
-            "day_part": rng.choice(["morning", "evening"], n),
-            "minutes": rng.normal(0, 10, n),
-        }
-    )
-    # Pairs that must occur, whatever the seed.
-    table.loc[:1, "month"] = [11, 1]
-    table["gate"] = pd.Categorical(["1", "11", *table["gate"].astype(str)[2:]])
-    return table
-
-
-def _labels_with_separators(rng: np.random.Generator) -> pd.DataFrame:
-    """Return flights with two pairs for each separator that look alike where they are glued together with it."""
-    pairs = [both for mark in SEPARATORS for both in ((f"a{mark}b", "c"), ("a", f"b{mark}c"))] * 2
-    table = pd.DataFrame(pairs, columns=["gate", "month"])
-    table["carrier"] = rng.choice(["AA", "B6"], len(table))
-    table["day_part"] = rng.permutation(["morning", "evening"] * (len(table) // 2))
-    return table.assign(minutes=rng.normal(0, 10, len(table)))
-
-
-def _same_up_to_labels(given: Cells, right: Cells) -> bool:
-    """Return whether cells are the same, but for how contributors are called; averages of cells all differ."""
-    if len(given) != len(right):
-        return False
-    forms = []
-    for cells in (given, right):
-        order = np.argsort(cells.mean)
-        codes = [pd.factorize(cells.codes[order, j])[0] for j in range(len(cells.layers))]
-        forms.append(np.vstack([*codes, cells.n[order], cells.mean[order], cells.sum_sq[order]]))
-    return close(*forms)
-
-
-def unseen_errors(answer: Answer, rng: np.random.Generator) -> str:
+def diagnoses(answer: Answer, rng: np.random.Generator) -> str:
     """Check 10.2."""
-    for _ in range(2):
-        train, test = _two_halves(rng)
-        first, second = pair(answer.call(train, test), "the answer")
-        additive, own = number(first, "the error of the additive means"), number(second, "the error of the own means")
-        keys = list(train.layers)
-        known = train.to_frame()[keys].assign(additive=train.additive_means(), own=train.mean)
-        both = test.to_frame().merge(known, how="left", on=keys)
-        n, mean, sum_sq = (both[name].to_numpy() for name in ("n", "mean", "sum_sq"))
-        right = [np.sum(sum_sq + n * (mean - both[name]) ** 2) / n.sum() for name in ("additive", "own")]
-        if close([additive, own], right[::-1]):
-            raise Hint("both errors are right, but they come in the other order")
-        by_code = {tuple(code): i for i, code in enumerate(train.codes.tolist())}
-        at = np.array([by_code.get(tuple(code), 0) for code in test.codes.tolist()])
-        for value, wanted, name, means in zip(
-            [additive, own], right, ["additive", "own"], [known["additive"].to_numpy(), train.mean], strict=True
-        ):
-            missed = n * (mean - both[name].to_numpy()) ** 2
-            what = "the additive means" if name == "additive" else "the cells' own means"
-            peeked = test.additive_means() if name == "additive" else mean
-            by_position = (
-                "cells were matched by code or position; the second half lacks a contributor, so compare labels"
-            )
-            mistakes = [
-                (np.sqrt(wanted), f"{what}: leave the error squared"),
-                (
-                    missed.sum() / n.sum(),
-                    f"{what}: rows scatter about their cell's average; this part of the error is missing",
-                ),
-                (
-                    np.mean(sum_sq / n + missed / n),
-                    f"{what}: every row counts once; here every cell does, however few rows it has",
-                ),
-                (np.sum(sum_sq + missed) / len(n), f"{what}: divide by the number of unseen rows, not of cells"),
-                (
-                    np.sum(sum_sq + n * (mean - peeked) ** 2) / n.sum(),
-                    f"{what}: this prediction has seen the rows that it predicts",
-                ),
-                (np.sum(sum_sq + n * (mean - means[at]) ** 2) / n.sum(), by_position),
-                (np.sum(sum_sq + n * (mean - means[: len(n)]) ** 2) / n.sum(), by_position),
-            ]
-            otherwise = f"{what}: for each row of the second half, take its distance from what the first half predicts"
-            expect(value, wanted, mistakes, otherwise)
-    return "An error on unseen rows needs no rows: cells are enough for squares."
-
-
-def _two_halves(rng: np.random.Generator) -> tuple[Cells, Cells]:
-    n = 600
-    table = pd.DataFrame({"carrier": rng.choice(list("ABCD"), n), "origin": rng.choice(["EWR", "JFK", "LGA"], n)})
-    table["month"] = rng.choice([1, 2, 3], n)
-    table["minutes"] = rng.normal(0, 8, n) + 5 * (table["carrier"] == "B") - 4 * (table["month"] == 2)
-    table["minutes"] += 6 * ((table["origin"] == "JFK") & (table["month"] == 3))
-    layers = ["carrier", "origin", "month"]
-    train, test = table.iloc[:450], table.iloc[450:]
-    test = test[test["carrier"] != "A"]
-    known = train.groupby(layers)["minutes"].size().rename("count").reset_index()
-    test = test.merge(known, on=layers)  # every unseen row has a cell in the first half
-    return cell_statistics(train, "minutes", layers), cell_statistics(test, "minutes", layers)
-
-
-def right_tail(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 10.3."""
-    n_draws, n, n_cells = 2000, 400, 5
-    for heavy in (False, True):
-        cell = rng.integers(n_cells, size=n)
-        mean = rng.normal(0, 5, n_cells) + rng.normal(0, 0.5, (n_draws, n_cells))
-        variance = rng.uniform(50, 200, n_cells) * np.exp(rng.normal(0, 0.05, (n_draws, n_cells)))
-        z = np.clip(rng.normal(size=n), -2.3, 2.3)
-        z[:5] = [5.0, 5.5, 6.0, 7.0, 9.0] if heavy else [3.6, 3.0, -4.0, -3.6, -5.0]
-        x = mean.mean(axis=0)[cell] + z * np.sqrt(variance.mean(axis=0))[cell]
-        first, second = pair(answer.call(x, cell, mean, variance, rng), "the answer")
-        observed = array(first, (n_draws,), "the first part, the observed counts")
-        p_value = number(second, "the second part, the p-value")
-
-        deviation = x - mean[:, cell]
-        by_draw = deviation / np.sqrt(variance[:, cell])
-        right = np.sum(by_draw > 3, axis=1)
-        center, spread = mean.mean(axis=0), np.sqrt(variance.mean(axis=0))
-        mistakes = [
-            (np.sum(np.abs(by_draw) > 3, axis=1), "the counts are of both tails; only the right one is asked for"),
-            (np.sum(by_draw < -3, axis=1), "the counts are of the left tail"),
-            (np.sum(deviation / variance[:, cell] > 3, axis=1), "`variance` holds variances, not standard deviations"),
-            (np.sum(deviation > 3, axis=1), "divide by the standard deviation before you compare with 3"),
-            (
-                np.full(n_draws, np.sum((x - center[cell]) / spread[cell] > 3)),
-                "the counts are the same for every draw: each draw has its own mean and variance to measure with",
-            ),
-        ]
-        expect(
-            observed, right, mistakes, "for each draw, count the rows more than 3 standard deviations above the mean"
-        )
-
-        chance = stats.norm.sf(3)
-        expected = np.mean(stats.binom.sf(right - 1, n, chance))
-        # The p-value is an average over independent draws of zeros and ones: Hoeffding's bound holds for any of them.
-        limit = np.sqrt(np.log(4 / FALSE_ALARM) / (2 * n_draws))
-        if abs(p_value - expected) > limit:
-            for wrong, hint in [
-                (
-                    np.mean(stats.binom.sf(right, n, chance)),
-                    "a simulated count that equals the observed one counts too",
-                ),
-                (np.mean(stats.binom.cdf(right, n, chance)), "the p-value counts simulations on the other side"),
-            ]:
-                if abs(p_value - wrong) < limit:
-                    raise Hint(hint)
+    given = instance(answer.value(), dict, "a dict")
+    for panel in PANELS:
+        if panel not in given:
+            raise Hint(f"the dict lacks the panel {panel!r}")
+    options = ["right", "too narrow", "too wide", "too high", "too low"]
+    given = {panel: choice(given[panel], options, f"panel {panel}") for panel in PANELS}
+    for panel, (right, _, _) in PANELS.items():
+        if given[panel] == right:
+            continue
+        if "right" in (right, given[panel]):
             raise Hint(
-                f"the p-value should be near {expected:.2f} here, but it is {p_value:.2f}; "
-                "simulate a fresh set of rows for every draw, and compare it with the count of that draw"
+                f"panel {panel}: the ranks of a right program are uniform, and chance moves bars within the band"
             )
-    return "A p-value near 0 says that the model hardly ever makes a tail as long as that of the data."
+        if {right, given[panel]} == {"too narrow", "too wide"}:
+            raise Hint(
+                f"panel {panel}: take a posterior that is too narrow; is the true value among its draws, or outside?"
+            )
+        if {right, given[panel]} == {"too high", "too low"}:
+            raise Hint(f"panel {panel}: if all draws are above the true value, how many of them are below it?")
+        if right in ("too narrow", "too wide"):
+            raise Hint(f"panel {panel}: this histogram leans to neither side")
+        raise Hint(f"panel {panel}: this histogram leans to one side")
+    return "Ranks at both ends mean surprises, ranks in the middle mean needless doubt, and a slope means bias."
 
 
-def blame_range(answer: Answer, rng: np.random.Generator) -> str:
+def n_flat_directions(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 10.3."""
+    for kinds in _plans(rng):
+        components = sorted({name for kind in kinds for name in kind})
+        design = np.array([[kind.count(name) for name in components] for kind in kinds], dtype=float)
+        rank = int(np.linalg.matrix_rank(design))
+        given = number(answer.call(kinds), "the number of flat directions")
+        once = len(components) - int(np.linalg.matrix_rank(np.minimum(design, 1)))
+        shown = f"for {len(kinds)} kinds of rows with {len(components)} components"
+        unlike = len({tuple(sorted(kind)) for kind in kinds})
+        mistakes = [
+            (rank, f"{shown}: the rank counts the directions that leave a trace"),
+            (once, f"{shown}: a component that is listed twice enters your count as if it were listed once"),
+            (
+                len(kinds[0]) - 1,
+                f"{shown}: the rule of one direction a layer holds for the notebook's data, not for every plan",
+            ),
+            (max(0, len(components) - len(kinds)), f"{shown}: not all kinds of rows say something new"),
+            (len(components) - unlike, f"{shown}: not all kinds of rows say something new"),
+            (len(components), f"{shown}: this is the number of all variances; some directions do leave a trace"),
+        ]
+        otherwise = f"{shown}: write down the matrix that turns variances of components into those of totals"
+        expect(given, len(components) - rank, mistakes, otherwise)
+    return "A plan tells before the first measurement what it will identify."
+
+
+def _plans(rng: np.random.Generator) -> list[list[list[str]]]:
+    """Return plans of measurements; between them every mistake shows."""
+    first = [f"driver {i}" for i in range(rng.integers(3, 6))]
+    second = [f"car {i}" for i in range(rng.integers(2, 4))]
+    crossed = [["baseline", a, b] for a in first for b in second]
+    nested = [["baseline", a, f"home of {a}"] for a in first]
+    with_lone = [*crossed, ["baseline", first[0]]]
+    all_known = [*with_lone, ["baseline", second[0]]]
+    twice = [*crossed, ["baseline", first[-1], second[0], second[0]]]
+    apart = [["baseline", a] for a in first] + [[b, "garage"] for b in second]
+    return [_mixed(plan, rng) for plan in (crossed, nested, with_lone, twice, all_known, apart)]
+
+
+def _mixed(plan: list[list[str]], rng: np.random.Generator) -> list[list[str]]:
+    return [[plan[i][j] for j in rng.permutation(len(plan[i]))] for i in rng.permutation(len(plan))]
+
+
+def with_baseline(answer: Answer, rng: np.random.Generator) -> str:
     """Check 10.4."""
-    for layer, sign in (("carrier", 1), ("month", -1), ("origin", -1)):
-        names = ["baseline", "carrier", "origin", "month"]
-        usual = {name: float(rng.normal(0, 5)) for name in names}
-        least = {name: float(rng.uniform(10, 40)) for name in names}
-        variance = {name: least[name] + (0 if name == "baseline" else float(rng.uniform(5, 60))) for name in names}
-        surprise = sign * rng.uniform(20, 90)
-        minutes = sum(usual.values()) + surprise
-        low, high = pair(answer.call(minutes, usual, variance, least, layer), "the answer")
-        given = [number(low, "the smallest part"), number(high, "the largest part")]
-        total, own = sum(variance.values()), variance[layer]
-        others = sum(least[name] for name in names if name != layer)
-
-        def parts(low, high, mean=usual[layer], surprise=surprise):
-            return sorted(mean + share * surprise for share in (low, high))
-
-        least_share, most_share = (own - least[layer]) / total, (own + others) / total
-        right = parts(least_share, most_share)
-        from_baseline = (own + least["baseline"]) / total
-        mistakes = [
-            (right[::-1], "the smallest part comes first; a flight faster than expected turns the order round"),
-            (
-                parts(least_share, most_share, mean=0.0),
-                "this shares out the surprise only; the contributor's mean belongs to its part",
-            ),
-            (
-                parts(least_share, from_baseline),
-                "the baseline is not alone: other layers can also give what all their contributors have in common",
-            ),
-            (
-                parts(0, from_baseline),
-                "a layer can give away what all of its contributors have in common, and no more",
-            ),
-            (
-                parts(0, most_share),
-                "the smallest share is not 0: a layer can give away what all of its contributors have in common",
-            ),
-            (parts(0, 1), "the share cannot reach 0 and 1: no variance of any contributor may become negative"),
-            (
-                parts(least_share, 1),
-                "the largest share is not 1: other layers keep what distinguishes their contributors",
-            ),
-            (
-                [usual[layer] + own / total * surprise] * 2,
-                "this is the part under one split of the variance; how far can the split move?",
-            ),
-            (parts(least_share, most_share, surprise=minutes), "share out the surprise, not the whole of the minutes"),
-        ]
-        expect(
-            given,
-            right,
-            mistakes,
-            "how much variance can this layer give away, and how much can each other component give to it?",
-        )
-    return "Inside this range only the prior speaks; the surprise itself is the same under every prior."
+    for sizes in ([2, 3], [3, 2, 4]):
+        v_baseline = rng.uniform(2, 9)
+        v_layers = [rng.uniform(1, 2) + np.append(0, rng.uniform(0.5, 4, size - 1)) for size in sizes]
+        v_layers = [rng.permutation(v) for v in v_layers]
+        most = sum(v.min() for v in v_layers)
+        for gain in (-0.6 * v_baseline, 0.3 * most, 0.9 * most):
+            _check_split(answer, v_baseline, v_layers, np.sqrt(v_baseline + gain))
+        given = answer.call(v_baseline, v_layers, np.sqrt(v_baseline + 1.1 * most))
+        if given is not None:
+            instance(given, (list, tuple), "None where there is no way", "the answer")
+            raise Hint("where more is wanted than the data allow, the answer should be None; see the bound sqrt(A)")
+    return "The data allow everything up to their bound, and they cannot tell any of it from the rest."
 
 
-def shared_days(answer: Answer, rng: np.random.Generator) -> str:
+def _check_split(answer: Answer, v_baseline: float, v_layers: list[np.ndarray], sigma_wanted: float) -> None:
+    given = answer.call(v_baseline, v_layers, sigma_wanted)
+    start = f"from a standard deviation of {np.sqrt(v_baseline):.2f} to {sigma_wanted:.2f}"
+    if given is None:
+        raise Hint(f"{start} there is a way, but you found none; can more than one layer give?")
+    instance(given, (list, tuple), "a list of arrays, one for each layer")
+    if len(given) != len(v_layers):
+        raise Hint(f"the list should hold {len(v_layers)} arrays, one for each layer, but it holds {len(given)}")
+    given = [array(v, old.shape, f"layer {j + 1}") for j, (v, old) in enumerate(zip(given, v_layers, strict=True))]
+    taken = [old - v for v, old in zip(given, v_layers, strict=True)]
+    for each in taken:
+        if not close(each, np.full(each.shape, each[0]), rtol=1e-8, atol=1e-8):
+            raise Hint(
+                f"{start}: all contributors of a layer must change by the same amount of variance, "
+                "or some cell will notice"
+            )
+    gave, gain = sum(each[0] for each in taken), sigma_wanted**2 - v_baseline
+    mistakes = [
+        (
+            len(taken) * gain,
+            "every layer gives the whole of what the baseline gains; one total takes part in all layers",
+        ),
+        (-gain, "variance went the wrong way: what the baseline gains, the layers lose"),
+        (0.0, "the layers are as they were, but the baseline has changed"),
+    ]
+    expect(
+        gave, gain, mistakes, f"{start}: what the layers give does not balance what the variance of the baseline gains"
+    )
+    if min(v.min() for v in given) < -1e-9:
+        raise Hint(f"{start}: the balance is right, but a variance is negative; a layer gave more than it can")
+
+
+def coordinates(answer: Answer, rng: np.random.Generator) -> str:
     """Check 10.5."""
-    often = rng.dirichlet(np.full(12, 0.7), 2)
-    cases = [[rng.choice(12, size, p=p) for size, p in zip((90, 60), often, strict=True)]]
-    cases.append([np.array(["Mon", "Tue", "Tue"]), np.array(["Wed", "Tue", "Mon", "Fri"])])
-    cases.append([np.repeat([1, 2, 3], [2, 4, 6]), np.repeat([1, 2, 3], [1, 2, 3])])
-    for days_a, days_b in cases:
-        day_sd, own_sd = rng.uniform(2, 6), rng.uniform(7, 12)
-        worth, error = pair(answer.call(days_a, days_b, day_sd, own_sd), "the answer")
-        worth, error = number(worth, "the number of independent flights"), number(error, "the standard error")
-        n_a, n_b = len(days_a), len(days_b)
-        all_days = sorted(set(days_a.tolist()) | set(days_b.tolist()))
-        p, q = (np.array([np.mean(days == day) for day in all_days]) for days in (days_a, days_b))
-        v_day, v_own = day_sd**2, own_sd**2
-        v_a, v_b = v_day * np.sum(p**2) + v_own / n_a, v_day * np.sum(q**2) + v_own / n_b
-        n_days = np.sum(p > 0)
-        mistakes = [
-            (n_a, "this is the number of flights; flights of one day share the day's shift, so they are worth fewer"),
-            (n_days, "this is the number of days; flights of one day still differ by their own deviation"),
-            (
-                (v_day + v_own) / (v_day / n_days + v_own / n_a),
-                "days do not weigh the same: a day with many flights pulls the average more than a day with one",
-            ),
-            ((day_sd + own_sd) ** 2 / v_a, "a flight's variance is a sum of variances"),
-            (v_own / v_a, "the variance of one flight includes its day's shift"),
-            (v_a, "this is the variance of the average; the task asks how many independent flights have that variance"),
-        ]
-        expect(
-            worth, (v_day + v_own) / v_a, mistakes, "find the variance of A's average first: each shift has a weight"
+    first, second = pair(answer.value(), "the answer (two functions)")
+    there, back = Answer(first), Answer(second)
+    for m in (3, 2, 5):
+        v = rng.uniform(1, 9, 1 + m)
+        # Any contributor may be the smallest, the first one included; it comes last, as its mistake is the rarer one.
+        for k in [*range(2, m + 1), 1]:
+            planted = v.copy()
+            planted[k] = 0.5
+            _check_there(array(there.call(planted), v.shape, "there(v)"), planted)
+    for m in (3, 2, 5):
+        x = np.concatenate([rng.normal(0, 1, 2), rng.normal(0, 1, m - 1)])
+        for lower in (6.0, 0.0):  # where all differences are negative, the first contributor is not the smallest
+            moved = np.append(x[:2], x[2:] - lower)
+            _check_back(array(back.call(moved), x.shape, "back(x)"), moved)
+    for m in (3, 2):
+        # Farther out than the draws above, yet near enough for float64 to keep the smaller part of A.
+        far = np.append(rng.choice([-12.0, 12.0], 2), rng.normal(0, 9, m - 1))
+        for x in (far, -far):
+            again = array(there.call(array(back.call(x), x.shape, "back(x)")), x.shape, "there(back(x))")
+            if not close(again, x, rtol=1e-5, atol=1e-5):
+                raise Hint(
+                    f"there(back(x)) is not x again where x is [{_listed(x)}], but [{_listed(again)}]; "
+                    "a sampler may walk that far"
+                )
+    return "Every point is allowed, none is left out, and the prior's part has a coordinate of its own."
+
+
+def _listed(x: np.ndarray) -> str:
+    return ", ".join(f"{value:.2f}" for value in x)
+
+
+def _check_there(given: np.ndarray, v: np.ndarray) -> None:
+    smallest = v[1:].min()
+    not_smallest = "the first contributor does not have to be the smallest of the layer"
+    left_out = "there(v)[0]: the first contributor can be the smallest, too; here your minimum leaves it out"
+    mistakes = [
+        (np.log(v[0] + v[1]), f"there(v)[0]: {not_smallest}"),
+        (np.log(v[0] + v[2:].min()), left_out),
+        (v[0] + smallest, "there(v)[0] should be a logarithm"),
+        (np.log(v[0] + v[1:].mean()), "there(v)[0] should have the smallest variance of the layer, not the average"),
+        (np.log(v.min() + v[0]), "there(v)[0]: the smallest of the layer is wanted; the baseline is not part of it"),
+    ]
+    expect(given[0], np.log(v[0] + smallest), mistakes, "there(v)[0] should be the logarithm of A")
+    mistakes = [
+        (np.log(v[0] / v[1]), f"there(v)[1]: {not_smallest}"),
+        (np.log(smallest / v[0]), "there(v)[1] is the other way round; its sign is wrong"),
+        (np.log(v[0] / (v[0] + smallest)), "there(v)[1] compares the baseline with A; it should compare it with s"),
+        (v[0] / smallest, "there(v)[1] should be a logarithm"),
+    ]
+    expect(given[1], np.log(v[0] / smallest), mistakes, "there(v)[1] should say how A is shared")
+    mistakes = [
+        (v[2:] - smallest, "there(v)[2:] are differences to the first contributor, not to the smallest"),
+        (v[1] - v[2:], "the differences in there(v)[2:] have the wrong sign"),
+        (np.sqrt(v[2:]) - np.sqrt(v[1]), "the differences in there(v)[2:] are of variances, not standard deviations"),
+    ]
+    expect(given[2:], v[2:] - v[1], mistakes, "there(v)[2:] should be differences of variances in the layer")
+
+
+def _check_back(given: np.ndarray, x: np.ndarray) -> None:
+    total, share = np.exp(x[0]), 1 / (1 + np.exp(-x[1]))
+    above = np.append(0.0, x[2:])
+    if np.any(given <= 0):
+        raise Hint(
+            "back(x) has a variance that is not positive, at coordinates "
+            f"[{_listed(x)}]; which contributor has the smallest variance there?"
         )
-        right = v_day * np.sum((p - q) ** 2) + v_own * (1 / n_a + 1 / n_b)
-        mistakes = [
-            (
-                np.sqrt(v_a + v_b),
-                "the difference: this takes the two averages as independent, but a day shifts both carriers' flights",
-            ),
-            (np.sqrt((v_day + v_own) * (1 / n_a + 1 / n_b)), "the difference: this takes all flights as independent"),
-            (
-                np.sqrt(v_own * (1 / n_a + 1 / n_b)),
-                "the difference: shifts cancel only where both carriers fly the same share on each day",
-            ),
-            (right, "the difference: this is the variance; the task asks for the standard error"),
-        ]
-        otherwise = "the difference: how much of one day's shift is left in the difference of the two averages?"
-        expect(error, np.sqrt(right), mistakes, otherwise)
-    return "Shared days make an average less certain, and cancel from a difference as far as they are shared."
+    swapped = "back(x) shares A between baseline and layer the other way round"
+    mistakes = [(total * (1 - share), swapped), (total, "back(x) gives all of A to the baseline")]
+    expect(given[0], total * share, mistakes, "back(x)[0] should be the baseline's part of A")
+    smallest = given[1:].min()
+    if not close(given[1:] - given[1], above, rtol=1e-6, atol=1e-8):
+        raise Hint(
+            "back(x) does not keep the differences between contributors; if something was missing to make a variance "
+            "positive, see where you could have added it without changing a difference"
+        )
+    if not close(smallest, total * (1 - share), rtol=1e-6, atol=1e-9):
+        if smallest < total * (1 - share):
+            raise Hint("back(x) leaves less than its part of A to the contributor with the smallest variance")
+        raise Hint("back(x) leaves more than its part of A to the contributor with the smallest variance")
 
 
 CHECKERS = {
-    "10.1": model_with_pair,
-    "10.2": unseen_errors,
-    "10.3": right_tail,
-    "10.4": blame_range,
-    "10.5": shared_days,
+    "10.1": identified,
+    "10.2": diagnoses,
+    "10.3": n_flat_directions,
+    "10.4": with_baseline,
+    "10.5": coordinates,
 }

@@ -14,14 +14,14 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# An *aim* is the number of an item in the notebook's list *You will learn*. Not every aim has a task.
+# An *aim* is the number of an item in the notebook's list *You will learn*.
 #
 # | task | aim | what it practises | points |
 # |---|---|---|---|
-# | 01.1 | 3 | write down the exact distribution of the totals | 1 |
-# | 01.2 | 4 | say why means may be made to sum to zero | 1 |
-# | 01.3 | 2 | simulate a structure that is not in the notebook | 2 |
-# | 01.4 | 5 | split the variance of the totals among the layers | 3 |
+# | 01.1 | 2 | write down the exact distribution of the totals | 1 |
+# | 01.2 | 3 | say why means may be made to sum to zero | 1 |
+# | 01.3 | 1 | simulate a structure that is not in the notebook | 2 |
+# | 01.4 | 4 | split the variance of the totals among the layers | 3 |
 
 # %%
 import numpy as np
@@ -138,8 +138,9 @@ def centered_means(mu_baseline, mu_layer):
 # The baseline has mean 30 and standard deviation 4 minutes.
 # The layer `route` has the contributors `"river"` with mean -2 and standard deviation 1, and `"hill"` with mean 2 and standard deviation 3.
 # The layer `weather` has the contributors `"dry"` with mean -3 and standard deviation 1, and `"rain"` with mean 3 and standard deviation 2.
-# It rains on a share `p_rain` of the rides, whatever the route; both routes are equally frequent.
-# Return a table of simulated rides, with the contributions.
+# Each ride goes by the river or over the hill with probability 1/2, and has rain with probability `p_rain`, whatever the route.
+# No ride knows of another one.
+# Return a table of simulated rides, with the contributions, and take all random numbers from `rng`.
 
 
 # %% tags=["solution:01.3"]
@@ -149,7 +150,7 @@ def simulate_rides(n, p_rain, rng):
     n: int, number of rides
     p_rain: float, probability of rain
     rng: numpy.random.Generator
-    Returns a DataFrame of n rows with the columns total, route, weather, y_baseline, y_route, y_weather.
+    Returns a pandas DataFrame of n rows with the columns total, route, weather, y_baseline, y_route, y_weather.
     """
     ### BEGIN SOLUTION: build the truth with mlm.LayeredSum.from_coefficients, then simulate from it
     truth = mlm.LayeredSum.from_coefficients(
@@ -238,6 +239,65 @@ def simulate_rides(n, p_rain, rng):
     rows["y_baseline"] = 30 + 4 * z
     rows["y_route"] = np.where(hill, 2 + 3 * z, -2 + z)
     rows["y_weather"] = np.where(rain, 3 + 2 * z, -3 + z)
+    return rows.assign(total=rows[["y_baseline", "y_route", "y_weather"]].sum(axis=1))
+
+
+# %% tags=["mistake:01.3"]
+# earns: go together, with a correlation
+def simulate_rides(n, p_rain, rng):
+    rain = rng.uniform(size=n) < p_rain
+    rows = pd.DataFrame(
+        {"route": np.where(np.arange(n) % 2, "hill", "river"), "weather": np.where(rain, "rain", "dry")}
+    )
+    hill = rows["route"] == "hill"
+    rows["y_baseline"] = rng.normal(30, 4, n)
+    rows["y_route"] = rng.normal(np.where(hill, 2, -2), np.where(hill, 3, 1))
+    rows["y_weather"] = rng.normal(np.where(rain, 3, -3), np.where(rain, 2, 1))
+    return rows.assign(total=rows[["y_baseline", "y_route", "y_weather"]].sum(axis=1))
+
+
+# %% tags=["mistake:01.3"]
+# earns: `rng` has no part in them
+def simulate_rides(n, p_rain, rng):
+    truth = mlm.LayeredSum.from_coefficients(
+        [{"all": (30, 4)}, {"river": (-2, 1), "hill": (2, 3)}, {"dry": (-3, 1), "rain": (3, 2)}],
+        names=["route", "weather"],
+    )
+    return truth.simulate(n, rng=1, probabilities={"weather": [1 - p_rain, p_rain]}, contributions=True)
+
+
+# %% tags=["mistake:01.3"]
+# earns: come from elsewhere
+def simulate_rides(n, p_rain, rng):
+    own = np.random.default_rng()
+    hill, rain = rng.uniform(size=n) < 0.5, rng.uniform(size=n) < p_rain
+    rows = pd.DataFrame({"route": np.where(hill, "hill", "river"), "weather": np.where(rain, "rain", "dry")})
+    rows["y_baseline"] = own.normal(30, 4, n)
+    rows["y_route"] = own.normal(np.where(hill, 2, -2), np.where(hill, 3, 1))
+    rows["y_weather"] = own.normal(np.where(rain, 3, -3), np.where(rain, 2, 1))
+    return rows.assign(total=rows[["y_baseline", "y_route", "y_weather"]].sum(axis=1))
+
+
+# %% tags=["mistake:01.3"]
+# earns: the same random number serves several rides
+def simulate_rides(n, p_rain, rng):
+    hill, rain = rng.uniform(size=n) < 0.5, rng.uniform(size=n) < p_rain
+    rows = pd.DataFrame({"route": np.where(hill, "hill", "river"), "weather": np.where(rain, "rain", "dry")})
+    z = np.repeat(rng.normal(size=((n + 1) // 2, 3)), 2, axis=0)[:n]
+    rows["y_baseline"] = 30 + 4 * z[:, 0]
+    rows["y_route"] = np.where(hill, 2 + 3 * z[:, 1], -2 + z[:, 1])
+    rows["y_weather"] = np.where(rain, 3 + 2 * z[:, 2], -3 + z[:, 2])
+    return rows.assign(total=rows[["y_baseline", "y_route", "y_weather"]].sum(axis=1))
+
+
+# %% tags=["mistake:01.3"]
+# earns: a probability is no quota
+def simulate_rides(n, p_rain, rng):
+    hill, rain = rng.uniform(size=n) < 0.5, rng.permutation(n) < round(n * p_rain)
+    rows = pd.DataFrame({"route": np.where(hill, "hill", "river"), "weather": np.where(rain, "rain", "dry")})
+    rows["y_baseline"] = rng.normal(30, 4, n)
+    rows["y_route"] = rng.normal(np.where(hill, 2, -2), np.where(hill, 3, 1))
+    rows["y_weather"] = rng.normal(np.where(rain, 3, -3), np.where(rain, 2, 1))
     return rows.assign(total=rows[["y_baseline", "y_route", "y_weather"]].sum(axis=1))
 
 

@@ -99,6 +99,15 @@ def test_each_figure_has_its_own_alternative_text(path):
     assert len(set(texts)) == len(texts)
 
 
+@pytest.mark.parametrize("path", STORED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_code_that_the_site_folds_is_folded_in_jupyterlab_too(path):
+    """The site reads the tag ``hide-input``, JupyterLab the metadata ``jupyter``."""
+    for cell in cells(path, "code"):
+        on_site = "hide-input" in cell.metadata.get("tags", [])
+        in_jupyterlab = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+        assert on_site == in_jupyterlab, f"folded in one of them only:\n{cell.source}"
+
+
 def dead_links(text, folder):
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
     inside = [target for target in targets if not target.startswith(("http://", "https://", "mailto:"))]

@@ -35,8 +35,8 @@ PUBLIC = {
 }
 # A module imports only from those before its group.
 ORDER = [
-    {"names", "datasets", "atomic", "libraries"},
-    {"notebook", "files", "saving", "callbacks", "constants", "warming"},
+    {"names", "datasets", "atomic", "libraries", "progress", "undefined"},
+    {"notebook", "files", "saving", "callbacks", "constants", "sliders", "warming"},
     {"layers", "tables"},
     {"cells", "rows"},
     {"known"},

@@ -138,17 +138,6 @@ def test_warm_up_is_kept_only_on_request(line):
     assert "warmup_posterior" not in mlm.sample(line, seed=1, draws=20).children
 
 
-def test_progress_is_off_in_tests_and_builds(monkeypatch):
-    assert not sampling.show_progress(None)  # pytest runs
-    assert sampling.show_progress(True)
-    monkeypatch.delenv("PYTEST_VERSION")
-    monkeypatch.delenv("CI", raising=False)
-    assert sampling.show_progress(None)
-    assert not sampling.show_progress(False)
-    monkeypatch.setenv("CI", "true")
-    assert not sampling.show_progress(None)
-
-
 @pytest.mark.parametrize("wrong", [None, "model", small_cells])
 def test_other_objects_than_models_are_refused(wrong):
     with pytest.raises(TypeError, match=f"expected a PyMC model or a CompiledModel, got {type(wrong).__name__}"):

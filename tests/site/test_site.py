@@ -39,16 +39,19 @@ pytestmark = [
 #: A word that stands in this notebook; the search must find the notebook by it.
 WORDS = {
     "01": "mixture",
-    "02": "icdf",
-    "03": "funnel",
-    "04": "Jacobian",
-    "05": "energy",
-    "06": "cell",
-    "07": "identified",
-    "08": "ellipse",
-    "09": "radon",
-    "10": "flights",
-    "11": "Parquet",
+    "02": "shrinkage",
+    "03": "leapfrog",
+    "04": "icdf",
+    "05": "funnel",
+    "06": "Jacobian",
+    "07": "energy",
+    "08": "predictive",
+    "09": "cell",
+    "10": "identified",
+    "12": "ellipse",
+    "13": "radon",
+    "15": "flights",
+    "17": "Parquet",
 }
 
 

@@ -37,7 +37,7 @@ def test_arguments_reach_pytest_in_their_order(monkeypatch):
     monkeypatch.setattr(machine, "memory", lambda: 8e9)
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     by_file = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
-    assert cli.main(["test"]) == ["-m", "pytest", *by_file]
+    assert cli.main(["test"]) == ["-m", "pytest", *by_file, "--durations=30", "--durations-min=5"]
     assert cli.main(["test", "tests/tools/test_npm.py"]) == ["-m", "pytest", "tests/tools/test_npm.py"]
     command = cli.main(["test", "--fast", "-x", "-k", "cells and not slow", "--durations=3"])
     assert command == [

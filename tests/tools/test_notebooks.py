@@ -3,6 +3,8 @@
 import json
 import os
 
+import nbformat
+
 from tools import cli, notebooks, project
 
 ROOT = project.ROOT
@@ -24,6 +26,20 @@ def test_every_notebook_is_fast_and_small_enough():
     assert max(row["seconds"] for row in stored.values()) < 140
     assert max(row["peak_gb"] for row in stored.values()) < 2
     assert sum(row["seconds"] for row in stored.values()) < 15 * 60
+
+
+def test_a_stored_solution_takes_new_metadata_and_keeps_its_outputs(tmp_path):
+    """Folding a cell changes no output, so it takes no run."""
+    stored, draft = tmp_path / "stored.ipynb", tmp_path / "draft.ipynb"
+    output = nbformat.v4.new_output("stream", text="1\n")
+    cell = nbformat.v4.new_code_cell("print(1)", execution_count=1, outputs=[output])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), stored)
+    folded = {"jupyter": {"source_hidden": True}, "tags": ["hide-input"]}
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(1)", metadata=folded)]), draft)
+    notebooks.take_metadata(draft, stored)
+    (found,) = nbformat.read(stored, as_version=4).cells
+    assert found.metadata == folded
+    assert (found.outputs, found.execution_count) == ([output], 1)
 
 
 def test_unknown_notebook_is_named(capsys):

@@ -28,6 +28,7 @@ KINDS = ("task", "solution", "check", "mistake")
 _REGION = re.compile(r"^( *)### BEGIN SOLUTION: (.+)\n((?:.*\n)*?) *### END SOLUTION$", re.MULTILINE)
 _HEADING = re.compile(r"^## (\d\d\.\d+) (.+) \((easy|medium|hard)\)$", re.MULTILINE)
 _PROMPTS = {"code_prompt_show": "Show a solution", "code_prompt_hide": "Hide the solution"}
+_FOLDED = {"jupyter": {"source_hidden": True}}  # in JupyterLab; the site reads the tag hide-input
 _NOTICE = "This notebook is made from `notebooks/exercise_sources/{name}.py`: change that file, not this one."
 
 
@@ -184,7 +185,7 @@ def stub_notebook(source: Source) -> NotebookNode:
 
 
 def solution_notebook(source: Source) -> NotebookNode:
-    """Return the notebook with solutions; the site folds them below the stubs."""
+    """Return the notebook with solutions; JupyterLab and the site fold them below the stubs."""
     cells = []
     for kind, number, cell in source.cells:
         if kind == "mistake":
@@ -193,7 +194,7 @@ def solution_notebook(source: Source) -> NotebookNode:
         if kind == "solution":
             stub = f"```python\n{stub_of(cell.source, number)}\n```"
             cells.append(nbformat.v4.new_markdown_cell(stub))
-            cells.append(_cell(cell, solved(cell.source), {"mystnb": _PROMPTS}, tags=[*tags, "hide-input"]))
+            cells.append(_cell(cell, solved(cell.source), {"mystnb": _PROMPTS, **_FOLDED}, tags=[*tags, "hide-input"]))
         else:
             cells.append(
                 _cell(cell, cell.source, {}, tags=[*tags, *(["nbval-check-output"] if kind == "check" else [])])
@@ -235,7 +236,7 @@ def _nbgrader(kind: str, number: str, points: dict[str, int]) -> dict:
 
 def _cell(cell: NotebookNode, text: str, metadata: dict, tags: list[str]) -> NotebookNode:
     make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
-    kept = {"mystnb": cell.metadata["mystnb"]} if "mystnb" in cell.metadata else {}
+    kept = {name: cell.metadata[name] for name in ("jupyter", "mystnb") if name in cell.metadata}
     return make(text, metadata=kept | metadata | ({"tags": tags} if tags else {}))
 
 

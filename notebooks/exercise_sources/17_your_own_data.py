@@ -1,0 +1,666 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Exercises 17: Your own data, any size
+#
+# These exercises belong to [notebook 17](../17_your_own_data.ipynb).
+# In each task, replace the line `raise NotImplementedError(...)` by your code, run the cell, and run the check below it.
+# A check says that your answer is right, or gives a hint.
+# It writes small files to a temporary folder, or hands over tables, and compares what your function makes of them.
+#
+# An *aim* is the number of an item in the notebook's list *You will learn*. Not every aim has a task.
+#
+# | task | aim | what it practises | points |
+# |---|---|---|---|
+# | 17.1 | 1 | go from a CSV file to cells, with every name as it is in the file | 1 |
+# | 17.2 | 4 | read a saved posterior again, and know when next month's file needs a new model | 2 |
+# | 17.3 | 3 | recognise bad input, all of it at once | 2 |
+# | 17.4 | 2 | reduce a folder of parts, and merge their cells | 2 |
+# | 17.5 | 6 | bring your own data, and report which layers of a table can be told apart | 3 |
+
+# %%
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import xarray as xr
+
+import mlm_tutorial as mlm
+
+rng = np.random.default_rng(mlm.notebook_seed(111))
+folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+path = Path(folder.name)
+
+# %% [markdown]
+# A few files to try your functions on: a CSV file as spreadsheets write it where the decimal mark is a comma, a folder of parts, and a stand-in for a saved posterior.
+# The stand-in has the names and shapes that `mlm.sample` gives, and random numbers for draws.
+# Its `mlm_codes` say for each cell who contributes: 0 is the baseline, 1 and 2 are the depots, 3 and 4 the couriers.
+
+# %%
+lines = ["depot;route;minutes", "NA;007;31,5", "North;7;40,25", "NA;7;28,0", "North;007;35,5"]
+(path / "export.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+march = pd.DataFrame(
+    {
+        "depot": ["North", "South", "South", "North", "South", "North"],
+        "courier": ["Ada", "Ben", "Ada", "Ben", "Ben", "Ada"],
+        "minutes": [31.5, 40.0, 28.0, 35.5, 41.0, 30.0],
+    }
+)
+(path / "parts").mkdir()
+march[:1].to_parquet(path / "parts" / "day-1.parquet", index=False)
+march[1:4].to_csv(path / "parts" / "day-2.csv", index=False)
+march[4:].to_parquet(path / "parts" / "day-3.parquet", index=False)
+
+cells = mlm.cell_statistics(march, total="minutes", layers=["depot", "courier"])
+labels = {name: list(cells.labels[name]) for name in cells.layers}
+draws = {
+    f"{kind}_{name}": (("chain", "draw", name), rng.normal(size=(4, 1000, len(labels[name]))))
+    for kind in ("mu", "sigma")
+    for name in cells.layers
+}
+data = {"mlm_codes": (("mlm_cell", "mlm_layer"), cells.codes + [1, 3]), "mlm_n": ("mlm_cell", cells.n)}
+saved = xr.DataTree.from_dict({"posterior": xr.Dataset(draws, labels), "constant_data": xr.Dataset(data)})
+mlm.save_posterior(saved, path / "march.nc")
+
+# %% [markdown] tags=["task:17.1"]
+# ## 17.1 A file with decimal commas (easy)
+#
+# A spreadsheet wrote a CSV file with `;` between columns and `,` as the decimal mark, because it runs in Germany.
+# One depot is called `NA`, and two of the routes are called `007` and `7`.
+# No entry is missing in the file.
+# Return its cells, with labels that are texts, exactly as in the file.
+
+
+# %% tags=["solution:17.1"]
+def cells_of_csv(file, total, layers):
+    """Cells of a CSV file with decimal commas.
+
+    file: pathlib.Path
+    total: str, name of the column with the totals
+    layers: list of str, names of the columns with labels
+    Returns Cells. For example, cells_of_csv(path / "export.csv", "minutes", ["depot", "route"]) has four cells, and
+    the labels {'depot': ('NA', 'North'), 'route': ('007', '7')}.
+    """
+    ### BEGIN SOLUTION: read the file so that totals are numbers and labels stay texts, then make cells
+    table = pd.read_csv(file, sep=";", decimal=",", keep_default_na=False, dtype=dict.fromkeys(layers, str))
+    return mlm.cell_statistics(table, total, layers)
+    ### END SOLUTION
+
+
+# %% tags=["check:17.1"]
+mlm.check("17.1", cells_of_csv)
+
+
+# %% tags=["mistake:17.1"]
+# earns: missing labels
+def cells_of_csv(file, total, layers):
+    table = pd.read_csv(file, sep=";", decimal=",", dtype=dict.fromkeys(layers, str))
+    return mlm.cell_statistics(table, total, layers)
+
+
+# %% tags=["mistake:17.1"]
+# earns: rows were dropped
+def cells_of_csv(file, total, layers):
+    table = pd.read_csv(file, sep=";", decimal=",").dropna()
+    return mlm.cell_statistics(table, total, layers)
+
+
+# %% tags=["mistake:17.1"]
+# earns: must be numeric
+def cells_of_csv(file, total, layers):
+    table = pd.read_csv(file, sep=";", keep_default_na=False)
+    return mlm.cell_statistics(table, total, layers)
+
+
+# %% tags=["mistake:17.1"]
+# earns: with their leading zeros
+def cells_of_csv(file, total, layers):
+    table = pd.read_csv(file, sep=";", decimal=",", keep_default_na=False)
+    return mlm.cell_statistics(table, total, layers)
+
+
+# %% tags=["mistake:17.1"]
+# earns: no column
+def cells_of_csv(file, total, layers):
+    return mlm.cell_statistics(pd.read_csv(file, decimal=",", keep_default_na=False), total, layers)
+
+
+# %% tags=["mistake:17.1"]
+# earns: should stay as they are in the file
+def cells_of_csv(file, total, layers):
+    table = pd.read_csv(file, sep=";", decimal=",", dtype=dict.fromkeys(layers, str)).fillna("missing")
+    return mlm.cell_statistics(table, total, layers)
+
+
+# %% [markdown] tags=["task:17.2"]
+# ## 17.2 Refit or compile? (medium)
+#
+# Last month's posterior is saved in a file, and you have the cells of this month.
+# Does last month's compiled model take them with `with_cells`, or must a model be made and compiled anew?
+#
+# `with_cells` would tell you itself: it refuses cells that do not fit the model.
+# (`with_data` would not. It compares shapes only, and cannot notice a new courier in the place of another one.)
+# But the compiled model is on another computer, so decide from the file and the new cells.
+# Return `"refit"` if `with_cells` takes the new cells, and `"compile"` if not.
+# The layers are the same in both months; all else may differ.
+
+
+# %% tags=["solution:17.2"]
+def refit_or_compile(file, cells):
+    """Whether new cells fit into the compiled model that gave a saved posterior.
+
+    file: pathlib.Path, a posterior that was saved with mlm.save_posterior
+    cells: Cells of the new data
+    Returns "refit" or "compile". For example, refit_or_compile(path / "march.nc", cells) is "refit".
+    """
+    ### BEGIN SOLUTION: load the tree, and compare what must not change with the new cells
+    tree = xr.load_datatree(file, engine="h5netcdf")
+    same_labels = all(tree["posterior"][name].values.tolist() == list(cells.labels[name]) for name in cells.layers)
+    same_number = tree["constant_data"].sizes["mlm_cell"] == len(cells)
+    return "refit" if same_labels and same_number else "compile"
+    ### END SOLUTION
+
+
+# %% tags=["check:17.2"]
+mlm.check("17.2", refit_or_compile)
+
+
+# %% tags=["mistake:17.2"]
+# earns: a new courier replaces another one
+def refit_or_compile(file, cells):
+    tree = xr.load_datatree(file, engine="h5netcdf")
+    sizes = [tree["posterior"].sizes[name] for name in cells.layers]
+    same = sizes == [len(cells.labels[name]) for name in cells.layers]
+    return "refit" if same and tree["constant_data"].sizes["mlm_cell"] == len(cells) else "compile"
+
+
+# %% tags=["mistake:17.2"]
+# earns: so there are fewer cells
+def refit_or_compile(file, cells):
+    tree = xr.load_datatree(file, engine="h5netcdf")
+    same = all(tree["posterior"][name].values.tolist() == list(cells.labels[name]) for name in cells.layers)
+    return "refit" if same else "compile"
+
+
+# %% tags=["mistake:17.2"]
+# earns: only counts and totals are new
+def refit_or_compile(file, cells):
+    tree = xr.load_datatree(file, engine="h5netcdf")
+    return "refit" if np.array_equal(tree["constant_data"]["mlm_n"], cells.n) else "compile"
+
+
+# %% tags=["mistake:17.2"]
+# earns: other combinations occur
+def refit_or_compile(file, cells):
+    tree = xr.load_datatree(file, engine="h5netcdf")
+    same = all(tree["posterior"][name].values.tolist() == list(cells.labels[name]) for name in cells.layers)
+    codes = tree["constant_data"]["mlm_codes"].values
+    return "refit" if same and np.array_equal(codes - codes.min(axis=0), cells.codes) else "compile"
+
+
+# %% tags=["mistake:17.2"]
+# earns: should be one of
+def refit_or_compile(file, cells):
+    return xr.load_datatree(file, engine="h5netcdf")["constant_data"].sizes["mlm_cell"] == len(cells)
+
+
+# %% [markdown] tags=["task:17.3"]
+# ## 17.3 All problems at once (medium)
+#
+# `mlm.cell_statistics` stops at the first problem in a table.
+# Before a long night of cleaning you want to know all of them.
+# Return the set of the problems that a pandas table has, out of these:
+#
+# | text | meaning |
+# |---|---|
+# | `"missing column"` | the total or a layer is not a column of the table |
+# | `"repeated column"` | any two columns of the table have the same name |
+# | `"text totals"` | the column of totals does not hold numbers |
+# | `"missing total"` | a total is missing or infinite; texts can be missing, too |
+# | `"missing label"` | a label is missing in a layer |
+# | `"single contributor"` | a layer has fewer than two different labels, missing ones not counted |
+#
+# A total or a layer whose name occurs twice, or not at all, is not examined further.
+# Entries of columns that are neither the total nor a layer do not matter.
+
+
+# %% tags=["solution:17.3"]
+def problems_of(table, total, layers):
+    """Everything that is wrong with a table.
+
+    table: pandas DataFrame, one row an observation
+    total: str, name of the column with the totals
+    layers: list of str, names of the columns with labels
+    Returns a set of str, empty where nothing is wrong.
+    For example, problems_of(march.assign(depot="North"), "minutes", ["depot", "courier"]) is {"single contributor"}.
+    """
+    ### BEGIN SOLUTION: look for each problem, and return the set of those that you find
+    columns = list(table.columns)
+    found = set()
+    if len(set(columns)) < len(columns):
+        found.add("repeated column")
+    for name in [total, *layers]:
+        if name not in columns:
+            found.add("missing column")
+        if columns.count(name) != 1:
+            continue
+        column = table[name]
+        if name == total:
+            if not pd.api.types.is_numeric_dtype(column):
+                found.add("text totals")
+            if column.isna().any() or column.isin([np.inf, -np.inf]).any():
+                found.add("missing total")
+        else:
+            if column.isna().any():
+                found.add("missing label")
+            if column.nunique() < 2:
+                found.add("single contributor")
+    return found
+    ### END SOLUTION
+
+
+# %% tags=["check:17.3"]
+mlm.check("17.3", problems_of)
+
+
+# %% tags=["mistake:17.3"]
+# earns: a total is infinite in
+def problems_of(table, total, layers):
+    columns = list(table.columns)
+    found = {"repeated column"} if table.columns.has_duplicates else set()
+    once = [name for name in [total, *layers] if columns.count(name) == 1]
+    if not {total, *layers} <= set(columns):
+        found.add("missing column")
+    if table[total].isna().any():
+        found.add("missing total")
+    if not pd.api.types.is_numeric_dtype(table[total]):
+        found.add("text totals")
+    for name in set(once) & set(layers):
+        found |= {"missing label"} if table[name].isna().any() else set()
+        found |= {"single contributor"} if table[name].nunique() < 2 else set()
+    return found
+
+
+# %% tags=["mistake:17.3"]
+# earns: names 'missing label' too
+def problems_of(table, total, layers):
+    columns = list(table.columns)
+    found = {"repeated column"} if table.columns.has_duplicates else set()
+    once = [name for name in [total, *layers] if columns.count(name) == 1]
+    if not {total, *layers} <= set(columns):
+        found.add("missing column")
+    if table[total].isna().any() or table[total].isin([np.inf, -np.inf]).any():
+        found.add("missing total")
+    if not pd.api.types.is_numeric_dtype(table[total]):
+        found.add("text totals")
+    if table.drop(columns=total).isna().any(axis=None):
+        found.add("missing label")
+    if any(table[name].nunique() < 2 for name in set(once) & set(layers)):
+        found.add("single contributor")
+    return found
+
+
+# %% tags=["mistake:17.3"]
+# earns: does not name
+def problems_of(table, total, layers):
+    try:
+        mlm.cell_statistics(table, total, layers)
+    except KeyError:
+        return {"missing column"}
+    except TypeError:
+        return {"text totals"}
+    except ValueError as error:
+        kinds = {"totals": "missing total", "labels": "missing label", "more than": "repeated column"}
+        return {kinds.get(kind) for kind in kinds if kind in str(error)} or {"single contributor"}
+    return set()
+
+
+# %% tags=["mistake:17.3"]
+# earns: stopped with
+def problems_of(table, total, layers):
+    found = {"repeated column"} if table.columns.has_duplicates else set()
+    if not np.isfinite(table[total]).all():
+        found.add("missing total")
+    for name in layers:
+        found |= {"missing label"} if table[name].isna().any() else set()
+        found |= {"single contributor"} if table[name].nunique() < 2 else set()
+    return found
+
+
+# %% tags=["mistake:17.3"]
+# earns: each part of the answer should be one of
+def problems_of(table, total, layers):
+    return {"missing labels"} if table[layers].isna().any(axis=None) else {"nothing"}
+
+
+# %% [markdown] tags=["task:17.4"]
+# ## 17.4 A folder of parts (medium)
+#
+# A folder holds one file a day.
+# Some days come as Parquet files, whose names end in `.parquet`, others as CSV files, whose names end in `.csv`.
+# Any other file is none of the data.
+# A day may have a single row, or a single depot.
+#
+# Return the cells of all days together.
+# A year of such files need not fit in your memory, so reduce each file by itself, and merge.
+# The check looks at the cells, not at your memory.
+# Polars reads both kinds lazily, with `pl.scan_parquet` and `pl.scan_csv`.
+
+
+# %% tags=["solution:17.4"]
+def cells_of_folder(folder, total, layers):
+    """Cells of all files in a folder.
+
+    folder: pathlib.Path, a folder with files that end in .parquet or .csv, and perhaps others
+    total: str, name of the column with the totals
+    layers: list of str, names of the columns with labels
+    Returns Cells. For example, cells_of_folder(path / "parts", "minutes", ["depot", "courier"]) shows itself as
+    <Cells: 6 observations in 4 cells; depot: 2, courier: 2>.
+    """
+    ### BEGIN SOLUTION: make cells of each file, merge them into those of the files before, and return the last
+    readers = {".parquet": pl.scan_parquet, ".csv": pl.scan_csv}
+    merged = None
+    for file in sorted(folder.iterdir()):
+        if file.suffix in readers:
+            part = mlm.cell_statistics(readers[file.suffix](file), total, layers, partial=True)
+            merged = part if merged is None else merged.merge(part)
+    return merged
+    ### END SOLUTION
+
+
+# %% tags=["check:17.4"]
+mlm.check("17.4", cells_of_folder)
+
+
+# %% tags=["mistake:17.4"]
+# earns: two observations at least
+def cells_of_folder(folder, total, layers):
+    merged = None
+    for file in sorted(folder.glob("day-*")):
+        table = pl.scan_parquet(file) if file.suffix == ".parquet" else pl.scan_csv(file)
+        part = mlm.cell_statistics(table, total, layers)
+        merged = part if merged is None else merged.merge(part)
+    return merged
+
+
+# %% tags=["mistake:17.4"]
+# earns: only the Parquet files were read
+def cells_of_folder(folder, total, layers):
+    return mlm.cell_statistics(pl.scan_parquet(folder / "*.parquet"), total, layers)
+
+
+# %% tags=["mistake:17.4"]
+# earns: sums of squares do not simply add
+def cells_of_folder(folder, total, layers):
+    parts = []
+    for file in sorted(folder.glob("day-*")):
+        table = pl.scan_parquet(file) if file.suffix == ".parquet" else pl.scan_csv(file)
+        parts.append(mlm.cell_statistics(table, total, layers, partial=True).to_frame())
+    both = pd.concat(parts)
+    both["mean"] *= both["n"]
+    both = both.groupby(layers, as_index=False).sum()
+    codes = both[layers].apply(lambda x: x.astype("category").cat.codes).to_numpy().astype(int)
+    labels = {name: tuple(sorted(both[name].unique())) for name in layers}
+    n = both["n"].to_numpy()
+    return mlm.Cells(tuple(layers), labels, codes, n, both["mean"].to_numpy() / n, both["sum_sq"].to_numpy())
+
+
+# %% tags=["mistake:17.4"]
+# earns: the rows of one file
+def cells_of_folder(folder, total, layers):
+    for file in sorted(folder.glob("day-*")):
+        table = pl.scan_parquet(file) if file.suffix == ".parquet" else pl.scan_csv(file)
+        merged = mlm.cell_statistics(table, total, layers, partial=True)
+    return merged
+
+
+# %% tags=["mistake:17.4"]
+# earns: should be Cells
+def cells_of_folder(folder, total, layers):
+    return [mlm.cell_statistics(pl.scan_csv(file), total, layers, partial=True) for file in folder.glob("*.csv")]
+
+
+# %% [markdown] tags=["task:17.5"]
+# ## 17.5 Bring your own data (hard)
+#
+# Bring a table of your own, small or large, and say which of its columns is the total and which ones are layers.
+# Whoever checks your notebook needs the table, too: type it into the cell, or paste it.
+# Make up the numbers if you have none.
+# It is ready for a fit if
+#
+# - it has two layers or more, and every contributor has two rows or more;
+# - no total and no label is missing, and totals vary;
+# - contributors occur together in so many ways that every layer is *separable*, as explained below.
+#
+# Before you fit a table that you have never seen, you want to know what its layers can tell.
+# So also write a function `report_on`, for your table and for any other.
+# The table may come from pandas, Polars (also lazy), PyArrow or DuckDB.
+# The function returns its cells, and a report with one row a layer:
+#
+# - `contributors`: how many contributors the layer has;
+# - `fewest`: the number of rows of the contributor that has the fewest;
+# - `separable`: whether the data alone can tell differences between this layer's contributors from those between other layers' contributors.
+#
+# A layer of $m$ contributors is separable if the rank of the design falls by $m - 1$ when the layer's columns are left out.
+# The design, `cells.design()`, has one row a cell, a column of ones for the baseline, and then one column a contributor, layer by layer, 1 where the contributor takes part.
+# It comes as a sparse array, which `.toarray()` turns into a plain one.
+# The rank of a matrix, `np.linalg.matrix_rank`, is the largest number of its columns of which none is a combination of the others.
+# If each courier drives for one depot only, for instance, couriers and depots are not separable.
+
+
+# %% tags=["solution:17.5"]
+def your_data():
+    """A table of your own, and a function that reports on any table.
+
+    Returns four things: table, total, layers, report_on.
+    table: data frame of your own, not one of this course
+    total: str, name of its column with the totals
+    layers: list of str, names of its columns with labels, two or more
+    report_on(table, total, layers): function, uncalled. Its table is a data frame of pandas, Polars (also lazy),
+    PyArrow or DuckDB. It returns a pair: Cells, and a pandas DataFrame with the names of the layers as its index and
+    the columns contributors (int), fewest (int) and separable (bool).
+    For example, in report_on(march, "minutes", ["depot", "courier"]) the report has two rows, with 2 contributors each,
+    3 rows for the contributor with the fewest, and True.
+    """
+    ### BEGIN SOLUTION: return your table, the names of its total and of its layers, and the function report_on
+    # Made up: minutes that guests of a canteen waited.
+    waits = [
+        ("Mon", "grill", 12.0),
+        ("Mon", "grill", 9.5),
+        ("Mon", "soup", 4.0),
+        ("Tue", "grill", 11.0),
+        ("Tue", "soup", 6.5),
+        ("Tue", "soup", 3.0),
+        ("Wed", "grill", 15.5),
+        ("Wed", "soup", 8.0),
+    ]
+    table = pd.DataFrame(waits, columns=["weekday", "counter", "waited"])
+
+    def report_on(table, total, layers):
+        cells = mlm.cell_statistics(table, total, layers)
+        design = cells.design().toarray()
+        rank = np.linalg.matrix_rank(design)
+        rows, start = {}, 1
+        for name in layers:
+            m = len(cells.labels[name])
+            others = np.delete(design, np.s_[start : start + m], axis=1)
+            rows[name] = {
+                "contributors": m,
+                "fewest": cells.counts(name).min(),
+                "separable": rank - np.linalg.matrix_rank(others) == m - 1,
+            }
+            start += m
+        return cells, pd.DataFrame.from_dict(rows, orient="index")
+
+    return table, "waited", ["weekday", "counter"], report_on
+    ### END SOLUTION
+
+
+# %% tags=["check:17.5"]
+mlm.check("17.5", your_data)
+
+
+# %% tags=["mistake:17.5"]
+# earns: two groups of couriers and depots never meet
+right = your_data
+
+
+def your_data():
+    def report_on(table, total, layers):
+        cells = mlm.cell_statistics(table, total, layers)
+        where = cells.to_frame()
+        rows = []
+        for name in layers:
+            nested = [
+                other != name
+                and min(where.groupby(a)[b].nunique().max() for a, b in [(name, other), (other, name)]) == 1
+                for other in layers
+            ]
+            rows.append((len(cells.labels[name]), cells.counts(name).min(), not any(nested)))
+        return cells, pd.DataFrame(rows, columns=["contributors", "fewest", "separable"], index=layers)
+
+    return (*right()[:3], report_on)
+
+
+# %% tags=["mistake:17.5"]
+# earns: judge each layer by itself
+right = your_data
+
+
+def your_data():
+    def report_on(table, total, layers):
+        cells = mlm.cell_statistics(table, total, layers)
+        m = [len(cells.labels[name]) for name in layers]
+        separable = np.linalg.matrix_rank(cells.design().toarray()) == 1 + sum(m) - len(m)
+        fewest = [cells.counts(name).min() for name in layers]
+        return cells, pd.DataFrame({"contributors": m, "fewest": fewest, "separable": separable}, index=layers)
+
+    return (*right()[:3], report_on)
+
+
+# %% tags=["mistake:17.5"]
+# earns: yours counts cells
+right = your_data
+
+
+def your_data():
+    def report_on(table, total, layers):
+        cells = mlm.cell_statistics(table, total, layers)
+        counts = [cells.to_frame()[name].value_counts() for name in layers]
+        report = {"contributors": [len(x) for x in counts], "fewest": [x.min() for x in counts], "separable": True}
+        return cells, pd.DataFrame(report, index=layers)
+
+    return (*right()[:3], report_on)
+
+
+# %% tags=["mistake:17.5"]
+# earns: stopped with
+right = your_data
+
+
+def your_data():
+    def report_on(table, total, layers):
+        counts = [table[name].value_counts() for name in layers]
+        report = {"contributors": [len(x) for x in counts], "fewest": [x.min() for x in counts], "separable": True}
+        return mlm.cell_statistics(table, total, layers), pd.DataFrame(report, index=layers)
+
+    return (*right()[:3], report_on)
+
+
+# %% tags=["mistake:17.5"]
+# earns: each courier has one depot here
+right = your_data
+
+
+def your_data():
+    def report_on(table, total, layers):
+        cells = mlm.cell_statistics(table, total, layers)
+        report = {
+            "contributors": [len(cells.labels[name]) for name in layers],
+            "fewest": [cells.counts(name).min() for name in layers],
+            "separable": True,
+        }
+        return cells, pd.DataFrame(report, index=layers)
+
+    return (*right()[:3], report_on)
+
+
+# %% tags=["mistake:17.5"]
+# earns: two layers or more
+right = your_data
+
+
+def your_data():
+    table, total, layers, report_on = right()
+    return table, total, layers[:1], report_on
+
+
+# %% tags=["mistake:17.5"]
+# earns: this table is that of the radon homes
+right = your_data
+
+
+def your_data():
+    radon = mlm.load_radon()[["county", "floor", "log_radon"]]
+    radon = radon[radon.groupby("county")["floor"].transform("size") > 20]
+    return radon, "log_radon", ["county", "floor"], right()[3]
+
+
+# %% tags=["mistake:17.5"]
+# earns: this table is the example of this notebook
+right = your_data
+
+
+def your_data():
+    return march, "minutes", ["courier", "depot"], right()[3]
+
+
+# %% tags=["mistake:17.5"]
+# earns: each counter occurs with one floor only
+right = your_data
+
+
+def your_data():
+    table, total, layers, report_on = right()
+    table["floor"] = table["counter"].map({"soup": "first", "grill": "second"})
+    return table, total, ["weekday", "counter", "floor"], report_on
+
+
+# %% tags=["mistake:17.5"]
+# earns: cannot be fitted yet
+right = your_data
+
+
+def your_data():
+    table, total, layers, report_on = right()
+    table.loc[0, total] = np.nan
+    return table, total, layers, report_on
+
+
+# %% tags=["mistake:17.5"]
+# earns: has a single row
+right = your_data
+
+
+def your_data():
+    table, total, layers, report_on = right()
+    table.loc[0, "weekday"] = "Thu"
+    return table, total, layers, report_on
+
+
+# %% tags=["mistake:17.5"]
+# earns: should be four things
+right = your_data
+
+
+def your_data():
+    return right()[3]
