@@ -264,6 +264,8 @@ def _run(compiled: CompiledModel, **nutpie_options):
     with warnings.catch_warnings():
         # A layer may have this name: its dimension is one of contributors.
         warnings.filterwarnings("ignore", "Found dimension named 'sample'", UserWarning)
+        # A run that is stopped while it tunes has no draw.
+        warnings.filterwarnings("ignore", "Found chain dimension to be longer than draw", UserWarning)
         return nutpie.sample(compiled.nutpie_model, **nutpie_options)
 
 

@@ -17,9 +17,9 @@ from matplotlib.figure import Figure
 
 __all__ = ["slider"]
 
-#: Figures that one output may hold, some ten kilobytes each.
-MOST_FIGURES = 120
-_DPI = 80
+#: Figures that one output may hold, ten to twenty kilobytes each.
+MOST_FIGURES = 100
+_DPI = 100  # as the figures of `use_style`
 
 # Handlers in attributes: JupyterLab and websites run them without a script that has to find its place on the page.
 _MOVED = (
@@ -31,6 +31,10 @@ _MOVED = (
     " input.nextElementSibling.textContent = labels[input.value]; });"
     "box.querySelector('img').src = 'data:image/webp;base64,' + box.dataset.figures.split(' ')[at];"
 )
+
+
+# JupyterLab runs no handler of outputs that it does not trust: then the sliders stay hidden, and a figure is there.
+_LOADED = "this.parentNode.querySelectorAll('label').forEach(function (row) { row.style.display = 'flex'; });"
 
 
 def slider(
@@ -56,7 +60,7 @@ def slider(
     TypeError
         If `draw` does not return a figure.
     ValueError
-        If there is no slider, one without positions, a start that is none of the positions, or more than 120
+        If there is no slider, one without positions, a start that is none of the positions, or more than 100
         combinations.
     """
     from IPython.display import display
@@ -96,16 +100,17 @@ def _page(values: dict[str, list], first: dict, figures: list[str], shown: str, 
         labels = [f"{value:g}" if isinstance(value, float) else str(value) for value in choices]
         at = choices.index(first[name])
         rows.append(
-            '<label style="display: flex; gap: 0.6em; align-items: center; max-width: 36em">'
+            '<label style="display: none; gap: 0.6em; align-items: center; max-width: 36em">'
             f'<span style="min-width: 8em">{html.escape(name.replace("_", " "))}</span>'
-            f'<input type="range" min="0" max="{len(choices) - 1}" value="{at}" style="flex: 1"'
-            f' aria-valuetext="{html.escape(labels[at])}" data-labels="{html.escape(json.dumps(labels))}"'
+            # JupyterLab would take the arrow keys for its own.
+            f'<input type="range" data-lm-suppress-shortcuts="true" min="0" max="{len(choices) - 1}" value="{at}"'
+            f' style="flex: 1" aria-valuetext="{html.escape(labels[at])}"'
+            f' data-labels="{html.escape(json.dumps(labels))}"'
             f' oninput="{html.escape(_MOVED)}"><output style="min-width: 4em">{html.escape(labels[at])}</output>'
             "</label>"
         )
-    # JupyterLab would take arrow keys for its own.
     return (
-        f'<div class="mlm-slider" data-lm-suppress-shortcuts="true" data-figures="{" ".join(figures)}">'
-        f'{"".join(rows)}<img alt="{html.escape(alt)}" src="data:image/webp;base64,{shown}" style="max-width: 100%">'
-        "</div>"
+        f'<div class="mlm-slider" data-figures="{" ".join(figures)}">'
+        f'{"".join(rows)}<img alt="{html.escape(alt)}" src="data:image/webp;base64,{shown}" style="max-width: 100%"'
+        f' onload="{html.escape(_LOADED)}"></div>'
     )

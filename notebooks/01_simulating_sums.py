@@ -33,7 +33,6 @@
 # **Time** about 35 minutes to read, less than a minute to run.
 
 # %%
-import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -112,7 +111,7 @@ ax.legend(title="sorting center")
 plt.show()
 
 # %% [markdown]
-# Almost all.
+# Most of it: a good four fifths of each lies under the other.
 # Nobody could tell from one parcel where it came from.
 # The averages of five thousand parcels each do tell.
 # They will be near 1 and -1, and not equal to them: a simulation is a sample.
@@ -334,8 +333,14 @@ plt.show()
 # Subtract 1 from each of the three, and add 1 to the baseline's mean.
 #
 # **Predict first.** What happens to the delays?
-#
-# Nothing can happen.
+
+# %%
+moved = mlm.LayeredSum(parcels.baseline.shifted(1), (parcels["center"].shifted(-1), parcels["driver"]))
+pd.testing.assert_frame_equal(moved.combinations(), parcels.combinations(), rtol=1e-12)
+pd.DataFrame({"before": parcels.combinations()["mu"], "after": moved.combinations()["mu"]}).head(4)
+
+# %% [markdown]
+# Nothing: all twelve combinations keep their means.
 # Every parcel has exactly one center, so it loses 1 minute there and gains 1 from the baseline.
 # Totals therefore cannot tell one set of means from the other; there are infinitely many that do equally well.
 # To speak of *the* means, we must choose one.
@@ -478,21 +483,26 @@ plt.show()
 # At a distance of 8, two centers that differ by 8 minutes hide below one smooth hill.
 # No histogram of totals shows them, but the column that says which center it was does.
 #
-# With a running kernel, move the sliders and find the border yourself.
-# (On the website there is no kernel; the four panels above are four positions of the first slider.)
+# Move the sliders and find the border yourself.
 
 
-# %% jupyter={"source_hidden": true} tags=["hide-input", "remove-output"]
-@widgets.interact(
-    distance=widgets.FloatSlider(8, min=0, max=24, step=0.5, description="distance d"),
-    sd_baseline=widgets.FloatSlider(5, min=0.5, max=8, step=0.5, description="baseline sd"),
-)
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "The bell curves of two sorting centers, dashed and dotted, and the black curve of all totals, for a distance of 8 minutes and a baseline standard deviation of 5: one peak. The title counts the peaks."}} tags=["hide-input"]
 def explore(distance, sd_baseline):
+    """Draw both centers and all totals for a distance and a baseline standard deviation, in minutes."""
     fig, ax = plt.subplots(figsize=(7, 3.5))
     draw_two_centers(distance, sd_baseline, ax)
     ax.set_ylabel("density (per minute)")
     ax.legend(loc="upper right")
-    plt.show()
+    return fig
+
+
+mlm.slider(
+    explore,
+    alt="The bell curves of two sorting centers and the curve of all totals; the title counts its peaks.",
+    start={"distance": 8, "sd_baseline": 5},
+    distance=range(0, 25, 2),
+    sd_baseline=[2, 5, 8],
+)
 
 
 # %% [markdown]
@@ -609,7 +619,7 @@ plt.show()
 # ## Check yourself
 #
 # The quiz asks about ideas.
-# The [exercises](exercises/01_simulating_sums.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+# The [exercises](exercises/01_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("01")

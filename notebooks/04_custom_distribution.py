@@ -36,7 +36,7 @@
 #
 # **You need** [01](01_simulating_sums.ipynb) for the idea of a [contribution](../book/glossary.md), [02](02_a_first_fit.ipynb) for prior and posterior, [03](03_how_the_sampler_walks.ipynb) for what a sampler does with a log density.
 #
-# **Time** 30 minutes to read, about a minute to run.
+# **Time** 30 minutes to read, less than a minute to run.
 
 # %%
 import logging
@@ -295,6 +295,7 @@ for spread in (1.05, 1.1, 1.2):
 # ## A standard normal makes every normal
 #
 # A model without data is its prior, and `pm.sample_prior_predictive` draws from it.
+# (With data in the model it also draws what the data may look like before anybody has seen any: the *prior predictive distribution*.)
 #
 # **Predict first.** `z` is a standard normal. What is the distribution of `-1 + 3 * z`?
 
@@ -366,7 +367,7 @@ table.round(3)
 
 # %% [markdown]
 # Both numbers were moved, and the one that meets data left its prior for the exact posterior.
-# (MCSE is the Monte Carlo standard error of notebook 01, for draws that resemble their neighbors. The check in the cell would notice a mean that is wrong by about 5 of them.)
+# (MCSE is the Monte Carlo standard error of notebook 01, for draws that resemble their neighbors. The check in the cell would almost surely notice a mean that is wrong by seven of them, and miss one that is wrong by two.)
 # So `z` counts, it moves, and data change it.
 # What does Vera gain, then, by the second sentence?
 #
@@ -395,7 +396,8 @@ with pm.Model() as noncentered:
     y = pm.Deterministic("y", pm.math.exp(log_sigma) * z)
 
 runs = {
-    name: mlm.sample(model, seed=SEED) for name, model in {"centered": centered, "non-centered": noncentered}.items()
+    "centered": mlm.sample(centered, seed=SEED),
+    "non-centered": mlm.sample(noncentered, seed=SEED),
 }
 mlm.check_convergence(runs["non-centered"])
 
@@ -454,9 +456,9 @@ pd.DataFrame(rows).set_index(["form", "chain"]).round(4)
 # Compare how deep each of them goes into the neck, and the last column of the table with 0.05.
 #
 # Read the table's centered rows with care.
-# A chain can sit still: then its standard deviation is near 0, nearly every one of its draws is marked as divergent, and it owns most divergences of the run.
+# A chain may report few divergences or none, and yet hardly enter the part below the dotted line.
+# With another seed a chain can also sit still: then its standard deviation is near 0, nearly every one of its draws is marked as divergent, and it owns most divergences of the run.
 # Such crosses show where one chain is stuck, and nothing else.
-# Another chain may report few divergences or none, and yet hardly enter the part below the dotted line.
 # So the number of divergences does not measure how badly a run went, and its absence is no proof of health.
 #
 # What makes the difference?
@@ -501,8 +503,8 @@ exact = stats.norm.logpdf(10, loc=10, scale=2)
 damaged = float(pm.logp(pm.Normal.dist(10, 2), 10.0).eval())
 _logprob.register(normal_rv)(pymcs_own)  # repair
 repaired = float(pm.logp(pm.Normal.dist(10, 2), 10.0).eval())
-print(f"log density of Normal(10, 2) at 10: exact {exact:.3f}, after the careless class {damaged:.3f}")
-print(f"                                    repaired {repaired:.3f}")
+print("log density of Normal(10, 2) at 10")
+print(f"exact {exact:.3f}, after the careless class {damaged:.3f}, repaired {repaired:.3f}")
 assert not np.isclose(damaged, exact)
 assert np.isclose(repaired, exact)
 
@@ -513,7 +515,7 @@ assert np.isclose(repaired, exact)
 # ## Check yourself
 #
 # The quiz asks about ideas.
-# The [exercises](exercises/04_custom_distribution.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+# The [exercises](exercises/04_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("04")

@@ -82,7 +82,7 @@ truth = mlm.LayeredSum.from_coefficients(
     [{"road": (0, 5)}, {"Airport": (1, 1), "Harbor": (-1, 1), "Mill": (4, 1)}],
     names=["center"],
 )
-many_parcels = truth.simulate(4_000, rng=SEED)
+many_parcels = truth.simulate(2_000, rng=SEED)
 groups = many_parcels.groupby("center", observed=True)["total"].agg(["size", "mean", "std"])
 groups.round(2)
 
@@ -123,11 +123,11 @@ az.summary(offset_fit, round_to=2)
 # You will see in a moment where they are.
 #
 # Read the `sd` column now.
-# More than a thousand parcels went into each center's average, which is known to about 8 seconds.
+# Hundreds of parcels went into each center's average, which is known to about 12 seconds.
 # Yet the means and offsets of the table are known to no better than some minutes.
 #
 # **Predict first.** Each center has a mean, a standard deviation and an offset.
-# Which of the three have the 4,000 parcels pinned down?
+# Which of the three have the 2,000 parcels pinned down?
 # How wide is the posterior of each beside its prior?
 
 # %%
@@ -173,7 +173,7 @@ plt.show()
 #
 # The standard deviation is the clearest case.
 # Someone who tells you *one* draw from a normal distribution with unknown mean has told you next to nothing about its spread.
-# So $\sigma_c$ has its prior for a posterior, with 4,000 parcels as with 10.
+# So $\sigma_c$ has its prior for a posterior, with 2,000 parcels as with 10.
 #
 # And where did the centers' own spread go, which was 1 in the simulation?
 # An offset is drawn once per center, so within a center this model has one source of variation, $\sigma_0$.
@@ -218,7 +218,8 @@ stored = nutpie.sample(
     compiled_offsets.nutpie_model,
     seed=SEED,
     chains=4,
-    adaptation="low_rank",  # as mlm.sample does for few unknowns
+    tune=1_000,  # this and the next two as mlm.sample has them for few unknowns
+    adaptation="low_rank",
     target_accept=0.9,
     store_divergences=True,
     progress_bar=False,
@@ -236,6 +237,7 @@ def where(name):
 stop_heights = where("sigma_center_log__")
 stop_differences = where("y_center") - where("mu_center")
 print(f"{len(stopped)} paths were stopped, chain by chain: {diverging.sum(axis=1)}")
+assert len(stopped) == divergences  # the same run as above
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "A cloud of draws in the shape of a funnel that narrows downwards, with its edges as dashed lines. Crosses mark where paths were stopped; most lie low, at the level of the neck, many of them to the left or right of the funnel."}} tags=["hide-input"]
 log_sigma = np.log(posterior["sigma_center"])
@@ -245,29 +247,32 @@ fig, ax = plt.subplots(figsize=(8, 5))
 gray = mlm.COLORS["data"]
 cloud = difference.values.ravel(), log_sigma.values.ravel()
 ax.plot(*cloud, ".", color=gray, markersize=2, label="draws, all centers")
-each, lowest = np.arange(len(stopped)), stop_heights.argmin(axis=1)
+# Of its three centers each path is drawn at the one whose funnel it left by most.
+left = np.abs(stop_differences / np.exp(stop_heights)).argmax(axis=1)
+places = np.arange(len(stopped)), left
 ax.plot(
-    stop_differences[each, lowest],
-    stop_heights[each, lowest],
+    stop_differences[places],
+    stop_heights[places],
     "x",
     color=mlm.COLORS["alternative"],
-    label="a path before its last step,\nat its smallest sigma",
+    label="a path before its last step",
 )
 for side in (-2, 2):
     ax.plot(side * np.exp(edge), edge, "--", color=mlm.COLORS["truth"])
-ax.set(xlim=(-8, 8), ylim=(-6, 2))
+ax.set(xlim=(-10, 10), ylim=(-6, 2))
 ax.set(xlabel="offset minus its mean (minutes)", ylabel=r"$\log\,\sigma_c$ ($\sigma_c$ in minutes)")
 ax.legend(loc="lower left")
 plt.show()
 
-typical = np.median(log_sigma.min("center"))
-print(f"smallest log sigma, median: stopped paths {np.median(stop_heights.min(axis=1)):.2f}, draws {typical:.2f}")
-assert np.median(stop_heights.min(axis=1)) < typical
+typical, low = np.median(log_sigma), np.median(stop_heights[places])
+print(f"median height: of all draws {typical:.2f}, of stopped paths {low:.2f}")
+assert low < typical
 
 # %% [markdown]
 # Dashed lines are two standard deviations to either side.
 # A path that slides into the neck meets walls that are closer together than its step is long.
-# It is thrown out sideways, its energy explodes, and the sampler stops it: that is why crosses lie beside the neck, at its level.
+# It is thrown out sideways, its energy explodes, and the sampler stops it.
+# That is why most crosses lie low, and beside the funnel; each is drawn at the center whose funnel the path left.
 # No draw comes from there, so the draws cannot tell what was missed.
 # More data would not help: the funnel is the prior, and the data say nothing there.
 #
@@ -369,14 +374,13 @@ rows = parcels.simulate(500, rng=SEED)
 cells = mlm.cell_statistics(rows, layers=layers)
 priors = mlm.Priors.from_cells(cells, pooled=False)
 
-print(f"{len(cells)} combinations of center and driver; totals spread {rows['total'].std():.2f} minutes")
+print(f"totals spread {rows['total'].std():.2f} minutes")
 print(f"mu_baseline ~ Normal({priors.baseline_mu:.2f}, {priors.baseline_mu_sd:.1f})")
 print(f"means of a layer ~ ZeroSumNormal({priors.mu_sd:.1f})")
 print(f"every standard deviation ~ Weibull(2, {priors.sigma_scale:.2f})")
 weibull = stats.weibull_min(2, scale=priors.sigma_scale)
-print(
-    f"the road's true 5 is at the {weibull.cdf(5):.0%} point of its prior, a true 1 at the {weibull.cdf(1):.0%} point"
-)
+for true in (5, 1):
+    print(f"share of that prior below a true {true}: {weibull.cdf(true):.0%}")
 
 # %% [markdown]
 # The scales of the priors come from the data's spread, through `mlm.Priors.from_cells`, which wants the count, mean and spread of each combination, a [cell](../book/glossary.md).
@@ -385,10 +389,10 @@ print(
 #
 # **The equal split.** Take the variance of totals about their expectations.
 # The prior hands the same part of it to the road, to the centers and to the drivers: a third each, in the mean.
-# That is how the last line comes about.
-# The truth is far from equal, 25 for the road and 1 for each layer, so this prior is centered on a wrong split.
+# That is how the last two lines come about.
+# The truth is far from equal, 25 for the road and 1 for each layer, so the prior's mean is a wrong split.
 # How much that matters, and that more data do not cure it, is the subject of [10](10_what_the_data_cannot_say.ipynb).
-# Here it decides nothing about the sampler's trouble.
+# The sampler's trouble is another matter: two runs below have this prior, and one of them is healthy.
 #
 # By default the package also *pools*: it learns the scales of each layer from its contributors, as [02](02_a_first_fit.ipynb) did for means.
 # This notebook and those up to 12 ask for fixed scales, with `pooled=False`.
@@ -512,14 +516,14 @@ healthy = np.log(integrated_fit["posterior"]["sigma_center"].sel(center="Mill"))
 print(f"parcels from Mill: {len(mills)}")
 print(f"room for log sigma, given the shares: 1 / sqrt(2 n) = {allowed:.3f}")
 print(f"sd of log sigma in the posterior (integrated run):    {float(healthy.std()):.3f}")
-assert float(healthy.std()) > 5 * allowed
+assert float(healthy.std()) > 2 * allowed
 
 # %% [markdown]
 # On the left the dashed lines are two standard deviations: a funnel again.
 # On the right is why this one is so hard.
 # Every parcel of Mill makes such a funnel with the same $\sigma$, and together they leave almost no room.
 # Given the $n$ shares, $\log\sigma$ can only move by about $1/\sqrt{2n}$, because $n$ normal draws say how wide their distribution is.
-# The posterior, known from the healthy run, is many times wider.
+# The posterior, known from the healthy run, is several times wider.
 #
 # To change $\sigma$ by half, all of these shares must move towards their mean or away from it, together.
 # The sampler does that in tiny steps along the needle.
@@ -530,10 +534,11 @@ assert float(healthy.std()) > 5 * allowed
 # And of patience: more warm-up, so that the sampler learns the scales better.
 #
 # **Predict first.** Four times the warm-up (2,000 instead of 500), and a target acceptance of 0.95 instead of 0.9, which makes steps smaller.
+# (Each chain keeps 500 draws, to spare you a minute.)
 # Will the run pass?
 
 # %%
-patient_fit = mlm.sample(compiled_centered, seed=SEED, tune=2_000, target_accept=0.95)
+patient_fit = mlm.sample(compiled_centered, seed=SEED, tune=2_000, draws=500, target_accept=0.95)
 try:
     mlm.check_convergence(patient_fit)
 except mlm.ConvergenceError as error:
@@ -556,15 +561,15 @@ print(f"divergent draws, chain by chain: {divergent}")
 print(f"gradients: {patient_fit.attrs['gradients']:,}; in the integrated run {integrated_fit.attrs['gradients']:,}")
 
 # %% [markdown]
-# It is refused as well, after many times the gradients that the healthy run needed for all of its draws.
+# R-hat refuses it as well, after several times the gradients that the healthy run needed for all of its draws.
 # Smaller steps cure a step that is too long for the neck.
 # They do nothing about the length of the way: the needle is as long as the posterior is wide, and with smaller steps it takes more of them.
-# Warm-up learns one scale for each unknown, and along a needle that runs across 160 unknowns no such scales help.
+# Warm-up learns one scale for each unknown, and along a needle that runs across more than a hundred unknowns at once, no such scales help.
 #
 # ## How many of the 13 minutes?
 #
 # From the centered run you can say nothing.
-# It printed a number for Mill's share in every parcel, and not one of them can be trusted.
+# It holds a number for Mill's share in every parcel, and not one of them can be trusted.
 # The healthy run knows means and spreads, and these are enough: given the total, a share is normal again.
 # [12](12_decomposing_a_total.ipynb) derives the two lines in the middle of the next cell.
 
@@ -595,7 +600,7 @@ print(f"89 % interval: {lower:.1f} to {upper:.1f} minutes")
 # ## Check yourself
 #
 # The quiz asks about ideas.
-# The [exercises](exercises/05_centered.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+# The [exercises](exercises/05_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("05")

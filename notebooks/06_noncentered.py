@@ -33,13 +33,12 @@
 # 4. to compare samplers fairly, by effective draws per gradient, and only runs that converged;
 # 5. to choose between the forms by how much the data say about each contributor.
 #
-# **You need** [04](04_custom_distribution.ipynb) for `StandardNormal`, and [05](05_centered.ipynb) for the centered model, R-hat and effective draws (ESS).
+# **You need** [03](03_how_the_sampler_walks.ipynb) for gradient and energy, [04](04_custom_distribution.ipynb) for `StandardNormal`, and [05](05_centered.ipynb) for the centered model, R-hat and effective draws (ESS).
 #
 # **Time** 35 minutes to read, between one and two minutes to run.
 
 # %%
 import arviz as az
-import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -156,7 +155,7 @@ for form, model in {"centered": centered, "non-centered": noncentered}.items():
 # %% [markdown]
 # The two checks differ in power.
 # The densities agree to nine digits at each point, so a wrong line would show.
-# The draws would miss a standard deviation that is off by less than a few percent.
+# The draws would miss a standard deviation that is off by less than some seven percent.
 #
 # Every statement about means, standard deviations and contributions is therefore the same in both forms.
 # What differs is the path of the sampler.
@@ -223,12 +222,6 @@ print(f"compiled in {compiled.compile_seconds:.0f} s; {compiled.nutpie_model.n_d
 N_RUNS = 3
 
 
-def run(compiled, draws=1000, **fixed):
-    """Runs with some levers pulled, or with none."""
-    ready = compiled.with_data(**fixed)
-    return [mlm.sample(ready, seed=SEED + i, draws=draws, progress=False) for i in range(N_RUNS)]
-
-
 def judged(fit):
     """The convergence check of all means and standard deviations, and what the run cost."""
     names = [name for name in fit["posterior"] if name.startswith(("mu", "sigma", "tau"))]
@@ -240,14 +233,16 @@ def judged(fit):
     return row
 
 
-def table(fits):
-    """One row for each run."""
-    return pd.DataFrame([judged(fit) for fit in fits]).reset_index(drop=True)
+def run(compiled, fixed=None, **options):
+    """One row for each run with some levers pulled, or with none; the draws themselves are not kept."""
+    ready = compiled.with_data(**fixed or {})
+    seeds = range(SEED, SEED + N_RUNS)
+    rows = [judged(mlm.sample(ready, seed=seed, progress=False, **options)) for seed in seeds]
+    return pd.DataFrame(rows).reset_index(drop=True)
 
 
 SHOWN = ["converged", "max_rhat", "min_ess_bulk", "bfmi"]
-free_runs = run(compiled)
-free = table(free_runs)
+free = run(compiled)
 free[SHOWN].round(3).rename_axis("run")
 
 # %%
@@ -261,19 +256,15 @@ assert (free["min_ess_bulk"] < 400).all(), "the lesson: the non-centered form do
 #
 # One line was changed, and it did not suffice. What is to blame?
 #
-# ## The first suspect: a needle
+# ## The first suspect
 #
 # **Predict first.** You have written the layers' contributions non-centered.
 # In which form is the baseline's contribution?
-#
-# It is what is left of the total, $x_i - \sum_j y_{j,i}$.
-# Its density has mean $\mu_0$ and standard deviation $\sigma_0$: that is a centered contribution.
-# It cannot be rewritten: the total is observed, so one contribution always follows from the others.
-# So $\sigma_0$ should show the needle of 05.
+# The figure has its standard deviation against the spread of what is left of the totals.
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Log of the baseline's standard deviation against the log of the spread of what is left of the totals, draws of one non-centered run: a narrow needle along the diagonal, many times as long as it is wide."}} tags=["hide-input"]
-posterior = free_runs[0]["posterior"].to_dataset()
-totals = free_runs[0]["observed_data"]["total"]
+one_run = mlm.sample(compiled, seed=SEED, progress=False)
+posterior, totals = one_run["posterior"].to_dataset(), one_run["observed_data"]["total"]
 left_over = totals - posterior["mu_baseline"] - posterior["y_center"] - posterior["y_driver"]
 spread = np.sqrt((left_over**2).mean("observation"))
 
@@ -297,12 +288,17 @@ assert np.isclose(across, allowed, rtol=0.35)
 assert along > 2 * allowed
 
 # %% [markdown]
+# The baseline's contribution is what is left of the total, $x_i - \sum_j y_{j,i}$.
+# Its density has mean $\mu_0$ and standard deviation $\sigma_0$: that is a centered contribution.
+# It cannot be rewritten: the total is observed, so one contribution always follows from the others.
+# So $\sigma_0$ has the needle of 05.
+#
 # On the dashed line both logarithms are equal.
 # As long as the contributions stay where they are, $\sigma_0$ can move by the width of the needle only; in the long run it has to move along its whole length.
 # (How long it is, a run that failed cannot say exactly.)
 #
-# The first edition of this course stopped here and called the needle the cause.
-# It had not tried.
+# It is tempting to stop here and to call the needle the cause.
+# But nobody has tried.
 #
 # ## Fix one thing at a time
 #
@@ -324,7 +320,7 @@ tried = {
 verdicts = {"nothing": free}
 for what, fixed in tried.items():
     if fixed:
-        verdicts[what] = table(run(compiled, **fixed))
+        verdicts[what] = run(compiled, fixed)
 verdicts = pd.concat(verdicts, names=["standard deviations fixed", "run"])
 verdicts[SHOWN].round(3)
 
@@ -344,8 +340,8 @@ with pm.Model(coords=coords) as without_contributions:
         variance += pm.Weibull(f"sigma_{name}", 2, priors.sigma_scale, dims=name)[k[name]] ** 2
     pm.Normal("total", mean, pm.math.sqrt(variance), observed=rows["total"], dims="observation")
 
-integrated = run(mlm.compile_model(without_contributions), draws=2000)  # a draw is cheap here
-verdicts_without = table(integrated)
+integrated = mlm.compile_model(without_contributions)
+verdicts_without = run(integrated, draws=3000, target_accept=0.99)  # draws are cheap here
 verdicts_without[SHOWN].round(3).rename_axis("run")
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -358,7 +354,7 @@ for part in [*good, verdicts_without]:  # the largest of many R-hats may pass 1.
     assert (part["max_rhat"] < 1.02).all()
     assert (part["min_ess_bulk"] > 400).all()
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Largest R-hat of each run on a logarithmic axis, one row for each thing that was fixed, with a dashed line at 1.01. Runs with nothing fixed lie far right of the line. Runs with the layers fixed and runs without contributions lie left of it; runs with the baseline fixed lie between, further right at 3.5 than at 5."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Largest R-hat of each run on a logarithmic axis, one row for each thing that was fixed, with a dashed line at 1.01. Runs with nothing fixed lie far right of the line. Runs with the layers fixed and runs without contributions lie left of it or close to it; runs with the baseline fixed lie between, further right at 3.5 than at 5."}} tags=["hide-input"]
 drawn = dict(list(verdicts.groupby(level=0, sort=False)))
 drawn["nothing, no contributions"] = verdicts_without
 fig, ax = plt.subplots(figsize=(8, 3.8))
@@ -387,10 +383,10 @@ plt.show()
 # - **Baseline fixed.** BFMI is up, at either value. So the needle explains the failure of the energy. At the true value the runs get through. At 3.5 minutes effective draws are still too few. So the needle is not all.
 # - **Layers fixed, baseline free.** The baseline's contribution is as centered as before, and its needle as thin. Yet the runs converge, even at 2.7 minutes, far from the truth: what the layers do not take of the variance must be the baseline's, so the needle is short.
 # - **Baseline at 3.5 and center at 2.7.** With the center's standard deviations fixed as well, these runs get through. What was slow at 3.5 is how center and driver share what the baseline leaves.
-# - **No contributions.** With all standard deviations free and the contributions averaged out, the runs get through.
+# - **No contributions.** With all standard deviations free and the contributions averaged out, BFMI is fine, chains agree, and there are effective draws enough; if such a run is refused, it is for a stray divergence. These runs are longer, with shorter steps, because the trade alone still slows the sampler; [10](10_what_the_data_cannot_say.ipynb) has coordinates against that. (In 05 neither longer runs nor shorter steps saved the centered form.)
 #
 # So the failure takes two things together.
-# The data fix the variance of a total, but hardly how road, center and driver share it, so the three can trade over a long range; [10](10_what_the_data_cannot_say.ipynb) is about that.
+# The data fix the variance of a total, but hardly how road, center and driver share it, so the three can trade over a long range.
 # And the contributions hold every standard deviation where it is, as long as they stay where they are.
 # Take either away, and the sampler gets through.
 # Centered or not, a line that rewrites the contributions takes neither away.
@@ -456,18 +452,24 @@ plt.show()
 # The non-centered form has to keep $\tau z$ at the same value, and so it bends into a thin arc: small $\tau$ needs large $z$.
 #
 # Move the slider to see the change happen.
-# (It needs a running kernel; the figure above makes the point without one.)
 
 
-# %% jupyter={"source_hidden": true} tags=["hide-input", "remove-output"]
-@ipywidgets.interact(n=ipywidgets.IntSlider(30, min=1, max=1000, description="n", continuous_update=False))
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Contours of log tau for 30 parcels, centered on the left and non-centered on the right. With fewer parcels the left one is a funnel and the right one round; with more the left one is an upright strip and the right one a bent arc."}} tags=["hide-input"]
 def both_forms(n):
     """Draw both forms for n parcels."""
     fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True)
     for ax, form in zip(axes, ["centered", "non-centered"], strict=True):
         draw_posterior(n, form, ax)
     axes[0].set_ylabel("log tau (tau in minutes)")
-    plt.show()
+    return fig
+
+
+mlm.slider(
+    both_forms,
+    alt="The posterior in both forms, centered on the left and non-centered on the right.",
+    start={"n": 30},
+    n=[1, 3, 10, 30, 100, 300, 1000],
+)
 
 
 # %% [markdown]
@@ -610,7 +612,7 @@ for other in ("all centered", "all non-centered"):
 # ## Check yourself
 #
 # The quiz asks about ideas.
-# The [exercises](exercises/06_noncentered.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+# The [exercises](exercises/06_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("06")

@@ -172,19 +172,20 @@ statistics = {
     "share that loses 45 minutes": lambda minutes: (minutes >= 45).mean(axis=-1),
     "lean (minutes)": lean,
 }
-simulated, scores = {}, {}
+predictions, simulated, scores = {}, {}, {}
 
 
 def check_predictions(name, model):
-    """Simulate new flights from every fourth draw, and return how often they reach the statistics of the real ones."""
+    """Simulate new flights from every fourth draw; compare them with the real ones."""
     thin = fits[name]["posterior"].to_dataset().isel(draw=slice(None, None, 4))
     drawn = pm.sample_posterior_predictive(thin, model=model, random_seed=SEED, progressbar=False)
-    simulated[name] = drawn["posterior_predictive"]["lost"].values.reshape(-1, len(lost))
+    predictions[name] = drawn["posterior_predictive"].to_dataset()
+    simulated[name] = predictions[name]["lost"].values.reshape(-1, len(lost))
     scores[name] = {what: np.mean(of(simulated[name]) >= of(lost)) for what, of in statistics.items()}
 
 
 check_predictions("normal", normal_model)
-pd.DataFrame(scores).T.round(3)
+pd.DataFrame(scores).round(3)
 
 # %% [markdown]
 # The table has the share of simulated sets whose statistic is at least that of the real flights: the *posterior predictive p-value*.
@@ -199,7 +200,9 @@ def show_predictions(names):
     for row, name in zip(axes, names, strict=True):
         for ax, of in zip(row, statistics.values(), strict=True):
             values = of(simulated[name])
-            ax.hist(values, 30, histtype="stepfilled", color=mlm.COLORS["estimate"], label="simulated")
+            # A share of 1,000 flights comes in steps of a thousandth.
+            bins = 30 if values.max() > 1 else np.arange(values.min() - 5e-4, values.max() + 1e-3, 1e-3)
+            ax.hist(values, bins, histtype="stepfilled", color=mlm.COLORS["estimate"], label="simulated")
             ax.axvline(of(lost), color=mlm.COLORS["truth"], linewidth=2, label="real flights")
             ax.set_yticks([])
         row[0].set_ylabel(name)
@@ -240,10 +243,10 @@ with pm.Model(coords=coords) as wait_model:
 
 models = {"normal": normal_model, "Student t": t_model, "normal + wait": wait_model}
 for name in ["Student t", "normal + wait"]:
-    fits[name] = mlm.sample(models[name], seed=SEED, draws=1500)
+    fits[name] = mlm.sample(models[name], seed=SEED)
     mlm.check_convergence(fits[name])
     check_predictions(name, models[name])
-pd.DataFrame(scores).T.round(3)
+pd.DataFrame(scores).round(3)
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Six histograms of statistics of simulated flights, the upper row for the Student t model and the lower row for the normal model with a wait, with black lines for the real flights. Student t: the line of the lean lies to the right of the histogram. Normal with a wait: all three lines lie within the histograms."}} tags=["hide-input"]
 show_predictions(["Student t", "normal + wait"])
@@ -266,7 +269,7 @@ assert scores["Student t"]["lean (minutes)"] < 0.01 < scores["normal + wait"]["l
 # If a few draws carry most of the weight, the result cannot be trusted.
 # The weights' Pareto k is large in that case. **Good** is below 0.7 for every row (Vehtari and others 2024).
 # **Bad** is above: that row changes the posterior too much to be taken away by weights.
-# **What to do.** Integrate out what belongs to a single row; refit without the few rows concerned; or use K-fold cross-validation.
+# **What to do.** Integrate out what belongs to a single row; refit without the few rows concerned; or use K-fold cross-validation, which fits ten times without a tenth of the rows.
 
 # %%
 loo = {}
@@ -279,6 +282,7 @@ az.compare(loo, round_to=1)[["rank", "elpd", "p", "elpd_diff", "dse"]]
 
 # %% [markdown]
 # `elpd_diff` is the difference to the best model, and `dse` its standard error.
+# (`p` is the effective number of parameters: how much better a model predicts the flights that it has seen.)
 # The error of the difference is smaller than the errors of the two ELPD: a flight that is hard to predict is hard for both models, so the comparison is made flight by flight.
 # A difference of several errors is a clear answer.
 # A difference below about 4, or below two errors, is none, and then you keep the model that you understand better.
@@ -304,16 +308,11 @@ assert all(np.mean(one.pareto_k.values > 0.7) < 0.01 for one in loo.values())
 _, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True)
 pit = {}
 for ax, name in zip(axes, ["normal", "normal + wait"], strict=True):
-    tree = xr.DataTree.from_dict(
-        {
-            "posterior": fits[name]["posterior"].to_dataset(),
-            "log_likelihood": fits[name]["log_likelihood"].to_dataset(),
-            "observed_data": fits[name]["observed_data"].to_dataset(),
-        }
-    )
-    pm.sample_posterior_predictive(
-        tree, model=models[name], random_seed=SEED, extend_inferencedata=True, progressbar=False
-    )
+    groups = {group: fits[name][group].to_dataset() for group in ("posterior", "log_likelihood")}
+    groups = {group: values.isel(draw=slice(None, None, 4)) for group, values in groups.items()}
+    groups["posterior_predictive"] = predictions[name]
+    groups["observed_data"] = fits[name]["observed_data"].to_dataset()
+    tree = xr.DataTree.from_dict(groups)
     pit[name] = az.loo_pit(tree)["lost"].values
     x, ecdf, lower, upper = ecdf_pit(pit[name], 0.99, n_simulations=1000)
     ax.fill_between(x, lower - x, upper - x, step="post", color=mlm.COLORS["data"], label="99 % band")
@@ -330,7 +329,7 @@ assert p_value["normal"] < 0.05
 assert p_value["normal + wait"] > 1e-3
 
 # %% [markdown]
-# The normal model leaves the band: fewer flights than it expects lie on one side of the middle, more on the other, which is the lean again.
+# The normal model leaves the band: it expects more flights to be far on the early side than there are, and fewer near the middle. That is the lean again.
 # `az.plot_loo_pit` draws this figure.
 #
 # ## What to tell Maya
@@ -433,16 +432,17 @@ pd.DataFrame(
 # Given the parameters, what is left of a parcel's total has a variance smaller than the road's by the factor `share`, the contributions' part of the variance.
 # The weight of a draw is one over the density of the total, which grows like $\exp(r^2 / 2\sigma_0^2)$ with what is left, $r$.
 # So weights above a large $t$ have a probability of about $t^{-1/\text{share}}$, and that is a Pareto tail with $k = \text{share}$.
-# A row that informs its own latents has a large k however long you sample.
+# The share differs from draw to draw, and the draws in which the road varies least have the largest one and rule the tail.
+# So the k of a row is the average share or more, however long you sample.
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Pareto k of the 500 parcels against the share of the variance that their own contributions have, in groups of the same share. Estimated k of the conditional likelihood scatters about the diagonal; that of the marginal likelihood lies near zero, far below a line at 0.7."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Pareto k of the 500 parcels against the share of the variance that their own contributions have, in groups of the same share. The k of the conditional likelihood scatter about and above a rising line, k equal to the average share, and many pass a dashed line at 0.7; those of the marginal likelihood lie near zero."}} tags=["hide-input"]
 _, ax = plt.subplots(figsize=(7.5, 4.2))
 x = share.mean(["chain", "draw"]).values
 ax.plot(x, k["conditional on contributions"], ".", color=mlm.COLORS["alternative"], label="conditional")
 ax.plot(x, k["marginal"], ".", color=mlm.COLORS["estimate"], label="marginal")
-ax.plot([x.min(), x.max()], [x.min(), x.max()], color=mlm.COLORS["truth"], label="k = share")
+ax.plot([x.min(), x.max()], [x.min(), x.max()], color=mlm.COLORS["truth"], label="k = average share")
 ax.axhline(0.7, color=mlm.COLORS["truth"], linestyle="--", linewidth=1, label="limit 0.7")
-ax.set(xlabel="contributions' share of the variance of a total", ylabel="Pareto k of the row")
+ax.set(xlabel="contributions' share of the variance of a total, posterior mean", ylabel="Pareto k of the row")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
@@ -481,7 +481,7 @@ def power(replicates, coverage):
 
 
 for replicates in (60, 240, 960):
-    print(f"{replicates} replicates: with a coverage of 75 % the alarm rings {power(replicates, 0.75):.0%} of the time")
+    print(f"{replicates} replicates, true coverage 75 %: an alarm in {power(replicates, 0.75):.0%} of studies")
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Probability of an alarm against the true coverage, a curve each for 60, 240 and 960 replicates. All curves are near one for low coverage and fall to zero towards 89 percent; the curve for 60 replicates falls between 50 and 80 percent, that for 960 just below 89 percent."}} tags=["hide-input"]
 _, ax = plt.subplots(figsize=(7.5, 3.6))
@@ -512,16 +512,19 @@ covered, again = [], 0
 for seed in rng.integers(2**31, size=replicates):
     new = mlm.cell_statistics(parcels.simulate(500, rng=np.random.default_rng(seed)), layers=layers)
     refitted = compiled.with_cells(new)
-    for draws in (500, 4000, 16_000):  # a run that misses the limits of 07 is repeated with more draws
-        idata = mlm.sample(refitted, seed=int(seed), draws=draws, tune=400, chains=2)
-        if mlm.efficiency(idata)["converged"].iloc[0]:
+    for draws in (500, 2000, 8000):  # a run that misses the limits of 07 is repeated, longer
+        idata = mlm.sample(refitted, seed=int(seed), draws=draws, tune=300)
+        try:
+            mlm.check_convergence(idata)
             break
-        again += 1
-    mlm.check_convergence(idata)
+        except mlm.ConvergenceError:
+            again += 1
+    else:
+        raise AssertionError("a replicate does not converge")
     covered.append(mlm.recovery(idata, parcels)["covered"])
 covered = pd.concat(covered, axis="columns").T
 count = covered.sum()
-print(f"{replicates} data sets, every fit within the limits of 07, {again} of them after a longer run")
+print(f"{replicates} data sets, every fit within the limits of 07, after {again} longer runs")
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Dot plot of how often each parameter's interval contained the truth in 60 replicates, with a grey band of what chance allows. The means lie in the band. The standard deviation of the baseline, the road, lies far to the left of it."}} tags=["hide-input"]
 of_means = count.index.str.startswith("mu")
@@ -541,27 +544,29 @@ plt.show()
 together = covered.loc[:, of_means].mean(axis=1)  # of each replicate; its eight means depend on each other
 error = together.std(ddof=1) / np.sqrt(replicates)
 print(f"the eight means together are covered {together.mean():.1%} of the time, standard error {error:.1%}")
-print(f"four such errors are the alarm; nine times in ten it would ring for a coverage below {0.89 - 5.3 * error:.0%}")
+print("the alarm rings at four such errors from 89 %,", end=" ")
+print(f"nine times in ten if the true coverage is {0.89 - 5.3 * error:.0%} or less")
 assert count[of_means].between(lower, upper).all(), count
-assert abs(together.mean() - 0.89) < 4.5 * error
+assert abs(together.mean() - 0.89) < 4 * error
 assert count["sigma_baseline"] < lower
 
 # %% [markdown]
 # The means are covered as promised, as far as this study can tell.
-# The spread of the road is not, although every single fit converged, and although the model is the one that made the data.
+# The spread of the road is not, although every single fit passed the limits of 07, and although the model is the one that made the data.
+# Most other standard deviations fall short, too, and for the same reason.
 # This is what 07 ended with.
 #
 # Look at the prior.
-# The default has one mean for the variances of road, center and driver: each gets a third of what the residuals vary by, the same for all three.
+# The default takes its scales from the totals, which uses a little of the data twice, and splits them equally.
+# The variances of road, center and driver have the same prior mean, each a third of what the residuals vary by.
 # In the truth the road has nearly everything.
 # The data know the sum of the three very well and its split hardly at all, so the prior's equal split decides.
 
 # %%
 prior_of_sigma = stats.weibull_min(2, scale=priors.sigma_scale)
-true_spread = parcels["road"].sigma[0]
-print(
-    f"true spread of the road: {true_spread:.0f} minutes; the prior gives {prior_of_sigma.cdf(true_spread):.0%} to less"
-)
+true_spread = parcels["baseline"].sigma[0]
+print(f"true spread of the road: {true_spread:.0f} minutes")
+print(f"prior probability of less: {prior_of_sigma.cdf(true_spread):.0%}")
 
 # %% [markdown]
 # Such a scale is generous for a *mean*, and decisive for a *spread* that the data do not split.
@@ -613,14 +618,14 @@ assert (sensitivity.loc[mean_rows, "likelihood"].astype(float) > 0.05).all()
 assert float(sensitivity.loc["sigma_baseline", "prior"]) > 0.05
 
 # %% [markdown]
-# The means follow the data; `sigma_baseline` is sensitive to the prior, and other standard deviations may be so for the same reason.
+# The means follow the data; `sigma_baseline` is sensitive to the prior, and other standard deviations are at the limit or above it, for the same reason.
 # From one fit, without the truth, the check names the parameter that the simulation study found out.
 # Nora, who sent a number in 07, should send this table with it.
 #
 # ## Check yourself
 #
 # The quiz asks about ideas.
-# The [exercises](exercises/08_checking_a_model.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+# The [exercises](exercises/08_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("08")

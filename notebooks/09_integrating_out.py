@@ -599,7 +599,7 @@ for name, idata in {"500 rows": marginal_idata, "10,000 rows": large_idata}.item
 # ## Check yourself
 #
 # The quiz asks about ideas.
-# The [exercises](exercises/09_integrating_out.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+# The [exercises](exercises/09_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("09")

@@ -33,7 +33,6 @@ import logging
 from dataclasses import replace
 
 import arviz as az
-import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -254,19 +253,25 @@ axes[2].legend()
 plt.show()
 
 
-# %% tags=["remove-output"]
-@widgets.interact(c=widgets.FloatSlider(0, min=-0.9, max=24.5, step=0.1, description="moved"))
-def explore(c):
-    """Draw the densities before and after moving a variance c."""
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "The three panels of densities again, before and after a variance is moved. Wherever the slider stands, the two curves of the total lie on one another."}} tags=["hide-input"]
+def explore(variance_moved):
+    """Draw the densities before and after moving a variance."""
     fig, axes = plt.subplots(1, 3, figsize=(11, 3.5), sharey=True)
     draw_moved(0, axes, color=mlm.COLORS["data"], linewidth=5)
-    draw_moved(c, axes, color=mlm.COLORS["estimate"])
-    plt.show()
+    draw_moved(variance_moved, axes, color=mlm.COLORS["estimate"])
+    return fig
+
+
+mlm.slider(
+    explore,
+    alt="Densities of the baseline, of layer 1 and of the total before and after a variance is moved.",
+    start={"variance_moved": 12},
+    variance_moved=[0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24],
+)
 
 
 # %% [markdown]
-# In a running notebook, move the slider; without one, the three curves above say it.
-# The parts change, the total does not.
+# Move the slider: the parts change, the total does not.
 #
 # ## How many such directions are there?
 #
@@ -664,7 +669,7 @@ plt.show()
 # Draw parameters from the prior, simulate data from them, fit, and note the rank of the true value among posterior
 # draws.
 # If everything is right, ranks are uniform, for each parameter.
-# 200 fits take a while, and you see a progress bar; the model is compiled once.
+# 200 fits take a while, and a line counts them; the model is compiled once.
 # `mlm.calibrate` returns a Dataset of ranks, with the names that the parameters have in a posterior, and `total` for the standard deviation of a total in each cell.
 #
 # The figure shows the cumulative distribution of the ranks minus the uniform one.
@@ -745,7 +750,7 @@ assert p < 1e-4
 # ## Check yourself
 #
 # The quiz asks about ideas.
-# The [exercises](exercises/10_what_the_data_cannot_say.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+# The [exercises](exercises/10_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("10")

@@ -556,7 +556,7 @@ shares.round(3)
 # ## Check yourself
 #
 # The quiz asks about ideas.
-# The [exercises](exercises/12_decomposing_a_total.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+# The [exercises](exercises/12_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("12")

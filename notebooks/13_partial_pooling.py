@@ -582,7 +582,7 @@ assert largest_z < 5.5
 # ## Check yourself
 #
 # The quiz asks about ideas.
-# The [exercises](exercises/13_partial_pooling.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+# The [exercises](exercises/13_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("13")

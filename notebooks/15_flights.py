@@ -673,7 +673,7 @@ routes.rename(index=airlines).sort_values("destinations").head(6).round(2)
 # ## Check yourself
 #
 # The quiz asks about ideas.
-# The [exercises](exercises/15_flights.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+# The [exercises](exercises/15_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("15")

@@ -563,7 +563,7 @@ folder.cleanup()
 # ## Check yourself
 #
 # The quiz asks about ideas.
-# The [exercises](exercises/17_your_own_data.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+# The [exercises](exercises/17_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
 
 # %%
 mlm.quiz("17")

@@ -33,7 +33,8 @@ def seconds_of(file, items):
     if file.suffix == ".ipynb":
         stored = json.loads((ROOT / "results" / "times.json").read_text(encoding="utf-8"))["notebooks"]
         share = 1 if file.parent.name == "notebooks" else 0.5  # solutions take about half as long as their notebook
-        return share * stored.get(file.stem, {"seconds": 60})["seconds"]
+        seconds = {name[:2]: row["seconds"] for name, row in stored.items()}
+        return share * seconds.get(file.name[:2], 60)
     return sum(20 if item.get_closest_marker("slow") else 0.1 for item in items)
 
 

@@ -33,8 +33,8 @@ class Environment:
     def variables(self, **more: str) -> dict[str, str]:
         """Return the environment variables for programs that run in it."""
         variables = dict(variables_with_home(), VIRTUAL_ENV=str(self.folder), PYTHONUTF8="1", **more)
-        # Settings of JupyterLab: fetch no news, look for no newer version, do not ask whether to, and list what learners
-        # need. Of kernels: a check that runs too early is explained.
+        # Settings of JupyterLab: fetch no news, look for no newer version, do not ask whether to; do not list sources.
+        # Of kernels: explain a check that runs too early.
         jupyter = project.ROOT / "tools" / "jupyter"
         folders = {"PATH": self.python.parent, "JUPYTER_CONFIG_PATH": jupyter, "JUPYTER_PATH": jupyter}
         for name, folder in folders.items():

@@ -125,6 +125,7 @@ def make_exercises(run_all: bool) -> None:
     shutil.rmtree(drafts, ignore_errors=True)
     make = [where.python, "-m", "tools.grading.generate", drafts]
     run_step("making the notebooks of exercises", make, where.variables())
+    made = {name: {path.name for path in (drafts / name).glob("*.ipynb")} for name in ("exercises", "solutions")}
     for draft in sorted((drafts / "exercises").glob("*.ipynb")):
         os.replace(draft, project.NOTEBOOKS / "exercises" / draft.name)
     for draft in sorted((drafts / "solutions").glob("*.ipynb")):
@@ -133,10 +134,9 @@ def make_exercises(run_all: bool) -> None:
             run(draft, stored)
         else:
             take_metadata(draft, stored)
-    wanted = {path.stem for path in (project.NOTEBOOKS / "exercise_sources").glob("*.py")}
-    for folder in ("exercises", "solutions"):
+    for folder, wanted in made.items():
         for path in (project.NOTEBOOKS / folder).glob("*.ipynb"):
-            if path.stem not in wanted:
+            if path.name not in wanted:
                 path.unlink()
 
 

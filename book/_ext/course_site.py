@@ -145,7 +145,7 @@ def add_repository(app, config):
 def lead_to_solutions(app, docname, source):
     """Let links to exercises lead to the site's pages of them, which hold stubs and, folded, solutions."""
     if docname.startswith("notebooks/"):
-        source[0] = source[0].replace("](exercises/", "](solutions/")
+        source[0] = re.sub(r"\]\(exercises/(\d\d)_exercises\.", r"](solutions/\1_solutions.", source[0])
 
 
 def drop_thebe(app, pagename, templatename, context, doctree):

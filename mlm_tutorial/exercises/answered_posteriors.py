@@ -14,7 +14,7 @@ _SLACK = 1.2
 
 def fits_a_model(check: Callable) -> Callable:
     """Mark the check of a task that samples a posterior: it takes seconds, so tests try it with fewer seeds."""
-    check.fits = True  # type: ignore[attr-defined]
+    check.fits = True
     return check
 
 
@@ -43,7 +43,8 @@ def trusted_draws(value: object, names: Iterable[str], what: str = "the answer")
     from mlm_tutorial.diagnostics import ConvergenceError, check_convergence
 
     if not isinstance(value, xr.DataTree):
-        raise Hint(f"{what} should be what mlm.sample returns, a DataTree with a posterior, but it is {describe(value)}")
+        wanted = "what mlm.sample returns, a DataTree with a posterior"
+        raise Hint(f"{what} should be {wanted}, but it is {describe(value)}")
     if "posterior" not in value.children:
         groups = ", ".join(value.children) or "none"
         raise Hint(f"{what} has no group named posterior; its groups are {groups}. Was the model sampled?")

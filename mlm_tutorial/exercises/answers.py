@@ -227,9 +227,9 @@ def pair(value: object, what: str = "the answer") -> tuple:
     ordered = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
     if isinstance(value, (np.ndarray, pd.Series, xr.DataArray)):
         ordered, value = value.ndim == 1, np.asarray(value) if value.ndim == 1 else value
-    if not ordered or len(value) != 2:  # type: ignore[arg-type]
+    if not ordered or len(value) != 2:
         raise Hint(f"{what} should be a pair, two values with a comma between them, but it is {describe(value)}")
-    return tuple(value)  # type: ignore[arg-type]
+    return tuple(value)
 
 
 # Comparing

@@ -126,8 +126,8 @@ def _check_rides_are_independent(rows: pd.DataFrame, values: dict[str, np.ndarra
         series[name] = (rows[name] == label).to_numpy(float)
     for layer in truth:
         mu, sigma = np.empty(n), np.empty(n)
-        for label, coefficients in layer.coefficients.items():
-            mine = slice(None) if layer.name == "baseline" else (rows[layer.name] == label).to_numpy()
+        for contributor, coefficients in layer.coefficients.items():
+            mine = slice(None) if layer.name == "baseline" else (rows[layer.name] == contributor).to_numpy()
             mu[mine], sigma[mine] = coefficients
         name = f"y_{layer.name}"
         series[name] = (values[name] - mu) / sigma

@@ -19,6 +19,7 @@ def energy_and_acceptance(answer: Answer, rng: np.random.Generator) -> str:
 
     # Two ways between two states, so that the energy rises and falls; then a fall so deep that exp overflows.
     low, high = (mean + 0.3 * sd, rng.normal(0, 1, d)), (mean - 1.6 * sd, rng.normal(0, 1, d))
+    low, high = sorted((low, high), key=lambda state: _energy(log_density, *state))
     deep = (mean + 60 * sd, rng.normal(0, 1, d))
     for start, end in ((low, high), (high, low), (deep, low)):
         first, second = pair(answer.call(log_density, start, end), "the answer")
@@ -46,9 +47,10 @@ def energy_and_acceptance(answer: Answer, rng: np.random.Generator) -> str:
         if isinstance(second, (float, np.floating)) and np.isposinf(second):
             raise Hint("the probability is infinite after a deep fall of the energy, and no probability is above 1")
         probability = number(second, "the probability")
+        free = "yours accepts a rise of the energy for certain; which of the two is free?"
         mistakes = [
             (np.exp(-right), "a probability is never above 1, but yours is where the energy falls"),
-            (min(1.0, np.exp(right)), "yours accepts a rise of the energy for certain; which of the two is free?"),
+            (1.0, free) if right > 0 else (np.exp(right), "a fall of the energy costs nothing, whatever its size"),
             (np.exp(right), "yours grows with the energy error; a rise of the energy has to be paid for"),
             (min(0.0, -right), "this is the logarithm of the probability"),
             (1 - min(1.0, np.exp(-right)), "this is the probability that the move is refused"),
@@ -57,7 +59,6 @@ def energy_and_acceptance(answer: Answer, rng: np.random.Generator) -> str:
                 1 / (1 + np.exp(right)),
                 "this rule exists, but the notebook accepts every fall of the energy for certain",
             ),
-            (np.exp(-abs(right)), "a fall of the energy costs nothing, whatever its size"),
         ]
         otherwise = "the probability does not follow from the change of the energy by the notebook's rule"
         expect(probability, min(1.0, np.exp(-right)), mistakes, otherwise)
@@ -193,7 +194,6 @@ def largest_step(answer: Answer, rng: np.random.Generator) -> str:
         axes = "this is right where unknowns are not correlated; the narrowest direction of a ridge is not an axis"
         mistakes = [
             (2 * np.sqrt(variances_of_axes.min()), axes),
-            (np.sqrt(variances_of_axes.min()), axes),
             (2 * on_axes.min(), axes),
             (narrow, "this is one standard deviation of the narrowest direction; look at the limit once more"),
             (2 * np.sqrt(variances[-1]), "this is the limit of the widest direction; which one explodes first?"),
@@ -216,7 +216,8 @@ def repaired(answer: Answer, rng: np.random.Generator) -> str:
     log_density, gradient = _normal(mean, sd)
 
     # A tiny step keeps the energy, so nothing is refused; then a ball that is pushed once follows a plain oscillation.
-    gentle = _draws(answer, *_normal(np.zeros(1), np.ones(1)), np.array([0.7]), 0.05, 11, 60, rng)[:, 0]
+    bowl, slope = _normal(np.zeros(1), np.ones(1))
+    gentle = _draws(answer, bowl, slope, np.array([0.7]), 0.05, 11, 60, rng)[:, 0]
     angle = 11 * np.arccos(1 - 0.05**2 / 2)
     if np.median(np.abs(gentle[2:] + gentle[:-2] - 2 * np.cos(angle) * gentle[1:-1])) < 1e-6:
         raise Hint("the ball is pushed once and rolls on for ever; it keeps the energy with which it began")
@@ -312,20 +313,23 @@ def fit_and_read(answer: Answer, rng: np.random.Generator) -> str:
 
 
 def _exact(late, is_mill, road_sd=ROAD_SD, center_sd=CENTER_SD, scatter=SCATTER):
-    """Return mean and standard deviation of road, Harbor and Mill."""
+    """Return mean and standard deviation of road, Harbor, Mill, road + Harbor, and road + Mill."""
     design = np.column_stack([np.ones(len(late)), 1 - is_mill, is_mill])
     prior_precision = np.diag(np.array([road_sd, center_sd, center_sd]) ** -2.0)
     covariance = np.linalg.inv(prior_precision + design.T @ design / scatter**2)
-    return covariance @ design.T @ late / scatter**2, np.sqrt(np.diag(covariance))
+    mean = covariance @ design.T @ late / scatter**2
+    return _with_sums(mean.T).T, np.sqrt(np.diag(_with_sums(_with_sums(covariance).T)))
+
+
+def _with_sums(values: np.ndarray) -> np.ndarray:
+    """Append the sums of road with each center, along the last axis: the data know these, and not their parts."""
+    return np.concatenate([values, values[..., :1] + values[..., 1:]], axis=-1)
 
 
 def _check_posterior(posterior: xr.Dataset, late, is_mill):
-    together = xr.concat(
-        [posterior["road"], *(posterior["center"][..., k].reset_coords(drop=True) for k in range(2))],
-        dim="unknown",
-        coords="minimal",
-        compat="override",
-    )
+    center = posterior["center"].values
+    parts = np.concatenate([posterior["road"].values[..., None], center], axis=-1)
+    together = xr.DataArray(_with_sums(parts), dims=("chain", "draw", "unknown"))
     mean, sd = _exact(late, is_mill)
     wrong = [
         (_exact(late, 1 - is_mill), "Harbor and Mill have changed places; Harbor comes first, by the alphabet"),
@@ -343,7 +347,7 @@ def _check_posterior(posterior: xr.Dataset, late, is_mill):
         ),
         (_exact(late - late.mean(), is_mill), "the totals were centered first; then the road has nothing to explain"),
     ]
-    expect_moments(together, mean, sd, "road and centers", [(*moments, hint) for moments, hint in wrong])
+    expect_moments(together, mean, sd, "road, centers and their sums", [(*moments, hint) for moments, hint in wrong])
 
 
 def _check_report(report: object, fit: xr.DataTree):

@@ -198,7 +198,8 @@ def driver_delays(answer: Answer, rng: np.random.Generator) -> str:
     swapped = _delays(measured, np.full(n, error.mean()))
     of_mean = "the drivers' errors differ, but this posterior treats them alike; is it that of the model you return?"
     for name, values in (("mu", mu), ("sigma", sigma), ("delay", delay)):
-        expect_moments(values, *right[name], f"`{name}`", [(*swapped[name], of_mean)])
+        (mean, sd), (wrong_mean, wrong_sd) = right[name], swapped[name]
+        expect_moments(values, mean, sd, f"`{name}`", [(wrong_mean, wrong_sd, of_mean)])
     return "Same prior for the delays, and the sampler moves only z, whose prior depends on nothing."
 
 

@@ -36,7 +36,6 @@ def forms(answer: Answer, rng: np.random.Generator) -> str:
             lambda n, noise, tau: n > noise / tau,
             "information adds as one over a variance; compare variances, not their roots",
         ),
-        (lambda n, noise, tau: n > tau**2 / noise**2, "the ratio of the two variances is upside down"),
         (
             lambda n, noise, tau: np.full(n.shape, n.mean() > noise**2 / tau**2),
             "one form for all: here each contributor may have its own",
@@ -229,7 +228,7 @@ _PRIOR_SCALES = {"tau_line": 3, "tau_stop": 1, "sigma": 5}
 def fit_centers(answer: Answer, rng: np.random.Generator) -> str:
     """Check 06.4."""
     m = 8
-    error = rng.permutation(np.linspace(3, 6, m))
+    error = rng.permutation(np.linspace(5, 9, m))
     average = rng.normal(rng.normal(4, 2, m), error)
     for fixed in (float(rng.uniform(5, 7)), None):
         what = f"the answer for tau={fixed if fixed is None else round(fixed, 2)}"

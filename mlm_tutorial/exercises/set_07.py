@@ -252,9 +252,9 @@ def _depots(rng: np.random.Generator) -> pd.DataFrame:
         table = pd.DataFrame({"depot": rng.permutation(list("ABCDEF")), "minutes": minutes, "error": error})
         if np.argmax(minutes) != np.argmax(error) or np.ptp(minutes) > 35:
             continue
-        level = np.sort(_depot_moments(table)["level"][0])
-        best = int(np.argmax(_depot_moments(table)["level"][0]))
-        if best != np.argmax(minutes) and level[-1] - level[-2] > 0.5:
+        levels = _depot_moments(table)["level"][0]
+        second, first = np.sort(levels)[-2:]
+        if np.argmax(levels) != np.argmax(minutes) and first - second > 0.5:
             return table
 
 
@@ -262,7 +262,7 @@ def _depot_moments(table: pd.DataFrame, tau_scale: float = 5.0, mu_scale: float 
     """Return exact mean and standard deviation of mu, tau and level: normal given tau, a sum over a grid of tau."""
     y, error = table["minutes"].to_numpy(), table["error"].to_numpy()
     k = len(y)
-    taus = np.linspace(0, 8 * tau_scale, 1500)[1:]
+    taus = 7 * tau_scale * (np.arange(500) + 0.5) / 500
     log_weight, means, seconds = np.empty(len(taus)), np.empty((len(taus), k + 1)), np.empty((len(taus), k + 1))
     for i, tau in enumerate(taus):
         prior = np.full((k + 1, k + 1), mu_scale**2)  # mu, then the levels

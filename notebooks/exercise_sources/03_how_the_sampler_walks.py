@@ -621,6 +621,17 @@ def fit_and_read(parcels):
 
 
 # %% tags=["mistake:03.5"]
+# earns: left at 1 minute
+def fit_and_read(parcels):
+    k = pd.Categorical(parcels["center"], categories=["Harbor", "Mill"]).codes
+    with pm.Model() as model:
+        road = pm.Normal("road", 0, 10)
+        center = pm.Normal("center", 0, 5, shape=2)
+        pm.Normal("late", road + center[k], observed=parcels["late"])
+    return mlm.sample(model, seed=203), {}
+
+
+# %% tags=["mistake:03.5"]
 # earns: does not pass mlm.check_convergence
 def fit_and_read(parcels):
     k = pd.Categorical(parcels["center"], categories=["Harbor", "Mill"]).codes

@@ -442,6 +442,7 @@ def noncentered_delays(delay, stop, line_of_stop, n_lines):
 # Write a function that samples the model with `tau` fixed at a value, and with `tau` free; both runs should converge.
 # Which form does that take, if each center has no more than one average, and a noisy one?
 #
+# Sample with `mlm.sample(model, seed=seed, target_accept=0.99)`: shorter steps than usual, because the data are few.
 # The check compares your posteriors with exact ones, so it takes some seconds.
 
 
@@ -454,14 +455,14 @@ def fit_centers(average, error, seed, tau=None):
     tau: float, the value to fix tau at, or None to sample it
     Returns what mlm.sample returns, with mu, with center of shape (8,), and with tau where it is sampled.
     """
-    ### BEGIN SOLUTION: build the model, sample it with mlm.sample(model, seed=seed), and return the result
+    ### BEGIN SOLUTION: build the model, sample it as the text says, and return the result
     with pm.Model() as model:
         mu = pm.Normal("mu", 0, 10)
         spread = pm.HalfNormal("tau", 5) if tau is None else tau
         z = mlm.StandardNormal("z", shape=len(average))
         center = pm.Deterministic("center", mu + spread * z)
         pm.Normal("average", center, error, observed=average)
-    return mlm.sample(model, seed=seed)
+    return mlm.sample(model, seed=seed, target_accept=0.99)
     ### END SOLUTION
 
 
@@ -477,7 +478,7 @@ def fit_centers(average, error, seed, tau=None):
         spread = pm.HalfNormal("tau", 5) if tau is None else tau
         center = pm.Normal("center", mu, spread, shape=len(average))
         pm.Normal("average", center, error, observed=average)
-    return mlm.sample(model, seed=seed)
+    return mlm.sample(model, seed=seed, target_accept=0.99)
 
 
 # %% tags=["mistake:06.4"]
@@ -487,7 +488,7 @@ def fit_centers(average, error, seed, tau=None):
         mu, spread = pm.Normal("mu", 0, 10), pm.HalfNormal("tau", 5)
         center = pm.Deterministic("center", mu + spread * mlm.StandardNormal("z", shape=len(average)))
         pm.Normal("average", center, error, observed=average)
-    return mlm.sample(model, seed=seed)
+    return mlm.sample(model, seed=seed, target_accept=0.99)
 
 
 # %% tags=["mistake:06.4"]
@@ -498,7 +499,7 @@ def fit_centers(average, error, seed, tau=None):
         spread = pm.HalfNormal("tau", 5) if tau is None else tau
         center = pm.Deterministic("center", spread * mlm.StandardNormal("z", shape=len(average)))
         pm.Normal("average", center, error, observed=average)
-    return mlm.sample(model, seed=seed)
+    return mlm.sample(model, seed=seed, target_accept=0.99)
 
 
 # %% tags=["mistake:06.4"]
@@ -509,7 +510,7 @@ def fit_centers(average, error, seed, tau=None):
         spread = pm.HalfNormal("tau", 5) if tau is None else tau
         center = pm.Deterministic("center", mu + spread * mlm.StandardNormal("z", shape=len(average)))
         pm.Normal("average", center, error**2, observed=average)
-    return mlm.sample(model, seed=seed)
+    return mlm.sample(model, seed=seed, target_accept=0.99)
 
 
 # %% tags=["mistake:06.4"]

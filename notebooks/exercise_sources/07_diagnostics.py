@@ -53,7 +53,7 @@ mlm.use_style()
 # In one, a single chain has another width than the others.
 # Say which is which.
 
-# %% mystnb={"image": {"alt": "Four columns, runs A to D. Above, draws of four chains in order. Below, rank plots. A: all four lines above drift, and rank lines swing away from zero in different directions. B: draws overlap; one rank line dips below zero on the left and rises above it on the right, the others mirror it. C: draws overlap, rank lines stay near zero. D: one chain's draws lie higher, and its rank line is far below zero all along, the others above it."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Four columns, runs A to D. Above, draws of four chains in order. Below, rank plots. A: all four lines above drift, and rank lines swing away from zero in different directions. B: draws overlap; one rank line dips below zero on the left and rises above it on the right, the others mirror it. C: draws overlap, rank lines stay near zero. D: one chain's draws lie higher, and its rank line is far below zero all along, the others above it."}} tags=["hide-input"]
 runs = four_runs(rng)
 chain_colors = ["#345995", "#b8860b", "#3a7d44", "#8c3b2e"]
 _, axes = plt.subplots(2, 4, figsize=(12, 5.5), sharey="row")

@@ -421,7 +421,7 @@ def better_model(minutes, seed):
 # Then give a verdict.
 # A sensitivity below `limit` is small.
 # The verdict is `"both"` if neither is small, `"data"` if only the sensitivity to the prior is small, `"prior"` if only that to the likelihood is, and `"neither"` if both are.
-# (ArviZ compares whole distributions, not means and widths, so its numbers are smaller: for normal posteriors its limit of 0.05 is about a move of 0.3 standard deviations a doubling.)
+# (ArviZ compares whole distributions, not means and widths, so its numbers are smaller: for normal posteriors its limit of 0.05 is a move of about a quarter of a standard deviation a doubling.)
 #
 # Mind the size of the numbers: the log density of a model with many rows may be -9,000.
 
@@ -551,7 +551,7 @@ def prior_or_data(draws, log_prior, log_likelihood, limit):
 
     prior, likelihood = sensitivity(log_prior), sensitivity(log_likelihood)
     names = {(False, False): "both", (True, False): "data", (False, True): "prior", (True, True): "neither"}
-    return prior, likelihood, names[bool(prior < 0.3), bool(likelihood < 0.3)]
+    return prior, likelihood, names[bool(prior < 0.25), bool(likelihood < 0.25)]
 
 
 # %% tags=["mistake:08.5"]

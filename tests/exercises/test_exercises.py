@@ -198,19 +198,20 @@ def test_hints_and_stubs_do_not_reveal_the_solution(name, task):
 @each_set
 def test_notebooks_match_their_source(name):
     for folder, make in (("exercises", stub_notebook), ("solutions", solution_notebook)):
-        stored = nbformat.read(NOTEBOOKS / folder / f"{name}.ipynb", as_version=4)
+        stored = nbformat.read(NOTEBOOKS / folder / SOURCES[name].file(folder), as_version=4)
         made = make(SOURCES[name])
         for cell in stored.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
-        message = f"{folder}/{name}.ipynb is old: run `python course.py exercises`"
+        message = f"{folder}/{SOURCES[name].file(folder)} is old: run `python course.py exercises`"
         assert [dict(cell) for cell in stored.cells] == [dict(cell) for cell in made.cells], message
         assert stored.metadata.course.exercises == name[:2]
 
 
 @each_set
 def test_stub_notebooks_run_and_say_what_to_write(name):
-    notebook = nbformat.read(NOTEBOOKS / "exercises" / f"{name}.ipynb", as_version=4)
+    path = NOTEBOOKS / "exercises" / SOURCES[name].file("exercises")
+    notebook = nbformat.read(path, as_version=4)
     namespace, results, printed = {"__name__": "exercises"}, [], io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         for cell in notebook.cells:
@@ -222,12 +223,12 @@ def test_stub_notebooks_run_and_say_what_to_write(name):
         ("not done", task.message) for task in SOURCES[name].tasks
     ]
     assert "rror" not in printed.getvalue()
-    assert "BEGIN SOLUTION" not in (NOTEBOOKS / "exercises" / f"{name}.ipynb").read_text(encoding="utf-8")
+    assert "BEGIN SOLUTION" not in path.read_text(encoding="utf-8")
 
 
 @each_set
 def test_stored_solutions_pass_and_come_from_the_present_code(name):
-    notebook = nbformat.read(NOTEBOOKS / "solutions" / f"{name}.ipynb", as_version=4)
+    notebook = nbformat.read(NOTEBOOKS / "solutions" / SOURCES[name].file("solutions"), as_version=4)
     assert notebook.metadata.course.outputs_of == notebooks.code_digest(notebook)
     checks = [cell for cell in notebook.cells if cell.source.startswith("mlm.check(")]
     assert len(checks) == len(SOURCES[name].tasks)
@@ -242,7 +243,7 @@ def test_stored_solutions_pass_and_come_from_the_present_code(name):
 @each_set
 def test_the_notebook_leads_to_its_exercises(name):
     text = (NOTEBOOKS / f"{name}.py").read_text(encoding="utf-8")
-    assert f"](exercises/{name}.ipynb)" in text
+    assert f"](exercises/{SOURCES[name].file('exercises')})" in text
 
 
 @pytest.mark.parametrize("task", ["99.1", "01.99", "1.1", "", None, 3, "01.1 "])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.classroom import NAME, sandboxed
+from tests.support.classroom import SOLUTIONS, sandboxed
 from tools.grading import __main__ as command
 from tools.grading import limits, walls
 
@@ -43,7 +43,7 @@ def test_a_notebook_sees_no_network_no_neighbor_and_writes_nowhere_else(tmp_path
             "network": f"socket.create_connection(('127.0.0.1', {listener.getsockname()[1]}), timeout=3)",
             "neighbor": f"open({str(neighbor / 'answers.txt')!r}).read()",
             "writing to the course": f"open({str(stray)!r}, 'w')",
-            "solutions": f"open({str(ROOT / 'notebooks' / 'solutions' / NAME)!r}).read()",
+            "solutions": f"open({str(ROOT / 'notebooks' / 'solutions' / SOLUTIONS)!r}).read()",
             "sources": f"os.listdir({str(ROOT / 'notebooks' / 'exercise_sources')!r})",
             "writing a file": "open('own.txt', 'w').write('fine')",
         }

@@ -108,6 +108,11 @@ def test_code_that_the_site_folds_is_folded_in_jupyterlab_too(path):
         assert on_site == in_jupyterlab, f"folded in one of them only:\n{cell.source}"
 
 
+def test_tabs_of_lessons_exercises_and_solutions_have_different_names():
+    names = [path.name for path in STORED]
+    assert len(set(names)) == len(names) == 3 * len(PATHS)
+
+
 def dead_links(text, folder):
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
     inside = [target for target in targets if not target.startswith(("http://", "https://", "mailto:"))]

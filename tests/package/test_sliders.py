@@ -93,7 +93,7 @@ def test_nothing_of_a_slider_comes_from_elsewhere(output):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "expected 1 to 120 combinations of positions, got 0"),
+        ({}, "expected 1 to 100 combinations of positions, got 0"),
         ({"level": []}, "got 0"),
         ({"level": range(11), "other": range(11)}, "got 121"),
         ({"level": [0.5], "start": {"level": 0.6}}, "the start level=0.6 is not one of the positions"),

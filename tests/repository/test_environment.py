@@ -1,5 +1,6 @@
 """The files that describe the environment agree, and name nothing private."""
 
+import json
 import os
 import re
 import shutil
@@ -73,6 +74,18 @@ def test_binder_installs_only_locked_digests():
     steps = (ROOT / ".binder" / "postBuild").read_text(encoding="utf-8")
     assert "--no-hashes" not in steps
     assert re.search(r"uv pip install .*--require-hashes --requirements", steps)
+
+
+@pytest.mark.skipif(os.name != "posix" or not shutil.which("bash"), reason="needs bash")
+def test_binder_starts_with_the_settings_that_the_course_opens_with():
+    start = [ROOT / ".binder" / "start", sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
+    assert os.access(start[0], os.X_OK)
+    names = ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH")
+    before = {name: value for name, value in os.environ.items() if name not in names}
+    found = json.loads(subprocess.run(start, env=before, check=True, capture_output=True, text=True).stdout)
+    assert {found[name] for name in names} == {str(ROOT / "tools" / "jupyter")}
+    found = json.loads(subprocess.run(start, env=found, check=True, capture_output=True, text=True).stdout)
+    assert len(found["JUPYTER_PATH"].split(":")) == 2  # what was set before stays
 
 
 def test_citation_has_the_version_and_authors_of_pyproject(project):

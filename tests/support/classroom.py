@@ -14,7 +14,8 @@ from tools.grading import walls
 from tools.grading.sources import grade_id, read_source, solved, stub_notebook
 
 SOURCE = read_source(Path(__file__).resolve().parents[2] / "notebooks" / "exercise_sources" / "01_simulating_sums.py")
-NAME = f"{SOURCE.name}.ipynb"
+NAME = SOURCE.file("exercises")
+SOLUTIONS = SOURCE.file("solutions")
 RIGHT = {task.number: solved(task.solution) for task in SOURCE.tasks}
 FULL = {task.number: task.points for task in SOURCE.tasks}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.classroom import FULL, NAME, hand_in, sandboxed
+from tests.support.classroom import FULL, SOLUTIONS, hand_in, sandboxed
 from tests.support.processes import finish, started, wait_until
 from tools.grading import grading
 
@@ -70,7 +70,7 @@ def test_a_notebook_cannot_escape_and_killed_grading_resumes(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.1)
         places = {"neighbour": str(folder / "Neighbour" / "answers.txt"), "beside": str(beside), "course": str(stray)}
-        places["solutions"] = str(ROOT / "notebooks" / "solutions" / NAME)
+        places["solutions"] = str(ROOT / "notebooks" / "solutions" / SOLUTIONS)
         attack = ATTACK.format(port=listener.getsockname()[1], **places)
         hand_in(folder, "Attacker", attack)
         hand_in(folder, "Forger", FORGE.format(neighbour=places["neighbour"]))

@@ -14,7 +14,7 @@ def generate(folder: Path) -> None:
     for source in read_sources().values():
         for name, make in (("exercises", stub_notebook), ("solutions", solution_notebook)):
             text = nbformat.writes(make(source)) + "\n"
-            write_atomically(folder / name / f"{source.name}.ipynb", text.encode("utf-8"))
+            write_atomically(folder / name / source.file(name), text.encode("utf-8"))
 
 
 if __name__ == "__main__":

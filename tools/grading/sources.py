@@ -71,6 +71,10 @@ class Source:
         """Number of the set, that of its notebook."""
         return self.name[:2]
 
+    def file(self, folder: str) -> str:
+        """Return the name of its notebook in ``exercises`` or ``solutions``; tabs of JupyterLab show no folder."""
+        return f"{self.number}_{folder}.ipynb"
+
     @property
     def setup(self) -> list[str]:
         """Code cells that belong to no task."""
