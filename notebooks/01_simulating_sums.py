@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 01 Simulating sums
 #
-# On 1 January 2013, in the hour after five in the morning, three planes left New York and lost time on the way.
-# United's from Newark to Houston lost 9 minutes, United's from LaGuardia to Houston lost 16, American's from Kennedy to Miami lost 31.
+# On 1 January 2013 the first three planes in the table took off from New York soon after five in the morning, and each lost time on the way.
+# United's from Newark to Houston lost 9 minutes, United's from LaGuardia to Houston lost 16, and American's from Kennedy to Miami lost 31.
 # How many of American's 31 minutes would you put down to American?
 # Write a number down; the last section comes back to it.
 #
@@ -152,7 +152,7 @@ rows.head().round(2)
 # A program needs a yes or a no, so we fix a limit: below it we say "these differ".
 # If both distributions are the same, a p-value falls below $10^{-5}$ once in 100,000 runs.
 # This is the **false-alarm probability** of the check.
-# Its other side is its **power**: with two samples of 10,000, shares that differ by less than some 0.03 go unnoticed.
+# Its other side is its **power**: with two samples of 10,000, shares that differ by less than some 0.03 mostly go unnoticed.
 # In this course both are stated where a kind of check is first met.
 
 # %%
@@ -299,7 +299,7 @@ for ax, (label, (mean, _)) in zip(axes, parcels["center"].coefficients.items(), 
 plt.show()
 
 # %% [markdown]
-# Each curve is centred on the center's own mean, the dotted line, because here the baseline's mean and the average of the drivers' means are both zero.
+# Each curve is centered on the center's own mean, the dotted line, because here the baseline's mean and the average of the drivers' means are both zero.
 # The three histograms overlap widely.
 # From one parcel you could not tell which center it came through; from thousands you can tell the centers' means.
 #
@@ -390,7 +390,7 @@ assert abs(average - centered.baseline.mu[0]) > 5 * standard_error
 # With a busy Mill a parcel is later on average than the baseline says, and nothing is wrong with either number.
 #
 # Now the same by simulation: draw totals from both, and compare the samples.
-# A test that never rejects proves nothing, so a third sample has the mistake that one makes easily: its layers are centred, but the baseline did not take up the shift.
+# A test that never rejects proves nothing, so a third sample has the mistake that one makes easily: its layers are centered, but the baseline did not take up the shift.
 
 # %%
 forgotten = mlm.LayeredSum(parcels.baseline, centered.layers)
@@ -403,7 +403,7 @@ for name, other in {"centered": centered, "baseline forgotten": forgotten}.items
     assert (test.pvalue > FALSE_ALARM) == (name == "centered")
 
 # %% [markdown]
-# The centred truth passes and the mistake is caught.
+# The centered truth passes and the mistake is caught.
 # Standard deviations were not touched.
 # They have a freedom of the same kind, with no such simple cure; [notebook 10](10_what_the_data_cannot_say.ipynb) is about it.
 #
@@ -480,7 +480,7 @@ plt.show()
 
 # %% [markdown]
 # A distance of 2 or 8 gives one peak, 12 and 18 give two: the border is at $2s$.
-# At a distance of 8, two centers that differ by 8 minutes hide below one smooth hill.
+# So two centers that differ by 8 minutes can hide below one smooth hill.
 # No histogram of totals shows them, but the column that says which center it was does.
 #
 # Move the sliders and find the border yourself.
@@ -640,7 +640,7 @@ mlm.quiz("01")
 #
 # - Gelman, A. and Hill, J. (2006). *Data Analysis Using Regression and Multilevel/Hierarchical Models*. Cambridge University Press. [doi:10.1017/CBO9780511790942](https://doi.org/10.1017/CBO9780511790942). The standard book on models with layers of groups; its chapter 8 is on simulation.
 # - Schilling, M. F., Watkins, A. E. and Watkins, W. (2002). Is human height bimodal? *The American Statistician* 56(3), 223-229. [doi:10.1198/00031300265](https://doi.org/10.1198/00031300265). When a mixture of two normals has two peaks.
-# - Blitzstein, J. K. and Hwang, J. (2019). *Introduction to Probability*, 2nd edition. Chapman and Hall/CRC. The law of total variance (there "Eve's law") in chapter 9.
+# - Blitzstein, J. K. and Hwang, J. (2019). *Introduction to Probability*, 2nd edition. Chapman and Hall/CRC. [doi:10.1201/9780429428357](https://doi.org/10.1201/9780429428357). The law of total variance (there "Eve's law") in chapter 9.
 
 # %%
 print(mlm.version_line())

@@ -97,14 +97,14 @@ ax.set_xticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
 ax.minorticks_off()
 ax.set_xlabel("flights of the carrier in the sample")
 ax.set_ylabel("average minutes lost")
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+ax.legend(loc="lower right", fontsize=9)
 plt.show()
 
 # %% [markdown]
 # The carriers with few flights spread widely.
 # Those with many flights huddle near the dotted line.
 # You know the reason from [01](01_simulating_sums.ipynb): an average of $n$ flights has the standard error $s/\sqrt n$.
-# A single flight scatters by some 17 minutes, so an average of one flight does too; an average of fifty scatters by two or three.
+# A single flight scatters by some 18 minutes, so an average of one flight does too; an average of fifty scatters by two or three.
 # So a ranking by averages tends to put small carriers at its ends, whether or not they are special.
 #
 # There are two easy ways out, and both are wrong.
@@ -125,7 +125,7 @@ plt.show()
 # 3. *After the flight.* Multiply the two, candidate by candidate, and scale the product so that it integrates to 1.
 #    This is the **posterior**: what you believe about the mean, given the flight.
 #
-# That is Bayes' rule, and there is no other step in Bayesian statistics.
+# That is Bayes' rule. All that follows in this course is the same step for more unknowns, and ways to check it.
 # The three numbers -5, 5 and 18 are borrowed for the moment; the next section learns them from the sample.
 #
 # **Predict first.** A typical carrier has -5, and Hawaiian's only flight has -47.
@@ -205,7 +205,7 @@ for name, minutes in by_hand.items():
 #
 # | unknown | in words | prior |
 # |---|---|---|
-# | `mu_baseline` | where the carriers' means lie | Normal(0, 20): anywhere within 40 minutes of the timetable |
+# | `mu_baseline` | where the carriers' means lie | Normal(0, 20): anywhere between 40 minutes made up and 40 lost |
 # | `tau` | how far the carriers' means differ | half-normal with scale 10: from nothing to some 20 minutes |
 # | `sigma` | how far flights of one carrier scatter | half-normal with scale 30: up to an hour |
 # | `carrier_mean` | a mean for each of 16 carriers | Normal(`mu_baseline`, `tau`) |
@@ -241,6 +241,7 @@ compiled = mlm.compile_model(model)
 # The last line is the likelihood: each flight is normal about the mean of *its* carrier, and `observed` says that flights are data.
 # `carrier_mean[code]` picks the right mean for each of the 300 flights.
 # Every other line with a distribution is a prior.
+# `dims="carrier"` makes one value for each carrier in `coords`, and `pm.Deterministic` keeps a quantity that is computed from unknowns.
 # `pm.Data` holds numbers that can be exchanged later without compiling again, such as another 300 flights.
 #
 # There are 19 unknowns now, and a grid with 100 candidates for each would have $10^{38}$ points.
@@ -250,6 +251,7 @@ compiled = mlm.compile_model(model)
 # A walk is a **chain**; four chains start at different places and know nothing of each other.
 # Averages over draws are averages over the posterior.
 # How the sampler finds its way is the subject of [03](03_how_the_sampler_walks.ipynb); its name here is nutpie.
+# `mlm.compile_model` turns the model into fast code once, and `mlm.sample` lets nutpie walk four chains with it.
 
 # %%
 idata = mlm.sample(compiled, seed=SEED, draws=2000, target_accept=0.99)
@@ -257,8 +259,10 @@ az.summary(idata, var_names=["mu_baseline", "tau", "sigma"], kind="stats").round
 
 # %% [markdown]
 # `target_accept=0.99` asks for small, careful steps.
-# The table gives the posterior mean, the standard deviation and an 89 % interval of each unknown: given model and data, it lies there with probability 0.89.
-# Compare with the borrowed numbers -5, 5 and 18.
+# The table gives the posterior mean, the standard deviation and the two ends of an 89 % interval of each unknown: given model and data, it lies there with probability 0.89.
+# (Why 89? It is ArviZ's default, and no more arbitrary than 95.)
+# Compare with the borrowed numbers -5, 5 and 18: those were somebody's guess, and these come with a plus and minus.
+# The draws themselves are in `idata["posterior"]`, by name, with one row a chain.
 #
 # ## Four chains that agree
 #
@@ -328,7 +332,7 @@ for shift in [0, 0.1, 0.2, 0.3, 0.4, 0.5]:
 # - **No pooling**, `tau` without limit: the others say nothing about a carrier; each mean is learned from its own flights alone.
 # - **Partial pooling**: `tau` is learned, as above.
 #
-# To have all three side by side, write the page once more with one line changed: `tau` is now a number that you set.
+# To have all three side by side, write the page once more with one change: `tau` is now a number that you set.
 
 # %%
 with pm.Model(coords={"carrier": carriers}) as fixed_model:
@@ -352,7 +356,7 @@ pd.DataFrame({name: mlm.check_convergence(fit) for name, fit in fits.items()}).r
 # Whose line will be longest, in minutes?
 # And who loses the largest part of the distance to the common value?
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "One row for each carrier, sorted by its number of flights in the sample, over minutes lost. Open circles are estimates without pooling with wide intervals for carriers with few flights, filled dots those with partial pooling with shorter intervals, joined by lines. Dots lie on the way from the circles to the dotted vertical line of complete pooling. For fifty flights circle and dot nearly coincide, for one flight they lie far apart. Carriers without a flight have a dot but no circle."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "One row for each carrier, sorted by its number of flights in the sample, over minutes lost. Open circles are estimates without pooling with wide intervals for carriers with few flights, filled dots those with partial pooling with shorter intervals, joined by lines. Dots lie on the way from the circles to the dotted vertical line of complete pooling. For fifty flights circle and dot nearly coincide, for one flight they may lie far apart. Carriers without a flight have a dot but no circle."}} tags=["hide-input"]
 estimates = {name: fit["posterior"]["carrier_mean"].mean(["chain", "draw"]).values for name, fit in fits.items()}
 estimates = pd.DataFrame(estimates, index=carriers)
 order = n.sort_values(ascending=False, kind="stable").index
@@ -410,7 +414,7 @@ table.round(2)
 # How many minutes that is depends on the distance too.
 # A carrier with one flight that happened to be ordinary has nowhere to go.
 #
-# The column comes from the formula by hand, with the posterior means of `mu_baseline`, `tau` and `sigma` in place of the borrowed numbers.
+# The column comes from the formula by hand, with the posterior means of `tau` and `sigma` in place of the borrowed 5 and 18.
 # The model needed no formula, and it does one thing more: it knows that `tau` is uncertain.
 #
 # Without pooling, a carrier with no flight gets no answer: its interval is thousands of minutes wide.
@@ -433,7 +437,8 @@ assert off_complete < 0.25
 #
 # What does the learned `tau` do to the estimates?
 # Turn the dial by hand: fix `tau` at every value in turn and compute all carriers' estimates by the formula.
-# For `mu_baseline`, take the average of the carriers' averages, each weighted by the precision that it has about it.
+# For `mu_baseline`, take the average of the carriers' averages.
+# Each scatters about `mu_baseline` with the variance $\tau^2 + \sigma^2 / n$, and one over that is its weight.
 
 
 # %%
@@ -449,7 +454,7 @@ def estimates_at(tau, sigma):
 dial = np.geomspace(0.1, 100, 200)
 curves = np.array([estimates_at(tau, typical["sigma"]) for tau in dial])
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Upper panel: estimates of all carriers in minutes lost against the spread tau on a logarithmic axis from 0.1 to 100 minutes. At the left all lines meet in one value, complete pooling; to the right they fan out to the averages of the sample, no pooling. Lines of carriers with few flights leave the common value last. Lower panel: the posterior density of tau, which lies over the part where lines are in between."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Upper panel: estimates of all carriers in minutes lost against the spread tau on a logarithmic axis from 0.1 to 100 minutes. At the left all lines meet in one value, complete pooling; to the right they fan out to the averages of the sample, no pooling. Lines of carriers with few flights leave the common value last. Lower panel: a histogram of the draws of tau, from where the lines are still together to where they fan out."}} tags=["hide-input"]
 fig, (upper, lower) = plt.subplots(2, 1, figsize=(8, 6), sharex=True, height_ratios=[3, 1])
 for code, curve in zip(seen, curves.T, strict=True):
     few = n[code] <= 2
@@ -468,7 +473,7 @@ plt.show()
 
 # %% [markdown]
 # On the left all carriers are one, on the right each stands alone.
-# The draws of `tau` lie where the lines are on their way.
+# The draws of `tau` say how far along the lines these 300 flights lead, and they leave much room.
 # Partial pooling is the average of each line over all these draws, not its value at one of them.
 # Check it: the formula, averaged over draws of `tau`, against the model.
 
@@ -484,8 +489,8 @@ assert apart.max() < 0.35  # the formula takes sigma as known and no prior of mu
 #
 # You chose a half-normal prior with scale 10 for `tau`.
 # Somebody else would have chosen another.
-# Andrew Gelman (2006) showed that a popular prior which pretends to say nothing, the inverse gamma, can distort the answer.
-# He suggests a uniform prior of the spread itself, or, with few contributors, a half-t prior.
+# Andrew Gelman (2006) showed that a popular prior of the variance $\tau^2$ which pretends to say nothing, the inverse gamma, can distort the answer.
+# He suggests a uniform prior of the spread itself, or, with few contributors, a half-t prior, the positive half of a t distribution.
 # The half-Cauchy, with its long tail, and the half-normal are the two ends of the half-t family; a very wide half-normal is nearly uniform.
 #
 # **Predict first.** The prior's scale goes from 10 to 100 minutes, ten times as wide.
@@ -522,10 +527,10 @@ prior_table.round(1)
 # The first three priors differ greatly, and the answers little: sixteen carriers and 300 flights say enough about `tau` to overrule them.
 # Compare the last column with the width of the carriers' intervals in the figure above.
 # The last prior is of another kind.
-# It says beforehand that carriers differ by a minute at most, and no data of this size can argue with that: the estimates end up near complete pooling.
+# It says beforehand that carriers differ by about a minute at most, and no data of this size can argue with that: the estimates end up near complete pooling.
 # A wide prior for a spread is a question; a narrow one is an answer.
 #
-# With three or four carriers instead of sixteen, the first three would differ more.
+# With three or four carriers instead of sixteen, expect the first three to differ more; Gelman shows it with three schools.
 # So the habit to take away is this cell: change the prior, fit again, and look.
 #
 # ## A carrier that nobody has seen
@@ -575,7 +580,7 @@ for name in ("no", "complete", "partial"):
 if (n == 0).any():
     print(f"carriers not in the sample, partial pooling: {rmse(errors.loc[n == 0, 'partial']):.1f} minutes")
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "One row for each carrier, sorted by its number of flights in the sample, over minutes lost. Open circles without pooling, filled dots with partial pooling, and black diamonds for the mean in the rest of the year. Circles of carriers with few flights lie far out on both sides, dots close to the dotted line of complete pooling, and the diamonds in between, some of them outside."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "One row for each carrier, sorted by its number of flights in the sample, over minutes lost. Open circles without pooling, filled dots with partial pooling, and black diamonds for the mean in the rest of the year. Circles of carriers with few flights lie far out on both sides, dots close to the dotted line of complete pooling, and the diamonds on either side of both."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(10, 6))
 draw_estimates(ax, intervals=False)
 rows = np.arange(len(order))
@@ -585,9 +590,9 @@ plt.show()
 
 # %% [markdown]
 # Shrinking does not improve every estimate.
-# A carrier that is truly unusual is pulled away from its truth, and most others gain; the measure is the error over all.
+# A carrier that is truly unusual is pulled away from its truth, and others gain; the measure is the error over all.
 #
-# (The truth is itself an average. For SkyWest it is one of fewer than thirty flights and uncertain by two or three minutes; for most carriers by a tenth.)
+# (The truth is itself an average. For SkyWest it is one of fewer than thirty flights and uncertain by two or three minutes; for most carriers by a tenth or so.)
 #
 # One sample may have been luck.
 # Having the year, you can do what no analyst of 300 flights can: draw 40 such samples and repeat everything.
@@ -660,7 +665,7 @@ print(f"fits that were repeated: {trials['repeated'].sum()} of {len(trials)}")
 # No pooling is worst: it believes every single flight.
 # Complete pooling does better by believing none.
 # Partial pooling is better than either, on average and in most samples, and nobody told it how far to trust an average.
-# It is not nearest every time: in a sample whose lone flights happen to be typical ones, believing them would have paid.
+# It is not nearest every time: now and then one of the other two happens to be.
 #
 # ## Is Hawaiian the best?
 #
@@ -695,14 +700,14 @@ print(
 # Three flights could not have told you any of this, and the model knew that they could not.
 #
 # "Pilots" was never in the data.
-# Every Hawaiian flight in the table goes to Honolulu, some ten hours away, with more time to make up than a hop to Boston has.
+# Every Hawaiian flight in the table goes to Honolulu, some ten hours away, with more room to make up time than a hop to Boston has.
 # And the carrier writes the timetable that it is measured by.
 # The means are facts about carriers as they fly; why they differ is another question.
 #
 # ## Two things that this model does not know
 #
-# The estimates are nearer than others.
-# Are their intervals right, too?
+# The model's estimates come nearest.
+# Are its intervals right, too?
 # An 89 % interval should contain the truth in 89 % of cases.
 # Count, over the 40 samples, separately for the nine carriers with 10,000 flights or more in the year and the seven smaller ones.
 
@@ -719,7 +724,7 @@ assert trials["covered, small carriers"].mean() < 0.75
 # For small ones the intervals are far too short.
 # The line `carrier_mean ~ Normal(mu_baseline, tau)` says that, before the flights, nothing sets one carrier apart from another.
 # Here something does: several of the small ones fly long routes of their own, and the means of small carriers differ more.
-# But it is the large ones, with most of the flights, that teach the model `tau`.
+# The model has one `tau` for all of them, and nearly all flights of a sample are flights of large carriers.
 # What you know about contributors belongs in the model: [13](13_partial_pooling.ipynb) shows how, and [08](08_checking_a_model.ipynb) how to find out without a truth at hand.
 #
 # The second thing is time.
@@ -734,11 +739,11 @@ week = (day - 1) // 7
 weeks = rng.choice(52, size=8, replace=False)
 weekly = pd.DataFrame([one_trial(flights[week == k].sample(300, random_state=rng), SEED + int(k)) for k in weeks])
 kinds_of_sample = {"300 flights of the year": trials, "300 flights of one week": weekly}
-pd.DataFrame({name: table[kinds].mean() for name, table in kinds_of_sample.items()}).round(1)
+pd.concat({name: table[kinds].agg(["mean", "sem"]).T for name, table in kinds_of_sample.items()}, axis=1).round(1)
 
 # %% [markdown]
-# Errors grow (minutes, averages over a few weeks), and partial pooling has little or no advantage over complete pooling.
-# It learns the week's means well, and the week is not the year.
+# Errors grow (`mean` is in minutes, `sem` is the standard error of that mean), and partial pooling loses some or all of its advantage over complete pooling.
+# It learns the week's means, and the week is not the year.
 # No estimate can see that from inside the week.
 # Notebook [15](15_flights.ipynb) takes it up: there the day becomes a layer of its own.
 #
@@ -753,10 +758,10 @@ mlm.quiz("02")
 # %% [markdown]
 # ## What to remember
 #
-# - Averages of few observations stand at both ends of every ranking.
+# - Averages of few observations tend to stand at the ends of a ranking.
 # - Prior times likelihood is posterior. For normal distributions, precisions add up and the posterior mean is an average weighted by precision.
 # - Complete pooling believes that all are equal, no pooling that the others say nothing. Partial pooling learns from the data where between them to stand: its dial is `tau`.
-# - Estimates from few observations are shrunk by the largest part. A contributor that was never seen gets the population's answer.
+# - Estimates from few observations lose the largest part of their distance from the common value. A contributor that was never seen gets the common value, give or take as much as contributors differ.
 # - Look at traces, then at R-hat, effective draws and divergences, before you read a posterior. The check can refuse a run; it cannot prove one.
 # - Change the prior of the spread and fit again: it costs a cell.
 #

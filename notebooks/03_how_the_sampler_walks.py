@@ -38,7 +38,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import arviz as az
-import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -428,6 +427,8 @@ verdict = pd.DataFrame(
 print("exact: average", bowl_mean[0], "and sd", np.sqrt(bowl_covariance[0, 0]))
 assert verdict.loc["healthy", "p-value"] > FALSE_ALARM
 assert (verdict.drop("healthy")["p-value"] < FALSE_ALARM).all()
+accepted = hmc_draw(bowl, last["healthy"], 1.5, 3, np.random.default_rng(SEED))[1].mean()
+print(f"healthy: {accepted:.0%} of the paths are accepted")
 verdict.map("{:.2g}".format)
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Three clouds of last places over the contours of the bowl. The healthy cloud fills the contours; that of the sampler that accepts every path is wider; that of the sampler that pushes once keeps the trace of its start and has the wrong place or shape."}} tags=["hide-input"]
@@ -485,7 +486,7 @@ plt.show()
 # It takes the matrix from the leapfrog function itself, and asks for the factor by which it can stretch in the long run.
 
 
-# %%
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 def stretch(sd, step):
     """Largest absolute eigenvalue of one leapfrog step in a bowl of this standard deviation."""
     gradient = normal_landscape(np.zeros(1), np.array([[sd**2]])).gradient
@@ -545,6 +546,8 @@ fig, ax = plt.subplots()
 for (name, errors), role, sd in zip(worst.items(), ("estimate", "alternative"), (1.0, narrow), strict=True):
     ax.plot(steps, errors, ".-", color=mlm.COLORS[role], label=name)
     ax.axvline(2 * sd, color=mlm.COLORS[role], linestyle="--", label=f"2 x {sd:.2f} minutes")
+road_alone = np.sqrt(ridge_covariance[0, 0])
+ax.axvline(2 * road_alone, color=mlm.COLORS["data"], linestyle=":", label="2 x the sd of road alone")
 ax.set(
     xscale="log",
     yscale="log",
@@ -570,13 +573,9 @@ for name, sd in (("bowl", 1.0), ("ridge", narrow)):
 # The more unequal the sides, the more steps a draw costs.
 #
 # Move the slider to see a path on the ridge change with its step.
-# (It needs a running kernel; the two figures above make the point without one.)
 
 
-# %% jupyter={"source_hidden": true} tags=["hide-input", "remove-output"]
-@ipywidgets.interact(
-    step=ipywidgets.FloatSlider(0.4, min=0.1, max=2.0, step=0.1, description="step", continuous_update=False)
-)
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Left: a path of 20 steps of 0.4 minutes on the contours of the ridge. Right: its energy error at each step. Longer steps have larger errors, and beyond the limit the path leaves the ridge."}} tags=["hide-input"]
 def path_on_the_ridge(step):
     """Draw one path of 20 steps on the ridge and its energy error."""
     path = leapfrog(ridge.gradient, ridge_mean + [2.5, -2.0], np.array([0.3, 1.0]), step, 20)
@@ -587,7 +586,15 @@ def path_on_the_ridge(step):
     axes[0].set(xlabel="road, minutes", ylabel="mill, minutes")
     axes[1].plot(errors, ".-", color=mlm.COLORS["estimate"])
     axes[1].set(xlabel="leapfrog steps", ylabel="energy error")
-    plt.show()
+    return fig
+
+
+mlm.slider(
+    path_on_the_ridge,
+    alt="A path of 20 steps on the ridge, and its energy error at each step.",
+    start={"step": 0.4},
+    step=[round(0.1 * k, 1) for k in range(1, 21)],
+)
 
 
 # %% [markdown]
@@ -717,9 +724,9 @@ assert np.abs(correlations - np.cos(lengths)).max() < 0.01 + 6 / np.sqrt(N_CHAIN
 
 # %%
 BUDGET, N_STEPS = 40_000, 7
-corner = np.tile(ridge_mean, (4, 1))
-walks = {f"Metropolis, step {step}": metropolis(ridge, corner, step, BUDGET, rng) for step in (1.0, 2.0, 4.0, 8.0)}
-walks["Hamiltonian"] = hmc(ridge, corner, 1.2, N_STEPS, BUDGET // (N_STEPS + 1), rng)
+middle = np.tile(ridge_mean, (4, 1))
+walks = {f"Metropolis, step {step}": metropolis(ridge, middle, step, BUDGET, rng) for step in (1.0, 2.0, 4.0, 8.0)}
+walks["Hamiltonian"] = hmc(ridge, middle, 1.2, N_STEPS, BUDGET // (N_STEPS + 1), rng)
 
 efficiency = pd.DataFrame(
     {
@@ -833,7 +840,7 @@ of_chain = np.bincount(chains, minlength=len(mouth))
 print(f"{len(places):,} of {draws[..., 0].size:,} paths diverged, {len(places) / draws[..., 0].size:.1%}")
 print(f"they belong to {np.sum(of_chain > 0)} of {len(mouth)} chains; the chain with most has {of_chain.max()}")
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Draws in the shape of a funnel, log sigma upwards, that end near a dashed line although the funnel goes on. Orange crosses, the marked draws, are spread over the height of the funnel, most of them well above the line; dark triangles, the places where those paths broke, lie in the neck near and below the line. Thin lines join a few of them."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Draws in the shape of a funnel, log sigma upwards, that end near a dashed line although the funnel goes on. Orange crosses, the marked draws, are spread over the height of the funnel, most of them well above the line; blue triangles, the places where those paths broke, lie in the neck near and below the line. Thin lines join a few of them."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(8, 5.5))
 some = draws[:, ::25].reshape(-1, 2)
 ax.plot(some[:, 1], some[:, 0], ".", color=mlm.COLORS["data"], markersize=3, label="draws")

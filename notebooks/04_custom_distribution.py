@@ -23,7 +23,7 @@
 #
 # To try the second sentence you need a standard normal, a distribution without parameters.
 # You build it here yourself, with every part that PyMC may ask for.
-# It is the smallest distribution there is, and you know all answers, so you can test each part.
+# Hardly any distribution is simpler, and you know all answers, so you can test each part.
 # [Notebook 09](09_integrating_out.ipynb) builds one that nobody has built for you.
 #
 # **You will learn**
@@ -70,7 +70,7 @@ mlm.use_style()
 # | `dist` | an unnamed variable, from parameters and a shape | you, whenever you use the distribution |
 # | random draws | numbers that follow the distribution | simulation: `pm.draw`, prior and posterior prediction |
 # | `logp` | the logarithm of the density | the sampler, many thousand times, for its [gradient](../book/glossary.md) too |
-# | `logcdf` | the logarithm of the probability of a smaller value | truncated and censored data |
+# | `logcdf` | the logarithm of the probability of a smaller value | data that are cut off at a limit (*truncated*), or known only to lie beyond one (*censored*) |
 # | `icdf` | the quantile: the value with a given probability below it | truncated draws, and you, to look at a prior |
 # | `support_point` | one value of positive density | the sampler, for a place to start |
 #
@@ -180,7 +180,7 @@ class StandardNormal(Continuous):
 
 
 # %% [markdown]
-# Read it from below.
+# Read it from the bottom up.
 #
 # - `logp`, `logcdf` and `icdf` take a value and return a graph. They have no `self`: PyMC collects them when the class is made, and calls them as plain functions. A distribution with parameters gets those after the value.
 # - `support_point` is 0, where the density is highest, in the variable's shape.
@@ -333,7 +333,7 @@ plt.show()
 # A **free variable** is an unknown that the sampler moves, with or without parameters in its prior.
 # `model.initial_point()` lists what is moved, in the sampler's coordinates.
 #
-# Here is a short proof.
+# Put it to a test.
 # One `z` meets data and another meets none.
 # A parcel is 5 minutes late: $1 + 2z$ from the driver, and noise with standard deviation 1.
 # The data say that $z$ is $(5 - 1)/2 = 2$ with standard deviation $1/2$, and the prior says 0 with standard deviation 1.
@@ -451,12 +451,12 @@ assert abs(float(below.mean()) - 0.05) < stats.norm.isf(FALSE_ALARM / 2) * float
 pd.DataFrame(rows).set_index(["form", "chain"]).round(4)
 
 # %% [markdown]
-# The four non-centered chains agree: `log_sigma` has the standard deviation of 1.5 that it should have, and about one draw in twenty lies below five seconds.
+# The four non-centered chains agree: `log_sigma` has a standard deviation near the 1.5 that it should have, and about one draw in twenty lies below five seconds.
 # The four centered chains are walks through the same distribution, so each of their pictures should be like the fifth.
 # Compare how deep each of them goes into the neck, and the last column of the table with 0.05.
 #
 # Read the table's centered rows with care.
-# A chain may report few divergences or none, and yet hardly enter the part below the dotted line.
+# A chain may report few divergences or none, and yet hardly, or never, enter the part below the dotted line.
 # With another seed a chain can also sit still: then its standard deviation is near 0, nearly every one of its draws is marked as divergent, and it owns most divergences of the run.
 # Such crosses show where one chain is stuck, and nothing else.
 # So the number of divergences does not measure how badly a run went, and its absence is no proof of health.
@@ -469,8 +469,8 @@ pd.DataFrame(rows).set_index(["form", "chain"]).round(4)
 #
 # So Vera's second sentence is the one to give to the sampler, on the day when she has no data.
 # Do not conclude that it always is.
-# Once a driver has delivered a few hundred parcels, these fix the driver's delay, and then the first sentence is the easier one.
-# [05](05_centered.ipynb) and [06](06_noncentered.ipynb) take both apart.
+# Once each driver has delivered enough parcels to fix the driver's delay, the first sentence is the easier one.
+# [05](05_centered.ipynb) and [06](06_noncentered.ipynb) take both apart, and 06 finds how many parcels are enough.
 #
 # ## For experts: never register a `logp` on PyMC's own normal
 #
@@ -509,7 +509,7 @@ assert not np.isclose(damaged, exact)
 assert np.isclose(repaired, exact)
 
 # %% [markdown]
-# Nobody had touched `pm.Normal`, no error was raised, and every normal in every model of the program was wrong.
+# Nobody had touched `pm.Normal`, no error was raised, and from then on every normal in the program, whatever its mean and spread, had the log density of the standard normal.
 # Our class has a type of its own, `StandardNormalRV`, so its entry is its own too.
 #
 # ## Check yourself

@@ -17,7 +17,7 @@
 # Write down an answer before you go on.
 #
 # The plainest model says word for word what happened.
-# Every parcel has a share from its center and a share from its driver, and each share is a normal variable around its owner's mean.
+# Every parcel has a share from its center and a share from its driver (01 called a share a *contribution*), and each share is a normal variable around its owner's mean.
 # This is the *centered* form.
 # For 500 parcels it has 1,000 such shares, and 14 more numbers beside them.
 # You meet two failures here.
@@ -272,8 +272,8 @@ assert low < typical
 # Dashed lines are two standard deviations to either side.
 # A path that slides into the neck meets walls that are closer together than its step is long.
 # It is thrown out sideways, its energy explodes, and the sampler stops it.
-# That is why most crosses lie low, and beside the funnel; each is drawn at the center whose funnel the path left.
-# No draw comes from there, so the draws cannot tell what was missed.
+# That is why crosses tend to lie lower than draws do, and many of them beside the funnel; each is drawn at the center whose funnel the path left.
+# Where crosses lie far outside there is hardly a draw, so the draws alone cannot tell what was missed.
 # More data would not help: the funnel is the prior, and the data say nothing there.
 #
 # So this is a wrong model with a hard geometry.
@@ -387,10 +387,10 @@ for true in (5, 1):
 # Scales of means are generous.
 # The scale of the standard deviations is not, and it says something that you should know.
 #
-# **The equal split.** Take the variance of totals about their expectations.
-# The prior hands the same part of it to the road, to the centers and to the drivers: a third each, in the mean.
-# That is how the last two lines come about.
-# The truth is far from equal, 25 for the road and 1 for each layer, so the prior's mean is a wrong split.
+# **The equal split.** Two parcels with the same center and the same driver still differ, and the variance of their totals is what the road, the center and the driver share.
+# The prior hands the same part of it to each of the three: a third, in the mean.
+# The truth is far from equal, 25 for the road and 1 for each layer.
+# So the prior's mean is a wrong split, and the last two lines show it: the road's true 5 lies far up in the prior of its standard deviation, and the layers' true 1 far down.
 # How much that matters, and that more data do not cure it, is the subject of [10](10_what_the_data_cannot_say.ipynb).
 # The sampler's trouble is another matter: two runs below have this prior, and one of them is healthy.
 #
@@ -562,6 +562,7 @@ print(f"gradients: {patient_fit.attrs['gradients']:,}; in the integrated run {in
 
 # %% [markdown]
 # R-hat refuses it as well, after several times the gradients that the healthy run needed for all of its draws.
+# (Whether it is worse or better than the first centered run, nobody can say: both failed, and this one kept half as many draws.)
 # Smaller steps cure a step that is too long for the neck.
 # They do nothing about the length of the way: the needle is as long as the posterior is wide, and with smaller steps it takes more of them.
 # Warm-up learns one scale for each unknown, and along a needle that runs across more than a hundred unknowns at once, no such scales help.
@@ -608,10 +609,10 @@ mlm.quiz("05")
 # %% [markdown]
 # ## What to remember
 #
-# - One draw tells next to nothing about the spread of the distribution that it came from. A mean, a standard deviation and an offset for each contributor are three numbers for one.
+# - One draw tells next to nothing about the spread of the distribution that it came from, if you do not know its mean. A mean, a standard deviation and an offset for each contributor are three numbers for one.
 # - Compare every posterior with its prior. Where they agree, the data have not spoken.
 # - `pm.ZeroSumNormal` treats all contributors alike. "Last is minus the rest" gives the last one more room, and makes the answer depend on the order of labels.
-# - The course's default prior splits the variance equally among baseline and layers. Know that it does.
+# - With `pooled=False` the course's prior splits the variance equally, in the mean, among baseline and layers. Know that it does.
 # - In the centered form a contribution's scale is itself a parameter. That makes a funnel, and many contributions with one scale make a needle.
 # - A right model can fail to sample, and longer warm-up and smaller steps need not save it. R-hat and ESS tell, even where there is no divergence.
 #

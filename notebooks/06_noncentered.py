@@ -43,6 +43,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pymc as pm
+import xarray as xr
 from scipy import stats
 
 import mlm_tutorial as mlm
@@ -210,8 +211,7 @@ with pm.Model(coords=coords) as with_levers:
         sigma = pm.Weibull(f"sigma_{name}", 2, priors.sigma_scale, dims=name)
         sigma = lever(sigma, pm.Data(f"fix_{name}", 0.0))
         z = mlm.StandardNormal(f"z_{name}", dims="observation")
-        y = pm.Deterministic(f"y_{name}", mu[k[name]] + sigma[k[name]] * z, dims="observation")
-        expected = expected + y
+        expected = expected + mu[k[name]] + sigma[k[name]] * z
     spread = lever(sigma_baseline, pm.Data("fix_baseline", 0.0))
     pm.Normal("total", expected, spread, observed=rows["total"], dims="observation")
 
@@ -264,8 +264,12 @@ assert (free["min_ess_bulk"] < 400).all(), "the lesson: the non-centered form do
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Log of the baseline's standard deviation against the log of the spread of what is left of the totals, draws of one non-centered run: a narrow needle along the diagonal, many times as long as it is wide."}} tags=["hide-input"]
 one_run = mlm.sample(compiled, seed=SEED, progress=False)
-posterior, totals = one_run["posterior"].to_dataset(), one_run["observed_data"]["total"]
-left_over = totals - posterior["mu_baseline"] - posterior["y_center"] - posterior["y_driver"]
+posterior = one_run["posterior"].to_dataset()
+left_over = one_run["observed_data"]["total"] - posterior["mu_baseline"]
+for name in layers:
+    of_row = xr.DataArray(k[name], dims="observation")
+    mu, sigma = (posterior[f"{kind}_{name}"].isel({name: of_row}) for kind in ("mu", "sigma"))
+    left_over = left_over - mu - sigma * posterior[f"z_{name}"]
 spread = np.sqrt((left_over**2).mean("observation"))
 
 fig, ax = plt.subplots(figsize=(6, 4.5))
@@ -290,7 +294,7 @@ assert along > 2 * allowed
 # %% [markdown]
 # The baseline's contribution is what is left of the total, $x_i - \sum_j y_{j,i}$.
 # Its density has mean $\mu_0$ and standard deviation $\sigma_0$: that is a centered contribution.
-# It cannot be rewritten: the total is observed, so one contribution always follows from the others.
+# Some contribution has to be: the total is observed, so one of them always follows from the others.
 # So $\sigma_0$ has the needle of 05.
 #
 # On the dashed line both logarithms are equal.
@@ -380,10 +384,10 @@ plt.show()
 # Go through the rows one by one. `converged` decides; a run close to a limit may fall to either side of it by chance.
 #
 # - **Nothing fixed.** No run converges, and BFMI is low.
-# - **Baseline fixed.** BFMI is up, at either value. So the needle explains the failure of the energy. At the true value the runs get through. At 3.5 minutes effective draws are still too few. So the needle is not all.
+# - **Baseline fixed.** BFMI is up, at either value. So the energy failed because $\sigma_0$ was free to move along its needle. At the true value the runs get through. At 3.5 minutes they do not all: effective draws are too few, although the baseline has no needle any more. So the needle is not all.
 # - **Layers fixed, baseline free.** The baseline's contribution is as centered as before, and its needle as thin. Yet the runs converge, even at 2.7 minutes, far from the truth: what the layers do not take of the variance must be the baseline's, so the needle is short.
 # - **Baseline at 3.5 and center at 2.7.** With the center's standard deviations fixed as well, these runs get through. What was slow at 3.5 is how center and driver share what the baseline leaves.
-# - **No contributions.** With all standard deviations free and the contributions averaged out, BFMI is fine, chains agree, and there are effective draws enough; if such a run is refused, it is for a stray divergence. These runs are longer, with shorter steps, because the trade alone still slows the sampler; [10](10_what_the_data_cannot_say.ipynb) has coordinates against that. (In 05 neither longer runs nor shorter steps saved the centered form.)
+# - **No contributions.** With all standard deviations free and the contributions averaged out, BFMI is fine, chains agree, and there are effective draws enough; if such a run is refused, it is for a stray divergence. These runs are longer, with shorter steps, because the trade alone still slows the sampler; [10](10_what_the_data_cannot_say.ipynb) has coordinates against that, and the healthy run of 05, which has the same posterior, uses them. (In 05 neither longer runs nor shorter steps saved the centered form.)
 #
 # So the failure takes two things together.
 # The data fix the variance of a total, but hardly how road, center and driver share it, so the three can trade over a long range.
@@ -569,7 +573,7 @@ print("centered / non-centered where both converged:", ratio.groupby("n").median
 
 # %% [markdown]
 # With two parcels a center the non-centered form converges, with two thousand the centered form does.
-# Between them both do, and there the numbers may be compared: the centered form gains as $n$ grows.
+# In between there are counts at which both do, and there the numbers may be compared: the centered form gains as $n$ grows.
 # The change comes not far from where data and prior say equally much about a mean, $n = \text{noise}^2 / \tau^2 = 25$, the dashed line.
 #
 # Real data are rarely balanced.
@@ -607,7 +611,7 @@ for other in ("all centered", "all non-centered"):
 # Both lines were, because both are one model: you compared their densities.
 # With two parcels a center the prior says more about a center than its parcels do, and the colleague's line suits; with two thousand it is the other way round, and Vera's old line does.
 # If some centers are busy and some are not, neither line is the best for all of them, and the dial takes both.
-# And for the 500 parcels, no line that keeps a thousand contributions was good enough; leaving them out was.
+# And for the 500 parcels neither line was good enough; leaving the contributions out was.
 #
 # ## Check yourself
 #
@@ -623,7 +627,7 @@ mlm.quiz("06")
 # - $y = \mu + \sigma z$ is the same model as $y \sim \text{Normal}(\mu, \sigma)$. The densities differ by the Jacobian, $\sum \log \sigma$, and nothing else.
 # - Changing coordinates changes the sampler's path, not the answer.
 # - A cause is found by removing it and nothing else. Levers in `pm.Data` make that cheap.
-# - On the 500 parcels two things together stop the sampler: standard deviations that can trade, and contributions that hold them. Rewriting contributions removes neither; integrating them out does.
+# - On the 500 parcels two things together stop the sampler: standard deviations that can trade, and contributions that hold them. Rewriting contributions removes neither; integrating them out removes the second.
 # - Non-centered suits weak data, centered suits strong data. With unequal counts, choose for each contributor.
 # - Compare effective draws per gradient, over several seeds, and only between runs that converged. Count compilation apart.
 #

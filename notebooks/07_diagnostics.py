@@ -173,7 +173,7 @@ for name, idata in {"good": good, "bad": bad}.items():
 # How far from zero is far?
 # Simulate it: four chains of independent draws, ranked together, 1,000 times.
 # The band in the figure is as wide as it must be for 99 % of these simulations to stay inside with all four lines and from end to end.
-# That is a *simultaneous* band (Säilynoja, Bürkner and Vehtari 2022); a band made for one rank at a time would be left somewhere by most healthy runs.
+# That is a *simultaneous* band, after Säilynoja, Bürkner and Vehtari (2022); a band made for one rank at a time would be left somewhere by most healthy runs.
 # Draws of a chain resemble their neighbors, so keep every second before you rank: then those of a healthy run are about as good as independent.
 #
 # **Predict first.** Four lines are drawn for `sigma_baseline` in each run.
@@ -216,7 +216,7 @@ assert furthest["good"].max() < 1.3 < furthest["bad"].max()
 # %% [markdown]
 # In the bad run chains dwell in different parts of the distribution for long stretches.
 # One healthy run in a hundred leaves the band a little; a sick one leaves it by far.
-# `az.plot_rank(bad, var_names="sigma_baseline")` draws such a figure in one line.
+# `az.plot_rank(bad, var_names="sigma_baseline", method="envelope")` draws such a figure in one line.
 # The older form is a histogram of ranks for each chain: flat is good.
 #
 # ## Effective sample size: how many draws is this worth?
@@ -225,7 +225,7 @@ assert furthest["good"].max() < 1.3 < furthest["bad"].max()
 # The effective sample size, ESS, is the number of *independent* draws that would determine an average equally well.
 # *Bulk* ESS is about the middle of a distribution: means and medians.
 # *Tail* ESS is about the ends of intervals: the smaller of the ESS of a low and of a high quantile.
-# `mlm.check_convergence` takes the 5 % and the 95 % quantile; ArviZ's table below takes the ends of its default interval of 89 %.
+# `mlm.check_convergence` takes the 5 % and the 95 % quantile, as Vehtari and others (2021) do; ArviZ's table below takes the 11 % and the 89 % quantile, so its numbers differ.
 #
 # **Good** is at least 400, or 100 a chain; below that, R-hat and ESS themselves cannot be trusted.
 # **Bad** is below, however many draws you stored. If only the tail is bad, do not report intervals.
@@ -389,7 +389,7 @@ pd.DataFrame(
 assert sum(divergences[0.5]) > sum(divergences[0.99])
 
 # %% [markdown]
-# **Predict first.** Two standard deviations share a sum that the data know.
+# **Predict first.** The data know what two variances add up to, and hardly how the sum is split.
 # So the draws of the next figure lie along a bent ridge.
 # Will the divergent draws lie at the bend, at one end, or everywhere?
 
@@ -437,7 +437,7 @@ assert np.mean(reached["target_accept=0.5"] < 1.5) < np.mean(reached["good run"]
 # %% [markdown]
 # The crosses crowd towards one end of the ridge, where `sigma_baseline` is small, and not at its bend.
 # (A cross marks where the draw ended up, not the point at which its path broke; 03 shows the difference.)
-# That is where the cloud breaks off: the good run goes on to values that the long steps hardly ever reach.
+# That is where the cloud thins out or breaks off: compare the first printed line with the third, the share of the good run.
 # What is missing there is missing from every average.
 #
 # ### A few scattered crosses: good or bad?
@@ -449,7 +449,7 @@ assert np.mean(reached["target_accept=0.5"] < 1.5) < np.mean(reached["good run"]
 #
 # 1. Raise `target_accept` until there are none.
 # 2. Compare what you report with the run before, in Monte Carlo errors.
-# 3. If both agree, the crosses were harmless, and you report the run without them. If not, they were the only sign of a bias. (The lines printed above are such a comparison: set the second beside the third.)
+# 3. If both agree, the crosses were harmless, and you report the run without them. If not, they were the only sign of a bias. (The second printed line above, beside the third, begins such a comparison. With other parcels it may come out either way.)
 # 4. If you cannot get rid of them, or only with steps so short that the ESS is too low, they are not a matter of the step. Change the coordinates.
 #
 # The table above has the last case: short steps remove the crosses, for several times as many gradients, and its last column says how many of those runs pass even so.
@@ -460,7 +460,7 @@ assert np.mean(reached["target_accept=0.5"] < 1.5) < np.mean(reached["good run"]
 # | what you see | what it says | what to do first |
 # |---|---|---|
 # | R-hat above 1.01, rank lines out of the band | chains are in different places | look at the chains; another parametrization |
-# | E-BFMI below 0.3 | pushes are too weak for the heights to be climbed | another parametrization; nothing else helps |
+# | E-BFMI below 0.3 | pushes are too weak for the heights to be climbed | another parametrization; longer warm-up and shorter steps leave the cause as it is |
 # | divergences that crowd | part of the posterior is cut off there | shorter steps; then other coordinates of that place |
 # | a few scattered divergences | perhaps the same, perhaps not | shorter steps until none is left, then compare |
 # | ESS below 400, all else well | too few draws | more draws |
@@ -473,7 +473,7 @@ assert np.mean(reached["target_accept=0.5"] < 1.5) < np.mean(reached["good run"]
 # ## Whose number goes to the manager?
 #
 # Nora's. Sam's run has not passed, so there is no number to send, however many digits it prints.
-# Sam can run longer, but his energies say that it would be in vain; [06](06_noncentered.ipynb) and [09](09_integrating_out.ipynb) have better cures.
+# Sam can run longer, but at the pace that his energies and his ESS show he would need many times the draws; [06](06_noncentered.ipynb) and [09](09_integrating_out.ipynb) have better cures.
 
 # %%
 interval = az.eti(good["posterior"]["sigma_baseline"].values.ravel())

@@ -167,6 +167,16 @@ def test_quiz_is_valid(path):
             assert len(set(texts)) == len(texts), question["question"]
 
 
+@pytest.mark.parametrize("path", [path for path in PATHS if path.stem < "09"], ids=lambda path: path.stem)
+def test_the_right_answer_of_a_quiz_is_not_the_longest(path):
+    """Who knows nothing would pick the longest. (Parts III and IV have such questions left.)"""
+    for question in questions(path.stem[:2]):
+        if question["type"] == "multiple_choice":
+            right = [len(answer["answer"]) for answer in question["answers"] if answer.get("correct")]
+            wrong = [len(answer["answer"]) for answer in question["answers"] if not answer.get("correct")]
+            assert right[0] < max(wrong), question["question"]
+
+
 def test_correct_answers_are_not_always_in_the_same_place():
     first = [question["answers"][0].get("correct") for path in PATHS for question in questions(path.stem[:2])]
     assert True in first
