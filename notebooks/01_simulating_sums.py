@@ -109,6 +109,7 @@ for k, (name, role) in enumerate([("Harbor", "estimate"), ("Mill", "alternative"
 ax.set(xlabel="minutes late", ylabel="parcels")
 ax.legend(title="sorting center")
 plt.show()
+print(f"overlap of the exact distributions: {2 * stats.norm.cdf(-1 / np.hypot(5, 1)):.0%}")
 
 # %% [markdown]
 # Most of it: a good four fifths of each lies under the other.
@@ -357,7 +358,7 @@ centered = parcels.centered()
 for layer in centered.layers:
     assert abs(layer.mu.sum()) < 1e-12
 pd.testing.assert_frame_equal(parcels.combinations(), centered.combinations(), rtol=1e-12)
-print(f"all {len(parcels.combinations())} combinations are the same before and after centring")
+print(f"all {len(parcels.combinations())} combinations are the same before and after centering")
 
 both = parcels.to_frame().rename(columns={"mu": "mu as given"})
 both.insert(3, "mu centered", centered.to_frame()["mu"])
@@ -399,7 +400,7 @@ as_given = parcels.simulate(10_000, rng=rng)["total"]
 for name, other in {"centered": centered, "baseline forgotten": forgotten}.items():
     test = stats.ks_2samp(as_given, other.simulate(10_000, rng=rng)["total"])
     print(f"{name:19} largest difference {test.statistic:.3f}, p-value {test.pvalue:.2g}")
-    # False alarm if centring is right: 1e-5. The mistake must be found.
+    # False alarm if centering is right: 1e-5. The mistake must be found.
     assert (test.pvalue > FALSE_ALARM) == (name == "centered")
 
 # %% [markdown]
@@ -424,7 +425,7 @@ drawn = {
     "draw_layered_sum again": mlm.draw_layered_sum(m, mu_scale=4, log_sigma_mean=0, rng=rng),
 }
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Three histograms of totals, each from another random truth, with the exact density as a black curve on each. The curve follows the bars in every panel, while centre, width and shape differ between panels."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Three histograms of totals, each from another random truth, with the exact density as a black curve on each. The curve follows the bars in every panel, while center, width and shape differ between panels."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(10, 3))
 for ax, (name, random_truth) in zip(axes, drawn.items(), strict=True):
     totals = random_truth.simulate(10_000, rng=rng)

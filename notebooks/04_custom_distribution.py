@@ -317,7 +317,7 @@ for ax, (name, distribution) in zip(axes, exact.items(), strict=True):
     bins = np.arange(-12, 10.1, 0.5)
     sns.histplot(x=numbers, stat="density", bins=bins, color=mlm.COLORS["data"], alpha=1, ax=ax)
     ax.plot(x, distribution.pdf(x), color=mlm.COLORS["truth"])
-    ax.set(title=titles[name], xlabel="minutes late", ylabel="density (per minute)")
+    ax.set(title=titles[name], xlabel={"z": "$z$ (no unit)", "y": "$y$ (minutes late)"}[name], ylabel="density")
 plt.show()
 
 # %% [markdown]

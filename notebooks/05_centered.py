@@ -589,8 +589,15 @@ print(f"expected lateness of a parcel from Mill with Ann: {float(expected.mean()
 print(f"of 13 minutes, Mill's share beyond an average center's: {share.mean():.1f}")
 print(f"89 % interval: {lower:.1f} to {upper:.1f} minutes")
 
+exact = parcels.centered()  # the truth, with means that sum to zero
+mu_true = [exact.baseline.mu[0], exact["center"].mu[2], exact["driver"].mu[0]]  # road, Mill, Ann
+best = stats.norm(mu_true[1] + 1 / 27 * (13 - sum(mu_true)), np.sqrt(1 - 1 / 27))  # variances 25, 1, 1
+print(f"whoever knew the truth: {best.mean():.1f}, {best.ppf(0.055):.1f} to {best.ppf(0.945):.1f} minutes")
+
 # %% [markdown]
 # The interval is wide, as it should be where nobody held a stopwatch.
+# Even with the true means and standard deviations there would be one: the last line has it.
+# The model's is wider still, because it does not know how road, center and driver share the variance.
 # (It counts from the average center, because means sum to zero. And part of it is the equal split's doing: see 10.)
 # How far was your answer from it?
 #

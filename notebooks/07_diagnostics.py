@@ -216,7 +216,8 @@ assert furthest["good"].max() < 1.3 < furthest["bad"].max()
 # %% [markdown]
 # In the bad run chains dwell in different parts of the distribution for long stretches.
 # One healthy run in a hundred leaves the band a little; a sick one leaves it by far.
-# `az.plot_rank(bad, var_names="sigma_baseline", method="envelope")` draws such a figure in one line.
+# `az.plot_rank(bad, var_names="sigma_baseline")` draws these lines, too; instead of a band it marks the points that are out of the ordinary.
+# (Its `method="envelope"` has a band, but keeps only about as many draws as the ESS is worth. From a sick run that leaves a few dozen, and the evidence is gone.)
 # The older form is a histogram of ranks for each chain: flat is good.
 #
 # ## Effective sample size: how many draws is this worth?
@@ -274,6 +275,8 @@ print(
 means, claimed = [], []
 for seed in rng.integers(2**31, size=20):
     short = mlm.sample(compiled, seed=int(seed), draws=250, tune=500, chains=2)
+    # Short on purpose, so that errors are large enough to see; hence laxer limits.
+    mlm.check_convergence(short, max_rhat=1.05, min_ess=50, max_divergences=5)
     draws = short["posterior"]["sigma_baseline"].values
     means.append(draws.mean())
     claimed.append(az.mcse(draws))
@@ -426,6 +429,8 @@ reached = {f"target_accept={accept}": draws["sigma_baseline"] for accept, draws 
 reached["good run"] = good["posterior"]["sigma_baseline"].values.ravel()
 for name, values in reached.items():
     print(f"{name}: {np.mean(values < 1.5):.2%} of the draws have a sigma_baseline below 1.5 minutes")
+share_error = az.mcse((good["posterior"]["sigma_baseline"].values < 1.5).astype(float))
+print(f"Monte Carlo error of the good run's share: {share_error:.2%}")
 low = clouds[0.5][clouds[0.5]["diverging"]]["sigma_baseline"].median()
 print(f"median sigma_baseline with long steps: {low:.2f} minutes of the divergent draws", end=", ")
 print(f"{clouds[0.5]['sigma_baseline'].median():.2f} of all")

@@ -303,6 +303,7 @@ def wrong_part(parts, exact):
 # The priors are $\mu \sim \text{Normal}(0, 10)$ and $\sigma \sim \text{Weibull}(2, 5)$, where 2 is the shape `alpha` and 5 the scale `beta`.
 # Write this model in its non-centered form: the sampler moves `mu`, `sigma` and a standard normal `z` for each driver.
 # Then sample it with `mlm.sample(model, seed=...)`, and try `mlm.check_convergence` on the result.
+# If a run just misses a limit, take more draws (`draws=2000`), or shorter steps (`target_accept=0.95`).
 # Return the model and its posterior.
 # (You can check the model first: return `None` for the posterior, and the check tells you what is wrong with the model.)
 
