@@ -548,26 +548,27 @@ plt.show()
 # So with sixty you may say "not grossly wrong", parameter by parameter, and no more.
 # Taken *together*, the intervals of the eight means say more, because there are eight times as many.
 
+
 # %%
-replicates = 60
-coverage_seeds = rng.integers(2**31, size=replicates)
-covered, again = [], 0
-for seed in coverage_seeds:
+def covered_by(compiled, seed):
+    """Fit a new data set; return whether each interval contains the truth, and the number of repeated runs."""
     new = mlm.cell_statistics(parcels.simulate(500, rng=np.random.default_rng(seed)), layers=layers)
-    refitted = compiled.with_cells(new)
-    for draws in (1000, 4000, 16000):  # a run that misses the limits of 07 is repeated, longer
-        idata = mlm.sample(refitted, seed=int(seed), draws=draws, tune=300, chains=2)
+    for repeated, draws in enumerate((1000, 4000, 16000)):  # a run that misses the limits of 07 is repeated, longer
+        idata = mlm.sample(compiled.with_cells(new), seed=int(seed), draws=draws, tune=300, chains=2)
         try:
             mlm.check_convergence(idata)
-            break
         except mlm.ConvergenceError:
-            again += 1
-    else:
-        raise AssertionError("a replicate does not converge")
-    covered.append(mlm.recovery(idata, parcels)["covered"])
+            continue
+        return mlm.recovery(idata, parcels)["covered"].rename(seed), repeated
+    raise AssertionError("a replicate does not converge")
+
+
+replicates = 60
+coverage_seeds = rng.integers(2**31, size=replicates)
+covered, repeated = zip(*[covered_by(compiled, seed) for seed in coverage_seeds], strict=True)
 covered = pd.concat(covered, axis="columns").T
 count = covered.sum()
-print(f"{replicates} data sets, every fit within the limits of 07, after {again} longer runs")
+print(f"{replicates} data sets, every fit within the limits of 07, after {sum(repeated)} longer runs")
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Dot plot of how often each parameter's interval contained the truth in 60 replicates, with a grey band of what chance allows. The means lie in the band. The standard deviation of the baseline, the road, lies far to the left of it."}} tags=["hide-input"]
 of_means = count.index.str.startswith("mu")
@@ -614,12 +615,7 @@ print(f"prior probability of less: {prior_of_sigma.cdf(true_spread):.0%}")
 
 split = dataclasses.replace(priors, sigma_scale={"baseline": 5, "center": 1, "driver": 1})
 compiled_split = mlm.compile_model(mlm.cell_model(cells, split))
-now = []
-for seed in coverage_seeds[:16]:  # the same data sets
-    new = mlm.cell_statistics(parcels.simulate(500, rng=np.random.default_rng(seed)), layers=layers)
-    idata = mlm.sample(compiled_split.with_cells(new), seed=int(seed), tune=300, chains=2)
-    mlm.check_convergence(idata)
-    now.append(mlm.recovery(idata, parcels)["covered"])
+now = [covered_by(compiled_split, seed)[0] for seed in coverage_seeds[:16]]  # the same data sets
 now = pd.concat(now, axis="columns").T
 spreads = [name for name in now if name.startswith("sigma")]
 for what, part in (("equal", covered.iloc[:16]), ("true", now)):
