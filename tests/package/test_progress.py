@@ -127,7 +127,17 @@ def test_nothing_changes_a_line_after_its_end(notebook):
 def test_a_fit_that_is_stopped_says_how_far_it_was_and_leaves_no_thread(notebook, wide, tune):
     mlm.sample(wide, seed=1, draws=20, progress=True)
     before = psutil.Process().num_threads()
-    stop = threading.Timer(0.6, _thread.interrupt_main)
+    shown = len(notebook.outputs)
+
+    def interrupt_once_it_moves():
+        limit = time.monotonic() + 30  # a busy machine may take long to begin
+        while time.monotonic() < limit:
+            if len(notebook.outputs) > shown and re.search(r"\b[1-9][\d,]* of ", notebook.outputs[-1][-1]):
+                break
+            time.sleep(0.01)
+        _thread.interrupt_main()
+
+    stop = threading.Thread(target=interrupt_once_it_moves)
     stop.start()
     mlm.sample(wide, seed=1, draws=20_000, tune=tune, progress=True)
     stop.join()
