@@ -114,3 +114,64 @@ def _first_difference(draws: xr.DataArray, mean: Any, sd: Any) -> tuple[str, flo
             if too_far(given, right, _SLACK * error, n_comparisons=2 * len(means)):
                 return name, float(given)
     return None
+
+
+def hierarchical_moments(
+    average: np.ndarray,
+    error: np.ndarray,
+    tau_prior: Any,
+    mu_sd: float = 10.0,
+    spread: Callable[[np.ndarray], np.ndarray] = lambda tau: tau,
+) -> dict[str, tuple[Any, Any]]:
+    """Return exact posterior moments of a hierarchical normal model, by quadrature over tau.
+
+    The model is ``mu ~ Normal(0, mu_sd)``, ``level[k] ~ Normal(mu, spread(tau))`` and
+    ``average[k] ~ Normal(level[k], error[k])``. Given tau all is normal, and precisions add up; the law of total
+    variance joins the values of tau.
+
+    Parameters
+    ----------
+    average : ndarray of float, shape (K,)
+    error : ndarray of float, shape (K,)
+        Standard errors, infinite where nothing was observed.
+    tau_prior : frozen distribution of scipy.stats, or float
+        Prior of tau, or the value at which it is fixed.
+    mu_sd : float
+        Prior standard deviation of mu.
+    spread : callable
+        Standard deviation of the levels, from tau.
+
+    Returns
+    -------
+    dict of str to (mean, standard deviation)
+        ``"mu"`` and ``"tau"``, numbers, and ``"level"``, arrays of shape (K,).
+    """
+    if isinstance(tau_prior, (int, float)):
+        tau, log_weight = np.array([float(tau_prior)]), np.zeros(1)
+    else:
+        tau = tau_prior.isf(1e-30) * (np.arange(6_000) + 0.5) / 6_000
+        log_weight = tau_prior.logpdf(tau)
+    seen = np.isfinite(error)
+    between, noise, own = spread(tau)[:, None] ** 2, error[seen] ** 2, average[seen]
+    precision = 1 / (between + noise)  # of an average about mu
+    total = precision.sum(axis=1) + 1 / mu_sd**2
+    mu = (precision * own).sum(axis=1) / total
+    residual = (precision * own**2).sum(axis=1) - total * mu**2
+    log_weight = log_weight + 0.5 * (np.log(precision).sum(axis=1) - np.log(total) - residual)
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+
+    pull = np.zeros((len(tau), len(average)))  # from mu to the average
+    pull[:, seen] = between * precision
+    level = mu[:, None] + pull * (np.where(seen, average, 0) - mu[:, None])
+    level_variance = (1 - pull) * between + (1 - pull) ** 2 / total[:, None]
+
+    def moments(mean, variance):
+        overall = weight @ mean
+        return overall, np.sqrt(weight @ (variance + (mean - overall) ** 2))
+
+    return {
+        "mu": moments(mu, 1 / total),
+        "tau": moments(tau, np.zeros_like(tau)),
+        "level": moments(level, level_variance),
+    }

@@ -9,7 +9,12 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from mlm_tutorial.exercises.answered_posteriors import expect_moments, fits_a_model, trusted_draws
+from mlm_tutorial.exercises.answered_posteriors import (
+    expect_moments,
+    fits_a_model,
+    hierarchical_moments,
+    trusted_draws,
+)
 from mlm_tutorial.exercises.answers import (
     Answer,
     Hint,
@@ -262,39 +267,12 @@ def _exact(
     scale: float = TAU_SCALE,
     spread: Callable = lambda tau: tau,
 ) -> dict[str, tuple]:
-    """Return exact posterior means and standard deviations, by quadrature over tau.
-
-    Given tau, everything is normal: mu_baseline has the prior Normal(0, 20), a carrier's average has the variance
-    ``spread(tau)**2 + sigma**2 / n``, and precisions add up. Moments follow by the law of total variance.
-    """
+    """Return exact posterior means and standard deviations; the average of a carrier has its standard error."""
     n = np.bincount(position, minlength=n_carriers)
     own = np.bincount(position, minutes, minlength=n_carriers) / np.maximum(n, 1)
-    there = n > 0
-    tau = np.linspace(1e-4, 60, 6001)
-    between = spread(tau)[:, None] ** 2
-    noise = sigma**2 / n[there]
-    precision = 1 / (between + noise)
-    total = precision.sum(axis=1) + 1 / 20**2
-    center = (precision * own[there]).sum(axis=1) / total
-    residual = (precision * own[there] ** 2).sum(axis=1) - total * center**2
-    log_density = 0.5 * (np.log(precision).sum(axis=1) - np.log(total) - residual) - tau**2 / (2 * scale**2)
-    p = np.exp(log_density - log_density.max())
-    p /= p.sum()
-
-    weight = np.zeros((len(tau), n_carriers))
-    weight[:, there] = between / (between + noise)
-    conditional_mean = weight * own + (1 - weight) * center[:, None]
-    conditional_variance = (1 - weight) * between + (1 - weight) ** 2 / total[:, None]
-
-    def moments(mean, variance):
-        average = p @ mean
-        return average, np.sqrt(p @ (variance + (mean - average) ** 2))
-
-    return {
-        "tau": moments(tau, np.zeros_like(tau)),
-        "mu_baseline": moments(center, 1 / total),
-        "carrier_mean": moments(conditional_mean, conditional_variance),
-    }
+    error = np.where(n > 0, sigma / np.sqrt(np.maximum(n, 1)), np.inf)
+    moments = hierarchical_moments(own, error, stats.halfnorm(scale=scale), mu_sd=20, spread=spread)
+    return {"tau": moments["tau"], "mu_baseline": moments["mu"], "carrier_mean": moments["level"]}
 
 
 CHECKERS = {

@@ -13,7 +13,12 @@ from scipy import stats
 
 from mlm_tutorial.distributions import StandardNormal
 from mlm_tutorial.exercises.answered_models import density_of, require_shapes, variables_of
-from mlm_tutorial.exercises.answered_posteriors import expect_moments, fits_a_model, trusted_draws
+from mlm_tutorial.exercises.answered_posteriors import (
+    expect_moments,
+    fits_a_model,
+    hierarchical_moments,
+    trusted_draws,
+)
 from mlm_tutorial.exercises.answers import (
     FALSE_ALARM,
     Answer,
@@ -247,28 +252,9 @@ def _check_driver_model(model, measured: np.ndarray, error: np.ndarray, rng: np.
 
 
 def _delays(measured: np.ndarray, error: np.ndarray) -> dict[str, tuple]:
-    """Return mean and standard deviation of mu, sigma and the delays: normal given sigma, which is summed over."""
-    sigma = (np.arange(4_000) + 0.5) * 0.01
-    variance = sigma[:, None] ** 2 + error**2  # of a measurement about mu
-    precision = 1 / 10**2 + (1 / variance).sum(1)
-    mean = (measured / variance).sum(1) / precision  # of mu, given sigma
-    log_weight = stats.weibull_min.logpdf(sigma, 2, scale=5) + 0.5 * mean**2 * precision - 0.5 * np.log(precision)
-    log_weight += (-0.5 * np.log(variance) - 0.5 * measured**2 / variance).sum(1)
-    weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-
-    def moments(means, variances):
-        overall = weight @ means
-        return overall, np.sqrt(weight @ (variances + (means - overall) ** 2))
-
-    pull = sigma[:, None] ** 2 / variance  # from mu to the measurement
-    delays = mean[:, None] + pull * (measured - mean[:, None])
-    delay_variances = pull * error**2 + (1 - pull) ** 2 / precision[:, None]
-    return {
-        "mu": moments(mean, 1 / precision),
-        "sigma": moments(sigma, 0 * sigma),
-        "delay": moments(delays, delay_variances),
-    }
+    """Return mean and standard deviation of mu, sigma and the delays."""
+    moments = hierarchical_moments(measured, error, stats.weibull_min(2, scale=5))
+    return {"mu": moments["mu"], "sigma": moments["tau"], "delay": moments["level"]}
 
 
 def laplace(answer: Answer, rng: np.random.Generator) -> str:
@@ -333,7 +319,7 @@ def laplace(answer: Answer, rng: np.random.Generator) -> str:
 
 
 def _evaluate(graphs: list, value, points: np.ndarray) -> list[np.ndarray]:
-    """Return what graphs of `value` give at the points; a graph that cannot be computed is a hint."""
+    """Return the values of graphs of `value` at the points; a graph that cannot be computed is a hint."""
     try:
         # The graph is rewritten as `.eval()` rewrites it, and run by Python: nothing is compiled to C or by Numba.
         function = pytensor.function([value], graphs, mode=Mode("py", "fast_run"), on_unused_input="ignore")

@@ -7,7 +7,12 @@ import pandas as pd
 from scipy import stats
 
 from mlm_tutorial.exercises.answered_models import density_of, require_shapes, sampled_values, variables_of
-from mlm_tutorial.exercises.answered_posteriors import expect_moments, fits_a_model, trusted_draws
+from mlm_tutorial.exercises.answered_posteriors import (
+    expect_moments,
+    fits_a_model,
+    hierarchical_moments,
+    trusted_draws,
+)
 from mlm_tutorial.exercises.answers import Answer, Hint, array, choice, close, describe, expect, frame, number
 
 FORMS = ("centered", "noncentered")
@@ -265,36 +270,15 @@ def fit_centers(answer: Answer, rng: np.random.Generator) -> str:
             if name == "center":
                 free = draws["mu"].mean().item()
                 mistakes.append((right[name][0] - free, right[name][1], f"{what}: `center` should include mu"))
-            expect_moments(draws[name], *right[name], f"{name} ({what})", mistakes)
+            mean, sd = right[name]
+            expect_moments(draws[name], mean, sd, f"{name} ({what})", mistakes)
     return "One argument fixes the suspect, and a run without it tells you whether you had the right one."
 
 
-def _center_moments(
-    average: np.ndarray, error: np.ndarray, tau: float | None
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return exact posterior means and standard deviations: given tau all is normal, and tau is summed over a grid."""
-    m = len(average)
-    grid = np.linspace(0.0025, 40, 8_000) if tau is None else np.array([tau])
-    grid = grid if tau is not None else np.r_[grid[:2000:4], grid[2000::16]]
-    width = np.gradient(grid) if tau is None else np.ones(1)
-    log_weight, means, seconds = np.empty(len(grid)), np.empty((len(grid), m + 1)), np.empty((len(grid), m + 1))
-    for i, t in enumerate(grid):
-        cov = 100.0 + t**2 * np.eye(m)  # of the centers, mu ~ Normal(0, 10)
-        total = cov + np.diag(error**2)
-        cross = np.vstack([np.full(m, 100.0), cov])  # of mu and the centers with the averages
-        gain = np.linalg.solve(total, cross.T).T
-        means[i] = gain @ average
-        seconds[i] = np.r_[100.0, np.diag(cov)] - np.sum(gain * cross, axis=1) + means[i] ** 2
-        _, log_det = np.linalg.slogdet(total)
-        log_weight[i] = -(log_det + average @ np.linalg.solve(total, average)) / 2
-        log_weight[i] += np.log(width[i]) - (t / 5) ** 2 / 2 if tau is None else 0.0
-    weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-    mean = weight @ means
-    sd = np.sqrt(weight @ seconds - mean**2)
-    tau_mean = weight @ grid
-    tau_sd = np.sqrt(max(weight @ grid**2 - tau_mean**2, 0))
-    return {"mu": (mean[0], sd[0]), "center": (mean[1:], sd[1:]), "tau": (tau_mean, tau_sd)}
+def _center_moments(average: np.ndarray, error: np.ndarray, tau: float | None) -> dict[str, tuple]:
+    """Return exact posterior means and standard deviations, for a tau that is fixed or has its prior."""
+    moments = hierarchical_moments(average, error, stats.halfnorm(scale=5) if tau is None else tau)
+    return {"mu": moments["mu"], "tau": moments["tau"], "center": moments["level"]}
 
 
 def dial_log_density(answer: Answer, rng: np.random.Generator) -> str:

@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mlm_tutorial.exercises.answered_posteriors import expect_moments, fits_a_model, trusted_draws
+from mlm_tutorial.exercises.answered_posteriors import (
+    expect_moments,
+    fits_a_model,
+    hierarchical_moments,
+    trusted_draws,
+)
 from mlm_tutorial.exercises.answers import (
     Answer,
     Hint,
@@ -258,29 +263,10 @@ def _depots(rng: np.random.Generator) -> pd.DataFrame:
             return table
 
 
-def _depot_moments(table: pd.DataFrame, tau_scale: float = 5.0, mu_scale: float = 10.0) -> dict:
-    """Return exact mean and standard deviation of mu, tau and level: normal given tau, a sum over a grid of tau."""
-    y, error = table["minutes"].to_numpy(), table["error"].to_numpy()
-    k = len(y)
-    taus = 7 * tau_scale * (np.arange(500) + 0.5) / 500
-    log_weight, means, seconds = np.empty(len(taus)), np.empty((len(taus), k + 1)), np.empty((len(taus), k + 1))
-    for i, tau in enumerate(taus):
-        prior = np.full((k + 1, k + 1), mu_scale**2)  # mu, then the levels
-        prior[1:, 1:] += tau**2 * np.eye(k)
-        total = prior[1:, 1:] + np.diag(error**2)
-        gain = np.linalg.solve(total, prior[1:]).T
-        log_weight[i] = stats.multivariate_normal.logpdf(y, np.zeros(k), total) + stats.halfnorm.logpdf(
-            tau, 0, tau_scale
-        )
-        means[i] = gain @ y
-        seconds[i] = np.diag(prior - gain @ prior[1:]) + means[i] ** 2
-    weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-    mean = weight @ means
-    sd = np.sqrt(weight @ seconds - mean**2)
-    tau_mean = weight @ taus
-    tau_sd = np.sqrt(weight @ taus**2 - tau_mean**2)
-    return {"mu": (mean[0], sd[0]), "tau": (tau_mean, tau_sd), "level": (mean[1:], sd[1:])}
+def _depot_moments(table: pd.DataFrame, tau_scale: float = 5.0, mu_scale: float = 10.0) -> dict[str, tuple]:
+    """Return exact mean and standard deviation of mu, tau and level."""
+    minutes, error = table["minutes"].to_numpy(), table["error"].to_numpy()
+    return hierarchical_moments(minutes, error, stats.halfnorm(scale=tau_scale), mu_scale)
 
 
 def _mcse(draws: np.ndarray) -> float:

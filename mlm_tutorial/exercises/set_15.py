@@ -111,7 +111,7 @@ def _labels_with_separators(rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _same_up_to_labels(given: Cells, right: Cells) -> bool:
-    """Return whether cells are the same, but for how contributors are called; averages of cells all differ."""
+    """Return whether cells are the same up to the labels of contributors; averages of cells all differ."""
     if len(given) != len(right):
         return False
     forms = []

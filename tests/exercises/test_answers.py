@@ -5,8 +5,10 @@ import pandas as pd
 import polars as pl
 import pytest
 import xarray as xr
+from scipy import stats
 
 import mlm_tutorial as mlm
+from mlm_tutorial.exercises.answered_posteriors import hierarchical_moments
 from mlm_tutorial.exercises.answers import (
     Answer,
     Hint,
@@ -97,3 +99,23 @@ def test_a_function_gets_copies_of_all_that_it_could_change():
     assert not np.shares_memory(given[0].sum_sq, cells.sum_sq)
     assert not np.shares_memory(given[1].values, table.values)
     np.testing.assert_array_equal(given[0].sum_sq, cells.sum_sq)
+
+
+@pytest.mark.parametrize("tau_prior", [3.0, stats.halfnorm(scale=4)], ids=["tau is fixed", "tau is learned"])
+def test_moments_of_a_hierarchical_model_agree_with_dense_linear_algebra(tau_prior):
+    average, error, mu_sd = np.array([7.0, -2.0, 3.5, 0.0]), np.array([2.0, 5.0, 1.0, np.inf]), 6.0
+    grid = [tau_prior] if isinstance(tau_prior, float) else (np.arange(3000) + 0.5) / 100
+    weights, means, squares = [], [], []
+    for tau in grid:
+        prior = np.full((5, 5), mu_sd**2) + np.diag([0, *[tau**2] * 4])  # of mu and the four levels
+        gain = np.linalg.solve(prior[1:4, 1:4] + np.diag(error[:3] ** 2), prior[1:4]).T
+        prior_of_tau = 1 if isinstance(tau_prior, float) else tau_prior.pdf(tau)
+        likelihood = stats.multivariate_normal(np.zeros(3), prior[1:4, 1:4] + np.diag(error[:3] ** 2))
+        weights.append(prior_of_tau * likelihood.pdf(average[:3]))
+        means.append(gain @ average[:3])
+        squares.append(np.diag(prior - gain @ prior[1:4]) + means[-1] ** 2)
+    mean, square = np.average(means, axis=0, weights=weights), np.average(squares, axis=0, weights=weights)
+    moments = hierarchical_moments(average, error, tau_prior, mu_sd)
+    found = np.array([np.append(*pair) for pair in zip(moments["mu"], moments["level"], strict=True)])
+    np.testing.assert_allclose(found, [mean, np.sqrt(square - mean**2)], rtol=1e-4)
+    np.testing.assert_allclose(moments["tau"][0], np.average(grid, weights=weights), rtol=1e-4)

@@ -51,7 +51,7 @@ class Terminal(io.StringIO):
         return True
 
     def line(self):
-        """Return what stands on the line in the end."""
+        """Return the last text of the line."""
         return self.getvalue().rstrip("\n").rsplit("\r", 1)[-1].rstrip()
 
 

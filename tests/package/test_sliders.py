@@ -41,7 +41,7 @@ class Parts(HTMLParser):
 
 @pytest.fixture
 def output(monkeypatch):
-    """Return what is displayed."""
+    """Return the data that are displayed."""
     shown = {}
     monkeypatch.setattr(IPython.display, "display", lambda content, raw: shown.update(content))
     return shown

@@ -20,7 +20,7 @@ ABOVE = "which is not defined yet: run the cell above, which defines it, and the
 
 
 def shown(cell):
-    """Return what IPython prints for a cell after the package is imported."""
+    """Return the output of IPython for a cell that runs after the package is imported."""
     command = [sys.executable, "-c", SHELL.format(cell=cell)]
     return subprocess.run(command, cwd=project.ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
