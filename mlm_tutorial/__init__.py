@@ -24,7 +24,10 @@ _NAMES = {
     "calibration": ["calibrate"],
     "decomposition": ["VarianceMismatchWarning", "decompose", "variance_shares"],
     "prediction": ["log_predictive_density", "predict"],
+    "criticism": ["predictive_check"],
+    "claiming": ["claims", "prior_variants"],
     "exercises": ["check"],
+    "exercises.capstone": ["Capstone", "capstone"],
     "files": ["save_posterior"],
     "plots": [
         "COLORS",

@@ -61,20 +61,29 @@ def calibrate(
     -------
     xarray.Dataset
         Ranks of every parameter that is not known, named as in the posterior, with the dim ``simulation`` first, and of
-        ``total``, the standard deviation of a total in each cell. Where only some of a layer's standard deviations are
-        known, theirs are NaN. Attributes are ``n_ranks``, ``seed``, and ``failed``, how many replicates had an R-hat
+        two quantities more: ``total``, the standard deviation of a total in each cell, and ``log_likelihood``, which
+        depends on the simulated data, too. Where only some of a layer's standard deviations are known, theirs are NaN.
+        Attributes are ``n_ranks``, ``seed``, and ``failed``, how many replicates had an R-hat
         above 1.05 or a divergence. These replicates count like any other.
 
     Raises
     ------
     ValueError
         If `n_simulations` is not positive or the draws are not a multiple of `n_ranks`.
+
+    Notes
+    -----
+    A program that never looks at the data and returns its prior has uniform ranks for every parameter. Quantities that
+    depend on the data expose it (Modrák et al. 2023, *Simulation-based calibration checking for Bayesian computation:
+    the choice of test quantities shapes sensitivity*).
     """
     if n_simulations < 1:
         raise ValueError(f"n_simulations must be at least 1, got {n_simulations}")
     if draws * chains % n_ranks:
         raise ValueError(f"draws * chains must be a multiple of n_ranks, got {draws} * {chains} and {n_ranks}")
     model = cell_model(cells, priors, coordinates) if compiled is None else compiled.model
+    for name, value in model.refit(cells)[0].items():  # the model may have been fitted to other cells in between
+        model[name].set_value(value.astype(model[name].dtype))
     rng = np.random.default_rng(seed)
     names = [variable_of(kind, name) for name in (BASELINE, *cells.layers) for kind in ("mu", "sigma")]
     names += [
@@ -108,9 +117,11 @@ def calibrate(
             # R-hat alone: effective sample sizes would take as long as the sampling.
             rhat = max(float(values.max()) for values in az.rhat(named).data_vars.values())  # NaN where nothing moves
             failed += divergences > 0 or rhat > 1.05
-            posterior = _with_totals(named, cells).stack(s=("chain", "draw"), create_index=False)
-            thinned = posterior.isel(s=slice(None, None, draws * chains // n_ranks))
-            ranks.append((thinned < truths.isel(simulation=i)).sum("s"))
+            posterior = _with_log_likelihood(_with_totals(named, cells), replicate)
+            thinned = posterior.stack(s=("chain", "draw"), create_index=False)
+            thinned = thinned.isel(s=slice(None, None, draws * chains // n_ranks))
+            truth = _with_log_likelihood(truths.isel(simulation=i), replicate)
+            ranks.append((thinned < truth).sum("s"))
     found = xr.concat(ranks, dim="simulation")
     return _without_known(found, model).assign_attrs(n_ranks=n_ranks, seed=seed, failed=int(failed))
 
@@ -130,10 +141,24 @@ def _without_known(ranks: xr.Dataset, model: CellModel) -> xr.Dataset:
 
 def _with_totals(draws: xr.Dataset, cells: Cells) -> xr.Dataset:
     """Add the standard deviation of a total in every cell, which the data identify."""
-    variance = draws[variable_of("sigma", BASELINE)] ** 2
+    return draws.assign(total=np.sqrt(_of_cells(draws, cells, "sigma", power=2)))
+
+
+def _with_log_likelihood(draws: xr.Dataset, cells: Cells) -> xr.Dataset:
+    """Add the log likelihood of the cells' data, up to a constant; `draws` have the totals already."""
+    n, mean, sum_sq = (xr.DataArray(values, dims=f"{OWN}cell") for values in (cells.n, cells.mean, cells.sum_sq))
+    squares = sum_sq + n * (mean - _of_cells(draws, cells, "mu")) ** 2
+    each = -n * np.log(draws["total"]) - squares / (2 * draws["total"] ** 2)
+    return draws.assign(log_likelihood=each.sum(f"{OWN}cell"))
+
+
+def _of_cells(draws: xr.Dataset, cells: Cells, kind: str, power: int = 1) -> xr.DataArray:
+    """Return the sum of a power of the parameters that take part in each cell."""
+    found = draws[variable_of(kind, BASELINE)] ** power
     for codes, name in zip(cells.codes.T, cells.layers, strict=True):
-        sigma = draws[variable_of("sigma", name)]
-        dim = sigma.dims[-1]
-        part = sigma.drop_vars(dim).isel({dim: xr.DataArray(codes, dims=f"{OWN}cell")}) ** 2
-        variance = variance + part.where(xr.DataArray(codes >= 0, dims=f"{OWN}cell"), 0.0)
-    return draws.assign(total=np.sqrt(variance))
+        values = draws[variable_of(kind, name)]
+        dim = values.dims[-1]
+        places = xr.DataArray(codes, dims=f"{OWN}cell")
+        part = values.drop_vars(dim).isel({dim: places}) ** power
+        found = found + part.where(places >= 0, 0.0)
+    return found

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 import xarray as xr
-from arviz_stats.ecdf_utils import ecdf_pit
+from arviz_stats.ecdf_utils import compute_ecdf, ecdf_pit
 from matplotlib.axes import Axes
 
 from mlm_tutorial.layers import LayeredSum
@@ -228,10 +228,12 @@ def plot_calibration(
     rng = np.random.default_rng(0)  # spreads integer ranks evenly over their bins
     if ax is None:
         _, ax = plt.subplots()
+    # The band is simulated, and is the same for all curves.
+    x, _, lower, upper = ecdf_pit(np.full(len(table), 0.5), ci_prob, n_simulations=1000)
     outside = 0
     for column in columns:
         pit = (table[column].to_numpy() + rng.random(len(table))) / (ranks.attrs["n_ranks"] + 1)
-        x, ecdf, lower, upper = ecdf_pit(pit, ci_prob, n_simulations=1000)
+        ecdf = np.concatenate([[0.0], compute_ecdf(pit, x[1:-1]), [1.0]])
         leaves = np.any((ecdf < lower) | (ecdf > upper))
         outside += int(leaves)
         ax.step(

@@ -9,23 +9,34 @@
 # %% [markdown]
 # # 13 Partial pooling
 #
-# Until now every contributor had hundreds of observations, and its mean could be estimated from its own rows alone.
-# Real contributors are rarely so well off.
-# Radon is a radioactive gas that seeps from the ground into homes, and it was measured in 919 homes of Minnesota.
-# Two counties have more than a hundred of these homes each, three counties have a single one.
-# What should you believe about a county with one home?
-# This notebook gives the answer that multilevel models are famous for: let the counties learn from each other, and let the data decide how much.
+# Karin builds a house in Waseca County, Minnesota.
+# Radon, a radioactive gas, seeps from the ground into basements.
+# The United States Environmental Protection Agency (EPA) recommends action from 4 picocuries per liter (pCi/L) upward.
+# While the floor is open, a pipe that leads the gas to the roof costs her 500 dollars. Once the house stands, it costs 1,500.
+# Four homes of her county were measured: 0.4, 0.9, 1.7 and 9.3 pCi/L.
+# Should she pay for the pipe now?
+#
+# Her cousin Nils builds at the other end of the state, in Lac qui Parle.
+# Two homes were measured there: 11.3 and 16.0 pCi/L. No county has a higher average.
+#
+# Write down two numbers: the chance that Karin's basement will exceed 4 pCi/L, and the chance that Nils's will.
+#
+# You know from [02](02_a_first_fit.ipynb) what to do with averages of two and of four: let the contributors learn from one another.
+# Counties have something more that airlines had not.
+# There is a reason why they differ, and it lies in the soil.
+# Here you put the reason into the model, predict homes where nobody measured, and give both cousins an answer that was tested on homes that the model had not seen.
 #
 # **You will learn**
 #
-# 1. to write complete, no and partial pooling in PyMC, and to say what each assumes;
-# 2. to read a shrinkage plot, and to predict how far an estimate moves from how many observations it has;
-# 3. to add a predictor of contributors, and to predict a contributor that was never seen;
-# 4. to choose between the centered and the non-centered form for each contributor by how much its own data say about it.
+# 1. to compute complete, no and partial pooling by hand, with one formula and one dial;
+# 2. to add a predictor of contributors, to fit the model, and to compare it with published estimates;
+# 3. to predict homes of a contributor that was never measured;
+# 4. to choose the centered or the non-centered form for each contributor;
+# 5. to turn a posterior into a decision, and to test the decision on data that were held out.
 #
-# **You need** [05](05_centered.ipynb) and [06](06_noncentered.ipynb) for the two forms, [09](09_integrating_out.ipynb) for cells.
+# **You need** [02](02_a_first_fit.ipynb) for pooling, [06](06_noncentered.ipynb) for the two forms and the dial between them, [09](09_integrating_out.ipynb) for cells.
 #
-# **Time** 35 minutes of reading, about a minute of running.
+# **Time** 40 minutes of reading, about a minute of running.
 
 # %%
 import arviz as az
@@ -33,6 +44,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pymc as pm
+from scipy import stats
 
 import mlm_tutorial as mlm
 
@@ -41,111 +53,52 @@ rng = np.random.default_rng(SEED)
 mlm.use_style()
 
 # %% [markdown]
-# ## The most extreme counties are the smallest ones
+# ## 919 homes in 85 counties
 #
 # Each row is a home.
-# The total is `log_radon`, the natural logarithm of the concentration in picocuries per litre (pCi/L).
+# A picocurie is 2.2 decaying atoms a minute, so at 4 pCi/L nine atoms decay each minute in every liter of air.
+# Homes differ by factors, so the model works with the natural logarithm, `log_radon`.
 # `floor` says where the detector stood: 0 in the basement, 1 on the first floor, farther from the ground.
-# `log_uranium` is the logarithm of the uranium in the county's soil; radon is what uranium decays into.
+# `log_uranium` is the logarithm of the uranium in the county's soil, in parts per million; radon is what uranium decays into.
+
+# %%
+radon = mlm.load_radon()
+two = radon[radon["county"].isin(["Waseca", "Lac Qui Parle"])].assign(radon=np.exp(radon["log_radon"]))
+assert sorted(two["radon"].round(1)) == [0.4, 0.9, 1.7, 9.3, 11.3, 16.0]
+two.rename(columns={"radon": "radon (pCi/L)"}).round(2)
 
 # %% tags=["nbval-check-output"]
-radon = mlm.load_radon()
 by_county = radon.groupby("county").agg(
     homes=("log_radon", "size"), mean=("log_radon", "mean"), log_uranium=("log_uranium", "first")
 )
 homes = by_county["homes"].to_numpy()
-print(f"{len(radon)} homes in {len(by_county)} counties; {(homes == 1).sum()} counties have one home,")
-print(f"half of the counties have {np.median(homes):.0f} or fewer, the largest has {homes.max()}.")
-center, spread = radon["log_radon"].mean(), radon["log_radon"].std()
-outside = (np.abs(by_county["mean"] - center) > 1.96 * spread / np.sqrt(homes)).sum()
-print(
-    f"If counties were equal, {0.05 * len(by_county):.0f} averages or so would lie outside the funnel below; {outside} do."
-)
-by_county.sort_values("mean").iloc[[0, 1, 2, -3, -2, -1]].round(2)
+print(f"{len(radon)} homes in {len(by_county)} counties.")
+print(f"Half of the counties have {np.median(homes):.0f} homes or fewer; the largest has {homes.max()}.")
+print(f"Homes above 4 pCi/L: {np.mean(radon['log_radon'] > np.log(4)):.0%}.")
+ranking = by_county.sort_values("mean").assign(typical=lambda table: np.exp(table["mean"]))
+ranking = ranking.rename(columns={"mean": "mean of log radon", "typical": "its exponential (pCi/L)"})
+ranking.iloc[[0, 1, 2, -3, -2, -1]].round(2)
 
 # %% [markdown]
-# **Predict first.** Suppose that all counties were equal and homes differed by chance alone.
-# Would the highest and the lowest county averages come from counties with many homes, or with few?
-
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "County averages of log radon against the number of homes on a logarithmic axis. Averages of counties with few homes spread widely, from about 0.3 to 2.6; those of large counties lie close together. A funnel shows where 95 percent of averages would lie if all counties were equal."}} tags=["hide-input"]
-grid = np.geomspace(1, 130, 100)
-fig, ax = plt.subplots()
-ax.fill_between(
-    grid,
-    center - 1.96 * spread / np.sqrt(grid),
-    center + 1.96 * spread / np.sqrt(grid),
-    color=mlm.COLORS["data"],
-    alpha=0.5,
-    label="95 % of averages, were all counties equal",
-)
-ax.axhline(center, color=mlm.COLORS["truth"], linewidth=1, linestyle="--", label="average of all homes")
-jittered = homes * np.exp(rng.uniform(-0.06, 0.06, len(homes)))
-ax.plot(jittered, by_county["mean"], "o", color=mlm.COLORS["estimate"], markersize=5, label="average of a county")
-ax.set_xscale("log")
-ax.set_xticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
-ax.set_xlabel("homes measured in the county (shifted a little to part the points)")
-ax.set_ylabel("log radon (log pCi/L)")
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-plt.show()
-
-# %% [markdown]
-# With few.
-# An average of n homes varies by the spread of homes divided by the root of n, so small counties stand at both ends of the ranking: none of the six in the table has more than nine homes.
-# A table of the "worst counties" is mostly a table of the smallest ones.
-# Still, more averages leave the funnel than the one in twenty that chance would send out, as the last line above the table says: counties do differ.
-# A good estimate must take both facts in.
-
-# %% [markdown]
-# ## Two extremes: one county, or 85 strangers
+# Both cousins live at an end of the ranking, beside four other counties with nine homes at most.
+# That is what 02 found with airlines: averages of few stand at the ends, whether or not they are special.
 #
-# *Complete pooling* ignores counties: all homes share one level.
-# *No pooling* treats counties as strangers: each has a level of its own, learnt from its own homes alone.
-# Both have the same effect of the floor and the same spread of homes.
-# A county's *level* is its expected log radon in a basement.
+# ## Partial pooling, with a line for the floor
+#
+# A county's **level** is its expected log radon in a basement.
+# The model is that of 02, with one more line for the floor.
 
 # %%
 county = pd.Categorical(radon["county"])
 coords = {"county": county.categories.tolist(), "home": radon.index}
 code, floor, log_radon = county.codes, radon["floor"].to_numpy(), radon["log_radon"].to_numpy()
 
-with pm.Model(coords=coords) as complete_model:
-    mu_baseline = pm.Normal("mu_baseline", 0, 5)
-    floor_effect = pm.Normal("floor_effect", 0, 2.5)
-    sigma = pm.Weibull("sigma", 2, 1)
-    pm.Normal("log_radon", mu_baseline + floor_effect * floor, sigma, observed=log_radon, dims="home")
-
-with pm.Model(coords=coords) as no_pooling_model:
-    county_level = pm.Normal("county_level", 0, 5, dims="county")
-    floor_effect = pm.Normal("floor_effect", 0, 2.5)
-    sigma = pm.Weibull("sigma", 2, 1)
-    pm.Normal("log_radon", county_level[code] + floor_effect * floor, sigma, observed=log_radon, dims="home")
-
-complete_idata = mlm.sample(complete_model, seed=SEED)
-no_pooling_idata = mlm.sample(no_pooling_model, seed=SEED)
-pd.DataFrame(
-    {name: mlm.check_convergence(idata) for name, idata in [("complete", complete_idata), ("no", no_pooling_idata)]}
-)
-
-# %% [markdown]
-# ## Partial pooling: the data say how alike the counties are
-#
-# Between the extremes lies one more line.
-# The levels are themselves drawn from a distribution: `county_level ~ Normal(mu_baseline, tau)`.
-# *Partial pooling* means that this distribution is learnt together with the levels.
-# Its spread `tau` is the dial.
-# At `tau = 0` all counties are equal, which is complete pooling.
-# As `tau` grows without end, a county learns nothing from the others, which is no pooling.
-#
-# The prior of `tau` is a half-normal and not the course's `Weibull(2, s)`, whose density is zero at zero.
-# For `tau`, zero is a sensible value and must not be ruled out beforehand.
-
-# %%
 with pm.Model(coords=coords) as partial_model:
     mu_baseline = pm.Normal("mu_baseline", 0, 5)
     tau = pm.HalfNormal("tau", 1)
-    county_level = pm.Normal("county_level", mu_baseline, tau, dims="county")
+    sigma = pm.HalfNormal("sigma", 1)
     floor_effect = pm.Normal("floor_effect", 0, 2.5)
-    sigma = pm.Weibull("sigma", 2, 1)
+    county_level = pm.Normal("county_level", mu_baseline, tau, dims="county")
     pm.Normal("log_radon", county_level[code] + floor_effect * floor, sigma, observed=log_radon, dims="home")
 
 partial_idata = mlm.sample(partial_model, seed=SEED)
@@ -153,140 +106,122 @@ mlm.check_convergence(partial_idata)
 az.summary(partial_idata, var_names=["mu_baseline", "floor_effect", "tau", "sigma"], kind="stats")
 
 # %% [markdown]
-# Take `exp(floor_effect)` to read the effect of the floor as a ratio: a measurement on the first floor finds about half the radon of one in the basement.
-# `tau` is well away from zero and well below `sigma`: counties differ, but less than two homes of one county do.
+# `tau` is how far counties differ, `sigma` how far homes of one county differ.
+# Counties differ, but less than two homes of the same county do.
+# `floor_effect` is a difference of logarithms, so its exponential is a ratio: a first floor has about half the radon of a basement.
 #
-# **Predict first.** A line will lead from each county's estimate without pooling to its estimate with partial pooling.
-# Which lines are long, and where do they lead?
-
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Shrinkage plot. County levels against the number of homes on a logarithmic axis. Open circles are estimates without pooling, filled dots those with partial pooling, joined by lines. For one to three homes the lines are long and lead to a horizontal dashed line near 1.5; for fifty homes and more, circle and dot nearly coincide."}} tags=["hide-input"]
-no_pooling = no_pooling_idata["posterior"]["county_level"].mean(["chain", "draw"]).values
-partial = partial_idata["posterior"]["county_level"].mean(["chain", "draw"]).values
-pooled_level = float(complete_idata["posterior"]["mu_baseline"].mean())
-center = float(partial_idata["posterior"]["mu_baseline"].mean())
-
-fig, ax = plt.subplots(figsize=(9, 4.5))
-for x, start, end in zip(jittered, no_pooling, partial, strict=True):
-    ax.plot([x, x], [start, end], color="#8A8A8A", linewidth=0.9, zorder=1)
-ax.plot(
-    jittered, no_pooling, "o", markerfacecolor="white", markeredgecolor=mlm.COLORS["alternative"], label="no pooling"
-)
-ax.plot(jittered, partial, "o", color=mlm.COLORS["estimate"], markersize=5, label="partial pooling")
-ax.axhline(center, color=mlm.COLORS["truth"], linestyle="--", linewidth=1, label="mu_baseline, partial pooling")
-ax.axhline(pooled_level, color=mlm.COLORS["truth"], linestyle=":", linewidth=1.5, label="complete pooling")
-ax.set_xscale("log")
-ax.set_xticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
-ax.set_xlabel("homes measured in the county (shifted a little to part the points)")
-ax.set_ylabel("level of the county\n(log pCi/L, basement)")
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-plt.show()
-
-# %% [markdown]
-# Estimates move towards `mu_baseline`: this is *shrinkage*.
-# The fewer homes a county has, the larger the part of its way to `mu_baseline` that it moves.
-# The largest counties hardly move at all.
-# The two horizontal lines differ for a reason: complete pooling weighs homes equally, so the largest counties dominate it.
-# `mu_baseline` is the average of counties, large or small.
+# ## One formula, one dial
 #
-# How far an estimate moves can be computed by hand.
-# Take the other parameters as known.
-# The expected level is then an average of the county's own estimate and `mu_baseline`.
-# Each is weighted by its precision, one over its variance (Gelman and Hill 2006, equation 12.1).
-# The county's own estimate has the variance $\sigma^2/n_k$, and levels vary about `mu_baseline` with the variance $\tau^2$:
+# For given `tau` and `sigma` nobody needs a sampler.
+# The formula of 02 gives the weight that a county's own homes get:
 #
-# $$\frac{n_k/\sigma^2}{n_k/\sigma^2 + 1/\tau^2} \quad\text{is the weight of the county's own homes.}$$
+# $$
+# w_k = \frac{n_k/\sigma^2}{n_k/\sigma^2 + 1/\tau^2} = \frac{\tau^2}{\tau^2 + \sigma^2/n_k} .
+# $$
+#
+# The rest of the weight goes to the center of all counties, `mu_baseline`.
+# For that center take an average of the counties' averages.
+# An average of many homes says more about it than one of few, so weigh each with its precision about the center, $1/(\tau^2 + \sigma^2/n_k)$.
+#
+# **Predict first.** Without pooling, Lac qui Parle has the highest level of all, from two homes; Waseca has one of the lowest, from four.
+# Which share of its distance to the center does each of them keep?
+# And how many homes must a county have to keep half?
+
 
 # %%
+def by_formula(average, n, tau, sigma, predictors):
+    """Return each county's level and the level's standard deviation, for given tau and sigma."""
+    precision = 1 / (tau**2 + sigma**2 / n)  # of a county's average about its center
+    weighted = predictors.T * precision
+    center = predictors @ np.linalg.solve(weighted @ predictors, weighted @ average)
+    weight = tau**2 * precision
+    return weight * average + (1 - weight) * center, np.sqrt(weight * sigma**2 / n)
+
+
 posterior = partial_idata["posterior"]
 mean_of = {name: float(posterior[name].mean()) for name in ("mu_baseline", "floor_effect", "tau", "sigma")}
-ratio = (mean_of["tau"] / mean_of["sigma"]) ** 2
-weight = homes * ratio / (homes * ratio + 1)
-own = radon.assign(basement=log_radon - mean_of["floor_effect"] * floor).groupby("county")["basement"].mean()
-by_hand = weight * own.to_numpy() + (1 - weight) * mean_of["mu_baseline"]
-gap, level_sd = np.abs(by_hand - partial), posterior["county_level"].std(["chain", "draw"]).values
-print(f"Weight of a county's own homes: {weight[homes == 1][0]:.2f} with one home, {weight.max():.2f} with the most.")
-print(f"Half the weight lies on the county's own homes at {1 / ratio:.1f} homes.")
-print(f"Formula against sampler: at most {np.max(gap / level_sd):.2f} posterior standard deviations apart.")
-assert np.all(gap < 0.35 * level_sd)
+basement = log_radon - mean_of["floor_effect"] * floor  # as if measured in the basement
+own = np.bincount(code, basement) / homes
+constant = np.ones((len(homes), 1))  # the same center for all counties
+by_hand, _ = by_formula(own, homes, mean_of["tau"], mean_of["sigma"], constant)
+
+partial = posterior["county_level"].mean(["chain", "draw"]).values
+gap = np.abs(by_hand - partial) / posterior["county_level"].std(["chain", "draw"]).values
+print(f"Formula against sampler: at most {gap.max():.2f} posterior standard deviations apart.\n")
+assert gap.max() < 0.35
+
+half = (mean_of["sigma"] / mean_of["tau"]) ** 2
+weight = homes / (homes + half)
+assert coords["county"][own.argmax()] == "Lac Qui Parle"
+print(f"A county keeps half of its distance with {half:.0f} homes, and {weight.max():.0%} with {homes.max()}.")
+for name in ("Lac Qui Parle", "Waseca"):
+    k = coords["county"].index(name)
+    print(
+        f"{name}, {homes[k]} homes: keeps {weight[k]:.0%}; its level moves from {own[k]:.2f} to {partial[k]:.2f}, "
+        f"{np.exp(own[k]):.1f} to {np.exp(partial[k]):.1f} pCi/L."
+    )
 
 # %% [markdown]
-# ## Partial pooling predicts better than either extreme
+# (Lac qui Parle starts above both of its homes, because one of them was measured upstairs: its basement has about twice as much.)
 #
-# A prettier picture is no proof, so hide data and predict it.
-# Take one random home out of every county that has two or more, estimate the levels from the rest, and predict the hidden homes.
-# Repeat with other hidden homes.
-# To be quick, each estimate uses its formula: the average of all homes, the average of a county, or the weighted average above, of a county's average and an estimate of `mu_baseline`.
-# The values of $\sigma$, $\tau$ and the floor effect come from all homes, the hidden ones included, so the comparison is not strict.
-# The floor effect serves all three estimates, $\sigma$ and $\tau$ only the last.
+# `tau` is the dial.
+# At 0 all counties have one level: complete pooling.
+# As `tau` grows without end, each keeps its own average: no pooling.
+# The slider starts at the value that the data chose.
+#
+# **Predict first.** Turn the dial to 0.1.
+# Which counties still stand on their own?
 
-# %%
-basement = log_radon - mean_of["floor_effect"] * floor
-several = np.flatnonzero(homes > 1)
-errors = []
-for _ in range(400):
-    shuffled = rng.permutation(len(radon))
-    codes, first = np.unique(code[shuffled], return_index=True)
-    hidden = shuffled[first][several]
-    kept = np.setdiff1d(np.arange(len(radon)), hidden)
-    n = np.bincount(code[kept], minlength=len(homes))
-    average = np.bincount(code[kept], basement[kept], minlength=len(homes)) / n
-    own_weight = n * ratio / (n * ratio + 1)
-    population = np.average(average, weights=own_weight)
-    estimates = {
-        "complete": np.full(len(homes), basement[kept].mean()),
-        "no": average,
-        "partial": own_weight * average + (1 - own_weight) * population,
-    }
-    errors.append({name: np.mean((basement[hidden] - level[several]) ** 2) for name, level in estimates.items()})
-rmse = np.sqrt(pd.DataFrame(errors).mean()).rename("error of prediction (log pCi/L)")
-assert rmse["partial"] < rmse["complete"]
-assert rmse["partial"] < rmse["no"]
-rmse.round(3).to_frame()
 
-# %% [markdown]
-# Partial pooling has the smallest error (root mean square over 400 repetitions).
-# The differences look small because most of the error is the spread between two homes of one county, which no estimate of levels can remove.
-# The no-pooling estimate does worst: it believes every small county.
-#
-# ## Two questions that a layer must answer
-#
-# In notebooks 01 to 12 a layer's means summed to zero and had a wide prior of fixed scale.
-# Here the levels come from a distribution with a learnt spread.
-# Two choices are mixed in that sentence.
-#
-# - *Is the spread of the means fixed or learnt?* Fixed and wide is close to no pooling; learnt is partial pooling.
-#   `pm.ZeroSumNormal("mu_county", sigma=tau)` would pool partially and sum to zero.
-#   The package's models do that unless you ask for `pooled=False`, as notebooks 05 to 12 did.
-# - *Are these all the contributors there are?* A sum-to-zero layer has exactly its members, and the baseline is their average.
-#   `Normal(mu_baseline, tau)` sees them as a sample of a population, and `mu_baseline` is the average of that population.
-#
-# Pass from the second view to the first by subtracting, in every draw, the average of the levels.
-# No home's expected total changes.
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "County levels against the number of homes on a logarithmic axis. Open circles are averages of the counties' own homes, filled dots the levels by partial pooling, joined by lines. With one to three homes the lines are long and lead most of the way to a dashed line, the center of counties; with fifty homes and more circle and dot nearly coincide."}} tags=["hide-input"]
+jittered = homes * np.exp(rng.uniform(-0.06, 0.06, len(homes)))
 
-# %%
-level = posterior["county_level"]
-mu_county = level - level.mean("county")  # sums to zero in every draw
-views = {"population (mu_baseline)": posterior["mu_baseline"], "these 85 counties": level.mean("county")}
-assert float(views["these 85 counties"].std()) < float(views["population (mu_baseline)"].std())
-assert float(np.abs(mu_county.sum("county")).max()) < 1e-9
-pd.DataFrame({name: {"mean": float(x.mean()), "sd": float(x.std())} for name, x in views.items()}).T.round(3)
+
+def shrinkage(tau):
+    """Draw the level of each county for one value of tau, beside the average of its own homes."""
+    levels, _ = by_formula(own, homes, tau, mean_of["sigma"], constant)
+    precision = 1 / (tau**2 + mean_of["sigma"] ** 2 / homes)
+    fig, ax = plt.subplots(figsize=(9, 4.5))
+    ax.vlines(jittered, own, levels, color="#8A8A8A", linewidth=0.9, zorder=1)
+    ax.plot(jittered, own, "o", mfc="white", mec=mlm.COLORS["alternative"], label="own homes (no pooling)")
+    ax.plot(jittered, levels, "o", color=mlm.COLORS["estimate"], markersize=5, label=f"level, tau = {tau:.2f}")
+    center = np.average(own, weights=precision)
+    ax.axhline(center, color=mlm.COLORS["truth"], linestyle="--", linewidth=1, label="center of counties")
+    for name in ("Lac Qui Parle", "Waseca"):
+        k = coords["county"].index(name)
+        ax.annotate(name, (jittered[k], own[k]), xytext=(7, 0), textcoords="offset points", va="center", fontsize=9)
+    ax.set_xscale("log")
+    ax.set_xticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
+    ax.minorticks_off()
+    ax.set_xlabel("homes measured in the county (shifted a little to part the points)")
+    ax.set_ylabel("level of the county\n(log pCi/L, basement)")
+    ax.legend(loc="upper right")
+    return fig
+
+
+learned = round(mean_of["tau"], 2)
+mlm.slider(
+    shrinkage,
+    alt="Levels of counties for one value of tau, joined by lines with the averages of the counties' own homes.",
+    start={"tau": learned},
+    tau=sorted({0.0, 0.1, 0.2, learned, 0.5, 1.0, 3.0}),
+)
 
 # %% [markdown]
-# The average of the counties at hand is known better than that of the population, as it has to be: it lacks the uncertainty about which counties there might be.
-# Use the sum-to-zero view for seven weekdays, the population view for counties, patients or customers: contributors of which more may come.
+# The fewer homes, the larger the part of its way that a county moves.
+# At `tau` = 0.1 only counties with a hundred homes or so keep their own averages; a county then needs some sixty to keep half.
+# The data chose `tau`, and with it whom to believe.
 #
-# One more difference: this model has one `sigma` for all homes.
-# A county shifts the mean and has no spread of its own, so the question of [10](10_what_the_data_cannot_say.ipynb), which component owns the spread, does not arise.
-# `tau` is a spread *between* means, and the data speak about it because many counties have more than one home.
+# ## The reason why counties differ
 #
-# ## Uranium in the soil explains most of what counties differ by
+# Why should Waseca move to the center of *all* counties?
+# Its soil holds more uranium than most.
+# A **predictor of contributors** is a number that is known for each contributor, here log uranium.
+# It goes where the levels come from: their center becomes a line,
+# `mu_baseline + uranium_effect * log_uranium`, and `tau` is what the line leaves over.
 #
-# Counties differ for a reason.
-# A *predictor of contributors* is a number known for each contributor, here log uranium.
-# It goes where the levels come from: `county_level ~ Normal(mu_baseline + uranium_effect * log_uranium, tau)`.
-# The centre is now a line, and `mu_baseline` is its height where log uranium is 0.
-# What the line leaves over is the county's own, with a smaller `tau`.
-# A smaller `tau` favours the non-centered form of [06](06_noncentered.ipynb), for reasons that the end of this notebook measures.
+# **Predict first.** Which of `tau` and `sigma` will become smaller?
+# And in which direction will Waseca's level move, compared with the model without uranium?
 
 # %%
 log_uranium = by_county.loc[coords["county"], "log_uranium"].to_numpy()
@@ -295,294 +230,466 @@ with pm.Model(coords=coords) as uranium_model:
     mu_baseline = pm.Normal("mu_baseline", 0, 5)
     uranium_effect = pm.Normal("uranium_effect", 0, 2.5)
     tau = pm.HalfNormal("tau", 1)
-    z_county = mlm.StandardNormal("z_county", dims="county")
-    county_level = pm.Deterministic(
-        "county_level", mu_baseline + uranium_effect * log_uranium + tau * z_county, dims="county"
-    )
+    sigma = pm.HalfNormal("sigma", 1)
     floor_effect = pm.Normal("floor_effect", 0, 2.5)
-    sigma = pm.Weibull("sigma", 2, 1)
+    z_county = mlm.StandardNormal("z_county", dims="county")
+    center = mu_baseline + uranium_effect * log_uranium
+    county_level = pm.Deterministic("county_level", center + tau * z_county, dims="county")
     pm.Normal("log_radon", county_level[code] + floor_effect * floor, sigma, observed=log_radon, dims="home")
 
 uranium_idata = mlm.sample(uranium_model, seed=SEED, draws=2000)
 mlm.check_convergence(uranium_idata)
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Level of each county against log uranium in its soil. A rising line fits the counties. Open circles without pooling scatter widely about the line; filled dots with vertical intervals, estimated with partial pooling and uranium, lie close to it."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Level of each county against log uranium in its soil. A dashed line rises through the counties. Open circles, averages of the counties' own homes, scatter widely about it; filled dots with vertical intervals, estimated with uranium, lie close to it. Waseca's circle lies far below the line and its dot just below; Lac Qui Parle's circle lies far above and its dot just above."}} tags=["hide-input"]
 draws = uranium_idata["posterior"]
 with_uranium = draws["county_level"].mean(["chain", "draw"]).values
 sds = draws["county_level"].std(["chain", "draw"]).values
 x = np.linspace(log_uranium.min() - 0.05, log_uranium.max() + 0.05, 50)
-fig, ax = plt.subplots(figsize=(9, 4.5))
-ax.plot(
-    log_uranium, no_pooling, "o", markerfacecolor="white", markeredgecolor=mlm.COLORS["alternative"], label="no pooling"
-)
-ax.errorbar(
-    log_uranium,
-    with_uranium,
-    yerr=sds,
-    fmt="o",
-    color=mlm.COLORS["estimate"],
-    markersize=4,
-    linewidth=0.8,
-    label="partial pooling with uranium\n(one posterior sd either way)",
-)
 line = float(draws["mu_baseline"].mean()) + float(draws["uranium_effect"].mean()) * x
+fig, ax = plt.subplots(figsize=(9, 4.5))
+ax.plot(log_uranium, own, "o", mfc="white", mec=mlm.COLORS["alternative"], label="own homes (no pooling)")
+label = "partial pooling with uranium\n(one posterior sd either way)"
+style = {"fmt": "o", "color": mlm.COLORS["estimate"], "markersize": 4, "linewidth": 0.8}
+ax.errorbar(log_uranium, with_uranium, yerr=sds, label=label, **style)
 ax.plot(x, line, color=mlm.COLORS["truth"], linestyle="--", linewidth=1.2, label="line in log uranium")
+for name in ("Lac Qui Parle", "Waseca"):
+    k = coords["county"].index(name)
+    ax.vlines(log_uranium[k], *sorted((own[k], with_uranium[k])), color="#8A8A8A", linewidth=0.9, zorder=1)
+    ax.annotate(name, (log_uranium[k], own[k]), xytext=(7, 0), textcoords="offset points", va="center", fontsize=9)
 ax.set_xlabel("log uranium in the county's soil (log ppm)")
 ax.set_ylabel("level of the county\n(log pCi/L, basement)")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
+# %%
+fits = {"without uranium": partial_idata["posterior"], "with uranium": uranium_idata["posterior"]}
+table = {}
+for name, fit in fits.items():
+    waseca = fit["county_level"].sel(county="Waseca")
+    table[name] = {"tau": fit["tau"].mean(), "sigma": fit["sigma"].mean(), "Waseca": waseca.mean()}
+table = pd.DataFrame(table).astype(float)
+assert table.loc["tau", "with uranium"] < 0.75 * table.loc["tau", "without uranium"]
+assert table.loc["Waseca", "with uranium"] > table.loc["Waseca", "without uranium"]
+table.round(2)
+
 # %% [markdown]
-# Small counties now shrink towards the line, that is towards counties with the same soil.
-# That is the right company: a county with one home and much uranium should not be pulled down to the average of all counties.
+# Uranium takes away about half of `tau`, and so three quarters of the variance between counties.
+# `sigma` stays: a number that all homes of a county share cannot explain why they differ.
+# A small county now moves toward counties with the same soil, and that is better company.
+# Waseca goes up, away from its own four homes.
 #
-# ## The published estimates, reproduced
+# ## Beside the book
 #
-# Gelman and Hill (2006) fitted both models by restricted maximum likelihood (sections 12.4 and 12.6).
-# That method gives a best value for each parameter instead of a posterior.
-# They print two decimals.
-# Posterior means under weak priors need not equal these estimates, but with 919 homes they should be close.
-# The check asks for half a published standard error; for standard deviations, which have none, for half a posterior standard deviation.
+# Andrew Gelman and Jennifer Hill fitted both models in 2006, by restricted maximum likelihood (sections 12.4 and 12.6 of their book).
+# That method gives one best value for each parameter instead of a posterior.
+# Posterior means under wide priors need not equal such estimates, but with 919 homes they should be close.
+# The cell asks for half a published standard error; for standard deviations, which have none in the book, for half a posterior standard deviation.
 
 # %%
-published = {
-    ("varying levels", "mu_baseline"): (1.46, 0.05),
-    ("varying levels", "floor_effect"): (-0.69, 0.07),
-    ("varying levels", "tau"): (0.33, None),
-    ("varying levels", "sigma"): (0.76, None),
-    ("with uranium", "mu_baseline"): (1.47, 0.04),
-    ("with uranium", "floor_effect"): (-0.67, 0.07),
-    ("with uranium", "uranium_effect"): (0.72, 0.09),
-    ("with uranium", "tau"): (0.16, None),
-    ("with uranium", "sigma"): (0.76, None),
-}
-fits = {"varying levels": partial_idata["posterior"], "with uranium": uranium_idata["posterior"]}
-rows = []
-for (model_name, parameter), (estimate, error) in published.items():
-    ours = fits[model_name][parameter]
-    rows.append((model_name, parameter, estimate, error, float(ours.mean()), float(ours.std())))
-table = pd.DataFrame(rows, columns=["model", "parameter", "published", "published se", "mean", "sd"])
-tolerance = 0.5 * table["published se"].fillna(table["sd"])
-assert np.all((table["mean"] - table["published"]).abs() < tolerance)
+published = [
+    ("without uranium", "mu_baseline", 1.46, 0.05),
+    ("without uranium", "floor_effect", -0.69, 0.07),
+    ("without uranium", "tau", 0.33, None),
+    ("without uranium", "sigma", 0.76, None),
+    ("with uranium", "mu_baseline", 1.47, 0.04),
+    ("with uranium", "floor_effect", -0.67, 0.07),
+    ("with uranium", "uranium_effect", 0.72, 0.09),
+    ("with uranium", "tau", 0.16, None),
+    ("with uranium", "sigma", 0.76, None),
+]
+table = pd.DataFrame(published, columns=["model", "parameter", "book", "book's error"])
+pairs = list(zip(table["model"], table["parameter"], strict=True))
+table["here"] = [float(fits[model][parameter].mean()) for model, parameter in pairs]
+table["posterior sd"] = [float(fits[model][parameter].std()) for model, parameter in pairs]
+allowed = table["book's error"].fillna(table["posterior sd"]) / 2
+assert np.all((table["here"] - table["book"]).abs() < allowed)
 table.round(3)
 
 # %% [markdown]
 # Both models agree with the book.
-# Compare `tau` of the two fits: uranium takes away half of the standard deviation between counties, and three quarters or so of the variance.
-# `sigma` stays where it was, because a number that is the same for all homes of a county cannot explain why they differ.
 #
-# ## What can be said about a county that was never measured?
+# ## Does the prior of `tau` rule out zero?
 #
-# No pooling has no answer: it has no parameter for such a county, and nothing to learn one from.
-# Partial pooling has one: draw a level from the population, then a home from the county.
-# With uranium, the population is narrower.
-# The United States Environmental Protection Agency recommends action above 4 pCi/L, so ask for the chance of that.
-
+# The half-normal prior has its highest density at `tau` = 0.
+# The prior that the package gives to spreads, Weibull with shape 2, has density 0 there.
+# That sounds like a contrast between a prior that allows equal counties and one that forbids them.
+# It is not: no continuous prior gives a chance to exactly zero, and both allow values as small as you like.
+# What counts is how much of the prior lies *near* zero, and that is a matter of its scale.
+#
+# No new fit is needed.
+# Give each draw the weight (new prior density) / (old prior density), as in the power-scaling of [08](08_checking_a_model.ipynb).
 
 # %%
-def predict_home(levels, sigma):
-    """Return draws of one basement's radon in pCi/L from draws of its county's level."""
-    return np.exp(rng.normal(levels, sigma))
+rows = {}
+for scale in (1, 0.2):
+    halfnormal, weibull = stats.halfnorm(scale=scale), stats.weibull_min(2, scale=scale)
+    for name, prior in {"half-normal": halfnormal, "Weibull, shape 2": weibull}.items():
+        row = {"prior chance of tau < 0.1": prior.cdf(0.1)}
+        for model, fit in fits.items():
+            values = fit["tau"].values.ravel()
+            ratio = prior.pdf(values) / stats.halfnorm(scale=1).pdf(values)
+            assert ratio.sum() ** 2 / np.sum(ratio**2) > 400  # the weighted draws are worth as many
+            row[f"tau {model}"] = np.average(values, weights=ratio)
+        rows[f"{name}, scale {scale}"] = row
+table = pd.DataFrame(rows).T
+for model, fit in fits.items():
+    assert np.ptp(table[f"tau {model}"]) < float(fit["tau"].std())
+table.round(3)
+
+# %% [markdown]
+# A Weibull of scale 0.2 leaves more room near zero than a half-normal of scale 1.
+# All four give nearly the same `tau`: 85 counties say enough.
+# With three or four counties, look again.
+#
+# ## Hide a home, and predict it
+#
+# A prettier picture is no proof.
+# Take one random home out of every county that has two or more, estimate the levels from the rest, and predict the homes that you hid.
+# Repeat with other homes.
+# All four estimates are the formula with another dial or another center.
+# (`tau`, `sigma` and the floor effect come from all homes, so the comparison is not quite strict. Homes that were measured upstairs are converted to basements.)
+
+# %%
+line = np.column_stack([np.ones(len(homes)), log_uranium])
+tau = {name: float(fit["tau"].mean()) for name, fit in fits.items()}
+kinds = {
+    "complete": (0, constant),
+    "no": (1e6, constant),
+    "partial": (tau["without uranium"], constant),
+    "partial, uranium": (tau["with uranium"], line),
+}
+several = np.flatnonzero(homes > 1)
 
 
+def hide_one_home_each():
+    """Return the hidden home of each county, and each estimate's level and standard deviation for it."""
+    shuffled = rng.permutation(len(radon))
+    hidden = shuffled[np.unique(code[shuffled], return_index=True)[1]][several]
+    kept = np.setdiff1d(np.arange(len(radon)), hidden)
+    n = np.bincount(code[kept], minlength=len(homes))
+    average = np.bincount(code[kept], basement[kept], minlength=len(homes)) / n
+    table = pd.DataFrame({"county": several, "hidden": basement[hidden]})
+    for name, (dial, predictors) in kinds.items():
+        level, sd = by_formula(average, n, dial, mean_of["sigma"], predictors)
+        table[name], table[f"sd {name}"] = level[several], np.hypot(sd, mean_of["sigma"])[several]
+    return table
+
+
+trials = pd.concat([hide_one_home_each() for _ in range(400)])
+few = homes[trials["county"]] <= 4
+error = {
+    group: {name: np.sqrt(np.mean((trials["hidden"] - trials[name])[chosen] ** 2)) for name in kinds}
+    for group, chosen in {"all counties": few | True, "counties with 2 to 4 homes": few}.items()
+}
+error = pd.DataFrame(error)
+assert (error.loc["partial"] < error.loc[["complete", "no"]].min()).all()
+assert (error.loc["partial, uranium"] < error.loc["partial"]).all()
+error.round(3)
+
+# %% [markdown]
+# The table has the error of prediction, a root mean square in log pCi/L.
+# No pooling is worst where counties are small: it believes every home.
+# Partial pooling beats both extremes, and uranium improves it once more.
+# The differences look small because most of each error is the scatter of homes, `sigma`, which no estimate of a level can remove.
+#
+# ## A county where nobody measured
+#
+# Minnesota has 87 counties, and 85 are in the table.
+# Grant and Red Lake are not.
+# No pooling has no answer for them.
+# Partial pooling draws a level from the population of counties, and then a home from that level.
+# If you know the soil, the population is narrower: it is that of counties with such soil.
+# The table has no soil for the two either, so suppose that Grant has that of Stevens, its neighbor in the south, and Red Lake that of Pennington in the north.
+#
+# (This is the **population view**: the counties in the table stand for those that might be, and the next one comes from the same distribution. A layer whose levels sum to zero, as in 05 to 12, has exactly its members and no answer for another one. Seven weekdays are all there are; counties, patients and customers are not.)
+#
+# **Predict first.** Which is wider: the interval of a new county's level, or that of one home in the county with most homes?
+
+# %%
 plain = az.extract(partial_idata)
 rich = az.extract(uranium_idata)
-low, high = np.quantile(log_uranium, [0.05, 0.95])
-largest, single = coords["county"][int(np.argmax(homes))], coords["county"][int(np.argmin(homes))]
+most = coords["county"][int(np.argmax(homes))]
 
 
-def new_level(u):
-    """Return draws of a new county's level, whose log uranium is u."""
-    return rng.normal(rich["mu_baseline"] + rich["uranium_effect"] * u, rich["tau"])
+def new_level(like):
+    """Return draws of the level of a new county with the soil of another one."""
+    center = rich["mu_baseline"] + rich["uranium_effect"] * by_county.loc[like, "log_uranium"]
+    return rng.normal(center, rich["tau"])
 
 
-predictions = {
-    f"{largest}, {homes.max()} homes": (rich["county_level"].sel(county=largest), rich["sigma"]),
-    f"{single}, 1 home": (rich["county_level"].sel(county=single), rich["sigma"]),
-    "new county, much uranium": (new_level(high), rich["sigma"]),
-    "new county, little uranium": (new_level(low), rich["sigma"]),
-    "new county, uranium unknown": (rng.normal(plain["mu_baseline"], plain["tau"]), plain["sigma"]),
+levels = {
+    f"{name} ({by_county.loc[name, 'homes']} homes)": rich["county_level"].sel(county=name).values
+    for name in (most, "Waseca", "Lac Qui Parle")
 }
-home_draws = {
-    name: predict_home(np.asarray(levels), np.asarray(sigma)) for name, (levels, sigma) in predictions.items()
+levels["Grant, soil as in Stevens"] = new_level("Stevens")
+levels["Red Lake, soil as in Pennington"] = new_level("Pennington")
+levels["either, soil unknown"] = rng.normal(plain["mu_baseline"], plain["tau"])
+new_homes = {
+    name: np.exp(rng.normal(level, (plain if "unknown" in name else rich)["sigma"])) for name, level in levels.items()
 }
-for name, values in home_draws.items():
-    level_sd = np.std(predictions[name][0])
-    print(f"{name:28s} sd of the level {level_sd:.2f}; chance of more than 4 pCi/L {np.mean(values > 4):.0%}")
-assert np.std(predictions["new county, uranium unknown"][0]) > np.std(predictions["new county, much uranium"][0])
+for name, level in levels.items():
+    print(
+        f"{name:32s} sd of the level {np.std(level):.2f}, chance of a home above 4 pCi/L {np.mean(new_homes[name] > 4):.0%}"
+    )
+assert np.std(levels["either, soil unknown"]) > 1.3 * np.std(levels["Grant, soil as in Stevens"])
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Horizontal intervals of radon in pCi/L on a logarithmic axis for five cases. Thick bars, for the county's typical home, are narrow for the county with most homes and wide for a new county of unknown uranium. Thin lines, for a single home, are long in all cases and reach across the action level of 4."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Horizontal intervals of radon in pCi/L on a logarithmic axis for six cases. Thick bars, for a county's typical home, are short for the county with most homes, longer for Waseca, Lac Qui Parle and new counties with known soil, and longest for a new county with unknown soil. Thin lines, for a single home, are long in all six cases and reach across the action level of 4."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(9, 3.5))
-for row, name in enumerate(predictions):
-    levels = np.exp(np.asarray(predictions[name][0]))
-    ax.hlines(row, *np.quantile(home_draws[name], [0.055, 0.945]), color=mlm.COLORS["estimate"], linewidth=1.5)
-    ax.hlines(row, *np.quantile(levels, [0.055, 0.945]), color=mlm.COLORS["estimate"], linewidth=7)
-    ax.plot(np.median(levels), row, "o", color="white", markersize=4)
+for row, (name, level) in enumerate(levels.items()):
+    ax.hlines(row, *np.quantile(new_homes[name], [0.055, 0.945]), color=mlm.COLORS["estimate"], linewidth=1.5)
+    ax.hlines(row, *np.exp(np.quantile(level, [0.055, 0.945])), color=mlm.COLORS["estimate"], linewidth=7)
+    ax.plot(np.exp(np.median(level)), row, "o", color="white", markersize=4)
 ax.hlines([], 0, 0, color=mlm.COLORS["estimate"], linewidth=7, label="typical home of the county")
 ax.hlines([], 0, 0, color=mlm.COLORS["estimate"], linewidth=1.5, label="one home")
 ax.axvline(4, color=mlm.COLORS["alternative"], linestyle="--", linewidth=1.5, label="action level")
 ax.set_xscale("log")
 ax.set_xticks([0.5, 1, 2, 4, 8, 16], ["0.5", "1", "2", "4", "8", "16"])
 ax.minorticks_off()
-ax.set_yticks(range(len(predictions)), list(predictions))
+ax.set_yticks(range(len(levels)), list(levels))
 ax.invert_yaxis()
 ax.set_xlabel("radon in a basement (pCi/L), 89 % intervals")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# Knowing the soil narrows the level of a new county to little more than that of a county with one home.
-# A single home stays hard to predict in every case, because `sigma` is the largest spread there is.
+# Phillip Price, Anthony Nero and Andrew Gelman analyzed this survey in 1996 with such a model.
+# Their laboratory published a prediction for each county, and they knew the soil of Grant: 191 ± 27 becquerels per cubic meter for the typical home, and 192 ± 29 for Lac qui Parle.
+# One pCi/L is 37 of these.
+# Their homes are those of the survey, of which some were measured upstairs, so do the same with yours.
+
+# %%
+upstairs = rich["floor_effect"].values * radon["floor"].mean()
+for name, (mean, sd) in {"Grant, soil as in Stevens": (191, 27), "Lac Qui Parle (2 homes)": (192, 29)}.items():
+    typical = np.exp(levels[name] + upstairs)
+    print(f"{name}: {typical.mean():.1f} ± {typical.std():.1f} pCi/L here, {mean / 37:.1f} ± {sd / 37:.1f} published")
+    assert abs(typical.mean() - mean / 37) < sd / 37
+
+# %% [markdown]
+# Two analyses, two descriptions of the soil, and the same answer within their errors.
+# The two homes in Lac qui Parle, 11.3 and 16.0, did not impress the others either.
 #
-# ## Centered or non-centered? It depends on the count
+# Look at the thick bars again: knowing the soil makes a new county's level nearly as certain as Waseca's, which has four homes.
+# A single home stays hard to predict everywhere, because homes of one county differ most of all.
 #
-# The partial model above sampled levels as they are, the *centered* form: `county_level ~ Normal(mu_baseline, tau)`.
-# The uranium model sampled `z_county` and computed the level as the line plus `tau * z_county`, the *non-centered* form.
-# In [06](06_noncentered.ipynb) the question was about every single contribution.
-# Here it is about every contributor, and the same rule decides: which is stronger, the prior or the contributor's own data?
+# ## Centered or non-centered, county by county
 #
-# - With few homes the prior is stronger. A level then moves with `mu_baseline` and `tau`, and sampling it as it is means walking into the neck of a funnel. The non-centered form removes this dependence.
-# - With many homes the data are stronger. The level is then known, so `z_county` must move whenever `mu_baseline` or `tau` does. The centered form removes this dependence.
+# The first model sampled levels as they are, the *centered* form.
+# The uranium model sampled `z_county` and computed levels from it, the *non-centered* form.
+# [06](06_noncentered.ipynb) put a dial on each of Vera's twenty centers, and made it easy: eight had 20,000 parcels and twelve had one.
+# Counties have any number of homes from one to 116, so where is the border?
+# The formula says what suits whom: where the weight of a county's own homes is above one half, the data hold the level, and the centered form is the calm one; below one half, the prior holds it, and the non-centered form is.
 #
-# One model can do both, with a switch for each county (after Papaspiliopoulos, Roberts and Sköld 2007).
-# Where `centered` is 1, `e` is the level; where it is 0, `e` is a standard normal.
-# The switches are data, so all forms share one compilation.
-# So do all data sets, because the 919 homes become 145 cells (county and floor), as in [09](09_integrating_out.ipynb).
+# The model has the dial of 06 with two positions.
+# Where `centered` is 1, `raw` is the level; where it is 0, `raw` is a standard normal.
+# The homes become cells, by county and floor, as in [09](09_integrating_out.ipynb).
 
 # %%
 cells = mlm.cell_statistics(radon, total="log_radon", layers=["county", "floor"])
 cell_county = cells.codes[:, 0]
 cell_floor = np.array(cells.labels["floor"])[cells.codes[:, 1]]
+assert list(cells.labels["county"]) == coords["county"]
 
-with pm.Model(coords={"county": cells.labels["county"]}) as switch_model:
+with pm.Model(coords={"county": coords["county"]}) as dial_model:
     centered = pm.Data("centered", np.ones(len(homes)), dims="county")
-    n = pm.Data("n", cells.n.astype(float))
-    statistics = pm.Data("statistics", np.column_stack([cells.mean, cells.sum_sq]))
     mu_baseline = pm.Normal("mu_baseline", 0, 5)
     tau = pm.HalfNormal("tau", 1)
-    e = pm.Normal("e", centered * mu_baseline, tau**centered, dims="county")
-    county_level = pm.Deterministic(
-        "county_level", (1 - centered) * mu_baseline + tau ** (1 - centered) * e, dims="county"
-    )
+    sigma = pm.HalfNormal("sigma", 1)
     floor_effect = pm.Normal("floor_effect", 0, 2.5)
-    sigma = pm.Weibull("sigma", 2, 1)
-    mlm.NormalCells("cells", county_level[cell_county] + floor_effect * cell_floor, sigma, n, observed=statistics)
+    raw = pm.Normal("raw", centered * mu_baseline, tau**centered, dims="county")
+    computed = (1 - centered) * mu_baseline + tau ** (1 - centered) * raw
+    county_level = pm.Deterministic("county_level", computed, dims="county")
+    expected = county_level[cell_county] + floor_effect * cell_floor
+    statistics = np.column_stack([cells.mean, cells.sum_sq])
+    mlm.NormalCells("cells", expected, sigma, cells.n.astype(float), observed=statistics)
 
-switch = mlm.compile_model(switch_model)
-
-# %% [markdown]
-# First, Minnesotas that never were: every county has the same number of homes, simulated with the estimates above.
-# For each number, three data sets, each sampled in both forms.
-# Prior and data are the same for both forms, only the coordinates differ.
-# With `adaptation="diag"`, the default of most software, the sampler learns one scale for each coordinate and no correlations.
-# So it cannot correct a bad choice of coordinates by itself.
-# The measure is the smallest bulk [effective sample size](../book/glossary.md) of levels, `mu_baseline` and `tau`, per thousand gradients.
-
-# %%
-ONES, ZEROS = np.ones(len(homes)), np.zeros(len(homes))
-has_both = np.bincount(cell_county) == 2
-
-
-def split_homes(per_county):
-    """Return homes in each cell if every county has `per_county`, a sixth of them measured on the first floor."""
-    upstairs = max(1, round(per_county / 6))
-    downstairs = np.where(has_both[cell_county], per_county - upstairs, per_county)
-    return np.where(cell_floor == 1, upstairs, downstairs).astype(float)
-
-
-def simulate_statistics(n, rng):
-    """Return mean and centred sum of squares of every cell, from the generative model of notebook 09."""
-    level = rng.normal(mean_of["mu_baseline"], mean_of["tau"], len(homes))
-    mean = rng.normal(level[cell_county] + mean_of["floor_effect"] * cell_floor, mean_of["sigma"] / np.sqrt(n))
-    sum_sq = np.where(n > 1, mean_of["sigma"] ** 2 * rng.chisquare(np.maximum(n - 1, 1)), 0)
-    return np.column_stack([mean, sum_sq])
-
-
-def ess_per_gradient(seed, **data):
-    """Return the least bulk ESS of levels, mu_baseline and tau per 1,000 gradients."""
-    idata = mlm.sample(switch.with_data(**data), seed=seed, draws=500, tune=500, adaptation="diag")
-    ess = az.ess(idata["posterior"].to_dataset()[["county_level", "mu_baseline", "tau"]], method="bulk")
-    return 1000 * min(float(x.min()) for x in ess.data_vars.values()) / idata.attrs["gradients"]
-
-
-rows = []
-for per_county in (2, 8, 32, 128):
-    n = split_homes(per_county)
-    for replicate in range(3):
-        statistics = simulate_statistics(n, rng)
-        for form, switches in (("centered", ONES), ("non-centered", ZEROS)):
-            ess = ess_per_gradient(SEED + replicate, n=n, statistics=statistics, centered=switches)
-            rows.append((per_county, replicate, form, ess))
-experiment = pd.DataFrame(rows, columns=["homes", "replicate", "form", "ess"])
-
-advantage = experiment.pivot_table(
-    index="homes", columns="form", values="ess", aggfunc=lambda x: np.exp(np.log(x).mean())
-)
-advantage["centered / non-centered"] = advantage["centered"] / advantage["non-centered"]
-assert advantage.loc[2, "centered / non-centered"] < 1
-assert advantage.loc[128, "centered / non-centered"] > 5
-advantage.round(2)
-
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Effective sample size per thousand gradients against homes per county, both axes logarithmic, three points for each form and count. The centered form rises steeply with the count; the non-centered form is better at 2 homes and far worse at 128. The lines cross near a vertical line that marks where prior and data weigh the same."}} tags=["hide-input"]
-fig, ax = plt.subplots()
-for form, role, marker in (("centered", "alternative", "s"), ("non-centered", "estimate", "o")):
-    part = experiment[experiment["form"] == form]
-    middle = np.exp(np.log(part["ess"]).groupby(part["homes"]).mean())
-    ax.plot(part["homes"], part["ess"], marker, color=mlm.COLORS[role], markersize=5, alpha=0.7)
-    ax.plot(middle.index, middle, color=mlm.COLORS[role], marker=marker, markersize=5, label=form)
-ax.axvline(1 / ratio, color=mlm.COLORS["truth"], linestyle="--", linewidth=1, label="prior and data weigh the same")
-ax.set_xscale("log")
-ax.set_yscale("log")
-ax.set_xticks([2, 8, 32, 128], ["2", "8", "32", "128"])
-ax.minorticks_off()
-ax.set_xlabel("homes in every county")
-ax.set_ylabel("least bulk ESS\nper 1,000 gradients")
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-plt.show()
+dial = mlm.compile_model(dial_model)
 
 # %% [markdown]
-# The two forms change places.
-# The dashed line is $n = \sigma^2/\tau^2$, where a county's own homes and the prior weigh the same: the one half of the shrinkage formula.
-# So a shrinkage weight tells you which form a contributor wants.
+# The setting is all that differs between the runs.
+# The measure is that of 06: the smallest bulk [effective sample size](../book/glossary.md), here among levels, `mu_baseline` and `tau`, for each thousand gradients.
+# A run that misses a limit of the convergence check is left out.
+# `adaptation="diag"`, the default of most software, learns a scale for each coordinate and no correlations, so it cannot make up for a bad choice.
 #
-# The real Minnesota has counties on both sides of the line.
-# Then why not choose for each county?
+# **Predict first.** Half of the counties have five homes or fewer.
+# Which wins: all centered, all non-centered, or each as its weight says? By how much?
 
 # %%
-real = {"n": cells.n.astype(float), "statistics": np.column_stack([cells.mean, cells.sum_sq])}
-forms = {"centered": ONES, "non-centered": ZEROS, "by county": (homes > 1 / ratio).astype(float)}
-choice = pd.DataFrame(
-    {
-        form: [ess_per_gradient(SEED + s, centered=switches, **real) for s in range(3)]
-        for form, switches in forms.items()
-    },
-    index=pd.Index([f"seed {s}" for s in range(3)], name="least bulk ESS per 1,000 gradients"),
-)
-assert choice["by county"].mean() > 1.2 * choice[["centered", "non-centered"]].mean().max()
-choice.round(1)
+settings = {"all centered": weight >= 0, "all non-centered": weight > 1, "by weight": weight > 0.5}
+
+
+def ess_per_gradient(setting, seed):
+    """Return the smallest bulk ESS for each 1,000 gradients, of a run that converged."""
+    idata = mlm.sample(dial.with_data(centered=setting.astype(float)), seed=seed, draws=2000, adaptation="diag")
+    try:
+        mlm.check_convergence(idata)
+    except mlm.ConvergenceError:
+        return np.nan  # an ESS of chains that disagree is a guess
+    ess = az.ess(idata["posterior"].to_dataset()[["county_level", "mu_baseline", "tau"]], method="bulk")
+    return 1000 * min(float(values.min()) for values in ess.data_vars.values()) / idata.attrs["gradients"]
+
+
+runs = {name: [ess_per_gradient(setting, SEED + k) for k in range(4)] for name, setting in settings.items()}
+runs = pd.DataFrame(runs)
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Three rows of four dots over the smallest effective sample size for each thousand gradients. The dots of the choice by weight lie clearly to the right of those of all centered and of all non-centered."}} tags=["hide-input"]
+fig, ax = plt.subplots(figsize=(8, 2.4))
+for row, (name, role) in enumerate(zip(runs, ("alternative", "prior", "estimate"), strict=True)):
+    height = row + np.linspace(-0.15, 0.15, len(runs))
+    ax.plot(runs[name], height, "o", color=mlm.COLORS[role], alpha=0.7)
+    ax.vlines(runs[name].mean(), row - 0.33, row + 0.33, color=mlm.COLORS[role], linewidth=2.5)
+ax.set_yticks(range(3), [f"{name} ({int(setting.sum())} centered)" for name, setting in settings.items()])
+ax.set_ylim(2.5, -0.5)
+ax.set_xlim(0)
+ax.set_xlabel("smallest bulk ESS per 1,000 gradients, four seeds")
+plt.show()
+print("runs that converged, of 4:", runs.notna().sum().to_dict())
+assert runs.notna().all()["by weight"]
+assert runs["by weight"].mean() > 1.2 * runs[["all centered", "all non-centered"]].mean().max()
 
 # %% [markdown]
-# The choice by county beats both uniform choices, which are about as good as each other here: each suits one part of the counties.
-# The posterior is the same in all three.
-# A last check compares the fit by county with the partial model of the 919 rows: posterior means may differ by Monte Carlo error only.
+# Each uniform choice suits one part of the counties and slows the other.
+# The choice by weight beats both.
+# A predictor changes the choice: it lowers `tau`, so more counties are better off non-centered.
+#
+# All settings are the same model.
+# Check it: the run by weight on cells and the first fit, centered on 919 rows, may differ by Monte Carlo error only.
 
 # %%
-mixed_idata = mlm.sample(switch.with_data(centered=forms["by county"], **real), seed=SEED)
+mixed_idata = mlm.sample(dial.with_data(centered=settings["by weight"].astype(float)), seed=SEED)
 mlm.check_convergence(mixed_idata)
 names = ["county_level", "mu_baseline", "tau", "floor_effect", "sigma"]
 both = [idata["posterior"].to_dataset()[names] for idata in (mixed_idata, partial_idata)]
 difference = both[0].mean(["chain", "draw"]) - both[1].mean(["chain", "draw"])
 error = np.sqrt(sum(az.mcse(x) ** 2 for x in both))
 largest_z = max(float(np.abs(x).max()) for x in (difference / error).data_vars.values())
-print(f"919 rows, centered, against 145 cells, by county: means differ by {largest_z:.1f} Monte Carlo errors at most,")
-print(f"the largest of {sum(x.size for x in difference.data_vars.values())} comparisons.")
+print(f"Posterior means differ by {largest_z:.1f} Monte Carlo errors at most, over 89 comparisons.")
+half_uranium = (mean_of["sigma"] / float(rich["tau"].mean())) ** 2
+print(f"Half the weight: {half:.0f} homes without uranium, {half_uranium:.0f} with it.")
 assert largest_z < 5.5
 
 # %% [markdown]
+# ## The pipe
+#
+# Back to Karin and Nils.
+# Say, to keep it simple, that the pipe cures the house, early or late, and that a house above 4 pCi/L has to be cured.
+# Built in now, it costs 500 dollars for certain.
+# Left out, it costs 1,500 dollars with the chance $p$ that the basement exceeds 4.
+# So it pays if $1{,}500\,p > 500$: if $p$ is above one third.
+# (The EPA's estimates in 2008 were 350 to 500 dollars in a new house and 800 to 2,500 in an old one.)
+#
+# Given a level and `sigma`, the chance is a tail of a normal distribution.
+# Average it over the posterior draws: the expected cost is proportional to $p$, so the average is all that the decision needs.
+
+# %%
+NOW, LATER, LIMIT = 500, 1500, np.log(4)
+share = stats.norm.sf((LIMIT - rich["county_level"].values) / rich["sigma"].values)  # counties x draws
+share_plain = stats.norm.sf((LIMIT - plain["county_level"].values) / plain["sigma"].values)
+own_level, own_sd = by_formula(own, homes, 1e6, mean_of["sigma"], constant)
+chance = pd.DataFrame(
+    {
+        "own homes alone": stats.norm.sf((LIMIT - own_level) / np.hypot(own_sd, mean_of["sigma"])),
+        "partial pooling": share_plain.mean(axis=1),
+        "partial pooling, uranium": share.mean(axis=1),
+    },
+    index=coords["county"],
+)
+for name in ("Waseca", "Lac Qui Parle"):
+    chance.loc[name, "soil alone"] = stats.norm.sf((LIMIT - new_level(name)) / rich["sigma"]).mean()
+(100 * chance.loc[["Waseca", "Lac Qui Parle"]]).round(0).astype(int).rename_axis("chance in percent")
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Each county as a dot: the chance of a new home above 4 pCi/L from the county's own homes alone on the horizontal axis, and from partial pooling with uranium on the vertical one. Own homes spread from about 10 to 95 percent, partial pooling from about 20 to 75. Lines at one third cut the plane; some counties, Waseca among them, lie to the left of one line and above the other."}} tags=["hide-input"]
+fig, ax = plt.subplots(figsize=(7, 5))
+x, y = 100 * chance["own homes alone"], 100 * chance["partial pooling, uranium"]
+changed = (x > 100 * NOW / LATER) != (y > 100 * NOW / LATER)
+for chosen, role, label in ((~changed, "estimate", "same decision"), (changed, "alternative", "another decision")):
+    ax.scatter(x[chosen], y[chosen], s=8 + 3 * homes[chosen], color=mlm.COLORS[role], alpha=0.75, label=label)
+ax.plot([0, 100], [0, 100], color="#8A8A8A", linestyle=":", linewidth=1)
+ax.axvline(100 * NOW / LATER, color=mlm.COLORS["truth"], linestyle="--", linewidth=1)
+ax.axhline(100 * NOW / LATER, color=mlm.COLORS["truth"], linestyle="--", linewidth=1, label="the pipe pays: one third")
+for name in ("Waseca", "Lac Qui Parle"):
+    place = {"xytext": (6, -14) if name != "Waseca" else (-6, 8), "textcoords": "offset points", "ha": "right"}
+    ax.annotate(name, (x[name], y[name]), fontsize=9, **place)
+ax.set_xlim(0, 100)
+ax.set_ylim(0, 100)
+ax.set_xlabel("chance of more than 4 pCi/L, from own homes alone (%)")
+ax.set_ylabel("the same, from partial pooling with uranium (%)")
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1), title="area: homes measured", alignment="left")
+plt.show()
+assert x["Waseca"] < 100 / 3 < y["Waseca"]
+assert y["Lac Qui Parle"] < x["Lac Qui Parle"]
+
+# %%
+pays = chance > NOW / LATER
+print(f"Counties where the pipe pays: {pays['partial pooling, uranium'].sum()} of {len(pays)}.")
+print(f"Own homes alone would decide otherwise in {changed.sum()}; these have {homes[changed].max()} homes at most.")
+for name in ("Waseca", "Lac Qui Parle"):
+    k = coords["county"].index(name)
+    low, high = np.quantile(share[k], [0.055, 0.945])
+    print(
+        f"{name}: share of homes above 4 pCi/L between {low:.0%} and {high:.0%}; "
+        f"chance that it is below one third {np.mean(share[k] < NOW / LATER):.0%}; "
+        f"weight of its own homes {homes[k] / (homes[k] + half_uranium):.0%}."
+    )
+
+# %% [markdown]
+# Karin's neighbors made the pipe look like a waste, and Nils's made it look like a must.
+# With soil and other counties in the account, both should build it.
+# Compare the last two columns of the table: the soil alone gives most of the answer, and the homes move it by some points.
+# So a county with two measured homes should neither trust them nor throw them away.
+# It should look up its soil, and give the homes the weight that two homes have.
+#
+# ## Would it have saved money?
+#
+# The hidden homes can say.
+# Let each kind of estimate decide about each hidden home without seeing it, and then pay the bill: the pipe now, or 1,500 dollars if the home turned out above 4.
+#
+# **Predict first.** Two rules need no data at all: never build the pipe, and always.
+# Where will they stand among the others?
+
+# %%
+above = trials["hidden"] > LIMIT
+p = {
+    name: stats.norm.sf((LIMIT - trials[name]) / trials[f"sd {name}"]) for name in ("no", "partial", "partial, uranium")
+}
+p = pd.DataFrame({"never": 0.0, "own homes alone": p["no"], **p, "always": 1.0}, index=trials.index).drop(columns="no")
+bill = {
+    now: {rule: np.where(p[rule] > now / LATER, now, LATER * above).mean() for rule in p}
+    for now in (300, 500, 700, 900)
+}
+bill = pd.DataFrame(bill).T.rename_axis("pipe now (dollars)")
+assert bill.loc[NOW, "partial, uranium"] < bill.loc[NOW, "own homes alone"] < bill.loc[NOW, "never"]
+bill.round(0)
+
+# %%
+paid = {rule: np.where(p[rule] > NOW / LATER, NOW, LATER * above) for rule in p}
+saved = pd.Series(paid["own homes alone"] - paid["partial, uranium"]).groupby(trials["county"].to_numpy()).mean()
+print(f"Saved by pooling at {NOW} dollars: {saved.mean():.0f} a home, standard error {saved.sem():.0f} over counties.")
+third = pd.qcut(p["partial, uranium"], 3, labels=["lowest", "middle", "highest"]).to_numpy()
+checked = pd.DataFrame({"predicted": p["partial, uranium"], "found": above}).groupby(third, observed=True).mean()
+print("Chances that were predicted, and the share that was found above 4 pCi/L, in three groups of hidden homes:")
+assert (checked["predicted"] - checked["found"]).abs().max() < 0.12
+(100 * checked.loc[["lowest", "middle", "highest"]]).round(0).astype(int).rename_axis("in percent")
+
+# %% [markdown]
+# The table of bills has dollars a home.
+# At 500 dollars, deciding by a county's own homes is worse than building everywhere, a rule that needs no data.
+# The model beats that rule by a few dollars only, because the pipe pays in nearly all counties.
+# At 700 or 900 dollars it matters where you build, and there the model saves money.
+# What pooling saves is printed with its standard error: about two of them, so it is likely and not proved.
+# The predicted chances are about right, so they can be used with other prices, too.
+# (With some 27 counties a group, an error of ten points would show; one of three points would not.)
+#
+# Minnesota decided in that way: since 2009 the building code asks for the pipe in all new homes of the state.
+#
+# Three things that the model leaves out.
+# The survey measured for some days in winter on the lowest level, which finds more than the average over a year in the rooms where people live.
+# A pipe without a fan lowers radon by about half and does not cure every house.
+# And none of this replaces a test: once Karin's house stands, a kit for 25 dollars says more about it than all other homes of the county.
+#
 # ## Check yourself
 #
 # The quiz asks about ideas.
-# The [exercises](exercises/13_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+# In the [exercises](exercises/13_exercises.ipynb) you pool by hand, predict a new county, choose forms, decide about pipes, and fit a model with a predictor of your own.
 
 # %%
 mlm.quiz("13")
@@ -590,20 +697,23 @@ mlm.quiz("13")
 # %% [markdown]
 # ## What to remember
 #
-# - Small groups have extreme averages. Rank them only after partial pooling.
-# - Partial pooling learns the spread `tau` between contributors; complete and no pooling are its ends, `tau = 0` and `tau` without limit.
-# - A contributor's own data have the weight $n\tau^2/(n\tau^2 + \sigma^2)$. The rest comes from the others.
-# - A predictor of contributors belongs in the centre of their distribution. It lowers `tau`, not `sigma`, and makes predictions for new contributors sharper.
-# - Variances can be pooled as well as means. `mlm.Priors.from_cells(cells)` does both; `pooled=False` asks for fixed scales. Where a layer has many contributors, pool: without it, each one's prior prefers a small variance, and their number decides the split that [10](10_what_the_data_cannot_say.ipynb) is about.
-# - The same weight chooses coordinates: below one half non-centered, above one half centered, and contributor by contributor where counts differ.
+# - A contributor's own data have the weight $\tau^2/(\tau^2 + \sigma^2/n)$. The rest comes from the others, and `tau` is the dial.
+# - A predictor of contributors belongs in the center of their distribution. It lowers `tau`, not `sigma`; small contributors then learn from those that are like them.
+# - New contributors come from the population of contributors: draw a level, then an observation.
+# - Whether a prior's density is zero at zero hardly matters. How much of it lies near zero does.
+# - The same weight chooses coordinates: above one half centered, below one half non-centered.
+# - A decision needs the chance of the event that costs money. Test it on data held out, beside rules that need no model.
+# - Variances can be pooled as means are: `mlm.Priors.from_cells(cells)` does both, `pooled=False` asks for fixed scales.
 #
 # ## Going further
 #
 # - Gelman, A. and Hill, J. (2006). *Data Analysis Using Regression and Multilevel/Hierarchical Models*. Cambridge University Press. Chapter 12. [doi:10.1017/CBO9780511790942](https://doi.org/10.1017/CBO9780511790942)
+# - Price, P. N., Nero, A. V. and Gelman, A. (1996). Bayesian prediction of mean indoor radon concentrations for Minnesota counties. *Health Physics* 71(6), 922-936. [doi:10.1097/00004032-199612000-00009](https://doi.org/10.1097/00004032-199612000-00009). The survey, its measurements, and how far counties differ.
+# - Lawrence Berkeley National Laboratory. [Minnesota screening indoor radon concentrations by county](http://eetd.lbl.gov/IEP/high-radon/data/minn-tbl.html). The predictions for Grant and Lac qui Parle.
+# - Lin, C., Gelman, A., Price, P. N. and Krantz, D. H. (1999). Analysis of local decisions using hierarchical modeling, applied to home radon measurement and remediation. *Statistical Science* 14(3), 305-337. [PDF](http://www.stat.columbia.edu/~gelman/research/published/lin.pdf). The decision of this notebook, done in full: who should measure, and who should act.
 # - Gelman, A. (2006). Prior distributions for variance parameters in hierarchical models. *Bayesian Analysis* 1(3), 515-534. [doi:10.1214/06-BA117A](https://doi.org/10.1214/06-BA117A)
 # - Papaspiliopoulos, O., Roberts, G. O. and Sköld, M. (2007). A general framework for the parametrization of hierarchical models. *Statistical Science* 22(1), 59-73. [doi:10.1214/088342307000000014](https://doi.org/10.1214/088342307000000014)
-# - Betancourt, M. and Girolami, M. (2015). Hamiltonian Monte Carlo for hierarchical models. In *Current Trends in Bayesian Methodology with Applications*. [arXiv:1312.0906](https://arxiv.org/abs/1312.0906)
-# - Price, P. N., Nero, A. V. and Gelman, A. (1996). Bayesian prediction of mean indoor radon concentrations for Minnesota counties. *Health Physics* 71(6), 922-936. [doi:10.1097/00004032-199612000-00009](https://doi.org/10.1097/00004032-199612000-00009)
+# - EPA (2008). [Making homes greener and safer from radon](https://yosemite.epa.gov/opa/admpress.nsf/8b770facf5edf6f185257359003fb69e/2af4ace26ae46789852573d9006629c9!OpenDocument): the prices. [Minnesota Rules 1303.2400](https://www.revisor.mn.gov/rules/1303.2400/): the pipe in new homes.
 
 # %%
 print(mlm.version_line())

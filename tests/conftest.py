@@ -1,5 +1,7 @@
 """Fixtures for all tests, and the order of their files: a browser."""
 
+import collections
+import itertools
 import json
 import os
 from pathlib import Path
@@ -45,3 +47,16 @@ def pytest_collection_modifyitems(items):
         files.setdefault(item.path, []).append(item)
     order = sorted(files, key=lambda file: -seconds_of(file, files[file]))
     items[:] = [item for file in order for item in files[file]]
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """End a whole run with the files that take longest: those are worth making faster."""
+    if not config.getoption("durations"):
+        return
+    seconds = collections.Counter()
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if hasattr(report, "duration"):
+            seconds[report.nodeid.split("::")[0]] += report.duration
+    terminalreporter.write_sep("=", f"slowest 30 files of {sum(seconds.values()):,.0f} s")
+    for file, taken in seconds.most_common(30):
+        terminalreporter.write_line(f"{taken:7.1f}s {file}")

@@ -73,10 +73,16 @@ class CourseTimes(Directive):
 
 #: Notebooks of each session of a plan.
 PLANS = {
-    "90 minutes": [["01", "02"]],
+    "90 minutes": [[("01", 10), ("02", 20), ("10", 15), ("15", 10)]],  # parts of notebooks, which the guide names
     "Half day": [["01", "02", "03", "10"]],
-    "Full day": [["01", "02", "03", "06"], ["07", "09", "10", "15"]],
-    "Five sessions": [["01", "02", "03"], ["04", "05", "06"], ["07", "08", "09"], ["10", "12"], ["13", "15", "17"]],
+    "Full day": [["01", "02", "03", "06"], ["07", "09", "10", "11", "15"]],
+    "Five sessions": [
+        ["01", "02", "03"],
+        ["04", "05", "06"],
+        ["07", "08", "09"],
+        ["10", "11", "12"],
+        ["13", "14", "15", "17"],
+    ],
 }
 
 
@@ -88,8 +94,9 @@ class CoursePlans(Directive):
         times = {title[:2]: (minutes, row["seconds"]) for title, minutes, row in notebook_times()}
         rows = []
         for plan, sessions in PLANS.items():
-            for number, names in enumerate(sessions, 1):
-                reading = sum(times[name][0] for name in names)
+            for number, parts in enumerate(sessions, 1):
+                names = [part if isinstance(part, str) else part[0] for part in parts]
+                reading = sum(times[part][0] if isinstance(part, str) else part[1] for part in parts)
                 running = sum(times[name][1] for name in names)
                 together = (4 / 3 * reading * 60 + running) / 3600
                 title = plan if len(sessions) == 1 else f"{plan}, {number}"
@@ -145,7 +152,7 @@ def add_repository(app, config):
 def lead_to_solutions(app, docname, source):
     """Let links to exercises lead to the site's pages of them, which hold stubs and, folded, solutions."""
     if docname.startswith("notebooks/"):
-        source[0] = re.sub(r"\]\(exercises/(\d\d)_exercises\.", r"](solutions/\1_solutions.", source[0])
+        source[0] = re.sub(r"\]\(exercises/(\w+)_exercises\.", r"](solutions/\1_solutions.", source[0])
 
 
 def drop_thebe(app, pagename, templatename, context, doctree):

@@ -1,6 +1,7 @@
 """Self-checks of the exercises: right, or a hint that names the likely mistake.
 
-One module a set, ``set_01`` for the exercises of notebook 01, is loaded when one of its tasks is checked.
+One module a set, ``set_01`` for the exercises of notebook 01 and ``set_capstone`` for the capstone, is loaded when one
+of its tasks is checked.
 """
 
 import contextlib
@@ -30,8 +31,8 @@ def check(task: str, answer: object, seed: int = 0) -> Result:
     answer : function or object
         What the task asks for: the function, uncalled, or the value of one that takes no arguments.
     seed : int
-        Seed of the random inputs that a function is tried with. A right answer is right for every seed; where an
-        answer is itself random, a right one is refused once in a million checks at most.
+        Seed of the random inputs that a function is tried with; for the capstone, that of its table. A right answer is
+        right for every seed; where an answer is itself random, a right one is refused once in a million checks at most.
 
     Returns
     -------
@@ -88,7 +89,7 @@ def tasks() -> list[str]:
 
 def _checkers(task: str) -> dict:
     """Return the checks of a task's set, and load no other set: some need PyMC, which takes seconds to import."""
-    number = task[:2] if isinstance(task, str) else ""
+    number = task.rpartition(".")[0] if isinstance(task, str) else ""
     if number in _sets() and task in _load(number):
         return _load(number)
     raise ValueError(f"there is no task {task!r}; there are {', '.join(tasks())}")
@@ -96,7 +97,8 @@ def _checkers(task: str) -> dict:
 
 def _sets() -> list[str]:
     names = [file.name for file in files(__name__).iterdir()]
-    return sorted(name[4:6] for name in names if re.fullmatch(r"set_\d\d\.py", name))
+    found = [re.fullmatch(r"set_(\d\d|[a-z]+)\.py", name) for name in names]
+    return sorted(match.group(1) for match in found if match)
 
 
 def _load(number: str) -> dict:

@@ -1,7 +1,12 @@
 """Checks of the exercises of notebook 10, and the simulated ranks of one of its figures."""
 
-import numpy as np
+from collections.abc import Sequence
+from itertools import product
 
+import numpy as np
+import pandas as pd
+
+from mlm_tutorial.exercises.answered_posteriors import expect_moments, fits_a_model, trusted_draws
 from mlm_tutorial.exercises.answers import (
     Answer,
     Hint,
@@ -9,6 +14,7 @@ from mlm_tutorial.exercises.answers import (
     choice,
     choices,
     close,
+    describe,
     expect,
     instance,
     number,
@@ -18,19 +24,22 @@ from mlm_tutorial.exercises.answers import (
 
 def identified(answer: Answer, rng: np.random.Generator) -> str:
     """Check 10.1."""
-    given = choices(answer.value(), ["A", "B", "C", "D", "E"], "the set of letters")
+    given = choices(answer.value(), list("ABCDEF"), "the set of letters")
     if "B" in given:
-        raise Hint("adding a constant to two variances leaves their difference alone; does it leave their ratio alone?")
-    if "C" in given:
-        raise Hint("one of your quantities compares variances from different layers, and each layer can move by itself")
-    if "D" in given:
-        raise Hint("one of your quantities keeps its value along only one of the two flat directions")
-    if given != {"A", "E"}:
         raise Hint(
-            "all that you name is identified, but something is missing; move a variance along each flat direction "
+            "one of your quantities compares two drivers who never drove for the same center; "
+            "what would happen to it if one center were a minute slower and its drivers a minute faster?"
+        )
+    if "D" in given:
+        raise Hint("adding a constant to two variances leaves their difference alone; does it leave their ratio alone?")
+    if "F" in given:
+        raise Hint("one of your quantities is part of a total only; can it trade with the part that is left out?")
+    if given != {"A", "C", "E"}:
+        raise Hint(
+            "all that you name is identified, but something is missing; move a constant along each flat direction "
             "and see what stays"
         )
-    return "Both are differences between cells of the table, and differences are what the cells can show."
+    return "Inside one center drivers can be compared, and a whole total can be measured; the rest is the prior's."
 
 
 #: For each panel of 10.2 its diagnosis, and how posteriors are distorted: shift and factor of their standard deviation.
@@ -86,52 +95,82 @@ def diagnoses(answer: Answer, rng: np.random.Generator) -> str:
 
 def n_flat_directions(answer: Answer, rng: np.random.Generator) -> str:
     """Check 10.3."""
-    for kinds in _plans(rng):
-        components = sorted({name for kind in kinds for name in kind})
-        design = np.array([[kind.count(name) for name in components] for kind in kinds], dtype=float)
-        rank = int(np.linalg.matrix_rank(design))
-        given = number(answer.call(kinds), "the number of flat directions")
-        once = len(components) - int(np.linalg.matrix_rank(np.minimum(design, 1)))
-        shown = f"for {len(kinds)} kinds of rows with {len(components)} components"
-        unlike = len({tuple(sorted(kind)) for kind in kinds})
+    for rows in _tables(rng):
+        first, second = pair(answer.call(rows), "the answer (two numbers)")
+        variances, means = number(first, "the first number"), number(second, "the second number")
+        design, sizes = _design(rows)
+        n, j = design.shape[1], len(sizes)
+        flat = n - _rank(design)
+        shown = f"for a table with {' and '.join(map(str, sizes))} contributors"
+        merged = sorted(set(rows.to_numpy().ravel()))
+        one_a_label = np.array([[1, *(x in row for x in merged)] for row in rows.to_numpy().tolist()], float)
+        few = "not every kind of row says something new, and a kind can say more than one thing"
         mistakes = [
-            (rank, f"{shown}: the rank counts the directions that leave a trace"),
-            (once, f"{shown}: a component that is listed twice enters your count as if it were listed once"),
+            (n - flat, f"{shown}: the rank counts the directions that leave a trace"),
+            (n - 1 - _rank(design[:, 1:]), f"{shown}: the road takes part in every row, so it has a column as well"),
+            (j, f"{shown}: one flat direction a layer holds for crossed tables, not every table"),
             (
-                len(kinds[0]) - 1,
-                f"{shown}: the rule of one direction a layer holds for the notebook's data, not for every plan",
+                one_a_label.shape[1] - _rank(one_a_label),
+                f"{shown}: a label of two layers stands for two contributors; count it in each",
             ),
-            (max(0, len(components) - len(kinds)), f"{shown}: not all kinds of rows say something new"),
-            (len(components) - unlike, f"{shown}: not all kinds of rows say something new"),
-            (len(components), f"{shown}: this is the number of all variances; some directions do leave a trace"),
+            (max(0, n - len(rows.drop_duplicates())), f"{shown}: {few}"),
+            (max(0, n - len(rows)), f"{shown}: {few}"),
+            (n, f"{shown}: this is the number of all variances; some directions do leave a trace"),
+            (flat - j, f"{shown}: the first number is for the variances, the second for the means"),
         ]
-        otherwise = f"{shown}: write down the matrix that turns variances of components into those of totals"
-        expect(given, len(components) - rank, mistakes, otherwise)
-    return "A plan tells before the first measurement what it will identify."
+        otherwise = f"{shown}, variances: which matrix turns the variances of components into those of totals?"
+        expect(variances, flat, mistakes, otherwise)
+        shared = np.vstack([design, np.arange(n) > 0])
+        with_baseline = np.vstack([design, np.ones(n)])
+        mistakes = [
+            (0, f"{shown}: means that sum to zero may still trade with those of another layer"),
+            (flat, f"{shown}: means have a rule that the variances lack"),
+            (n - _rank(shared), f"{shown}: the sum to zero is not one rule for all; each layer has a rule of its own"),
+            (n - _rank(with_baseline), f"{shown}: each layer has a rule of its own, and the road has none"),
+            (flat - 1, f"{shown}: each layer has a rule of its own"),
+            (n - flat + j, f"{shown}: the rank counts the directions that leave a trace"),
+        ]
+        otherwise = f"{shown}, means: what does the rule of each layer add to the matrix?"
+        expect(means, flat - j, mistakes, otherwise)
+    return "Two ranks tell before the first fit where a table is silent."
 
 
-def _plans(rng: np.random.Generator) -> list[list[list[str]]]:
-    """Return plans of measurements; between them every mistake shows."""
-    first = [f"driver {i}" for i in range(rng.integers(3, 6))]
-    second = [f"car {i}" for i in range(rng.integers(2, 4))]
-    crossed = [["baseline", a, b] for a in first for b in second]
-    nested = [["baseline", a, f"home of {a}"] for a in first]
-    with_lone = [*crossed, ["baseline", first[0]]]
-    all_known = [*with_lone, ["baseline", second[0]]]
-    twice = [*crossed, ["baseline", first[-1], second[0], second[0]]]
-    apart = [["baseline", a] for a in first] + [[b, "garage"] for b in second]
-    return [_mixed(plan, rng) for plan in (crossed, nested, with_lone, twice, all_known, apart)]
+def _rank(matrix: np.ndarray) -> int:
+    return int(np.linalg.matrix_rank(matrix))
 
 
-def _mixed(plan: list[list[str]], rng: np.random.Generator) -> list[list[str]]:
-    return [[plan[i][j] for j in rng.permutation(len(plan[i]))] for i in rng.permutation(len(plan))]
+def _design(rows: pd.DataFrame) -> tuple[np.ndarray, list[int]]:
+    """Return the design of a table, with the baseline first, and the number of contributors of each layer."""
+    blocks = [pd.get_dummies(rows[name]).to_numpy(float) for name in rows]
+    return np.hstack([np.ones((len(rows), 1)), *blocks]), [block.shape[1] for block in blocks]
+
+
+def _tables(rng: np.random.Generator) -> list[pd.DataFrame]:
+    """Return tables; between them every mistake shows, at a table where its number is no other mistake's."""
+    a, b = int(rng.integers(2, 4)), int(rng.integers(4, 6))
+    crossed = list(product(range(a), range(b)))  # labels of both layers overlap
+    nested = [(f"center {k % 3}", f"driver {k}") for k in range(3 + b)]
+    pairs = [(f"part {i}", f"operator {k}", f"{i} by {k}") for i, k in product(range(b), range(a))]
+    groups = [*product("AB", "xyz"), *product("CD", "uvw")]  # two depots that never meet
+    alone = [(k,) for k in range(b)]
+    # Any two of these three layers are connected, and the three together are not separable.
+    tied = [(i, j, (i + j) % 3) for i, j in ((0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (2, 0))]
+    found = []
+    for kinds in (pairs, groups, crossed, nested, tied, alone):
+        chosen = np.concatenate([np.arange(len(kinds)), rng.integers(len(kinds), size=12)])
+        chosen = [kinds[k] for k in rng.permutation(chosen)]
+        names = ["center", "driver", "day"] if kinds is not pairs else ["part", "operator", "pair"]
+        found.append(pd.DataFrame(chosen, columns=names[: len(kinds[0])]).astype(str))
+    return found
 
 
 def with_baseline(answer: Answer, rng: np.random.Generator) -> str:
     """Check 10.4."""
     for sizes in ([2, 3], [3, 2, 4]):
         v_baseline = rng.uniform(2, 9)
-        v_layers = [rng.uniform(1, 2) + np.append(0, rng.uniform(0.5, 4, size - 1)) for size in sizes]
+        # One layer can give much less than the others: equal shares would take more from it than it has.
+        smallest = rng.permutation([rng.uniform(0.2, 0.4), *rng.uniform(1.5, 2, len(sizes) - 1)])
+        v_layers = [low + np.append(0, rng.uniform(0.5, 4, m - 1)) for low, m in zip(smallest, sizes, strict=True)]
         v_layers = [rng.permutation(v) for v in v_layers]
         most = sum(v.min() for v in v_layers)
         for gain in (-0.6 * v_baseline, 0.3 * most, 0.9 * most):
@@ -175,87 +214,122 @@ def _check_split(answer: Answer, v_baseline: float, v_layers: list[np.ndarray], 
         raise Hint(f"{start}: the balance is right, but a variance is negative; a layer gave more than it can")
 
 
-def coordinates(answer: Answer, rng: np.random.Generator) -> str:
+#: Prior standard deviations of centers and of drivers in 10.5, and of their common mean.
+SCALES = {"Nora": (3.0, 1.0), "Sam": (1.0, 3.0)}
+MU_SD = 10.0
+
+
+@fits_a_model
+def two_opinions(answer: Answer, rng: np.random.Generator) -> str:
     """Check 10.5."""
-    first, second = pair(answer.value(), "the answer (two functions)")
-    there, back = Answer(first), Answer(second)
-    for m in (3, 2, 5):
-        v = rng.uniform(1, 9, 1 + m)
-        # Any contributor may be the smallest, the first one included; it comes last, as its mistake is the rarer one.
-        for k in [*range(2, m + 1), 1]:
-            planted = v.copy()
-            planted[k] = 0.5
-            _check_there(array(there.call(planted), v.shape, "there(v)"), planted)
-    for m in (3, 2, 5):
-        x = np.concatenate([rng.normal(0, 1, 2), rng.normal(0, 1, m - 1)])
-        for lower in (6.0, 0.0):  # where all differences are negative, the first contributor is not the smallest
-            moved = np.append(x[:2], x[2:] - lower)
-            _check_back(array(back.call(moved), x.shape, "back(x)"), moved)
-    for m in (3, 2):
-        # Farther out than the draws above, yet near enough for float64 to keep the smaller part of A.
-        far = np.append(rng.choice([-12.0, 12.0], 2), rng.normal(0, 9, m - 1))
-        for x in (far, -far):
-            again = array(there.call(array(back.call(x), x.shape, "back(x)")), x.shape, "there(back(x))")
-            if not close(again, x, rtol=1e-5, atol=1e-5):
-                raise Hint(
-                    f"there(back(x)) is not x again where x is [{_listed(x)}], but [{_listed(again)}]; "
-                    "a sampler may walk that far"
-                )
-    return "Every point is allowed, none is left out, and the prior's part has a coordinate of its own."
+    average, error, center_of = _drivers(rng)
+    n_centers = int(center_of.max()) + 1
+    value = answer.call(average, error, center_of, n_centers, int(rng.integers(2**31)))
+    if not isinstance(value, (tuple, list)) or len(value) != 3:
+        raise Hint(f"the answer should be three values, two posteriors and a dict, but it is {describe(value)}")
+    sizes = {"center": n_centers, "driver": len(average)}
+    for name, posterior in zip(SCALES, value, strict=False):
+        draws = trusted_draws(posterior, ("mu", "center", "driver"), f"{name}'s posterior")
+        for variable, size in sizes.items():
+            if draws[variable].shape[2:] != (size,):
+                raise Hint(f"{name}'s posterior should hold {size} values of {variable!r} in every draw")
+        _check_opinion(name, draws, average, error, center_of)
+    _check_shifts(value[2], value[:2])
+    return "One question has two answers, and the other has one: only the second was answered by the data."
 
 
-def _listed(x: np.ndarray) -> str:
-    return ", ".join(f"{value:.2f}" for value in x)
+def _drivers(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return averages, standard errors and centers of drivers; the first two drive for center 0, the last does not."""
+    n_centers = int(rng.integers(2, 4))
+    center_of = np.concatenate([[0, 0], rng.permutation(np.repeat(np.arange(n_centers), 2)), [1]])
+    error = rng.uniform(0.15, 0.4, len(center_of))
+    centers = rng.normal(0, 0.5, n_centers) + np.append([0, 4 * rng.choice([-1, 1])], np.zeros(n_centers - 2))
+    average = rng.normal(5, 1) + centers[center_of] + rng.normal(0, 0.7, len(center_of))
+    return np.round(average, 2), np.round(error, 2), center_of
 
 
-def _check_there(given: np.ndarray, v: np.ndarray) -> None:
-    smallest = v[1:].min()
-    not_smallest = "the first contributor does not have to be the smallest of the layer"
-    left_out = "there(v)[0]: the first contributor can be the smallest, too; here your minimum leaves it out"
-    mistakes = [
-        (np.log(v[0] + v[1]), f"there(v)[0]: {not_smallest}"),
-        (np.log(v[0] + v[2:].min()), left_out),
-        (v[0] + smallest, "there(v)[0] should be a logarithm"),
-        (np.log(v[0] + v[1:].mean()), "there(v)[0] should have the smallest variance of the layer, not the average"),
-        (np.log(v.min() + v[0]), "there(v)[0]: the smallest of the layer is wanted; the baseline is not part of it"),
+def _nested(average, error, center_of, center_sd, driver_sd, total: float = 0.0) -> dict[str, np.ndarray]:
+    """Return exact posterior moments of mu, centers and drivers, in this order.
+
+    With `total`, the sums of both layers are observed to be zero, with that standard error.
+    """
+    n_centers, k = int(center_of.max()) + 1, len(average)
+    design = np.hstack([np.ones((k, 1)), np.eye(n_centers)[center_of], np.eye(k)])
+    prior = np.concatenate([[MU_SD], np.full(n_centers, center_sd), np.full(k, driver_sd)])
+    weights = design.T / np.square(error)
+    precision = np.diag(prior**-2.0) + weights @ design
+    if total:
+        layer = np.repeat([0, 1, 2], [1, n_centers, k])
+        precision += sum(np.outer(layer == j, layer == j) for j in (1, 2)) / total**2
+    covariance = np.linalg.inv(precision)
+    return {"mean": covariance @ weights @ average, "covariance": covariance}
+
+
+def _check_opinion(name: str, draws, average, error, center_of) -> None:
+    """Compare one posterior with the exact one."""
+    k, n_centers = len(average), int(center_of.max()) + 1
+    places = {"mu": slice(0, 1), "center": slice(1, 1 + n_centers), "driver": slice(1 + n_centers, None)}
+    other = next(x for x in SCALES if x != name)
+    center_sd, driver_sd = SCALES[name]
+    squared = "a prior has the root or the square of its scale; pm.Normal takes a standard deviation"
+    ignored = "every average counts alike here; each has a standard error of its own"
+    typical = [
+        (_nested(average, error, center_of, *SCALES[other]), f"it is that of {other}, with the scales swapped"),
+        (
+            _nested(average, error, center_of, center_sd, driver_sd, 1e-4),
+            "nothing in this model makes means sum to zero",
+        ),
+        (_nested(average, error, center_of, center_sd**0.5, driver_sd**0.5), squared),
+        (_nested(average, error, center_of, center_sd**2, driver_sd**2), squared),
+        (_nested(average, error**2, center_of, center_sd, driver_sd), "standard errors are used as variances"),
+        (_nested(average, np.ones(k), center_of, center_sd, driver_sd), ignored),
+        (_nested(average, np.full(k, error.mean()), center_of, center_sd, driver_sd), ignored),
     ]
-    expect(given[0], np.log(v[0] + smallest), mistakes, "there(v)[0] should be the logarithm of A")
-    mistakes = [
-        (np.log(v[0] / v[1]), f"there(v)[1]: {not_smallest}"),
-        (np.log(smallest / v[0]), "there(v)[1] is the other way round; its sign is wrong"),
-        (np.log(v[0] / (v[0] + smallest)), "there(v)[1] compares the baseline with A; it should compare it with s"),
-        (v[0] / smallest, "there(v)[1] should be a logarithm"),
-    ]
-    expect(given[1], np.log(v[0] / smallest), mistakes, "there(v)[1] should say how A is shared")
-    mistakes = [
-        (v[2:] - smallest, "there(v)[2:] are differences to the first contributor, not to the smallest"),
-        (v[1] - v[2:], "the differences in there(v)[2:] have the wrong sign"),
-        (np.sqrt(v[2:]) - np.sqrt(v[1]), "the differences in there(v)[2:] are of variances, not standard deviations"),
-    ]
-    expect(given[2:], v[2:] - v[1], mistakes, "there(v)[2:] should be differences of variances in the layer")
+    right = _nested(average, error, center_of, center_sd, driver_sd)
+    for variable, place in places.items():
+        mistakes = []
+        for moments, hint in typical:
+            mean, sd = moments["mean"][place], np.sqrt(np.diag(moments["covariance"])[place])
+            text = f"this is no posterior of {name}: {hint}"
+            mistakes.append((mean if variable != "mu" else mean[0], sd if variable != "mu" else sd[0], text))
+        mean, sd = right["mean"][place], np.sqrt(np.diag(right["covariance"])[place])
+        if variable == "driver":
+            sums = np.hstack([np.zeros((k, 1)), np.eye(n_centers)[center_of], np.eye(k)])
+            for matrix in (sums, sums + np.eye(sums.shape[1])[0]):
+                found = matrix @ right["mean"], np.sqrt(np.diag(matrix @ right["covariance"] @ matrix.T))
+                mistakes.append((*found, f"{name}: `driver` should be what the driver adds to the center, without it"))
+        if variable == "mu":
+            mean, sd = mean[0], sd[0]
+        expect_moments(draws[variable], mean, sd, f"{variable} ({name})", mistakes)
 
 
-def _check_back(given: np.ndarray, x: np.ndarray) -> None:
-    total, share = np.exp(x[0]), 1 / (1 + np.exp(-x[1]))
-    above = np.append(0.0, x[2:])
-    if np.any(given <= 0):
-        raise Hint(
-            "back(x) has a variance that is not positive, at coordinates "
-            f"[{_listed(x)}]; which contributor has the smallest variance there?"
+def _check_shifts(given: object, fits: Sequence) -> None:
+    """Compare the two shifts with those of the student's own posteriors."""
+    keys = {"centers": "center", "drivers": "driver"}
+    instance(given, dict, "a dict with the keys 'centers' and 'drivers'", "the third value")
+    if set(given) != set(keys):
+        raise Hint(f"the third value should have the keys 'centers' and 'drivers'; it has {describe(list(given))}")
+    for key, variable in keys.items():
+        shift = number(given[key], f"the shift {key!r}")
+        one, other = (
+            fit["posterior"][variable].values.reshape(-1, fit["posterior"][variable].shape[-1]) for fit in fits
         )
-    swapped = "back(x) shares A between baseline and layer the other way round"
-    mistakes = [(total * (1 - share), swapped), (total, "back(x) gives all of A to the baseline")]
-    expect(given[0], total * share, mistakes, "back(x)[0] should be the baseline's part of A")
-    smallest = given[1:].min()
-    if not close(given[1:] - given[1], above, rtol=1e-6, atol=1e-8):
-        raise Hint(
-            "back(x) does not keep the differences between contributors; if something was missing to make a variance "
-            "positive, see where you could have added it without changing a difference"
-        )
-    if not close(smallest, total * (1 - share), rtol=1e-6, atol=1e-9):
-        if smallest < total * (1 - share):
-            raise Hint("back(x) leaves less than its part of A to the contributor with the smallest variance")
-        raise Hint("back(x) leaves more than its part of A to the contributor with the smallest variance")
+        answers = [(x[:, 1] - x[:, 0]).mean() for x in (one, other)]
+        right, sd = answers[0] - answers[1], (one[:, 1] - one[:, 0]).std()
+        far = [(x[:, -1] - x[:, 0]).mean() for x in (one, other)]
+        single = one[:, 1].mean() - other[:, 1].mean()
+        mistakes = [
+            (-right, f"{key}: this is Sam's minus Nora's, or 0 minus 1"),
+            (right / sd, f"{key}: this counts in posterior standard deviations; the task asks for minutes"),
+            (answers[0], f"{key}: this is Nora's answer; how far is it from Sam's?"),
+            (answers[1], f"{key}: this is Sam's answer; how far is it from Nora's?"),
+            (single, f"{key}: this compares the two opinions on one {variable}; the question is about two of them"),
+        ]
+        if variable == "driver":
+            mistakes.append((far[0] - far[1], f"{key}: this compares drivers who are not of the same center"))
+        otherwise = f"{key}: take the posterior mean of 1 minus 0 from each posterior, then Nora's minus Sam's"
+        # A rounded answer is right.
+        expect(shift, right, mistakes, otherwise, rtol=1e-6, atol=0.006)
 
 
 CHECKERS = {
@@ -263,5 +337,5 @@ CHECKERS = {
     "10.2": diagnoses,
     "10.3": n_flat_directions,
     "10.4": with_baseline,
-    "10.5": coordinates,
+    "10.5": two_opinions,
 }

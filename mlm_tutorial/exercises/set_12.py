@@ -1,15 +1,18 @@
 """Checks of the exercises of notebook 12."""
 
 import numpy as np
+import pandas as pd
+from scipy import stats
 
+from mlm_tutorial.exercises.answered_posteriors import expect_moments, fits_a_model, trusted_draws
 from mlm_tutorial.exercises.answers import (
+    FALSE_ALARM,
     Answer,
     Hint,
     array,
-    choices,
     close,
     expect,
-    number,
+    expect_numbers_from_rng,
     pair,
     too_far,
     too_far_from_normal,
@@ -58,7 +61,7 @@ def joint_draws(answer: Answer, rng: np.random.Generator) -> str:
     v_of = np.array([[9.0, 4, 1], [3.0, 8, 2]]) * rng.uniform(0.9, 1.1, (2, m))
     which = rng.permutation(np.repeat([0, 1], n))
     x = rng.uniform(9, 12)
-    y = array(answer.call(x, mu_of[which], v_of[which], rng), (2 * n, m), "the result")
+    y = array(answer.call(x, mu_of[which], v_of[which], rng), (2 * n, m), "the result").copy()
     off = y.sum(axis=1) - x
     if np.abs(off).max() > 1e-8 * abs(x):
         said = f"draws must add up to x, every single one; one of them misses it by {np.abs(off).max():.2g}"
@@ -87,7 +90,19 @@ def joint_draws(answer: Answer, rng: np.random.Generator) -> str:
                         what = f"of contributions {j} and {i}: the covariance is {found[i, j]:.2f}"
                     raise Hint(f"means are right, but not how draws vary; {what}. Every contribution should vary")
         _check_shape(mine, mu + w * surprise, np.sqrt(np.diag(cov)))
+        y[which == s] = (mine - mu - w * surprise) / np.sqrt(np.diag(cov))
+    _check_pairs(y)
+    expect_numbers_from_rng(lambda rng: {"draws": answer.call(x, mu_of[which], v_of[which], rng)}, rng)
     return "Parts that add up to a known total must make room for each other."
+
+
+def _check_pairs(z: np.ndarray) -> None:
+    """Raise a hint if standardized draws go together that are neighbors, or half of all draws apart."""
+    for one, two in ((z[::2], z[1::2]), np.split(z, 2)):
+        for j in range(z.shape[1]):
+            # There are six of these, each with a small part of the false-alarm rate.
+            if stats.spearmanr(one[:, j], two[:, j]).pvalue < FALSE_ALARM / 60:
+                raise Hint("pairs of draws share random numbers; each row should have its own")
 
 
 def _check_shape(mine: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> None:
@@ -129,91 +144,177 @@ def _check_means(mine, mu, v, surprise, average_mu, average_v):
     )
 
 
-def share_of_means(answer: Answer, rng: np.random.Generator) -> str:
+def shares_of_means(answer: Answer, rng: np.random.Generator) -> str:
     """Check 12.3."""
-    n, m = 500, 4
-    for _ in range(2):
-        mu = rng.normal(0, 2, m) + rng.normal(0, 0.5, (n, m))
-        mu -= mu.mean(axis=1, keepdims=True)
-        sigma, v_rest = rng.uniform(0.5, 3, (n, m)), rng.uniform(1, 9, n)
-        p = rng.dirichlet(np.full(m, 2.0))
-        first, second = pair(answer.call(mu, sigma, v_rest, p), "the answer")
-        mean, sd = number(first, "the first part, the mean"), number(second, "the second part, the sd")
-
-        def share(mu, sigma, v_rest, p):
-            means = np.sum(p * (mu - np.sum(p * mu, axis=-1, keepdims=True)) ** 2, axis=-1)
-            return means, np.sum(p * sigma**2, axis=-1), v_rest
-
-        means, spreads, rest = share(mu, sigma, v_rest, p)
-        right = means / (means + spreads + rest)
-        equal = share(mu, sigma, v_rest, np.full(m, 1 / m))
-        at_average = share(mu.mean(axis=0), sigma.mean(axis=0), v_rest.mean(), p)
-        plug_in = "compute the share in every draw, then average; a share of averages is another number"
+    n, k, m = 400, 3, 4
+    for sign in (1, -1):
+        center = np.sort(rng.normal(0, 2, k)) + rng.normal(0, 0.8, (n, k)) + rng.normal(0, 1)
+        driver = sign * np.sort(rng.normal(0, 2, m)) + rng.normal(0, 0.8, (n, m)) + rng.normal(0, 1)
+        # High means of one layer come with high ones of the other, or with low ones.
+        near = np.exp(-2 * (np.linspace(0, 1, k)[:, None] - np.linspace(0, 1, m)) ** 2)
+        p = near * rng.dirichlet(np.full(k * m, 8.0)).reshape(k, m)
+        p /= p.sum()
+        v = rng.uniform(2, 9, n)
+        given = array(answer.call(center, driver, v, p), (3,), "the answer")
+        parts = _variance_parts(center, driver, p)
+        right = np.mean(parts / (parts.sum(axis=0) + v), axis=1)
+        half = parts * np.array([[1], [1], [0.5]])
+        alone = parts * np.array([[1], [1], [0]])
+        equal = _variance_parts(center, driver, np.full((k, m), 1 / (k * m)))
+        at_average = _variance_parts(center.mean(axis=0)[None], driver.mean(axis=0)[None], p)[:, 0]
+        chance = "the shares are those of a table in which all combinations go as if centers and drivers met by chance"
+        plug_in = "split the variance in every draw, then average; a share of averages is another number"
+        raw = np.stack([center**2 @ p.sum(axis=1), driver**2 @ p.sum(axis=0), parts[2]])
         mistakes = [
-            (at_average[0] / sum(at_average), plug_in),
-            (means.mean() / (means + spreads + rest).mean(), plug_in),
+            (np.mean(alone / (alone.sum(axis=0) + v), axis=1), chance),
             (
-                np.mean(means / (means + rest)),
-                "the spreads of this layer's contributors are a part of the variance, too",
+                np.mean(half / (half.sum(axis=0) + v), axis=1),
+                "the variance of a sum has two times the covariance, and yours has it once",
             ),
-            (np.mean(means / (spreads + rest)), "the whole has to contain the part: add the layer's means to it"),
-            (np.mean(equal[0] / sum(equal)), "this takes all contributors as equally frequent; weight them by p"),
-            (np.mean((means + spreads) / (means + spreads + rest)), "this is means and spreads; asked for means alone"),
             (
-                np.mean(spreads / (means + spreads + rest)),
-                "this is the share of the layer's spreads; asked for its means",
+                np.mean(half / (parts.sum(axis=0) + v), axis=1),
+                "the variance of a sum has two times the covariance, and your third share has it once",
             ),
-            (means.mean(), "this is a variance; a share is a part of the variance of all totals"),
+            (np.mean(parts / (alone.sum(axis=0) + v), axis=1), "the whole lacks the covariance; then shares miss 1"),
+            (np.mean(parts / parts.sum(axis=0), axis=1), "the spreads are a part of the variance of all totals, too"),
+            (np.mean(parts / v, axis=1), "the whole has to contain the parts: add the means to the spreads"),
+            (
+                np.mean(equal / (equal.sum(axis=0) + v), axis=1),
+                "this takes all combinations as equally frequent; `p` has their shares",
+            ),
+            (at_average / (at_average.sum() + v.mean()), plug_in),
+            (parts.mean(axis=1) / (parts.sum(axis=0) + v).mean(), plug_in),
+            (
+                np.mean(raw / (raw.sum(axis=0) + v), axis=1),
+                "means are squared as they are; subtract their average first",
+            ),
+            (parts.mean(axis=1), "these are variances; a share is a part of the variance of all totals"),
+            (right[[1, 0, 2]], "these are the right numbers, but drivers come before centers"),
         ]
-        otherwise = "the first part: for a single draw, which part belongs to the layer's means, and what is the whole?"
-        expect(mean, right.mean(), mistakes, otherwise)
-        mistakes = [
-            (right.std() / np.sqrt(n), "that is how well the draws know the mean; asked is how wide the posterior is"),
-            (right.var(), "the second part is a variance; the task asks for a standard deviation"),
-        ]
-        # Both divisors, n and n - 1, are fine.
-        otherwise = "the second part is the standard deviation of the share over draws"
-        expect(sd, right.std(), mistakes, otherwise, rtol=1.5 / n)
-    return "No prior of the spreads moves this share: the data fix both the layer's means and the whole."
+        otherwise = "for one draw: what is the variance over parcels of the center's mean plus the driver's mean?"
+        expect(given, right, mistakes, otherwise)
+    return "A covariance belongs to no layer alone, and it can be negative."
 
 
-STATEMENTS = tuple("abcdefghi")
+def _variance_parts(center: np.ndarray, driver: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Return variances of the means and two times their covariance in each draw, shape (3, draws)."""
+    of_center, of_driver = p.sum(axis=1), p.sum(axis=0)
+    center = center - (center @ of_center)[:, None]
+    driver = driver - (driver @ of_driver)[:, None]
+    covariance = np.sum((center @ p) * driver, axis=1)
+    return np.stack([center**2 @ of_center, driver**2 @ of_driver, 2 * covariance])
 
 
-def supported(answer: Answer, rng: np.random.Generator) -> str:
+_CENTERS, _DRIVERS = ["Airport", "Harbor", "Mill"], ["Ann", "Ben", "Cleo", "Dov"]
+
+#: Scales of the priors of 12.4: of the baseline's mean, and of the means of both layers.
+_BASELINE_SCALE, _MEAN_SCALE = 20.0, 3.0
+
+_SIZE = 4_000
+
+
+@fits_a_model
+def fit_and_split(answer: Answer, rng: np.random.Generator) -> str:
     """Check 12.4."""
-    given = choices(answer.value(), STATEMENTS, "the answer")
-    right = set("abcegi")
-    hints = [
-        ("-", "ab", "you left out a statement about means or totals alone; those the data see"),
-        ("+", "d", "you keep a statement that shares out a surprise. Do the two truths of the figure agree on it?"),
-        (
-            "+",
-            "f",
-            "you compare spreads of different layers. Is there a change that only one of the two layers takes part in?",
-        ),
-        ("+", "h", "you keep a share of spreads. Which number does the figure's second truth give for it?"),
-        ("-", "c", "you left out a statement about how unusual a total is; it takes the spread of totals, no more"),
-        (
-            "-",
-            "e",
-            "within one layer, a constant was added to all variances. Think of a statement that it cancels from",
-        ),
-        ("-", "g", "a share is safe where both the part and the whole are; think of the means"),
-        ("-", "i", "the sum of all spreads: does it change when a variance moves from one component to another?"),
+    center = rng.permutation(np.tile(np.arange(3), 8))
+    driver = rng.permutation(np.tile(np.arange(4), 6))
+    sigma = [rng.uniform(3, 5), rng.permutation([1.5, 2.5, 3.5]), rng.permutation([2.0, 2.5, 3.0, 4.0])]
+    v = np.column_stack([np.full(24, sigma[0]), sigma[1][center], sigma[2][driver]]) ** 2
+    total = 5 + rng.normal(0, 3, 3)[center] + rng.normal(0, 3, 4)[driver] + rng.normal(0, np.sqrt(v.sum(axis=1)))
+    # One parcel stands out, and its label is the position of another one.
+    row = int(rng.integers(24))
+    total[row] += rng.choice([-1, 1]) * rng.uniform(14, 18)
+    labels = np.roll(np.arange(24), 5)
+    table = {"total": total, "center": np.array(_CENTERS)[center], "driver": np.array(_DRIVERS)[driver]}
+    parcels = pd.DataFrame(table, index=labels)
+    known = {
+        "baseline": float(sigma[0]),
+        "center": dict(zip(_CENTERS, sigma[1].tolist(), strict=True)),
+        "driver": dict(zip(_DRIVERS, sigma[2].tolist(), strict=True)),
+    }
+    first, second = pair(answer.call(parcels, known, int(labels[row]), int(rng.integers(2**31))), "the answer")
+    posterior = trusted_draws(first, ("mu_baseline", "mu_center", "mu_driver"), "the first part of the answer")
+    design = np.column_stack([np.ones(24), np.eye(3)[center], np.eye(4)[driver]])
+    mean, cov = _means_given(design, total, v.sum(axis=1))
+    sd = np.sqrt(np.diag(cov))
+    for name, names, place in (("center", _CENTERS, slice(1, 4)), ("driver", _DRIVERS, slice(4, 8))):
+        values = posterior[f"mu_{name}"]
+        if name not in values.dims or sorted(map(str, values[name].values)) != names:
+            raise Hint(f"`mu_{name}` should have the dim {name!r} with the labels {', '.join(names)}")
+        expect_moments(values.sel({name: names}), mean[place], sd[place], f"`mu_{name}`")
+    expect_moments(posterior["mu_baseline"], mean[0], sd[0], "`mu_baseline`")
+    _check_part(array(second, (_SIZE,), "the second part of the answer"), row, design, v, total, mean, cov)
+    return "The surprise is shared by spreads that were measured, so this split may be claimed."
+
+
+def _means_given(design: np.ndarray, total: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the exact posterior mean and covariance of all means: everything is normal."""
+    prior = np.zeros((8, 8))
+    prior[0, 0] = _BASELINE_SCALE**2
+    prior[1:4, 1:4] = _MEAN_SCALE**2 * (np.eye(3) - 1 / 3)
+    prior[4:, 4:] = _MEAN_SCALE**2 * (np.eye(4) - 1 / 4)
+    gain = np.linalg.solve(design @ prior @ design.T + np.diag(noise), design @ prior).T
+    return gain @ total, prior - gain @ design @ prior
+
+
+def _check_part(given, row, design, v, total, mean, cov) -> None:
+    """Raise a hint unless draws are those of the driver's part in a parcel."""
+
+    def part(row, component, weight=None, x=None):  # its mean; its variance by the means, and by what the total leaves
+        w = v[row, component] / v[row].sum() if weight is None else weight
+        own = design[row].copy()
+        own[[k for k in range(8) if (0 if k == 0 else 1 if k < 4 else 2) != component]] = 0
+        a = own - w * design[row]
+        rest = v[row, component] * (1 - w)
+        return a @ mean + w * (total[row] if x is None else x), a @ cov @ a, rest
+
+    def near(expected, by_means, rest):
+        # Draws of the means are worth 400 independent ones at least, or the run would not have passed.
+        variance = by_means + rest
+        error = np.sqrt((10 * by_means + rest) / _SIZE)
+        error_of_sd = np.sqrt((10 * by_means**2 + rest**2 + 2 * by_means * rest) / (2 * _SIZE * variance))
+        return not (
+            too_far(given.mean(), expected, error, n_comparisons=2)
+            or too_far(given.std(), np.sqrt(variance), error_of_sd, n_comparisons=2)
+        )
+
+    right = part(row, 2)
+    if near(*right):
+        return
+    expected, by_means, rest = right
+    variances = v[row] / v[row].sum()
+    sds = np.sqrt(v[row]) / np.sqrt(v[row]).sum()
+    own_mean, own_variance, _ = part(row, 2, weight=0.0)
+    others = [
+        ((own_mean, own_variance, v[row, 2]), "these are draws as if the total were unknown; condition on it"),
+        ((expected, 0, rest), "the middle is right, but what is uncertain about the means is lost; use every draw"),
+        ((expected, by_means, 0), "these are expected parts, one a draw; the total leaves more open than that"),
+        ((expected, 0, v[row, 2]), "knowing the total makes a part less uncertain; your draws are too wide"),
+        (part(row, 1), "these are the minutes of the center; asked for the driver's"),
+        (part(row, 0), "these are the minutes of the road; asked for the driver's"),
+        (part(row, 2, weight=1 / 3), "equal parts of the surprise; who varies more gets more of it"),
+        (part(row, 2, weight=sds[2]), "the surprise is shared in proportion to standard deviations, not variances"),
+        ((variances[2] * total[row], 0, rest), "the whole total is shared out; share out only the surprise"),
     ]
-    for sign, letters, hint in hints:
-        if set(letters) & (right - given if sign == "-" else given - right):
+    for wrong, hint in others:
+        if near(*wrong):
             raise Hint(hint)
-    return "What totals show, the data decide; who owns the common part of the variance, they do not."
+    for other in range(24):
+        if near(*part(other, 2)):
+            raise Hint("these are minutes of another parcel; `i` is a label of the index, not a position")
+    raise Hint(
+        f"the driver's part has a mean of {given.mean():.2f} and a standard deviation of {given.std():.2f} minutes, "
+        "too far from the exact ones to be chance; in each draw of the posterior, what is the surprise, whose is it?"
+    )
 
 
 def weight_bounds(answer: Answer, rng: np.random.Generator) -> str:
     """Check 12.5."""
-    for sizes in ((3, 2), (3,), (2, 4, 3)):
+    for sizes in ((3, 2), (3,), (2, 4, 3), (4, 3, 2)):
         v_0 = rng.uniform(2, 9)
         layers = [rng.uniform(0.5, 6, m) for m in sizes]
-        codes = [int(np.argmax(v)) for v in layers]  # not the smallest: there some mistakes look alike
+        # Of three or more neither the largest nor the smallest, at which some mistakes look alike; of two, either.
+        codes = [int(rng.choice(np.argsort(v)[1:-1] if len(v) > 2 else [0, 1])) for v in layers]
         given = array(answer.call(v_0, layers, codes), (1 + len(sizes), 2), "the bounds")
         own = np.array([v[k] for v, k in zip(layers, codes, strict=True)])
         least = np.array([v.min() for v in layers])
@@ -226,6 +327,11 @@ def weight_bounds(answer: Answer, rng: np.random.Generator) -> str:
             raise Hint("these are variances; a weight is a part of the variance of this total")
         current = np.concatenate([[v_0], own]) / whole
         one_truth = "these are the weights of one truth; others give the same totals"
+        largest = np.array([v.max() for v in layers])
+        low_of_largest = np.concatenate([[0], largest - least])
+        high_of_largest = low_of_largest + v_0 + least.sum()
+        if close(given, np.column_stack([low_of_largest, high_of_largest]) / (v_0 + largest.sum())):
+            raise Hint("you took the largest variance of each layer; `codes` says whose part in the total is asked")
         mistakes = [
             (np.zeros(len(low)), "a contributor cannot give away more than the steadiest one of its layer has"),
             (current, one_truth),
@@ -238,7 +344,10 @@ def weight_bounds(answer: Answer, rng: np.random.Generator) -> str:
         mistakes = [
             (np.ones(len(sizes)), everything),
             (current[1:], one_truth),
-            ((own + v_0) / whole, "another layer's variance can move too: first to the baseline, and on from there"),
+            (
+                (own + v_0) / whole,
+                "another layer's variance can move too: first to the baseline, and on from there",
+            ),
         ]
         otherwise = "highest weights of contributors: from which components can variance come, and how much from each?"
         expect(given[1:, 1], high[1:], mistakes, otherwise)
@@ -248,7 +357,7 @@ def weight_bounds(answer: Answer, rng: np.random.Generator) -> str:
 CHECKERS = {
     "12.1": split_total,
     "12.2": joint_draws,
-    "12.3": share_of_means,
-    "12.4": supported,
+    "12.3": shares_of_means,
+    "12.4": fit_and_split,
     "12.5": weight_bounds,
 }

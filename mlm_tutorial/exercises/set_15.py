@@ -5,7 +5,13 @@ import pandas as pd
 from scipy import stats
 
 from mlm_tutorial.cells import Cells, cell_statistics
-from mlm_tutorial.exercises.answers import FALSE_ALARM, Answer, Hint, array, close, expect, instance, number, pair
+from mlm_tutorial.exercises.answered_posteriors import (
+    expect_moments,
+    fits_a_model,
+    hierarchical_moments,
+    trusted_draws,
+)
+from mlm_tutorial.exercises.answers import Answer, Hint, array, close, expect, instance, number, pair
 from mlm_tutorial.names import BASELINE, coordinate_of
 from mlm_tutorial.priors import Priors
 
@@ -14,12 +20,13 @@ SEPARATORS = (" ", "_", "-", ",", ", ", "/", "|", ":", ";", ".", "+", "&", " & "
 
 
 def model_with_pair(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 10.1."""
-    plain, glued = _some_flights(rng, 400), _labels_with_separators(rng)
+    """Check 15.1."""
+    plain = _some_flights(rng, 400)
+    glued = _labels_with_separators(rng, (*SEPARATORS, *_own_separators(answer, rng)))
     look_alike = "think of gate 1 in month 11 and gate 11 in month 1"
     inside = 'a label may hold what you join with: think of the pairs ("a b", "c") and ("a", "b c")'
     cases = [(plain, ("gate", "month"), look_alike), (plain, ("month", "carrier"), look_alike)]
-    cases.append((glued, ("gate", "month"), inside))
+    cases += [(glued, ("gate", "month"), inside), (glued, ("month", "gate"), inside)]
     for table, combined, advice in cases:
         layers = ["carrier", "gate", "month", "day_part"]
         name = "_".join(combined)
@@ -44,6 +51,27 @@ def model_with_pair(answer: Answer, rng: np.random.Generator) -> str:
             raise Hint("the cells do not hold the table's counts, means and sums of squares; was every row kept?")
         _check_model(second, given)
     return "Pairs that never occur need no label, and no parameter."
+
+
+def _own_separators(answer: Answer, rng: np.random.Generator) -> set[str]:
+    """Return what the answer puts between the labels of a pair, read off its own labels of an innocent table."""
+    gates, months = ["Qj", "Xk"], ["Wv", "Zy"]  # nothing that a label is likely to hold by itself
+    table = pd.DataFrame({"gate": rng.choice(gates, 200), "month": rng.choice(months, 200)})
+    table["carrier"], table["day_part"] = rng.choice(["AA", "B6"], 200), rng.choice(["morning", "evening"], 200)
+    table["minutes"] = rng.normal(0, 10, len(table))
+    layers = ["carrier", "gate", "month", "day_part"]
+    first, _ = pair(answer.call(table, "minutes", layers, ("gate", "month")), "the answer")
+    labels = getattr(first, "labels", {}).get("gate_month", ()) if isinstance(first, Cells) else ()
+    found = set()
+    for label in map(str, labels):
+        for one in gates:
+            for other in months:
+                for left, right in ((one, other), (other, one)):
+                    _, is_there, rest = label.partition(left)
+                    between, follows, _ = rest.partition(right)
+                    if is_there and follows:
+                        found.add(between)
+    return found
 
 
 def _check_model(model: object, cells: Cells) -> None:
@@ -101,9 +129,11 @@ def _some_flights(rng: np.random.Generator, n: int) -> pd.DataFrame:
     return table
 
 
-def _labels_with_separators(rng: np.random.Generator) -> pd.DataFrame:
+def _labels_with_separators(rng: np.random.Generator, separators: tuple[str, ...]) -> pd.DataFrame:
     """Return flights with two pairs for each separator that look alike where they are glued together with it."""
-    pairs = [both for mark in SEPARATORS for both in ((f"a{mark}b", "c"), ("a", f"b{mark}c"))] * 2
+    pairs = []
+    for mark in separators:
+        pairs += [(f"a{mark}b", "c"), ("a", f"b{mark}c"), ("c", f"a{mark}b"), (f"b{mark}c", "a")] * 6
     table = pd.DataFrame(pairs, columns=["gate", "month"])
     table["carrier"] = rng.choice(["AA", "B6"], len(table))
     table["day_part"] = rng.permutation(["morning", "evening"] * (len(table) // 2))
@@ -122,122 +152,94 @@ def _same_up_to_labels(given: Cells, right: Cells) -> bool:
     return close(*forms)
 
 
-def unseen_errors(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 10.2."""
-    for _ in range(2):
-        train, test = _two_halves(rng)
-        first, second = pair(answer.call(train, test), "the answer")
-        additive, own = number(first, "the error of the additive means"), number(second, "the error of the own means")
-        keys = list(train.layers)
-        known = train.to_frame()[keys].assign(additive=train.additive_means(), own=train.mean)
-        both = test.to_frame().merge(known, how="left", on=keys)
-        n, mean, sum_sq = (both[name].to_numpy() for name in ("n", "mean", "sum_sq"))
-        right = [np.sum(sum_sq + n * (mean - both[name]) ** 2) / n.sum() for name in ("additive", "own")]
-        if close([additive, own], right[::-1]):
-            raise Hint("both errors are right, but they come in the other order")
-        by_code = {tuple(code): i for i, code in enumerate(train.codes.tolist())}
-        at = np.array([by_code.get(tuple(code), 0) for code in test.codes.tolist()])
-        for value, wanted, name, means in zip(
-            [additive, own], right, ["additive", "own"], [known["additive"].to_numpy(), train.mean], strict=True
-        ):
-            missed = n * (mean - both[name].to_numpy()) ** 2
-            what = "the additive means" if name == "additive" else "the cells' own means"
-            peeked = test.additive_means() if name == "additive" else mean
-            by_position = (
-                "cells were matched by code or position; the second half lacks a contributor, so compare labels"
-            )
-            mistakes = [
-                (np.sqrt(wanted), f"{what}: leave the error squared"),
-                (
-                    missed.sum() / n.sum(),
-                    f"{what}: rows scatter about their cell's average; this part of the error is missing",
-                ),
-                (
-                    np.mean(sum_sq / n + missed / n),
-                    f"{what}: every row counts once; here every cell does, however few rows it has",
-                ),
-                (np.sum(sum_sq + missed) / len(n), f"{what}: divide by the number of unseen rows, not of cells"),
-                (
-                    np.sum(sum_sq + n * (mean - peeked) ** 2) / n.sum(),
-                    f"{what}: this prediction has seen the rows that it predicts",
-                ),
-                (np.sum(sum_sq + n * (mean - means[at]) ** 2) / n.sum(), by_position),
-                (np.sum(sum_sq + n * (mean - means[: len(n)]) ** 2) / n.sum(), by_position),
-            ]
-            otherwise = f"{what}: for each row of the second half, take its distance from what the first half predicts"
-            expect(value, wanted, mistakes, otherwise)
-    return "An error on unseen rows needs no rows: cells are enough for squares."
-
-
-def _two_halves(rng: np.random.Generator) -> tuple[Cells, Cells]:
-    n = 600
-    table = pd.DataFrame({"carrier": rng.choice(list("ABCD"), n), "origin": rng.choice(["EWR", "JFK", "LGA"], n)})
-    table["month"] = rng.choice([1, 2, 3], n)
-    table["minutes"] = rng.normal(0, 8, n) + 5 * (table["carrier"] == "B") - 4 * (table["month"] == 2)
-    table["minutes"] += 6 * ((table["origin"] == "JFK") & (table["month"] == 3))
-    layers = ["carrier", "origin", "month"]
-    train, test = table.iloc[:450], table.iloc[450:]
-    test = test[test["carrier"] != "A"]
-    known = train.groupby(layers)["minutes"].size().rename("count").reset_index()
-    test = test.merge(known, on=layers)  # every unseen row has a cell in the first half
-    return cell_statistics(train, "minutes", layers), cell_statistics(test, "minutes", layers)
-
-
-def right_tail(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 10.3."""
-    n_draws, n, n_cells = 2000, 400, 5
-    for heavy in (False, True):
-        cell = rng.integers(n_cells, size=n)
-        mean = rng.normal(0, 5, n_cells) + rng.normal(0, 0.5, (n_draws, n_cells))
-        variance = rng.uniform(50, 200, n_cells) * np.exp(rng.normal(0, 0.05, (n_draws, n_cells)))
-        z = np.clip(rng.normal(size=n), -2.3, 2.3)
-        z[:5] = [5.0, 5.5, 6.0, 7.0, 9.0] if heavy else [3.6, 3.0, -4.0, -3.6, -5.0]
-        x = mean.mean(axis=0)[cell] + z * np.sqrt(variance.mean(axis=0))[cell]
-        first, second = pair(answer.call(x, cell, mean, variance, rng), "the answer")
-        observed = array(first, (n_draws,), "the first part, the observed counts")
+def days_move_together(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 15.2."""
+    for shared in (0.0, 4.0):
+        x, day, cell, mean, variance = _days_of_flights(rng, shared)
+        first, second = pair(answer.call(x, day, cell, mean, variance), "the answer")
+        n_draws = len(mean)
+        observed = array(first, (n_draws,), "the first part, the sums of squares")
         p_value = number(second, "the second part, the p-value")
-
-        deviation = x - mean[:, cell]
-        by_draw = deviation / np.sqrt(variance[:, cell])
-        right = np.sum(by_draw > 3, axis=1)
-        center, spread = mean.mean(axis=0), np.sqrt(variance.mean(axis=0))
+        code, days = pd.factorize(day)
+        by_day = np.eye(len(days))[code]
+        missed, allowed = (x - mean[:, cell]) @ by_day, variance[:, cell] @ by_day
+        right = np.sum(missed**2 / allowed, axis=1)
+        size = by_day.sum(axis=0)
+        at = mean.mean(axis=0)[cell], variance.mean(axis=0)[cell]
         mistakes = [
-            (np.sum(np.abs(by_draw) > 3, axis=1), "the counts are of both tails; only the right one is asked for"),
-            (np.sum(by_draw < -3, axis=1), "the counts are of the left tail"),
-            (np.sum(deviation / variance[:, cell] > 3, axis=1), "`variance` holds variances, not standard deviations"),
-            (np.sum(deviation > 3, axis=1), "divide by the standard deviation before you compare with 3"),
             (
-                np.full(n_draws, np.sum((x - center[cell]) / spread[cell] > 3)),
-                "the counts are the same for every draw: each draw has its own mean and variance to measure with",
+                np.full(n_draws, np.sum(((x - at[0]) @ by_day) ** 2 / (at[1] @ by_day))),
+                "the sum of squares is the same for every draw: each draw has its own means and variances",
+            ),
+            (
+                np.sum((x - mean[:, cell]) ** 2 / variance[:, cell], axis=1),
+                "this squares what each single flight misses; add up the flights of a day first, and then square",
+            ),
+            (
+                np.sum(missed**2 / (np.sqrt(variance[:, cell]) @ by_day) ** 2, axis=1),
+                "variances add up, not standard deviations; this divides by the square of a sum of deviations",
+            ),
+            (
+                np.sum(missed**2 / (np.sqrt(variance[:, cell]) @ by_day), axis=1),
+                "variances add up, not standard deviations; this divides by a sum of deviations",
+            ),
+            (
+                np.sum((missed / size) ** 2 / (allowed / size), axis=1),
+                "this squares a day's average and divides by the variance of a single flight, not of the average",
+            ),
+            (
+                np.sum(missed**2, axis=1) / np.sum(allowed, axis=1),
+                "each day is divided by its own variance, and only then are the days added up",
+            ),
+            (np.sum(np.abs(missed) / np.sqrt(allowed), axis=1), "the days' values are squared before they are added"),
+            (np.sum(missed / np.sqrt(allowed), axis=1), "the days' values are squared before they are added"),
+            (right / len(days), "this is an average over days; the task asks for the sum"),
+        ]
+        expect(observed, right, mistakes, "for each draw: a day's sum of what its flights miss, squared, over what?")
+        expected = float(np.mean(stats.chi2.sf(right, len(days))))
+        mistakes = [
+            (1 - expected, "the p-value counts the sums on the other side: those at least as large as the observed"),
+            (
+                float(np.mean(stats.chi2.sf(right, len(days) - 1))),
+                "the p-value: nothing was estimated from the days given a draw, so no degree of freedom is lost",
+            ),
+            (
+                float(np.mean(stats.chi2.sf(right, len(x)))),
+                "the p-value: there are as many squares as days, not as many as flights",
+            ),
+            (
+                float(stats.chi2.sf(right.mean(), len(days))),
+                "the p-value is an average over draws; this is the p-value of the average",
+            ),
+            (
+                float(stats.chi2.sf(np.median(right), len(days))),
+                "the p-value is an average over draws; this is the p-value of the median",
             ),
         ]
-        expect(
-            observed, right, mistakes, "for each draw, count the rows more than 3 standard deviations above the mean"
-        )
+        otherwise = "the p-value: if the model holds, what is the distribution of a sum of so many squares?"
+        expect(p_value, expected, mistakes, otherwise, rtol=1e-6, atol=1e-12)
+    return "Sums over a group show what single rows hide: small shifts that all rows of the group share."
 
-        chance = stats.norm.sf(3)
-        expected = np.mean(stats.binom.sf(right - 1, n, chance))
-        # The p-value is an average over independent draws of zeros and ones: Hoeffding's bound holds for any of them.
-        limit = np.sqrt(np.log(4 / FALSE_ALARM) / (2 * n_draws))
-        if abs(p_value - expected) > limit:
-            for wrong, hint in [
-                (
-                    np.mean(stats.binom.sf(right, n, chance)),
-                    "a simulated count that equals the observed one counts too",
-                ),
-                (np.mean(stats.binom.cdf(right, n, chance)), "the p-value counts simulations on the other side"),
-            ]:
-                if abs(p_value - wrong) < limit:
-                    raise Hint(hint)
-            raise Hint(
-                f"the p-value should be near {expected:.2f} here, but it is {p_value:.2f}; "
-                "simulate a fresh set of rows for every draw, and compare it with the count of that draw"
-            )
-    return "A p-value near 0 says that the model hardly ever makes a tail as long as that of the data."
+
+def _days_of_flights(rng: np.random.Generator, shared: float) -> tuple[np.ndarray, ...]:
+    """Return totals, their days (texts, unequal numbers, in any order), cells, and draws of means and variances.
+
+    The draws are so far apart that a p-value at the average is not the average of the p-values.
+    """
+    n_draws, n_cells, n_days = 60, 5, 14
+    often = rng.integers(1, 16, n_days)
+    names = np.array([f"day {number}" for number in rng.permutation(100)[:n_days]])
+    day = rng.permutation(np.repeat(np.arange(n_days), often))
+    cell = rng.integers(n_cells, size=len(day))
+    center, square = rng.normal(0, 5, n_cells), rng.uniform(50, 200, n_cells)
+    mean = center + rng.normal(0, 1.0, (n_draws, n_cells))
+    variance = square * np.exp(rng.normal(0, 0.15, (n_draws, n_cells)))
+    x = rng.normal(center[cell], np.sqrt(square[cell])) + shared * rng.normal(size=n_days)[day]
+    return x, names[day], cell, mean, variance
 
 
 def blame_range(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 10.4."""
+    """Check 15.3."""
     for layer, sign in (("carrier", 1), ("month", -1), ("origin", -1)):
         names = ["baseline", "carrier", "origin", "month"]
         usual = {name: float(rng.normal(0, 5)) for name in names}
@@ -295,7 +297,7 @@ def blame_range(answer: Answer, rng: np.random.Generator) -> str:
 
 
 def shared_days(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 10.5."""
+    """Check 15.4."""
     often = rng.dirichlet(np.full(12, 0.7), 2)
     cases = [[rng.choice(12, size, p=p) for size, p in zip((90, 60), often, strict=True)]]
     cases.append([np.array(["Mon", "Tue", "Tue"]), np.array(["Wed", "Tue", "Mon", "Fri"])])
@@ -342,10 +344,119 @@ def shared_days(answer: Answer, rng: np.random.Generator) -> str:
     return "Shared days make an average less certain, and cancel from a difference as far as they are shared."
 
 
+#: Scales of the priors in the text of 15.5: of mu, and of tau.
+MU_SD, TAU_SCALE = 20.0, 10.0
+
+
+@fits_a_model
+def predict_tomorrow(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 15.5."""
+    minutes, day, n_days, own_sd, n_tomorrow = _past_days(rng)
+    limit = float(np.round(rng.uniform(-4, 2), 1))
+    seed = int(rng.integers(2**31))
+    first, second = pair(answer.call(minutes, day, n_days, own_sd, n_tomorrow, limit, seed), "the answer")
+    draws = trusted_draws(first, ("mu", "tau", "day_mean", "tomorrow"), "the run")
+    chance = number(second, "the chance")
+    if draws["day_mean"].shape[2:] != (n_days,):
+        raise Hint(
+            f"day_mean should hold {n_days} means in each draw, but their shape is {draws['day_mean'].shape[2:]}"
+        )
+    for name in ("mu", "tau", "tomorrow"):
+        if draws[name].ndim != 2:
+            raise Hint(f"{name} should be one number in each draw, but its shape is {draws[name].shape[2:]}")
+    right = _exact_days(minutes, day, n_days, own_sd)
+    squared = "own_sd is a standard deviation, and so is what pm.Normal takes; a variance or a root is in its place"
+    prior = "the prior of tau is not the one in the text"
+    own = "the days do not learn from one another: in partial pooling how far they differ is an unknown, too"
+    for moments, hint in (
+        (_exact_days(minutes, day, n_days, own_sd**2), squared),
+        (_exact_days(minutes, day, n_days, np.sqrt(own_sd)), squared),
+        (_exact_days(minutes, day, n_days, own_sd, scale=1.0), prior),
+        (_exact_days(minutes, day, n_days, own_sd, scale=100.0), prior),
+        (_exact_days(minutes, day, n_days, own_sd, scale=None), own),
+    ):
+        if not _agree(draws, right) and _agree(draws, moments):
+            raise Hint(hint)
+    for name, (mean, sd) in right.items():
+        if name != "new":
+            expect_moments(draws[name], mean, sd, name)
+    _check_tomorrow(draws, right, own_sd, n_tomorrow)
+    values = draws["tomorrow"].values
+    mistakes = [
+        (np.mean(values <= limit), "this is the chance that tomorrow's average stays below the limit"),
+        (np.mean(draws["mu"].values > limit), "the chance is that of mu; tomorrow is one day, and days differ"),
+        (np.mean(draws["day_mean"].values > limit), "the chance is that of the days in the table, not of tomorrow"),
+        (100 * np.mean(values > limit), "the chance should be between 0 and 1, not in percent"),
+    ]
+    expect(chance, np.mean(values > limit), mistakes, "the chance is the share of which draws?", rtol=1e-6)
+    return "Most of tomorrow's uncertainty is the day itself, and no number of flights makes it smaller."
+
+
+def _check_tomorrow(draws, right: dict[str, tuple], own_sd: float, n: int) -> None:
+    center, sd = right["new"]
+    mu_sd, tau_sq = right["mu"][1], right["tau"][0] ** 2 + right["tau"][1] ** 2
+    noise = own_sd**2 / n
+    mistakes = [
+        (np.sqrt(mu_sd**2 + noise), "tomorrow is a day of its own: its mean is not mu, and differs from it as days do"),
+        (mu_sd, "this is mu; tomorrow is a day of its own, with a mean of its own and flights that scatter about it"),
+        (sd, "this is tomorrow's mean in the long run; the average of its few flights scatters about that mean"),
+        (np.sqrt(sd**2 + own_sd**2), "this is a single flight of tomorrow; the task asks for the average of several"),
+        (
+            np.sqrt(mu_sd**2 + (tau_sq + own_sd**2) / n),
+            "this gives each of tomorrow's flights a day of its own; they share one, and averaging cannot remove it",
+        ),
+        (np.sqrt(sd**2 + own_sd / n), "the average of n flights scatters by own_sd divided by the root of n"),
+        (np.sqrt(sd**2 + (own_sd / n) ** 2), "the average of n flights scatters by own_sd divided by the root of n"),
+    ]
+    otherwise = "what differs from day to day, what from flight to flight, and what does averaging do to each?"
+    wrong = [(center, value, hint) for value, hint in mistakes]
+    expect_moments(draws["tomorrow"], center, np.sqrt(sd**2 + noise), "tomorrow", wrong, otherwise)
+
+
+def _agree(draws, moments: dict[str, tuple]) -> bool:
+    """Return whether mu, tau and the days' means have these moments, as far as draws can tell."""
+    try:
+        for name, (mean, sd) in moments.items():
+            if name != "new":
+                expect_moments(draws[name], mean, sd, name)
+    except Hint:
+        return False
+    return True
+
+
+def _past_days(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int, float, int]:
+    """Return minutes, days, their number, the spread of flights in a day, and the number of tomorrow's flights.
+
+    The days' means are spread evenly, so that tau is never near zero, where a run may fail.
+    """
+    counts = rng.permutation([5, 6, 8, 10, 12, 15, 18, 20, 25, 30])
+    scores = stats.norm.ppf((np.arange(len(counts)) + 0.5) / len(counts))
+    means = rng.normal(-4, 2) + 7 * rng.permutation(scores / scores.std())
+    own_sd, n_tomorrow = float(np.round(rng.uniform(13, 17), 1)), int(rng.integers(3, 5))
+    day = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    return rng.normal(means[day], own_sd), day, len(counts), own_sd, n_tomorrow
+
+
+def _exact_days(
+    minutes: np.ndarray, day: np.ndarray, n_days: int, own_sd: float, scale: float | None = TAU_SCALE
+) -> dict[str, tuple]:
+    """Return exact posterior means and standard deviations; ``new`` is the mean of a day that was not seen.
+
+    Without a scale, tau is fixed at a value that lets each day stand alone.
+    """
+    n = np.bincount(day, minlength=n_days)
+    average, error = np.bincount(day, minutes, minlength=n_days) / n, own_sd / np.sqrt(n)
+    tau_prior = 1e4 if scale is None else stats.halfnorm(scale=scale)
+    moments = hierarchical_moments(np.append(average, 0.0), np.append(error, np.inf), tau_prior, mu_sd=MU_SD)
+    mean, sd = moments["level"]
+    exact = {"day_mean": (mean[:-1], sd[:-1]), "new": (mean[-1], sd[-1])}
+    return exact if scale is None else {"mu": moments["mu"], "tau": moments["tau"], **exact}
+
+
 CHECKERS = {
     "15.1": model_with_pair,
-    "15.2": unseen_errors,
-    "15.3": right_tail,
-    "15.4": blame_range,
-    "15.5": shared_days,
+    "15.2": days_move_together,
+    "15.3": blame_range,
+    "15.4": shared_days,
+    "15.5": predict_tomorrow,
 }

@@ -1,6 +1,8 @@
 """Checks of the exercises of notebook 17."""
 
+import itertools
 import tempfile
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,40 +13,42 @@ import xarray as xr
 
 from mlm_tutorial.cells import Cells, cell_statistics
 from mlm_tutorial.datasets import load_flights, load_gauge, load_paste, load_penicillin, load_radon
+from mlm_tutorial.exercises.answered_posteriors import expect_moments, fits_a_model, trusted_draws
 from mlm_tutorial.exercises.answers import Answer, Hint, array, choice, choices, close, frame, instance, pair
 
 
 def cells_of_csv(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 11.1."""
+    """Check 17.1."""
     routes = ["007", "7", "12"]
-    table = pd.DataFrame(
-        {
-            "depot": ["NA", "North", "South", *rng.choice(["NA", "North", "South"], 57)],
-            "route": [*routes, *rng.choice(routes, 57)],
-            "minutes": rng.normal(35, 6, 60).round(2),
-        }
-    )
-    layers = ["depot", "route"]
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / "deliveries.csv"
-        table.to_csv(path, sep=";", decimal=",", index=False)
-        given = answer.call(path, "minutes", layers)
-    given = _cells(given, layers)
-    if given.n_observations != len(table):
-        raise Hint(
-            f"the file has {len(table)} rows, your cells hold {given.n_observations}: rows were dropped, "
-            "such as those of a depot whose name looks like a missing value"
-        )
-    right = cell_statistics(table, "minutes", layers)
-    for layer in layers:
-        found, wanted = list(given.labels[layer]), list(right.labels[layer])
-        if any(not isinstance(label, str) for label in found) or (layer == "route" and "007" not in found):
+    tables = [
+        pd.DataFrame({"center": ["NA", "North", "South"] * 20, "route": rng.choice(routes, 60)}),
+        pd.DataFrame({"plot": rng.choice(routes, 60), "farmer": ["None", "nan", "Olga"] * 20}),
+    ]
+    for table, total in zip(tables, ["minutes", "yield"], strict=True):
+        layers = list(table)
+        numbers = next(name for name in layers if name in ("route", "plot"))
+        table.loc[:2, numbers] = routes
+        table[total] = rng.normal(35, 6, len(table)).round(2)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            path = Path(folder) / "export.csv"
+            table.to_csv(path, sep=";", decimal=",", index=False)
+            given = answer.call(path, total, layers)
+        given = _cells(given, layers)
+        if given.n_observations != len(table):
             raise Hint(
-                f"labels of the {layer} are names, even those of digits, with their leading zeros; yours: {found}"
+                f"the file has {len(table)} rows, your cells hold {given.n_observations}: rows were dropped, "
+                "such as those of a name that looks like a missing value"
             )
-        if found != wanted:
-            raise Hint(f"the labels of the {layer} should stay as they are in the file; yours are {found}")
-    _expect_cells(given, right)
+        right = cell_statistics(table, total, layers)
+        for layer in layers:
+            found, wanted = list(given.labels[layer]), list(right.labels[layer])
+            if any(not isinstance(label, str) for label in found) or (layer == numbers and "007" not in found):
+                raise Hint(
+                    f"labels of the {layer} are names, even those of digits, with their leading zeros; yours: {found}"
+                )
+            if found != wanted:
+                raise Hint(f"the labels of the {layer} should stay as they are in the file; yours are {found}")
+        _expect_cells(given, right)
     return "A name is text, whatever it looks like."
 
 
@@ -66,17 +70,24 @@ def _expect_cells(given: Cells, right: Cells) -> None:
 
 
 def refit_or_compile(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 11.2."""
-    march = _deliveries(rng, ["Ada", "Ben", "Chen"], [1, 2])
-    more = _deliveries(rng, ["Ada", "Ben", "Chen"], [1, 2], repeats=4)
+    """Check 17.3."""
+    full = _visits(["Ada", "Ben", "Chen"], [1, 2])
+    sparse = [("Ada", 1), ("Ben", 2), ("Chen", 3), ("Dina", 1), ("Ada", 2), ("Ben", 3)]
+    square = _visits(["Ada", "Ben"], [1, 2, 3])
+    less = [row for row in full if row != ("Ben", 2)]
     cases = [
-        ("all", more, "refit", "only counts and totals are new"),
-        ("all", march.replace("Chen", "Zoe"), "compile", "a new courier replaces another one, under the same shapes"),
-        ("all", _without(march, "Ben", 2), "compile", "one combination does not occur, so there are fewer cells"),
-        ("but one", _without(march, "Ben", 2), "refit", "other combinations occur than before, but as many"),
+        ("full", full * 3, "refit", "only counts and totals are new"),
+        ("full", _replaced(full, "Chen", "Zoe"), "compile", "a new driver replaces another one, under the same shapes"),
+        ("full", _replaced(full, 2, 3), "compile", "another month replaces one, under the same shapes"),
+        ("full", less, "compile", "one combination does not occur, so there are fewer cells"),
+        ("all but one", less, "refit", "other combinations occur than before, but as many"),
+        ("all but one", full, "compile", "one combination is new, so there are more cells"),
+        ("sparse", square, "compile", "two drivers are gone, and there are as many cells as before"),
+        ("square", sparse, "compile", "two drivers are new, and there are as many cells as before"),
+        ("sparse", sparse * 2, "refit", "only counts and totals are new"),
     ]
-    for old, table, right, what in cases:
-        new = cell_statistics(table, "minutes", ["courier", "month"])
+    for old, rows, right, what in cases:
+        new = _cells_of_visits(rows, rng, _NAMES_OF[old])
         given = choice(answer.call(Path(_saved_posteriors().name) / f"{old}.nc", new), ("refit", "compile"))
         if given != right:
             advice = {
@@ -87,25 +98,42 @@ def refit_or_compile(answer: Answer, rng: np.random.Generator) -> str:
     return "Counts and totals are data; contributors, and the number of cells, are the model's shape."
 
 
-def _deliveries(rng: np.random.Generator, couriers: list, months: list, repeats: int = 3) -> pd.DataFrame:
-    """Return deliveries in which every combination occurs."""
-    rows = [(courier, month) for courier in couriers for month in months] * repeats
-    table = pd.DataFrame(rows, columns=["courier", "month"])
-    return table.assign(minutes=rng.normal(35, 6, len(table)))
+#: Names of the layers in each of the saved files.
+_NAMES_OF = {
+    "full": ("driver", "month"),
+    "all but one": ("driver", "month"),
+    "sparse": ("nurse", "ward"),
+    "square": ("nurse", "ward"),
+}
 
 
-def _without(table: pd.DataFrame, courier: str, month: int) -> pd.DataFrame:
-    return table[(table["courier"] != courier) | (table["month"] != month)]
+def _visits(people: list, places: list) -> list[tuple]:
+    return list(itertools.product(people, places))
+
+
+def _replaced(rows: list[tuple], old: object, new: object) -> list[tuple]:
+    return [tuple(new if x == old else x for x in row) for row in rows]
+
+
+def _cells_of_visits(rows: list[tuple], rng: np.random.Generator, names: tuple[str, str]) -> Cells:
+    table = pd.DataFrame(rows * 3, columns=list(names))
+    return cell_statistics(table.assign(total=rng.normal(35, 6, len(table))), "total", list(names))
 
 
 @cache
 def _saved_posteriors() -> tempfile.TemporaryDirectory:
-    """Return a folder with a posterior of cells of all combinations, and one of all but one: files take long."""
+    """Return a folder with a posterior of each kind of cells: files take long."""
     rng = np.random.default_rng(0)
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-    table = _deliveries(rng, ["Ada", "Ben", "Chen"], [1, 2])
-    for name, part in (("all", table), ("but one", _without(table, "Ada", 1))):
-        tree = _posterior_like(cell_statistics(part, "minutes", ["courier", "month"]), rng)
+    full = _visits(["Ada", "Ben", "Chen"], [1, 2])
+    rows = {
+        "full": full,
+        "all but one": [row for row in full if row != ("Ada", 1)],
+        "sparse": [("Ada", 1), ("Ben", 2), ("Chen", 3), ("Dina", 1), ("Ada", 2), ("Ben", 3)],
+        "square": _visits(["Ada", "Ben"], [1, 2, 3]),
+    }
+    for name, part in rows.items():
+        tree = _posterior_like(_cells_of_visits(part, rng, _NAMES_OF[name]), rng)
         tree.to_netcdf(Path(folder.name) / f"{name}.nc", engine="h5netcdf")
     return folder
 
@@ -135,103 +163,26 @@ def _posterior_like(cells: Cells, rng: np.random.Generator) -> xr.DataTree:
     )
 
 
-PROBLEMS = (
-    "missing column",
-    "repeated column",
-    "text totals",
-    "missing total",
-    "missing label",
-    "single contributor",
-)
-
-
-def problems_of(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 11.3."""
-    good = _deliveries(rng, ["Ada", "Ben"], [1, 2]).assign(depot="North", note="")
-    good.loc[good.index[::3], "depot"] = "South"
-    at = int(rng.integers(len(good)))
-    here = good.index == at
-    texts = good["minutes"].map(lambda x: f"{x:.2f}".replace(".", ","))
-    lacks_label = good.assign(depot=good["depot"].mask(here, None))
-    layers = ["courier", "depot", "month"]
-    cases = [
-        ("nothing is wrong with", good, set()),
-        (
-            "a courier is missing in one row of",
-            good.assign(courier=good["courier"].mask(here, None)),
-            {"missing label"},
-        ),
-        (
-            "a label is missing in a categorical column of",
-            lacks_label.assign(depot=lacks_label["depot"].astype("category")),
-            {"missing label"},
-        ),
-        (
-            "a month, which is a number, is missing in one row of",
-            good.assign(month=good["month"].astype(float).mask(here)),
-            {"missing label"},
-        ),
-        ("a total is missing in", good.assign(minutes=good["minutes"].mask(here)), {"missing total"}),
-        ("a total is infinite in", good.assign(minutes=good["minutes"].mask(here, -np.inf)), {"missing total"}),
-        ("totals have decimal commas in", good.assign(minutes=texts), {"text totals"}),
-        (
-            "totals are texts, and one is missing, in",
-            good.assign(minutes=texts.astype(object).mask(here, None)),
-            {"text totals", "missing total"},
-        ),
-        ("all months are the same in", good.assign(month=7), {"single contributor"}),
-        (
-            "depots are either North or missing in",
-            good.assign(depot=np.where(np.arange(len(good)) % 2 == 0, "North", None)),
-            {"single contributor", "missing label"},
-        ),
-        ("a layer occurs twice in", pd.concat([good, good[["depot"]]], axis=1), {"repeated column"}),
-        (
-            "a column that is no layer occurs twice in",
-            pd.concat([good, good[["note"]]], axis=1),
-            {"repeated column"},
-        ),
-        ("a layer is not a column of", good.drop(columns="month"), {"missing column"}),
-        (
-            "a column that is no layer has missing entries, and nothing else is wrong, in",
-            good.assign(note=None),
-            set(),
-        ),
-        (
-            "a layer is not a column, and a total is missing, in",
-            good.drop(columns="depot").assign(minutes=good["minutes"].mask(here)),
-            {"missing column", "missing total"},
-        ),
-    ]
-    for what, table, right in cases:
-        given = choices(answer.call(table, "minutes", layers), PROBLEMS)
-        if given != right:
-            told = ", ".join(sorted(given)) or "nothing"
-            lacking, extra = sorted(right - given), sorted(given - right)
-            blame = f"does not name {lacking[0]!r}" if lacking else f"names {extra[0]!r} too"
-            raise Hint(f"{what} a table; your answer {blame} (it says: {told})")
-    return "The package stops at the first problem; a list of all of them saves you the next runs."
-
-
 def cells_of_folder(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 11.4."""
-    layers = ["depot", "courier"]
+    """Check 17.2."""
+    total, *layers = [["minutes", "center", "driver"], ["grams", "farm", "crate"]][int(rng.integers(2))]
+    one, other = layers
     n = 80
-    table = pd.DataFrame({"depot": rng.choice(["North", "South"], n), "courier": rng.choice(["Ada", "Ben", "Chen"], n)})
-    table["minutes"] = rng.normal(35, 6, n)
-    table.loc[:0, ["depot", "courier"]] = ["South", "Dina"]  # a courier who has one delivery in all
-    # The first part has one row, the second one depot; the third part lacks a depot's couriers by chance alone.
+    table = pd.DataFrame({one: rng.choice(["North", "South"], n), other: rng.choice(["Ada", "Ben", "Chen"], n)})
+    table[total] = rng.normal(35, 6, n)
+    table.loc[:0, layers] = ["South", "Dina"]  # somebody who has one row in all
+    # The first part has one row, the second one contributor; the third part lacks some by chance alone.
     edges = np.array([0, 1, 20, 45, 60, n])
     parts = [table.iloc[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
-    parts[1] = parts[1].assign(depot="North")
+    parts[1] = parts[1].assign(**{one: "North"})
     whole = pd.concat(parts)
-    names = ["day-1.parquet", "day-2.csv", "day-3.parquet", "day-4.csv", "day-5.parquet"]
+    names = ["day-1.parquet", "day-2.csv", "late.parquet", "from the south.csv", "day-5.parquet"]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         for name, part in zip(names, parts, strict=True):
             path = Path(folder) / name
             part.to_parquet(path, index=False) if path.suffix == ".parquet" else part.to_csv(path, index=False)
         (Path(folder) / "readme.txt").write_text("One file a day.\n", encoding="utf-8")
-        given = answer.call(Path(folder), "minutes", layers)
+        given = answer.call(Path(folder), total, layers)
     given = _cells(given, layers)
     if given.n_observations != n:
         kinds = {
@@ -241,13 +192,15 @@ def cells_of_folder(answer: Answer, rng: np.random.Generator) -> str:
         for kind, rows in kinds.items():
             if given.n_observations == rows:
                 raise Hint(f"only the {kind} files were read; the folder has parts of both kinds")
+        if given.n_observations == sum(len(p) for p, name in zip(parts, names, strict=True) if name.startswith("day")):
+            raise Hint("files that are called otherwise than those of the example were left out; go by their endings")
         if given.n_observations in [len(part) for part in parts]:
             raise Hint("your cells hold the rows of one file; add each file's cells to those of the files before it")
         raise Hint(f"the files have {n} rows together, your cells hold {given.n_observations}")
-    right = cell_statistics(whole, "minutes", layers)
+    right = cell_statistics(whole, total, layers)
     if given.labels != right.labels:
         raise Hint(f"the contributors should be {right.labels}, but they are {given.labels}")
-    by_part = pd.concat([cell_statistics(part, "minutes", layers, partial=True).to_frame() for part in parts])
+    by_part = pd.concat([cell_statistics(part, total, layers, partial=True).to_frame() for part in parts])
     grouped = by_part.groupby(layers)
     if len(given) == len(grouped):
         if close(given.mean, grouped["mean"].mean()):
@@ -258,46 +211,207 @@ def cells_of_folder(answer: Answer, rng: np.random.Generator) -> str:
     return "Merged cells are those of all rows, however many files there are."
 
 
-def your_data(answer: Answer, rng: np.random.Generator) -> str:
-    """Check 11.5."""
-    import duckdb
-    import polars as pl
-    import pyarrow as pa
+@fits_a_model
+def what_may_be_claimed(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 17.4."""
+    from mlm_tutorial.identifiability import UnidentifiedWarning
 
+    layers, total = [(["lot", "wafer"], "thickness"), (["farm", "crate"], "grams")][int(rng.integers(2))]
+    table, questions, kinds = _nested_table(rng, layers, total)
+    sigma, scales = 1.0, (2.5, 3.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnidentifiedWarning)  # the task is about what it says
+        first, second = pair(answer.call(table, total, layers, questions, sigma, scales), "the answer")
+    fits = pair(first, "the first part of the answer")
+    cells = cell_statistics(table, total, layers)
+    for i, (fit, scale) in enumerate(zip(fits, scales, strict=True)):
+        what = f"your posterior with a scale of {scale}"
+        variables = [f"{kind}_{name}" for kind in ("mu", "sigma") for name in ("baseline", *layers)]
+        draws = trusted_draws(fit, variables, what)
+        _expect_the_model(draws, cells, layers, sigma, what)
+        other = _exact_means(cells, scales[1 - i])
+        own = _exact_means(cells, scale)
+        for name in layers:
+            mistakes = [(*other[name], f"{what} is that of the other scale; one posterior for each, in their order")]
+            known = "is the scale that of all means, and sigma known?"
+            expect_moments(draws[f"mu_{name}"], *own[name], f"mu_{name} in {what}", mistakes, known)
+    claimed = choices(second, list(questions), "the second part of the answer")
+    for name, kind in kinds.items():
+        if name in claimed and kind == "not fixed":
+            raise Hint(
+                f"you claim {name!r}, and its interval excludes zero under both scales; but no row shows how a sum "
+                "divides between a group and its members, so what stayed is the prior"
+            )
+        if name in claimed and kind == "near zero":
+            raise Hint(f"you claim {name!r}, which the data fix; but zero lies inside its interval")
+        if name not in claimed and kind == "claim":
+            raise Hint(f"you do not claim {name!r}, but the data fix it, and zero lies outside both intervals")
+    return "What stays under two priors may still be the prior. The design says which."
+
+
+def _nested_table(rng: np.random.Generator, layers: list[str], total: str) -> tuple[pd.DataFrame, dict, dict]:
+    """Return a table of three groups with three members each, questions, and what may be said of each question."""
+    outer, inner = layers
+    groups = [f"{outer[0].upper()}{k}" for k in rng.permutation(9)[:3] + 1]
+    members = {group: [f"{group}.{k}" for k in range(1, 4)] for group in groups}
+    level = dict(zip(groups, [8, 0, -8] + rng.uniform(-1, 1, 3), strict=True))
+    rows = []
+    for group in groups:
+        for member, deviation in zip(members[group], [3.0, -1.4, -1.6] + rng.uniform(-0.05, 0.05, 3), strict=True):
+            z = rng.normal(size=4)
+            # Averages are exact, so that no question is decided by chance.
+            values = 50 + level[group] + deviation * (1 if group == groups[0] else -1) + (z - z.mean())
+            rows += [(group, member, x) for x in values]
+    table = pd.DataFrame(rows, columns=[outer, inner, total]).iloc[rng.permutation(len(rows))].reset_index(drop=True)
+    (high, _, low), (a, b, c), (d, *_) = groups, members[groups[0]], members[groups[2]]
+    kinds, questions = {}, {}
+    for name, kind, weights in [
+        (f"{a} - {b}", "claim", {(inner, a): 1, (inner, b): -1}),
+        (f"{b} - {c}", "near zero", {(inner, b): 1, (inner, c): -1}),
+        (f"{high} - {low}", "not fixed", {(outer, high): 1, (outer, low): -1}),
+        (
+            f"{a} in {high} - {d} in {low}",
+            "claim",
+            {(outer, high): 1, (inner, a): 1, (outer, low): -1, (inner, d): -1},
+        ),
+        (f"{a} - {d}", "not fixed", {(inner, a): 1, (inner, d): -1}),
+    ]:
+        questions[name], kinds[name] = weights, kind
+    order = rng.permutation(len(questions))
+    return table, {name: questions[name] for name in np.array(list(questions))[order].tolist()}, kinds
+
+
+def _expect_the_model(draws: xr.Dataset, cells: Cells, layers: list[str], sigma: float, what: str) -> None:
+    """Raise a hint unless spreads are the known ones, and contributors are not pooled."""
+    if any(name.startswith("tau_") for name in draws):
+        raise Hint(f"{what} pools the contributors; the task asks for fixed scales, without pooling")
+    if not np.allclose(draws["sigma_baseline"], sigma):
+        raise Hint(f"{what} estimates sigma_baseline, but the instrument's error is known to be {sigma}")
+    for name in layers:
+        if not np.allclose(draws[f"sigma_{name}"], 0):
+            raise Hint(f"{what} gives the contributors of {name!r} a spread of their own; the task says they have none")
+
+
+def _exact_means(cells: Cells, scale: float, sigma: float = 1.0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return exact posterior means and standard deviations of each layer's means, where all spreads are known.
+
+    Prior and likelihood of the means are normal, so the posterior is (Gelman et al. 2013, *Bayesian Data Analysis*,
+    section 14.8).
+    """
+    from mlm_tutorial.priors import Priors
+
+    priors = Priors.from_cells(cells, pooled=False)
+    sizes = [len(cells.labels[name]) for name in cells.layers]
+    owner = np.repeat(np.arange(1 + len(sizes)), [1, *sizes])
+    prior = np.diag((owner == 0) * priors.baseline_mu_sd**2).astype(float)
+    for j, m in enumerate(sizes, 1):
+        prior[np.ix_(owner == j, owner == j)] = scale**2 * (np.eye(m) - 1 / m)
+    design = cells.design().toarray()
+    totals = design @ prior @ design.T + np.diag(sigma**2 / cells.n)
+    pull = np.linalg.solve(totals, design @ prior).T
+    mean, variance = pull @ (cells.mean - priors.baseline_mu), np.diag(prior - pull @ design @ prior)
+    return {
+        name: (mean[owner == j], np.sqrt(np.maximum(variance[owner == j], 0))) for j, name in enumerate(cells.layers, 1)
+    }
+
+
+def your_data(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 17.5."""
     given = instance(answer.value(), (tuple, list), "four things: table, total, layers, report_on")
     if len(given) != 4:
         raise Hint(f"the answer should be four things, table, total, layers and report_on; yours has {len(given)}")
     *own, function = given
     report_on = Answer(function)
-    layers = ["depot", "courier", "weekday"]
-    crossed = _crossed(rng)
-    nested = crossed.assign(depot=crossed["courier"].map({"Ada": "North", "Ben": "North", "Chen": "South"}.get))
-    nested["depot"] = nested["depot"].fillna("Harbour")
-    # Couriers and depots fall into two groups that never meet, though nobody has one depot only.
-    first = crossed["courier"].isin(["Ada", "Ben"])
-    groups = crossed.assign(
-        depot=np.where(first, crossed["depot"].map({"North": "North"}.get).fillna("South"), crossed["depot"])
-    )
-    groups.loc[~first, "depot"] = groups.loc[~first, "depot"].replace({"North": "Docks", "South": "Harbour"})
-    cases = [
-        ("a pandas table", crossed, crossed, [True] * 3),
-        ("a lazy Polars table", nested, pl.from_pandas(nested).lazy(), [False, False, True]),
-        ("a PyArrow table", groups, pa.Table.from_pandas(groups, preserve_index=False), [False, False, True]),
-    ]
-    cases.append(("a DuckDB table", crossed, duckdb.connect().from_df(crossed), [True] * 3))
-    for what, table, given_table, separable in cases:
-        answered = report_on.call(given_table, "minutes", layers)
+    for what, table, given_table, layers, separable, hint in _tables_to_report_on(rng):
+        answered = report_on.call(given_table(table), "minutes", layers)
         told = _check_report(answered, what, cell_statistics(table, "minutes", layers))
         if not close(told, separable):
-            raise Hint(_about_separable(told.astype(bool).tolist(), table is crossed, table is nested))
+            raise Hint(hint(told.astype(bool).tolist()) if callable(hint) else hint)
     cells = _check_own_table(*own)
     told = _check_report(report_on.call(*own), "your own table", cells)
-    if not close(told, np.ones(len(told))):
-        raise Hint("your own table: the report says that a layer is not separable, but it is")
-    return (
-        "Where two layers cannot be told apart, the prior alone splits their means. In your own table they can: "
-        f"{cells.n_observations} rows in {len(cells)} cells are ready for a fit."
+    right = _separable(cells)
+    for name, said, is_so in zip(cells.layers, told.astype(bool), right, strict=True):
+        if said != is_so:
+            raise Hint(
+                f"your own table: the layer {name!r} is {'' if is_so else 'not '}separable, and the report differs"
+            )
+    nested = [name for name, is_so in zip(cells.layers, right, strict=True) if not is_so]
+    remark = (
+        f"In your own table the means of {' and '.join(nested)} are split by pooling or by a prior."
+        if nested
+        else "In your own table all layers can be told apart."
     )
+    return f"{remark} Its {cells.n_observations} rows in {len(cells)} cells are ready for a fit."
+
+
+def _tables_to_report_on(rng: np.random.Generator) -> list[tuple]:
+    """Return tables with what they are called, how they are handed over, their layers, what is right, and a hint."""
+    import duckdb
+    import polars as pl
+    import pyarrow as pa
+
+    crossed = _crossed(rng)
+    nested = crossed.assign(center=crossed["driver"].map({"Ada": "North", "Ben": "North", "Chen": "South"}.get))
+    nested["center"] = nested["center"].fillna("Harbor")
+    # Drivers and centers fall into two groups that never meet, though nobody has one center only.
+    first = crossed["driver"].isin(["Ada", "Ben"])
+    groups = crossed.assign(
+        center=np.where(first, crossed["center"].map({"North": "North"}.get).fillna("South"), crossed["center"])
+    )
+    groups.loc[~first, "center"] = groups.loc[~first, "center"].replace({"North": "Docks", "South": "Harbor"})
+    # Every two layers are connected, and yet all three together are not separable.
+    triples = [(0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (2, 0)]
+    ring = pd.DataFrame(
+        [(f"a{i}", f"b{j}", f"c{(i + j) % 3}") for i, j in triples * 4], columns=["part", "tool", "lot"]
+    )
+    ring["minutes"] = rng.normal(35, 6, len(ring))
+    layers = ["center", "driver", "weekday"]
+    all_of_them = "where every driver meets every center on every weekday, all layers can be told apart"
+
+    def about(told: list[bool], otherwise: str) -> str:
+        if told[2]:
+            return otherwise
+        return (
+            "center and driver cannot be told apart, but weekday can: "
+            "judge each layer by itself, not the whole design at once"
+        )
+
+    def about_nested(told: list[bool]) -> str:
+        return about(
+            told,
+            "each driver has one center here: adding a number to a center and taking it from its drivers "
+            "changes no total; a driver who says all about the center makes both layers inseparable",
+        )
+
+    def about_groups(told: list[bool]) -> str:
+        return about(
+            told,
+            "two groups of drivers and centers never meet here, though every driver has several centers: "
+            "one group's drivers may gain what its centers lose; comparing layers label by label does not find this",
+        )
+
+    about_ring = (
+        "there is a table of three layers in which every two of them are connected, and none is separable: "
+        "looking at pairs of layers is not enough"
+    )
+    return [
+        ("a pandas table", crossed, lambda x: x, layers, [True] * 3, all_of_them),
+        ("a lazy Polars table", nested, lambda x: pl.from_pandas(x).lazy(), layers, [False, False, True], about_nested),
+        (
+            "a PyArrow table",
+            groups,
+            lambda x: pa.Table.from_pandas(x, preserve_index=False),
+            layers,
+            [False, False, True],
+            about_groups,
+        ),
+        ("a table of parts", ring, lambda x: x, list(ring)[:3], _separable(_cells_of(ring)), about_ring),
+        ("a DuckDB table", crossed, duckdb.connect().from_df, layers, [True] * 3, all_of_them),
+    ]
+
+
+def _cells_of(table: pd.DataFrame) -> Cells:
+    return cell_statistics(table, "minutes", [name for name in table if name != "minutes"])
 
 
 def _check_report(answered: object, what: str, right: Cells) -> np.ndarray:
@@ -348,16 +462,11 @@ def _check_own_table(table: object, total: object, layers: object) -> Cells:
                 f"your own table: {cells.labels[name][least]!r} of the layer {name!r} has a single row, which says "
                 "nothing about how much its totals vary; give every contributor two rows or more"
             )
-    if not cells.residual_variance() > 0:
+    if cells.exactly_additive():
         raise Hint("your own table: the means explain every total exactly; real totals vary from row to row")
     if len(cells) * sum(map(len, cells.labels.values())) > _LARGEST_DESIGN:
         raise Hint(f"your own table has {len(cells)} cells; take a part of it that needs less memory, for this task")
-    for j, separable in enumerate(_separable(cells)):
-        if not separable:
-            raise Hint(f"your own table: {_why_not_separable(cells, j)}; bring one whose layers can be told apart")
-    labels = {frozenset(map(str, cells.labels[name])) for name in layers}
-    march = labels == {frozenset(["North", "South"]), frozenset(["Ada", "Ben"])}
-    if whose := "the example of this notebook" if march else _whose({total, *layers}):
+    if whose := _whose(cells):
         raise Hint(f"this table is {whose}; bring one of your own, however small")
     return cells
 
@@ -375,52 +484,45 @@ def _separable(cells: Cells) -> list[bool]:
     return result
 
 
-def _why_not_separable(cells: Cells, j: int) -> str:
-    name = cells.layers[j]
-    labels = cells.to_frame()
-    for other in cells.layers:
-        for a, b in ((name, other), (other, name)):
-            if other != name and labels.groupby(a, observed=True)[b].nunique().max() == 1:
-                return f"each {a} occurs with one {b} only"
-    return f"contributors of {name!r} do not meet enough of those of the other layers"
-
-
-def _whose(columns: set[str]) -> str:
-    """Return which of the course's own tables has all these columns; empty for none."""
-    known = {
-        "that of the flights": set(load_flights().columns),
-        "that of the radon homes": set(load_radon().columns),
-        "that of the gauge study": set(load_gauge().columns),
-        "that of the penicillin": set(load_penicillin().columns),
-        "that of the paste": set(load_paste().columns),
+def _whose(cells: Cells) -> str:
+    """Return which of the course's tables these cells are of, whatever their columns are called; empty for none."""
+    labels = [frozenset(map(str, cells.labels[name])) for name in cells.layers]
+    flights, radon = load_flights(), load_radon()
+    names = {
+        "that of the flights": [flights[name] for name in ("carrier", "origin", "dest")],
+        "that of the radon homes": [radon["county"]],
     }
-    return next((what for what, theirs in known.items() if columns <= theirs), "")
-
-
-def _about_separable(told: list[bool], crossed: bool, nested: bool) -> str:
-    if crossed:
-        return "where every courier meets every depot on every weekday, all layers can be told apart"
-    if not told[2]:
-        return (
-            "depot and courier cannot be told apart, but weekday can: "
-            "judge each layer by itself, not the whole design at once"
-        )
-    if nested:
-        return (
-            "each courier has one depot here: adding a number to a depot and taking it from its couriers "
-            "changes no total; a courier who says all about the depot makes both layers inseparable"
-        )
-    return (
-        "two groups of couriers and depots never meet here, though every courier has several depots: "
-        "one group's couriers may gain what its depots lose; comparing layers label by label does not find this"
-    )
+    for whose, columns in names.items():
+        for column in columns:
+            known = set(column.astype(str).unique())
+            if any(len(own) > 1 and own <= known for own in labels):
+                return whose
+    people = {
+        "the example of this set": ({"North", "South"}, {"Ada", "Ben"}),
+        "the example of the notebook": (
+            {"Airport", "Harbor", "Mill", "North"},
+            {"Ada", "Ann", "Ben", "Cleo", "Dov", "Eli", "Fay", "Gus", "Hana", "Ivo", "Jana", "Kofi"},
+        ),
+    }
+    for whose, (one, other) in people.items():
+        if one in labels and other in labels:
+            return whose
+    # Labels of single letters say nothing, so these tables are known by their totals.
+    small = {"gauge study": load_gauge(), "penicillin": load_penicillin(), "paste": load_paste()}
+    for whose, table in small.items():
+        total = table.select_dtypes("number").iloc[:, -1]
+        if len(total) == cells.n_observations and np.allclose(
+            [total.mean(), total.var()], cells.total_moments(), rtol=1e-9
+        ):
+            return f"that of the {whose}"
+    return ""
 
 
 def _crossed(rng: np.random.Generator) -> pd.DataFrame:
     """Return deliveries in which every combination occurs, some often."""
     names = {
-        "depot": ["Harbour", "North", "South"],
-        "courier": ["Ada", "Ben", "Chen", "Dina"],
+        "center": ["Harbor", "North", "South"],
+        "driver": ["Ada", "Ben", "Chen", "Dina"],
         "weekday": ["Mon", "Tue"],
     }
     table = pd.MultiIndex.from_product(names.values(), names=names).to_frame(index=False)
@@ -430,8 +532,8 @@ def _crossed(rng: np.random.Generator) -> pd.DataFrame:
 
 CHECKERS = {
     "17.1": cells_of_csv,
-    "17.2": refit_or_compile,
-    "17.3": problems_of,
-    "17.4": cells_of_folder,
+    "17.2": cells_of_folder,
+    "17.3": refit_or_compile,
+    "17.4": what_may_be_claimed,
     "17.5": your_data,
 }

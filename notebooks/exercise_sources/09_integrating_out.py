@@ -14,14 +14,14 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# An *aim* is the number of an item in the notebook's list *You will learn*. Not every aim has a task.
+# An *aim* is the number of an item in the notebook's list *You will learn*.
 #
 # | task | aim | what it practises | points |
 # |---|---|---|---|
 # | 09.1 | 1 | integrate contributions out of a sum that is not in the notebook | 1 |
 # | 09.2 | 2 | compute the log likelihood of rows that you never see | 1 |
-# | 09.3 | 3 | merge the cells of a table | 2 |
-# | 09.4 | 5 | compute a sum of squares that keeps its digits, in one pass | 2 |
+# | 09.3 | 5 | fit a model to a postcard, and get the posterior of the rows | 2 |
+# | 09.4 | 3 | compute and merge sums of squares that keep their digits, in one pass | 2 |
 # | 09.5 | 4 | write a custom distribution with a log density and random draws | 3 |
 
 # %%
@@ -103,7 +103,7 @@ def marginal(mu, sigma, weights, draws):
 # Return the log likelihood of the rows of each cell.
 #
 # The table comes from pandas.
-# So the sample standard deviation is the root of $S / (n - 1)$, with the centred sum of squares $S$.
+# So the sample standard deviation is the root of $S / (n - 1)$, with the centered sum of squares $S$.
 # Where a cell has one row only, it is NaN, "not a number".
 
 
@@ -162,84 +162,95 @@ def log_likelihood(n, average, sd, mu, sigma):
 
 
 # %% [markdown] tags=["task:09.3"]
-# ## 09.3 A layer leaves the model (medium)
+# ## 09.3 A fit from a postcard (medium)
 #
-# You have a table of cells, and the rows are gone.
-# Now you want to fit a model without one of the layers.
-# All cells that differ in this layer alone become one cell.
-# Return the new table, the same as from the rows.
+# Lena's colleague at another depot sends a postcard, too.
+# It has one line for each of four sorting centers: the number of parcels, their average in minutes late, and their centered sum of squares.
+# The parcels themselves are gone.
+# The model says that parcel $i$ from center $k$ is late by
 #
-# The totals may be large, such as time stamps of the order of $10^8$.
+# $$
+# x_i \sim \text{Normal}(\text{mu}_k, \text{sigma}), \qquad
+# \text{mu}_k \sim \text{Normal}(0, 10), \qquad
+# \text{sigma} \sim \text{HalfNormal}(10),
+# $$
+#
+# where `sigma` is one number for all centers.
+# Fit it to the postcard, so that the posterior is that of the parcels.
+# Sample with `mlm.sample(model, seed=seed)`.
+# The check knows the exact posterior and compares yours with it, so it takes some seconds.
 
 
 # %% tags=["solution:09.3"]
-def drop_layer(table, layer):
-    """Table of cells without one of its layers.
+def fit_postcard(n, average, sum_sq, seed):
+    """Posterior of the centers' means and of the common standard deviation.
 
-    table: DataFrame, one row a cell: a column for each layer (two or more), then n, mean, sum_sq
-    layer: str, name of the layer that leaves
-    Returns a DataFrame with the same columns except `layer`, one row for each cell that remains, in any order.
-    For example, when "weather" leaves, the two lines
-        route   weather   n   mean   sum_sq
-        hill    dry       2    1.0      3.0
-        hill    rain      2    5.0      1.0
-    become the line
-        hill              4    3.0     20.0
+    n: array of int, shape (4,), parcels of each center; some center has only one
+    average: array of float, shape (4,), minutes
+    sum_sq: array of float, shape (4,), centered sums of squares
+    seed: int, for mlm.sample
+    Returns what mlm.sample returns, with mu of shape (4,) and sigma, a single number.
     """
-    ### BEGIN SOLUTION: return a DataFrame with the other layers and n, mean, sum_sq as columns
-    keep = [name for name in table.columns if name not in (layer, "n", "mean", "sum_sq")]
-    table = table.assign(weighted=table["n"] * table["mean"])
-    whole = table.groupby(keep)[["n", "weighted"]].transform("sum")
-    distance = table["mean"] - whole["weighted"] / whole["n"]
-    table["sum_sq"] = table["sum_sq"] + table["n"] * distance**2
-    merged = table.groupby(keep)[["n", "weighted", "sum_sq"]].sum().reset_index()
-    merged["mean"] = merged["weighted"] / merged["n"]
-    return merged[[*keep, "n", "mean", "sum_sq"]]
+    ### BEGIN SOLUTION: build a model of the four lines, sample it, and return the result
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 10, shape=len(n))
+        sigma = pm.HalfNormal("sigma", 10)
+        mlm.NormalCells("lines", mu=mu, sigma=sigma, n=n, observed=np.column_stack([average, sum_sq]))
+    return mlm.sample(model, seed=seed)
     ### END SOLUTION
 
 
 # %% tags=["check:09.3"]
-mlm.check("09.3", drop_layer)
+mlm.check("09.3", fit_postcard)
 
 
 # %% tags=["mistake:09.3"]
-# earns: add nothing for the distances
-def drop_layer(table, layer):
-    keep = [name for name in table.columns if name not in (layer, "n", "mean", "sum_sq")]
-    table = table.assign(mean=table["n"] * table["mean"])
-    merged = table.groupby(keep)[["n", "mean", "sum_sq"]].sum().reset_index()
-    return merged.assign(mean=merged["mean"] / merged["n"])
+# earns: divided by something
+def fit_postcard(n, average, sum_sq, seed):
+    with pm.Model() as model:
+        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 10)
+        lines = np.column_stack([average, sum_sq / np.maximum(n - 1, 1)])
+        mlm.NormalCells("lines", mu=mu, sigma=sigma, n=n, observed=lines)
+    return mlm.sample(model, seed=seed)
 
 
 # %% tags=["mistake:09.3"]
-# earns: weighs a cell of 3 rows
-def drop_layer(table, layer):
-    keep = [name for name in table.columns if name not in (layer, "n", "mean", "sum_sq")]
-    return table.groupby(keep).agg(n=("n", "sum"), mean=("mean", "mean"), sum_sq=("sum_sq", "sum")).reset_index()
+# earns: that average varies less
+def fit_postcard(n, average, sum_sq, seed):
+    with pm.Model() as model:
+        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 10)
+        pm.Normal("averages", mu, sigma, observed=average)
+        pm.Potential("squares", -np.sum(n - 1) * pt.log(sigma) - np.sum(sum_sq) / (2 * sigma**2))
+    return mlm.sample(model, seed=seed)
 
 
 # %% tags=["mistake:09.3"]
-# earns: lose their digits
-def drop_layer(table, layer):
-    keep = [name for name in table.columns if name not in (layer, "n", "mean", "sum_sq")]
-    table = table.assign(first=table["n"] * table["mean"], second=table["sum_sq"] + table["n"] * table["mean"] ** 2)
-    merged = table.groupby(keep)[["n", "first", "second"]].sum().reset_index()
-    merged["mean"] = merged["first"] / merged["n"]
-    merged["sum_sq"] = merged["second"] - merged["n"] * merged["mean"] ** 2
-    return merged[[*keep, "n", "mean", "sum_sq"]]
+# earns: about zero
+def fit_postcard(n, average, sum_sq, seed):
+    with pm.Model() as model:
+        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 10)
+        pm.Normal("averages", mu, sigma / np.sqrt(n), observed=average)
+        squares = np.sum(sum_sq + n * average**2)
+        pm.Potential("squares", -np.sum(n - 1) * pt.log(sigma) - squares / (2 * sigma**2))
+    return mlm.sample(model, seed=seed)
 
 
 # %% tags=["mistake:09.3"]
-# earns: one for each cell that remains
-def drop_layer(table, layer):
-    return table.drop(columns=layer)
+# earns: `sigma` is one number
+def fit_postcard(n, average, sum_sq, seed):
+    with pm.Model() as model:
+        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 10, shape=len(n))
+        mlm.NormalCells("lines", mu=mu, sigma=sigma, n=n, observed=np.column_stack([average, sum_sq]))
+    return mlm.sample(model, seed=seed, target_accept=0.99)
 
 
 # %% tags=["mistake:09.3"]
-# earns: lacks the column
-def drop_layer(table, layer):
-    keep = [name for name in table.columns if name not in (layer, "n", "mean", "sum_sq")]
-    return table.groupby(keep)[["n", "mean", "sum_sq"]].sum()
+# earns: has no group named posterior
+def fit_postcard(n, average, sum_sq, seed):
+    with pm.Model():
+        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 10)
+        mlm.NormalCells("lines", mu=mu, sigma=sigma, n=n, observed=np.column_stack([average, sum_sq]))
+        return pm.sample_prior_predictive(100, random_seed=seed)
 
 
 # %% [markdown] tags=["task:09.4"]
@@ -250,19 +261,20 @@ def drop_layer(table, layer):
 # A batch may be empty.
 # The totals may be time stamps in seconds, so a thousand million and more.
 #
-# Return count, average and centred sum of squares of all totals, in one pass.
-# The memory that you use must not grow with the stream; the check measures it.
+# Return count, average and centered sum of squares of all totals, in one pass.
+# Your function must not need more memory for a long stream than for a short one.
+# The check measures that with many small batches: neither totals nor a number for each batch may pile up.
 
 
 # %% tags=["solution:09.4"]
 def statistics_of_stream(batches):
-    """Count, average and centred sum of squares of all batches together.
+    """Count, average and centered sum of squares of all batches together.
 
     batches: generator of arrays of float, shape (any,); it can be read only once
-    Returns three numbers: the count n (int), the average and the centred sum of squares (floats).
+    Returns three numbers: the count n (int), the average and the centered sum of squares (floats).
     For example, statistics_of_stream(iter([np.array([1.0, 3.0]), np.array([]), np.array([5.0])])) is (3, 3.0, 8.0).
     """
-    ### BEGIN SOLUTION: return count, average and centred sum of squares, three numbers
+    ### BEGIN SOLUTION: return count, average and centered sum of squares, three numbers
     n, mean, sum_sq = 0, 0.0, 0.0
     for batch in batches:
         size = len(batch)
@@ -315,6 +327,15 @@ def statistics_of_stream(batches):
 
 
 # %% tags=["mistake:09.4"]
+# earns: its memory grows with the stream
+def statistics_of_stream(batches):
+    parts = [(len(b), np.mean(b), np.sum((b - np.mean(b)) ** 2)) for b in batches if len(b)]
+    n, means, squares = (np.array(column) for column in zip(*parts, strict=True))
+    mean = np.sum(n * means) / np.sum(n)
+    return np.sum(n), mean, np.sum(squares) + np.sum(n * (means - mean) ** 2)
+
+
+# %% tags=["mistake:09.4"]
 # earns: the batches' averages differ
 def statistics_of_stream(batches):
     n, total, sum_sq = 0, 0.0, 0.0
@@ -359,7 +380,7 @@ def statistics_of_stream(batches):
 #
 # where all $e_i$ and $y$ are independent.
 # A cell is one day.
-# Integrate $y$ out: given the parameters, the rows of a day are no longer independent, but average and centred sum of squares $S$ are still all that they can say.
+# Integrate $y$ out: given the parameters, the rows of a day are no longer independent, but average and centered sum of squares $S$ are still all that they can say.
 #
 # Two questions lead to the answer.
 # What does $y$ do to the deviations of the rows from their average?
@@ -472,3 +493,50 @@ def days(mu, sigma_own, sigma_shared, n):
 def days(mu, sigma_own, sigma_shared, n):
     average = np.random.default_rng(0).normal(mu, np.sqrt(sigma_own**2 / n + sigma_shared**2))
     return np.stack([average, sigma_own**2 * (n - 1)], axis=-1)
+
+
+# %% tags=["mistake:09.5"]
+# earns: `rng` has no part in them
+def days(mu, sigma_own, sigma_shared, n):
+    def logp(value, mu, own, shared, n):
+        scales = (n - 1) * pt.log(own**2) + pt.log(own**2 + n * shared**2)
+        return -(scales + value[..., 1] / own**2 + n * (value[..., 0] - mu) ** 2 / (own**2 + n * shared**2)) / 2
+
+    def random(mu, own, shared, n, rng=None, size=None):
+        rng = np.random.default_rng(1)
+        average = rng.normal(mu, np.sqrt(own**2 / n + shared**2), size=size)
+        chi_squared = rng.chisquare(np.maximum(n - 1, 1), size=size)
+        return np.stack([average, np.where(n > 1, own**2 * chi_squared, 0.0)], axis=-1)
+
+    return pm.CustomDist.dist(mu, sigma_own, sigma_shared, n, logp=logp, random=random, signature="(),(),(),()->(2)")
+
+
+# %% tags=["mistake:09.5"]
+# earns: come from elsewhere
+def days(mu, sigma_own, sigma_shared, n):
+    def logp(value, mu, own, shared, n):
+        scales = (n - 1) * pt.log(own**2) + pt.log(own**2 + n * shared**2)
+        return -(scales + value[..., 1] / own**2 + n * (value[..., 0] - mu) ** 2 / (own**2 + n * shared**2)) / 2
+
+    def random(mu, own, shared, n, rng=None, size=None):
+        average = np.random.default_rng().normal(mu, np.sqrt(own**2 / n + shared**2), size=size)
+        chi_squared = rng.chisquare(np.maximum(n - 1, 1), size=size)
+        return np.stack([average, np.where(n > 1, own**2 * chi_squared, 0.0)], axis=-1)
+
+    return pm.CustomDist.dist(mu, sigma_own, sigma_shared, n, logp=logp, random=random, signature="(),(),(),()->(2)")
+
+
+# %% tags=["mistake:09.5"]
+# earns: every day needs fresh ones
+def days(mu, sigma_own, sigma_shared, n):
+    def logp(value, mu, own, shared, n):
+        scales = (n - 1) * pt.log(own**2) + pt.log(own**2 + n * shared**2)
+        return -(scales + value[..., 1] / own**2 + n * (value[..., 0] - mu) ** 2 / (own**2 + n * shared**2)) / 2
+
+    def random(mu, own, shared, n, rng=None, size=None):
+        weather = np.repeat(rng.normal(size=(np.size(mu) + 1) // 2), 2)[: np.size(mu)]
+        average = mu + shared * weather + rng.normal(0, own / np.sqrt(n), size=size)
+        chi_squared = rng.chisquare(np.maximum(n - 1, 1), size=size)
+        return np.stack([average, np.where(n > 1, own**2 * chi_squared, 0.0)], axis=-1)
+
+    return pm.CustomDist.dist(mu, sigma_own, sigma_shared, n, logp=logp, random=random, signature="(),(),(),()->(2)")

@@ -14,19 +14,21 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# An *aim* is the number of an item in the notebook's list *You will learn*. Not every aim has a task.
+# An *aim* is the number of an item in the notebook's list *You will learn*.
 #
 # | task | aim | what it practises | points |
 # |---|---|---|---|
-# | 10.1 | 4 | name the quantities that do not depend on the split of a prior | 1 |
-# | 10.2 | 6 | read a simulation-based calibration | 1 |
-# | 10.3 | 2 | count flat directions with the rank of a matrix | 2 |
-# | 10.4 | 3 | move along the flat directions, up to their ends | 2 |
-# | 10.5 | 5 | write sampler coordinates along and across a flat direction | 3 |
+# | 10.1 | 3 | name what the data fix in a nested table | 1 |
+# | 10.2 | 4 | read a simulation-based calibration | 1 |
+# | 10.3 | 2 | count flat directions, of variances and of means | 2 |
+# | 10.4 | 3 | move along the flat directions, up to their bounds | 2 |
+# | 10.5 | 1 | fit a model under two priors, check it and compare | 3 |
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+import pymc as pm
 from scipy import stats
 
 import mlm_tutorial as mlm
@@ -38,29 +40,32 @@ mlm.use_style()
 # %% [markdown] tags=["task:10.1"]
 # ## 10.1 Which of these have the data decided? (easy)
 #
-# The time of a ride has a baseline, a layer `route` (river or hill) and a layer `weather` (dry or rain).
-# There are many rides of all four kinds.
-# Write $v_0$ for the variance of the baseline's contribution, and $v_\text{hill}$ and so on for that of a contributor.
-# Five quantities are reported:
+# Ann and Ben drive for Airport only, Cleo and Dov for Mill only.
+# There are many parcels of each driver.
+# A parcel's delay is a contribution of the road, one of its center and one of its driver.
+# Write $\mu_\text{Ann}$ for a mean and $v_\text{Ann}$ for a variance; $v_0$ is the variance of the road.
+# The means of each layer sum to zero.
+# Six quantities are reported:
 #
-# - **A** $v_\text{rain} - v_\text{dry}$
-# - **B** $v_\text{rain} \,/\, v_\text{dry}$
-# - **C** $v_\text{hill} - v_\text{rain}$
-# - **D** $v_0 + v_\text{hill}$
-# - **E** $(v_\text{hill} + v_\text{rain}) - (v_\text{river} + v_\text{dry})$
+# - **A** $\mu_\text{Ben} - \mu_\text{Ann}$
+# - **B** $\mu_\text{Cleo} - \mu_\text{Ann}$
+# - **C** $v_\text{Dov} - v_\text{Cleo}$
+# - **D** $v_\text{Ben} \,/\, v_\text{Ann}$
+# - **E** $v_0 + v_\text{Mill} + v_\text{Cleo}$
+# - **F** $v_0 + v_\text{Mill}$
 #
 # All chains have converged.
-# Which of the five are identified, that is, fixed by the data and not by the prior of the split?
+# Which of the six are identified, that is, fixed by the data and not by the prior?
 
 
 # %% tags=["solution:10.1"]
 def identified():
     """Letters of the quantities that are identified.
 
-    Returns a set of texts, such as {"B", "C"}.
+    Returns a set of texts, such as {"B", "D"}.
     """
     ### BEGIN SOLUTION: return the set of letters of the identified quantities
-    return {"A", "E"}
+    return {"A", "C", "E"}
     ### END SOLUTION
 
 
@@ -69,33 +74,33 @@ mlm.check("10.1", identified)
 
 
 # %% tags=["mistake:10.1"]
+# earns: never drove for the same center
+def identified():
+    return {"A", "B", "C", "E"}
+
+
+# %% tags=["mistake:10.1"]
 # earns: their ratio
 def identified():
-    return {"A", "B", "E"}
+    return {"A", "C", "D", "E"}
 
 
 # %% tags=["mistake:10.1"]
-# earns: from different layers
+# earns: part of a total
 def identified():
-    return {"A", "C", "E"}
-
-
-# %% tags=["mistake:10.1"]
-# earns: one of the two flat directions
-def identified():
-    return {"A", "D", "E"}
+    return {"A", "C", "E", "F"}
 
 
 # %% tags=["mistake:10.1"]
 # earns: something is missing
 def identified():
-    return {"A"}
+    return {"A", "E"}
 
 
 # %% tags=["mistake:10.1"]
 # earns: a set of texts
 def identified():
-    return "AE"
+    return "ACE"
 
 
 # %% [markdown] tags=["task:10.2"]
@@ -171,31 +176,33 @@ def diagnoses():
 # %% [markdown] tags=["task:10.3"]
 # ## 10.3 Count the flat directions (medium)
 #
-# Before you measure anything, you want to know what a plan of measurements will identify.
-# A plan lists *kinds of rows*.
-# Each kind lists the components that take part: the baseline, or contributors of any layer.
-# Not every kind has to contain the baseline, or a contributor of every layer.
-# A component that is listed twice makes two fresh, independent contributions, each with its own draw.
+# Before you fit anything, you want to know in how many directions a table is silent.
+# Each row is a parcel, each column a layer, each entry the contributor that took part.
+# Besides, the road, the baseline, takes part in every row.
 #
-# Every component has a variance, the same in all kinds of rows where it takes part.
-# The data show the variance of a total of each kind.
-# Return the number of directions in which the variances of all components can move without a trace in the data.
+# Every component, that is the baseline and each contributor of each layer, has a mean and a variance.
+# The means of each layer sum to zero.
+# A label may occur in two layers; it stands for two different contributors.
+#
+# Return two numbers: how many directions of the variances leave no trace in the data, and how many of the means.
 
 
 # %% tags=["solution:10.3"]
-def n_flat_directions(kinds):
-    """Number of flat directions of the variances.
+def n_flat_directions(rows):
+    """Numbers of flat directions of the variances and of the means.
 
-    kinds: list of lists of str, the components of each kind of rows
-    Returns one int. The four kinds of rides
-        [["baseline", "river", "dry"], ["baseline", "river", "rain"],
-         ["baseline", "hill", "dry"], ["baseline", "hill", "rain"]]
-    leave 2 directions. With the kind ["baseline", "river", "river", "dry"] as well, 1 is left.
+    rows: pandas DataFrame of str, a column for each layer, a row for each parcel
+    Returns a pair of int. Two centers and three drivers of whom each works at both centers give (2, 0).
     """
-    ### BEGIN SOLUTION: return the number of flat directions, one int
-    components = sorted({name for kind in kinds for name in kind})
-    design = np.array([[kind.count(name) for name in components] for kind in kinds])
-    return int(len(components) - np.linalg.matrix_rank(design))
+    ### BEGIN SOLUTION: return the pair (flat directions of the variances, flat directions of the means), two int
+    blocks = [np.ones((len(rows), 1))]
+    blocks += [pd.get_dummies(rows[layer]).to_numpy(float) for layer in rows]
+    design = np.hstack(blocks)
+    layer_of = np.repeat(np.arange(len(blocks)), [block.shape[1] for block in blocks])
+    rules = [layer_of == j for j in range(1, len(blocks))]
+    with_rules = np.vstack([design, *rules])
+    n = design.shape[1]
+    return int(n - np.linalg.matrix_rank(design)), int(n - np.linalg.matrix_rank(with_rules))
     ### END SOLUTION
 
 
@@ -205,45 +212,79 @@ mlm.check("10.3", n_flat_directions)
 
 # %% tags=["mistake:10.3"]
 # earns: the rank counts
-def n_flat_directions(kinds):
-    components = sorted({name for kind in kinds for name in kind})
-    return int(np.linalg.matrix_rank(np.array([[kind.count(name) for name in components] for kind in kinds])))
+def n_flat_directions(rows):
+    design = np.hstack([np.ones((len(rows), 1)), *(pd.get_dummies(rows[x]).to_numpy(float) for x in rows)])
+    return int(np.linalg.matrix_rank(design)), 0
 
 
 # %% tags=["mistake:10.3"]
-# earns: as if it were listed once
-def n_flat_directions(kinds):
-    components = sorted({name for kind in kinds for name in kind})
-    design = np.array([[name in kind for name in components] for kind in kinds], dtype=float)
-    return int(len(components) - np.linalg.matrix_rank(design))
+# earns: not every table
+def n_flat_directions(rows):
+    return rows.shape[1], 0
 
 
 # %% tags=["mistake:10.3"]
-# earns: say something new
-def n_flat_directions(kinds):
-    return max(0, len({name for kind in kinds for name in kind}) - len(kinds))
+# earns: means that sum to zero may still
+def n_flat_directions(rows):
+    design = np.hstack([np.ones((len(rows), 1)), *(pd.get_dummies(rows[x]).to_numpy(float) for x in rows)])
+    return int(design.shape[1] - np.linalg.matrix_rank(design)), 0
 
 
 # %% tags=["mistake:10.3"]
-# earns: one direction a layer
-def n_flat_directions(kinds):
-    return len(kinds[0]) - 1
+# earns: have a rule that the variances lack
+def n_flat_directions(rows):
+    design = np.hstack([np.ones((len(rows), 1)), *(pd.get_dummies(rows[x]).to_numpy(float) for x in rows)])
+    flat = int(design.shape[1] - np.linalg.matrix_rank(design))
+    return flat, flat
 
 
 # %% tags=["mistake:10.3"]
-# earns: should be one number
-def n_flat_directions(kinds):
-    components = sorted({name for kind in kinds for name in kind})
-    return np.linalg.svd(np.array([[kind.count(name) for name in components] for kind in kinds]))[1]
+# earns: the road takes part
+def n_flat_directions(rows):
+    design = np.hstack([pd.get_dummies(rows[x]).to_numpy(float) for x in rows])
+    flat = int(design.shape[1] - np.linalg.matrix_rank(design))
+    return flat, flat - rows.shape[1] + 1
+
+
+# %% tags=["mistake:10.3"]
+# earns: a label of two layers
+def n_flat_directions(rows):
+    labels = sorted(set(rows.to_numpy().ravel()))
+    design = np.array([[1, *(label in row for label in labels)] for row in rows.to_numpy().tolist()], float)
+    flat = int(design.shape[1] - np.linalg.matrix_rank(design))
+    return flat, flat - rows.shape[1]
+
+
+# %% tags=["mistake:10.3"]
+# earns: a rule of its own
+def n_flat_directions(rows):
+    design = np.hstack([np.ones((len(rows), 1)), *(pd.get_dummies(rows[x]).to_numpy(float) for x in rows)])
+    n = design.shape[1]
+    with_rule = np.vstack([design, np.arange(n) > 0])
+    return int(n - np.linalg.matrix_rank(design)), int(n - np.linalg.matrix_rank(with_rule))
+
+
+# %% tags=["mistake:10.3"]
+# earns: not every kind of row says something new
+def n_flat_directions(rows):
+    flat = max(0, 1 + sum(rows.nunique()) - len(rows.drop_duplicates()))
+    return flat, max(0, flat - rows.shape[1])
+
+
+# %% tags=["mistake:10.3"]
+# earns: pair
+def n_flat_directions(rows):
+    design = np.hstack([np.ones((len(rows), 1)), *(pd.get_dummies(rows[x]).to_numpy(float) for x in rows)])
+    return int(design.shape[1] - np.linalg.matrix_rank(design))
 
 
 # %% [markdown] tags=["task:10.4"]
 # ## 10.4 Any answer you like (medium)
 #
-# A fit explains the data with a variance for the baseline and one for each contributor.
-# Every combination of contributors occurs in the data.
-# Someone would like another standard deviation of the baseline.
-# Give them one: find variances of the contributors that go with it and leave the variance of every cell as it was.
+# A fit explains a table of parcels with a variance for the baseline, the road, and one for each contributor.
+# Every combination of contributors occurs in the table.
+# The manager would like another standard deviation of the road.
+# Give her one: find variances of the contributors that go with it and leave the variance of every cell as it was.
 # No variance may be negative.
 #
 # There may be many ways; return any of them.
@@ -284,6 +325,15 @@ def with_baseline(v_baseline, v_layers, sigma_wanted):
 
 
 # %% tags=["mistake:10.4"]
+# earns: negative
+def with_baseline(v_baseline, v_layers, sigma_wanted):
+    gain = sigma_wanted**2 - v_baseline
+    if gain > sum(np.min(v) for v in v_layers):
+        return None
+    return [v - gain / len(v_layers) for v in v_layers]
+
+
+# %% tags=["mistake:10.4"]
 # earns: there is a way
 def with_baseline(v_baseline, v_layers, sigma_wanted):
     gain = sigma_wanted**2 - v_baseline
@@ -321,137 +371,131 @@ def with_baseline(v_baseline, v_layers, sigma_wanted):
 
 
 # %% [markdown] tags=["task:10.5"]
-# ## 10.5 Coordinates for one layer (hard)
+# ## 10.5 Two opinions on one table (hard)
 #
-# A model has a baseline with variance $v_0$ and one layer of $m$ contributors, two or more, with variances $v_1, \dots, v_m$.
-# With $s = \min(v_1, \dots, v_m)$ for the smallest of the layer, use the coordinates
+# Each driver of a parcel service drives for one center only.
+# You have every driver's average delay with its standard error, and the number of the driver's center.
+# Nora and Sam fit the same model to them, with these names:
 #
-# $$\big(\log(v_0 + s), \quad \log(v_0 / s), \quad v_2 - v_1, \quad \dots, \quad v_m - v_1\big) .$$
+# - `mu ~ Normal(0, 10)`;
+# - `center`, what each center adds, independent `Normal(0, center_sd)`;
+# - `driver`, what each driver adds, independent `Normal(0, driver_sd)`;
+# - a driver's average is normal about `mu` plus the center's part plus the driver's part, with its standard error.
 #
-# The first and the differences are fixed by the data.
-# The second says how $A = v_0 + s$ is shared between baseline and layer: only the prior knows.
+# The means of this model need not sum to zero.
+# Nora believes that centers differ and drivers hardly do: `center_sd=3`, `driver_sd=1`.
+# Sam believes the opposite: `center_sd=1`, `driver_sd=3`.
 #
-# Write both directions: `there`, from variances to coordinates, and `back`, from coordinates to variances.
-# A sampler walks anywhere.
-# So `back` must give positive variances at *every* vector of real numbers, and `there(back(x))` must be `x` again.
-# Coordinates do not say which contributor has the smallest variance; you have to find out.
+# Fit the model under both priors; both runs must pass `mlm.check_convergence`.
+# Then read them.
+# Drivers 0 and 1 both drive for center 0.
+# Return Nora's posterior, Sam's, and how far apart the two are on each of two questions:
+#
+# - `"centers"`: by how many minutes is center 1 slower than center 0, `center[1] - center[0]`?
+# - `"drivers"`: by how many minutes is driver 1 slower than driver 0, `driver[1] - driver[0]`?
+#
+# *How far apart* is Nora's posterior mean minus Sam's, in minutes.
 
 
 # %% tags=["solution:10.5"]
-def coordinates():
-    """Two functions, there and back.
+def two_opinions(average, error, center_of, n_centers, seed):
+    """Posteriors under two priors, and how far apart they are on two questions.
 
-    there(v): from the variances v_0, v_1, ..., v_m, an array of shape (1 + m,), to the coordinates, the same shape
-    back(x): from the coordinates to the variances
-    Returns the pair of functions (there, back), uncalled.
-    For example, there(np.array([6.0, 3.0, 2.0])) is [log(8), log(3), -1], about [2.079, 1.099, -1.0].
+    average, error: arrays of float, shape (K,), the drivers' averages and standard errors, in minutes
+    center_of: array of int, shape (K,), the center of each driver: 0, 1, ..., n_centers - 1
+    n_centers: int
+    seed: int, for mlm.sample(model, seed=seed)
+    Returns three values: what mlm.sample returns for Nora, the same for Sam, and a dict such as
+    {"centers": 0.8, "drivers": -0.1}. The posteriors hold mu, center (n_centers values a draw) and driver (K values).
     """
-    ### BEGIN SOLUTION: return the pair of functions (there, back)
-
-    def there(v):
-        smallest = np.min(v[1:])
-        return np.concatenate([[np.log(v[0] + smallest), np.log(v[0] / smallest)], v[2:] - v[1]])
-
-    def back(x):
-        baseline, smallest = np.exp(x[0]) / (1 + np.exp([-x[1], x[1]]))
-        above_first = np.append(0.0, x[2:])
-        return np.append(baseline, smallest + (above_first - np.min(above_first)))
-
-    return there, back
+    ### BEGIN SOLUTION: return three values, Nora's posterior, Sam's, and a dict with the keys "centers" and "drivers"
+    fits, answers = [], []
+    for center_sd, driver_sd in ((3, 1), (1, 3)):
+        with pm.Model() as model:
+            mu = pm.Normal("mu", 0, 10)
+            center = pm.Normal("center", 0, center_sd, shape=n_centers)
+            driver = pm.Normal("driver", 0, driver_sd, shape=len(average))
+            pm.Normal("average", mu + center[center_of] + driver, error, observed=average)
+        fit = mlm.sample(model, seed=seed)
+        mlm.check_convergence(fit)
+        fits.append(fit)
+        mean = fit["posterior"].to_dataset().mean(("chain", "draw"))
+        answers.append([float(mean[name][1] - mean[name][0]) for name in ("center", "driver")])
+    centers, drivers = np.subtract(*answers)
+    return *fits, {"centers": centers, "drivers": drivers}
     ### END SOLUTION
 
 
 # %% tags=["check:10.5"]
-mlm.check("10.5", coordinates)
+mlm.check("10.5", two_opinions)
 
 
 # %% tags=["mistake:10.5"]
-# earns: does not have to be the smallest
-def coordinates():
-    def there(v):
-        return np.concatenate([[np.log(v[0] + v[1]), np.log(v[0] / v[1])], v[2:] - v[1]])
-
-    def back(x):
-        total, share = np.exp(x[0]), 1 / (1 + np.exp(-x[1]))
-        return np.concatenate([[total * share, total * (1 - share)], total * (1 - share) + x[2:]])
-
-    return there, back
-
-
-# %% tags=["mistake:10.5"]
-# earns: variance that is not positive
-def coordinates():
-    def there(v):
-        smallest = np.min(v[1:])
-        return np.concatenate([[np.log(v[0] + smallest), np.log(v[0] / smallest)], v[2:] - v[1]])
-
-    def back(x):
-        total, share = np.exp(x[0]), 1 / (1 + np.exp(-x[1]))
-        return np.concatenate([[total * share, total * (1 - share)], total * (1 - share) + x[2:]])
-
-    return there, back
+# earns: no posterior of Sam
+def two_opinions(average, error, center_of, n_centers, seed):
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 10)
+        center = pm.Normal("center", 0, 3, shape=n_centers)
+        driver = pm.Normal("driver", 0, 1, shape=len(average))
+        pm.Normal("average", mu + center[center_of] + driver, error, observed=average)
+    fit = mlm.sample(model, seed=seed)
+    return fit, fit, {"centers": 0.0, "drivers": 0.0}
 
 
 # %% tags=["mistake:10.5"]
-# earns: the other way round
-def coordinates():
-    def there(v):
-        smallest = np.min(v[1:])
-        return np.concatenate([[np.log(v[0] + smallest), np.log(v[0] / smallest)], v[2:] - v[1]])
-
-    def back(x):
-        total, share = np.exp(x[0]), 1 / (1 + np.exp(x[1]))
-        first = total * (1 - share) + max(0, -np.min(x[2:]))
-        return np.concatenate([[total * share, first], first + x[2:]])
-
-    return there, back
+# earns: nothing in this model makes
+def two_opinions(average, error, center_of, n_centers, seed):
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 10)
+        center = pm.ZeroSumNormal("center", 3, shape=n_centers)
+        driver = pm.ZeroSumNormal("driver", 1, shape=len(average))
+        pm.Normal("average", mu + center[center_of] + driver, error, observed=average)
+    fit = mlm.sample(model, seed=seed)
+    return fit, fit, {"centers": 0.0, "drivers": 0.0}
 
 
 # %% tags=["mistake:10.5"]
-# earns: where you could have added it
-def coordinates():
-    def there(v):
-        smallest = np.min(v[1:])
-        return np.concatenate([[np.log(v[0] + smallest), np.log(v[0] / smallest)], v[2:] - v[1]])
-
-    def back(x):
-        total, share = np.exp(x[0]), 1 / (1 + np.exp(-x[1]))
-        return np.concatenate([[total * share, total * (1 - share)], np.maximum(total * (1 - share) + x[2:], 1e-6)])
-
-    return there, back
+# earns: what the driver adds to the center
+def two_opinions(average, error, center_of, n_centers, seed):
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 10)
+        center = pm.Normal("center", 0, 3, shape=n_centers)
+        driver = pm.Deterministic("driver", center[center_of] + pm.Normal("own", 0, 1, shape=len(average)))
+        pm.Normal("average", mu + driver, error, observed=average)
+    fit = mlm.sample(model, seed=seed)
+    return fit, fit, {"centers": 0.0, "drivers": 0.0}
 
 
 # %% tags=["mistake:10.5"]
-# earns: pair
-def coordinates():
-    return lambda v: np.concatenate([[np.log(v[0] + np.min(v[1:])), np.log(v[0] / np.min(v[1:]))], v[2:] - v[1]])
+# earns: not of the same center
+def two_opinions(average, error, center_of, n_centers, seed):
+    fits, means = [], []
+    for center_sd, driver_sd in ((3, 1), (1, 3)):
+        with pm.Model() as model:
+            mu = pm.Normal("mu", 0, 10)
+            center = pm.Normal("center", 0, center_sd, shape=n_centers)
+            driver = pm.Normal("driver", 0, driver_sd, shape=len(average))
+            pm.Normal("average", mu + center[center_of] + driver, error, observed=average)
+        fits.append(mlm.sample(model, seed=seed))
+        means.append(fits[-1]["posterior"].to_dataset().mean(("chain", "draw")))
+    one, other = means
+    centers = float((one["center"][1] - one["center"][0]) - (other["center"][1] - other["center"][0]))
+    drivers = float((one["driver"][-1] - one["driver"][0]) - (other["driver"][-1] - other["driver"][0]))
+    return *fits, {"centers": centers, "drivers": drivers}
 
 
 # %% tags=["mistake:10.5"]
-# earns: can be the smallest, too
-def coordinates():
-    def there(v):
-        smallest = np.min(v[2:])
-        return np.concatenate([[np.log(v[0] + smallest), np.log(v[0] / smallest)], v[2:] - v[1]])
-
-    def back(x):
-        baseline, smallest = np.exp(x[0]) / (1 + np.exp([-x[1], x[1]]))
-        above_first = np.append(0.0, x[2:])
-        return np.append(baseline, smallest + (above_first - np.min(above_first)))
-
-    return there, back
-
-
-# %% tags=["mistake:10.5"]
-# earns: is not x again
-def coordinates():
-    def there(v):
-        smallest = np.min(v[1:])
-        return np.concatenate([[np.log(v[0] + smallest), np.log(v[0] / smallest)], v[2:] - v[1]])
-
-    def back(x):
-        share = 1 / (1 + np.exp(-np.clip(x[1], -5, 5)))
-        first = np.exp(x[0]) * (1 - share) + max(0, -np.min(x[2:]))
-        return np.concatenate([[np.exp(x[0]) * share, first], first + x[2:]])
-
-    return there, back
+# earns: Sam's minus Nora's
+def two_opinions(average, error, center_of, n_centers, seed):
+    fits, means = [], []
+    for center_sd, driver_sd in ((3, 1), (1, 3)):
+        with pm.Model() as model:
+            mu = pm.Normal("mu", 0, 10)
+            center = pm.Normal("center", 0, center_sd, shape=n_centers)
+            driver = pm.Normal("driver", 0, driver_sd, shape=len(average))
+            pm.Normal("average", mu + center[center_of] + driver, error, observed=average)
+        fits.append(mlm.sample(model, seed=seed))
+        means.append(fits[-1]["posterior"].to_dataset().mean(("chain", "draw")))
+    one, other = means
+    shift = {f"{x}s": float((other[x][1] - other[x][0]) - (one[x][1] - one[x][0])) for x in ("center", "driver")}
+    return *fits, shift

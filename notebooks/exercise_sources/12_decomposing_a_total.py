@@ -14,40 +14,38 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# An *aim* is the number of an item in the notebook's list *You will learn*. Not every aim has a task.
+# An *aim* is the number of an item in the notebook's list *You will learn*.
 #
 # | task | aim | what it practises | points |
 # |---|---|---|---|
-# | 12.1 | 1 | split one total into contributions, with their uncertainty | 1 |
-# | 12.2 | 3 | draw all contributions of a total together | 2 |
-# | 12.3 | 7 | turn posterior draws into a share of variance | 2 |
-# | 12.4 | 5 | tell which statements the data support | 2 |
-# | 12.5 | 6 | find how far a prior can move a decomposition | 3 |
+# | 12.1 | 1 | split one total into parts, with their uncertainty | 1 |
+# | 12.2 | 2 | draw all parts of a total together, with parameters from a posterior | 2 |
+# | 12.3 | 5 | split the variance of all totals, with its covariance | 2 |
+# | 12.4 | 3 | fit a model, and split one parcel's minutes with it | 3 |
+# | 12.5 | 4 | find how far a prior can move a weight | 3 |
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
+import pymc as pm
 
 import mlm_tutorial as mlm
-
-rng = np.random.default_rng(mlm.notebook_seed(108))
-mlm.use_style()
 
 # %% [markdown] tags=["task:12.1"]
 # ## 12.1 Split one total (easy)
 #
-# The total `x` is a sum of independent normal contributions.
-# You know their means `mu` and their standard deviations `sigma`.
-# Return the mean and the standard deviation of every contribution, given that they add up to `x`.
+# A parcel is `x` minutes late.
+# Road, center, driver and whoever else had a hand in it contributed independent normal parts.
+# You know their means `mu` and their standard deviations `sigma`, in minutes.
+# Return the mean and the standard deviation of every part, given that they add up to `x`.
 
 
 # %% tags=["solution:12.1"]
 def split_total(x, mu, sigma):
-    """Means and standard deviations of contributions, given their sum.
+    """Means and standard deviations of the parts, given their sum.
 
-    x: float, the total
+    x: float, the total, minutes
     mu, sigma: arrays of float, shape (m,); means and standard deviations before the total is known
-    Returns a pair of arrays of shape (m,): means given the total, standard deviations given the total.
+    Returns a pair of two arrays of shape (m,): means given the total, standard deviations given the total.
     For example, split_total(8.0, np.array([1.0, 2.0]), np.array([2.0, 1.0])) is ([5, 3], [0.894, 0.894]), rounded.
     """
     ### BEGIN SOLUTION: return the pair (means given x, standard deviations given x)
@@ -104,6 +102,7 @@ def split_total(x, mu, sigma):
 # As always, contributions are independent and normal before their sum is known.
 # Return one joint draw of all contributions for each row.
 # Row `s` of the result is drawn with the parameters in row `s`, and it adds up to the total `x`.
+# Each row has random numbers of its own, and all of them come from `rng`.
 
 
 # %% tags=["solution:12.2"]
@@ -189,176 +188,234 @@ def joint_draws(x, mu, v, rng):
     return y + w * (x - y.sum(axis=1, keepdims=True))
 
 
+# %% tags=["mistake:12.2"]
+# earns: come from elsewhere
+def joint_draws(x, mu, v, rng):
+    y = np.random.default_rng().normal(mu, np.sqrt(v))
+    return y + v / v.sum(axis=1, keepdims=True) * (x - y.sum(axis=1, keepdims=True))
+
+
+# %% tags=["mistake:12.2"]
+# earns: `rng` has no part in them
+def joint_draws(x, mu, v, rng):
+    y = np.random.default_rng(7).normal(mu, np.sqrt(v))
+    return y + v / v.sum(axis=1, keepdims=True) * (x - y.sum(axis=1, keepdims=True))
+
+
+# %% tags=["mistake:12.2"]
+# earns: share random numbers
+def joint_draws(x, mu, v, rng):
+    y = mu + np.sqrt(v) * np.repeat(rng.normal(size=(len(mu) // 2, mu.shape[1])), 2, axis=0)
+    return y + v / v.sum(axis=1, keepdims=True) * (x - y.sum(axis=1, keepdims=True))
+
+
+# %% tags=["mistake:12.2"]
+# earns: share random numbers
+def joint_draws(x, mu, v, rng):
+    y = mu + np.sqrt(v) * np.tile(rng.normal(size=(len(mu) // 2, mu.shape[1])), (2, 1))
+    return y + v / v.sum(axis=1, keepdims=True) * (x - y.sum(axis=1, keepdims=True))
+
+
 # %% [markdown] tags=["task:12.3"]
-# ## 12.3 How much of the variance do means explain? (medium)
+# ## 12.3 When the slow meet the slow (medium)
 #
-# A layer adds two parts to the variance of all totals: one from its contributors' means and one from their spreads.
-# All other layers and the baseline together add the variance `v_rest`.
-# You have posterior draws of all these numbers.
-# Contributor $k$ of the layer takes part with probability $p_k$.
-# Ask which share of the variance of all totals is due to the layer's *means*.
-# Return the posterior mean and the posterior standard deviation of this share.
+# Centers and drivers both have means, and some combinations of them are more frequent than others.
+# `p[k, l]` is the share of all parcels that go through center $k$ with driver $l$.
+# You have posterior draws of the means of centers and drivers, and of `v_spreads`, the part that all spreads together have in the variance of all totals.
+#
+# Split the variance of all totals: which share of it is due to the means of centers, which to the means of drivers, and which to their covariance?
+# Return the posterior means of the three shares.
+# Together with the share of the spreads they add up to 1.
 
 
 # %% tags=["solution:12.3"]
-def share_of_means(mu, sigma, v_rest, p):
-    """Posterior of the share that a layer's means have in the variance of all totals.
+def shares_of_means(mu_center, mu_driver, v_spreads, p):
+    """Shares that means have in the variance of all totals.
 
-    mu, sigma: arrays of float, shape (draws, m); draws of the contributors' means and standard deviations
-    v_rest: array of float, shape (draws,); draws of the variance due to everything but this layer
-    p: array of float, shape (m,); probabilities of the contributors
-    Returns a pair of floats: posterior mean and posterior standard deviation of the share.
-    For the two draws mu = [[-1, 1], [-2, 2]], sigma = [[1, 1], [1, 1]] and v_rest = [2, 1], and with p = [0.5, 0.5],
-    the shares are 0.25 and 0.667, and the result is (0.458, 0.208), rounded. The check has
-    hundreds of draws, so that it does not matter whether a standard deviation divides by n or by n - 1.
+    mu_center: array of float, shape (draws, K), posterior draws of the centers' means
+    mu_driver: array of float, shape (draws, L), posterior draws of the drivers' means
+    v_spreads: array of float, shape (draws,), what all spreads together add to the variance of the totals
+    p: array of float, shape (K, L), the share of each combination of center and driver; adds up to 1
+    Returns an array of shape (3,): posterior means of the shares of centers, of drivers, of their covariance.
+    For one draw, mu_center = [[-1, 1]], mu_driver = [[-1, 1]], v_spreads = [2] and p = [[0.4, 0.1], [0.1, 0.4]],
+    it is [0.192, 0.192, 0.231], rounded.
     """
-    ### BEGIN SOLUTION: compute the share in every draw, and return the pair (its mean, its standard deviation)
-    center = np.sum(p * mu, axis=1, keepdims=True)
-    means = np.sum(p * (mu - center) ** 2, axis=1)
-    spreads = np.sum(p * sigma**2, axis=1)
-    share = means / (means + spreads + v_rest)
-    return share.mean(), share.std()
+    ### BEGIN SOLUTION: split the variance in every draw, and return the averages of the three shares
+    of_center, of_driver = p.sum(axis=1), p.sum(axis=0)
+    center = mu_center - (mu_center @ of_center)[:, None]
+    driver = mu_driver - (mu_driver @ of_driver)[:, None]
+    covariance = 2 * np.einsum("sk,kl,sl->s", center, p, driver)
+    three = np.stack([center**2 @ of_center, driver**2 @ of_driver, covariance])
+    return np.mean(three / (three.sum(axis=0) + v_spreads), axis=1)
     ### END SOLUTION
 
 
 # %% tags=["check:12.3"]
-mlm.check("12.3", share_of_means)
+mlm.check("12.3", shares_of_means)
 
 
 # %% tags=["mistake:12.3"]
-# earns: a share of averages is another number
-def share_of_means(mu, sigma, v_rest, p):
-    mu, sigma = mu.mean(axis=0), sigma.mean(axis=0)
-    means = p @ (mu - p @ mu) ** 2
-    return means / (means + p @ sigma**2 + v_rest.mean()), 0.1
+# earns: as if centers and drivers met by chance
+def shares_of_means(mu_center, mu_driver, v_spreads, p):
+    of_center, of_driver = p.sum(axis=1), p.sum(axis=0)
+    center = mu_center - (mu_center @ of_center)[:, None]
+    driver = mu_driver - (mu_driver @ of_driver)[:, None]
+    three = np.stack([center**2 @ of_center, driver**2 @ of_driver, np.zeros(len(v_spreads))])
+    return np.mean(three / (three.sum(axis=0) + v_spreads), axis=1)
+
+
+# %% tags=["mistake:12.3"]
+# earns: two times the covariance
+def shares_of_means(mu_center, mu_driver, v_spreads, p):
+    of_center, of_driver = p.sum(axis=1), p.sum(axis=0)
+    center = mu_center - (mu_center @ of_center)[:, None]
+    driver = mu_driver - (mu_driver @ of_driver)[:, None]
+    covariance = np.einsum("sk,kl,sl->s", center, p, driver)
+    three = np.stack([center**2 @ of_center, driver**2 @ of_driver, covariance])
+    return np.mean(three / (three.sum(axis=0) + v_spreads), axis=1)
+
+
+# %% tags=["mistake:12.3"]
+# earns: the whole lacks the covariance
+def shares_of_means(mu_center, mu_driver, v_spreads, p):
+    of_center, of_driver = p.sum(axis=1), p.sum(axis=0)
+    center = mu_center - (mu_center @ of_center)[:, None]
+    driver = mu_driver - (mu_driver @ of_driver)[:, None]
+    covariance = 2 * np.einsum("sk,kl,sl->s", center, p, driver)
+    three = np.stack([center**2 @ of_center, driver**2 @ of_driver, covariance])
+    return np.mean(three / (three[:2].sum(axis=0) + v_spreads), axis=1)
 
 
 # %% tags=["mistake:12.3"]
 # earns: equally frequent
-def share_of_means(mu, sigma, v_rest, p):
-    means = np.var(mu, axis=1)
-    share = means / (means + np.mean(sigma**2, axis=1) + v_rest)
-    return share.mean(), share.std()
+def shares_of_means(mu_center, mu_driver, v_spreads, p):
+    three = np.stack([mu_center.var(axis=1), mu_driver.var(axis=1), np.zeros(len(v_spreads))])
+    return np.mean(three / (three.sum(axis=0) + v_spreads), axis=1)
 
 
 # %% tags=["mistake:12.3"]
-# earns: a part of the variance, too
-def share_of_means(mu, sigma, v_rest, p):
-    means = (mu - (mu @ p)[:, None]) ** 2 @ p
-    share = means / (means + v_rest)
-    return share.mean(), share.std()
+# earns: a share of averages is another number
+def shares_of_means(mu_center, mu_driver, v_spreads, p):
+    of_center, of_driver = p.sum(axis=1), p.sum(axis=0)
+    center, driver = mu_center.mean(axis=0), mu_driver.mean(axis=0)
+    center, driver = center - of_center @ center, driver - of_driver @ driver
+    three = np.array([of_center @ center**2, of_driver @ driver**2, 2 * center @ p @ driver])
+    return three / (three.sum() + v_spreads.mean())
 
-
-# %% tags=["mistake:12.3"]
-# earns: how well the draws know the mean
-def share_of_means(mu, sigma, v_rest, p):
-    means = (mu - (mu @ p)[:, None]) ** 2 @ p
-    share = means / (means + sigma**2 @ p + v_rest)
-    return share.mean(), share.std() / np.sqrt(len(share))
-
-
-# %% [markdown]
-# ## Two truths that no data can tell apart
-#
-# The time of a parcel, in hours, is a sum of a baseline and the time in a depot.
-# In the first truth the baseline has variance 16, the depot `north` 1 and the depot `south` 9.
-# In the second truth 12 of the baseline's variance moved to *each* depot: the baseline has 4, `north` 13 and `south` 21.
-# The means are the same.
-# The figure shows 100,000 parcels of each truth; its legend says how much of a surprise at the depot `south` goes to the baseline.
-
-# %% mystnb={"image": {"alt": "Two panels with histograms of parcel times, one for each depot. In both panels the filled histogram of the first truth and the outlined one of the second truth coincide. The legend gives the baseline a weight of 0.64 in the first truth and 0.16 in the second."}}
-truths = {
-    "first truth": [{"all": (30, 4)}, {"north": (-3, 1), "south": (3, 3)}],
-    "second truth": [{"all": (30, 2)}, {"north": (-3, np.sqrt(13)), "south": (3, np.sqrt(21))}],
-}
-styles = {
-    "first truth": {"histtype": "stepfilled", "color": mlm.COLORS["data"]},
-    "second truth": {"histtype": "step", "color": mlm.COLORS["estimate"], "linewidth": 1.5},
-}
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True)
-for name, coefficients in truths.items():
-    truth = mlm.LayeredSum.from_coefficients(coefficients, names=["depot"])
-    parcels = truth.simulate(100_000, rng=rng)
-    v = truth["baseline"].sigma[0] ** 2, truth["depot"].sigma[1] ** 2
-    label = f"{name}: weight {v[0] / sum(v):.2f}"
-    for ax, depot in zip(axes, ["north", "south"], strict=True):
-        times = parcels["total"][parcels["depot"] == depot]
-        ax.hist(times, bins=np.arange(5, 56, 1), density=True, label=label, **styles[name])
-        ax.set(title=depot, xlabel="time of a parcel (hours)")
-axes[0].set_ylabel("density")
-axes[1].legend()
-plt.show()
 
 # %% [markdown] tags=["task:12.4"]
-# ## 12.4 What may you say? (medium)
+# ## 12.4 One parcel of a depot whose spreads are known (hard)
 #
-# Now the time of a parcel has a part for its courier, too.
-# You recorded 10,000 parcels, each with its time, its depot (`north` or `south`) and its courier (`bike` or `van`).
-# All four combinations are frequent.
-# You fitted the model of notebook 12, with baseline, depot and courier, and with wide priors.
-# You know nothing else about the spreads.
-# One parcel came by `south` and `van` and took 44 hours.
-# Which of these statements would another wide prior leave as they are, but for small changes?
+# A depot has had its road, its centers and its drivers timed, one by one.
+# So all standard deviations are known, and the split of a surprise is not the prior's.
+# The means are still to be learned, from few parcels:
 #
-# | | statement |
-# |---|---|
-# | a | Parcels that come by `south` and `van` take 30 hours on average. |
-# | b | This parcel took 14 hours more than expected. |
-# | c | Fewer than one in a hundred parcels by `south` and `van` are so slow. |
-# | d | Nine of the 14 hours are due to the baseline. |
-# | e | The time at `south` varies more than the time at `north`. |
-# | f | The time at `south` varies more than the time with `van`. |
-# | g | Differences between the depots' means make up a fifth of the variance of all times. |
-# | h | Spreads of depots make up a fifth of the variance of all times. |
-# | i | All spreads together, those of baseline, depots and couriers, make up seven tenths of the variance of all times. |
+# $$
+# \text{mu\_baseline} \sim \text{Normal}(0, 20), \qquad
+# \text{mu\_center} \sim \text{ZeroSumNormal}(3), \qquad
+# \text{mu\_driver} \sim \text{ZeroSumNormal}(3).
+# $$
+#
+# Fit the model with all contributions integrated out.
+# Then say how many minutes the driver of parcel `i`, one of the rows, contributed to it: return 4,000 draws of this part, given the parcel's total.
+# They should carry both what is uncertain about the means and what the total leaves open.
+#
+# `mlm.Priors` takes `known_sigma=known` (and then any `sigma_scale`) and `pooled=False`; or write the model yourself.
+# Sample with `mlm.sample(model, seed=seed)`.
+# The check compares with the exact answer, so it takes some seconds.
 
 
 # %% tags=["solution:12.4"]
-def supported():
-    """Return the set of letters of all statements that the data support, such as {"b", "f"}."""
-    ### BEGIN SOLUTION: return a set of letters
-    return {"a", "b", "c", "e", "g", "i"}
+def fit_and_split(parcels, known, i, seed):
+    """Posterior of the means, and draws of a driver's part in one parcel.
+
+    parcels: pandas DataFrame with the columns total (minutes late), center and driver; one row a parcel
+    known: dict, standard deviations in minutes: known["baseline"] is a float, known["center"] and known["driver"]
+        are dicts of label to float
+    i: label of the parcel's row in the index of `parcels`, so that parcels.loc[i] is the parcel
+    seed: int, for mlm.sample and for draws of your own
+    Returns a pair: what mlm.sample returns, with mu_baseline, mu_center (dim center) and mu_driver (dim driver);
+        and an array of float, shape (4000,), draws of the driver's part in parcel i.
+    """
+    ### BEGIN SOLUTION: fit, decompose the parcel in the posterior's draws, and return the pair
+    layers = ["center", "driver"]
+    priors = mlm.Priors(baseline_mu=0, baseline_mu_sd=20, mu_sd=3, sigma_scale=1, pooled=False, known_sigma=known)
+    model = mlm.cell_model(mlm.cell_statistics(parcels, layers=layers), priors)
+    idata = mlm.sample(model, seed=seed)
+    parts = mlm.decompose(idata, parcels.loc[[i]], layers=layers, draws=4000, rng=seed)
+    return idata, parts["draws"].sel(component="driver").values[:, 0]
     ### END SOLUTION
 
 
 # %% tags=["check:12.4"]
-mlm.check("12.4", supported)
+mlm.check("12.4", fit_and_split)
 
 
 # %% tags=["mistake:12.4"]
-# earns: shares out a surprise
-def supported():
-    return set("abcdefghi")
+# earns: as if the total were unknown
+def fit_and_split(parcels, known, i, seed):
+    layers = ["center", "driver"]
+    priors = mlm.Priors(baseline_mu=0, baseline_mu_sd=20, mu_sd=3, sigma_scale=1, pooled=False, known_sigma=known)
+    idata = mlm.sample(mlm.cell_model(mlm.cell_statistics(parcels, layers=layers), priors), seed=seed)
+    row = parcels.loc[i]
+    mean = idata["posterior"]["mu_driver"].sel(driver=row["driver"]).values.ravel()[:4000]
+    return idata, np.random.default_rng(seed).normal(mean, known["driver"][row["driver"]])
 
 
 # %% tags=["mistake:12.4"]
-# earns: spreads of different layers
-def supported():
-    return set("abcefgi")
+# earns: what is uncertain about the means is lost
+def fit_and_split(parcels, known, i, seed):
+    layers = ["center", "driver"]
+    priors = mlm.Priors(baseline_mu=0, baseline_mu_sd=20, mu_sd=3, sigma_scale=1, pooled=False, known_sigma=known)
+    idata = mlm.sample(mlm.cell_model(mlm.cell_statistics(parcels, layers=layers), priors), seed=seed)
+    row, p = parcels.loc[i], idata["posterior"].to_dataset().mean(["chain", "draw"])
+    v = np.array([known["baseline"], known["center"][row["center"]], known["driver"][row["driver"]]]) ** 2
+    mu = [float(p["mu_baseline"]), float(p["mu_center"].sel(center=row["center"]))]
+    mu.append(float(p["mu_driver"].sel(driver=row["driver"])))
+    w = v[2] / v.sum()
+    mean = mu[2] + w * (row["total"] - np.sum(mu))
+    return idata, np.random.default_rng(seed).normal(mean, np.sqrt(v[2] * (1 - w)), 4000)
 
 
 # %% tags=["mistake:12.4"]
-# earns: a share of spreads
-def supported():
-    return set("abceghi")
+# earns: expected parts
+def fit_and_split(parcels, known, i, seed):
+    layers = ["center", "driver"]
+    priors = mlm.Priors(baseline_mu=0, baseline_mu_sd=20, mu_sd=3, sigma_scale=1, pooled=False, known_sigma=known)
+    idata = mlm.sample(mlm.cell_model(mlm.cell_statistics(parcels, layers=layers), priors), seed=seed)
+    row, p = parcels.loc[i], idata["posterior"].to_dataset()
+    v = np.array([known["baseline"], known["center"][row["center"]], known["driver"][row["driver"]]]) ** 2
+    driver = p["mu_driver"].sel(driver=row["driver"], drop=True)
+    expected = p["mu_baseline"] + p["mu_center"].sel(center=row["center"], drop=True) + driver
+    return idata, (driver + v[2] / v.sum() * (row["total"] - expected)).values.ravel()
 
 
 # %% tags=["mistake:12.4"]
-# earns: it cancels
-def supported():
-    return set("abcgi")
+# earns: of the center
+def fit_and_split(parcels, known, i, seed):
+    layers = ["center", "driver"]
+    priors = mlm.Priors(baseline_mu=0, baseline_mu_sd=20, mu_sd=3, sigma_scale=1, pooled=False, known_sigma=known)
+    idata = mlm.sample(mlm.cell_model(mlm.cell_statistics(parcels, layers=layers), priors), seed=seed)
+    parts = mlm.decompose(idata, parcels.loc[[i]], layers=layers, draws=4000, rng=seed)
+    return idata, parts["draws"].sel(component="center").values[:, 0]
 
 
 # %% tags=["mistake:12.4"]
-# earns: means or totals alone
-def supported():
-    return set("acegi")
+# earns: of another parcel
+def fit_and_split(parcels, known, i, seed):
+    layers = ["center", "driver"]
+    priors = mlm.Priors(baseline_mu=0, baseline_mu_sd=20, mu_sd=3, sigma_scale=1, pooled=False, known_sigma=known)
+    idata = mlm.sample(mlm.cell_model(mlm.cell_statistics(parcels, layers=layers), priors), seed=seed)
+    parts = mlm.decompose(idata, parcels.iloc[[i]], layers=layers, draws=4000, rng=seed)
+    return idata, parts["draws"].sel(component="driver").values[:, 0]
 
 
 # %% tags=["mistake:12.4"]
-# earns: should be a set of texts
-def supported():
-    return "abcegi"
+# earns: should be a pair
+def fit_and_split(parcels, known, i, seed):
+    with pm.Model() as model:
+        pm.Normal("mu_baseline", 0, 20)
+    return model
 
 
 # %% [markdown] tags=["task:12.5"]
@@ -401,6 +458,15 @@ mlm.check("12.5", weight_bounds)
 # earns: the steadiest one
 def weight_bounds(v_baseline, v_layers, codes):
     return np.array([[0.0, 1.0]] * (1 + len(codes)))
+
+
+# %% tags=["mistake:12.5"]
+# earns: the largest variance of each layer
+def weight_bounds(v_baseline, v_layers, codes):
+    own = np.array([v.max() for v in v_layers])
+    least = np.array([v.min() for v in v_layers])
+    lowest = np.concatenate([[0], own - least])
+    return np.column_stack([lowest, lowest + v_baseline + least.sum()]) / (v_baseline + own.sum())
 
 
 # %% tags=["mistake:12.5"]

@@ -14,93 +14,30 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, so an answer that fits one example only will not pass.
 #
-# An *aim* is the number of an item in the notebook's list *You will learn*. Not every aim has a task.
+# An *aim* is the number of an item in the notebook's list *You will learn*.
 #
 # | task | aim | what it practises | points |
 # |---|---|---|---|
-# | 13.1 | 2 | predict how far an estimate moves | 1 |
-# | 13.2 | 1 | compute complete, no and partial pooling, and say what each assumes | 2 |
-# | 13.3 | 3 | predict homes of a county that was never measured | 2 |
-# | 13.4 | 4 | choose centered or non-centered for each contributor by how much its data say | 2 |
-# | 13.5 | 3 | write a partially pooled model with a predictor in PyMC | 3 |
+# | 13.1 | 1 | compute complete, no and partial pooling, with a county that has no home | 1 |
+# | 13.2 | 3 | predict homes of a county that was never measured | 2 |
+# | 13.3 | 4 | choose centered or non-centered for each contributor by how much its data say | 2 |
+# | 13.4 | 5 | decide which counties should build pipes | 2 |
+# | 13.5 | 2 | write a partially pooled model with a predictor, sample it and check it | 3 |
 
 # %%
 import numpy as np
 import pandas as pd
 import pymc as pm
+from scipy import stats
 
 import mlm_tutorial as mlm
 
 # %% [markdown] tags=["task:13.1"]
-# ## 13.1 Shrink by hand (easy)
-#
-# County $k$ has the average `mean[k]` of its own `n[k]` homes.
-# Its level comes from a population with mean `mu` and standard deviation `tau`.
-# In the notebook homes had the same standard deviation everywhere; here homes of county $k$ have their own, `sigma[k]`.
-# All these numbers are known.
-# Return the partially pooled estimate of every county's level.
-
-
-# %% tags=["solution:13.1"]
-def pooled_levels(mean, n, sigma, mu, tau):
-    """Partially pooled estimates of the counties' levels.
-
-    mean, n, sigma: arrays of shape (counties,); average, number and standard deviation of a county's homes
-    mu, tau: float; mean and standard deviation of the population of levels
-    Returns an array of float, shape (counties,).
-    For example, pooled_levels(np.array([2.0, 2.0]), np.array([1, 9]), np.array([1.0, 1.0]), 1.0, 0.5) is
-    [1.2, 1.692], rounded.
-    """
-    ### BEGIN SOLUTION: return one estimate a county, between its own average and mu
-    own = n / sigma**2
-    weight = own / (own + 1 / tau**2)
-    return weight * mean + (1 - weight) * mu
-    ### END SOLUTION
-
-
-# %% tags=["check:13.1"]
-mlm.check("13.1", pooled_levels)
-
-
-# %% tags=["mistake:13.1"]
-# earns: the weights are swapped
-def pooled_levels(mean, n, sigma, mu, tau):
-    weight = (n / sigma**2) / (n / sigma**2 + 1 / tau**2)
-    return weight * mu + (1 - weight) * mean
-
-
-# %% tags=["mistake:13.1"]
-# earns: more precise, the more homes
-def pooled_levels(mean, n, sigma, mu, tau):
-    weight = tau**2 / (tau**2 + sigma**2)
-    return weight * mean + (1 - weight) * mu
-
-
-# %% tags=["mistake:13.1"]
-# earns: one over a variance
-def pooled_levels(mean, n, sigma, mu, tau):
-    weight = n * tau / (n * tau + sigma)
-    return weight * mean + (1 - weight) * mu
-
-
-# %% tags=["mistake:13.1"]
-# earns: its own sigma
-def pooled_levels(mean, n, sigma, mu, tau):
-    weight = n * tau**2 / (n * tau**2 + np.mean(sigma) ** 2)
-    return weight * mean + (1 - weight) * mu
-
-
-# %% tags=["mistake:13.1"]
-# earns: this is no pooling
-def pooled_levels(mean, n, sigma, mu, tau):
-    return mean
-
-
-# %% [markdown] tags=["task:13.2"]
-# ## 13.2 Three estimates, and a county without homes (medium)
+# ## 13.1 Three estimates, and a county without homes (easy)
 #
 # Home `i` is in county `county[i]` and has the log radon `y[i]`, in a basement.
 # Some of the counties 0, 1, ... have no home among the data.
+# (A county has its number whether or not anybody measured there.)
 # The spreads `tau` (between counties) and `sigma` (between homes of a county) are known.
 # Return three estimates of every county's level.
 #
@@ -113,7 +50,7 @@ def pooled_levels(mean, n, sigma, mu, tau):
 # Where an estimate has no answer for a county, return `np.nan`.
 
 
-# %% tags=["solution:13.2"]
+# %% tags=["solution:13.1"]
 def three_estimates(y, county, n_counties, tau, sigma):
     """Complete, no and partial pooling of the counties' levels.
 
@@ -121,11 +58,11 @@ def three_estimates(y, county, n_counties, tau, sigma):
     county: array of int, shape (homes,); county of each home, from 0 to n_counties - 1
     n_counties: int
     tau, sigma: float; standard deviation between counties, and between homes of a county
-    Returns a DataFrame with n_counties rows, in order, and the columns complete, no and partial.
+    Returns a pandas.DataFrame with n_counties rows, in order, and the columns complete, no and partial.
     For y = [1, 2, 3] and county = [0, 0, 1], with n_counties = 3, tau = 1 and sigma = 1, the column partial is
     [1.714, 2.571, 2.143], rounded.
     """
-    ### BEGIN SOLUTION: return a DataFrame with the columns complete, no and partial, one row a county
+    ### BEGIN SOLUTION: return a pandas DataFrame with the columns complete, no and partial, one row a county
     n = np.bincount(county, minlength=n_counties)
     own = pd.Series(y).groupby(county).mean().reindex(range(n_counties))
     weight = n * tau**2 / (n * tau**2 + sigma**2)
@@ -135,11 +72,11 @@ def three_estimates(y, county, n_counties, tau, sigma):
     ### END SOLUTION
 
 
-# %% tags=["check:13.2"]
-mlm.check("13.2", three_estimates)
+# %% tags=["check:13.1"]
+mlm.check("13.1", three_estimates)
 
 
-# %% tags=["mistake:13.2"]
+# %% tags=["mistake:13.1"]
 # earns: has no homes, and counts
 def three_estimates(y, county, n_counties, tau, sigma):
     own = pd.Series(y).groupby(county).agg(["size", "mean"])
@@ -150,14 +87,14 @@ def three_estimates(y, county, n_counties, tau, sigma):
     )
 
 
-# %% tags=["mistake:13.2"]
+# %% tags=["mistake:13.1"]
 # earns: complete pooling knows no counties
 def three_estimates(y, county, n_counties, tau, sigma):
     own = pd.Series(y).groupby(county).mean().reindex(range(n_counties))
     return pd.DataFrame({"complete": own.mean(), "no": own, "partial": own})
 
 
-# %% tags=["mistake:13.2"]
+# %% tags=["mistake:13.1"]
 # earns: NaN is how to say so
 def three_estimates(y, county, n_counties, tau, sigma):
     n = np.bincount(county, minlength=n_counties)
@@ -165,7 +102,7 @@ def three_estimates(y, county, n_counties, tau, sigma):
     return pd.DataFrame({"complete": np.mean(y), "no": own, "partial": own})
 
 
-# %% tags=["mistake:13.2"]
+# %% tags=["mistake:13.1"]
 # earns: partial pooling has an estimate for it
 def three_estimates(y, county, n_counties, tau, sigma):
     n = np.bincount(county, minlength=n_counties)
@@ -175,7 +112,7 @@ def three_estimates(y, county, n_counties, tau, sigma):
     return pd.DataFrame({"complete": np.mean(y), "no": own, "partial": weight * own + (1 - weight) * mu})
 
 
-# %% tags=["mistake:13.2"]
+# %% tags=["mistake:13.1"]
 # earns: shrink to the average of homes
 def three_estimates(y, county, n_counties, tau, sigma):
     n = np.bincount(county, minlength=n_counties)
@@ -185,8 +122,19 @@ def three_estimates(y, county, n_counties, tau, sigma):
     return pd.DataFrame({"complete": np.mean(y), "no": own, "partial": partial})
 
 
-# %% [markdown] tags=["task:13.3"]
-# ## 13.3 Neighbours in a new county (medium)
+# %% tags=["mistake:13.1"]
+# earns: has no homes, and counts
+def three_estimates(y, county, n_counties, tau, sigma):
+    n = np.bincount(county)
+    own = np.bincount(county, weights=y) / np.where(n > 0, n, np.nan)
+    weight = n * tau**2 / (n * tau**2 + sigma**2)
+    mu = np.nansum(weight * own) / weight.sum()
+    partial = np.where(n > 0, weight * own, 0) + (1 - weight) * mu
+    return pd.DataFrame({"complete": np.mean(y), "no": own, "partial": partial})
+
+
+# %% [markdown] tags=["task:13.2"]
+# ## 13.2 Neighbors in a new county (medium)
 #
 # A county was never measured, but the uranium in its soil is known.
 # You have posterior draws of the notebook's model with uranium.
@@ -194,7 +142,7 @@ def three_estimates(y, county, n_counties, tau, sigma):
 # Row `s` of the result uses draw `s` of the parameters.
 
 
-# %% tags=["solution:13.3"]
+# %% tags=["solution:13.2"]
 def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
     """Draws of the radon in several homes of one new county.
 
@@ -211,18 +159,18 @@ def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, r
     ### END SOLUTION
 
 
-# %% tags=["check:13.3"]
-mlm.check("13.3", predict_homes)
+# %% tags=["check:13.2"]
+mlm.check("13.2", predict_homes)
 
 
-# %% tags=["mistake:13.3"]
+# %% tags=["mistake:13.2"]
 # earns: counties of the same soil differ
 def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
     level = mu_baseline + uranium_effect * log_uranium
     return np.exp(rng.normal(level[:, None], sigma[:, None], size=(len(level), homes)))
 
 
-# %% tags=["mistake:13.3"]
+# %% tags=["mistake:13.2"]
 # earns: every home has a level of its own
 def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
     center = (mu_baseline + uranium_effect * log_uranium)[:, None]
@@ -230,28 +178,28 @@ def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, r
     return np.exp(rng.normal(level, sigma[:, None]))
 
 
-# %% tags=["mistake:13.3"]
+# %% tags=["mistake:13.2"]
 # earns: still logarithms
 def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
     level = rng.normal(mu_baseline + uranium_effect * log_uranium, tau)
     return rng.normal(level[:, None], sigma[:, None], size=(len(level), homes))
 
 
-# %% tags=["mistake:13.3"]
+# %% tags=["mistake:13.2"]
 # earns: but not the shape
 def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
     level = mu_baseline + uranium_effect * log_uranium + tau * rng.choice([-1, 1], len(tau))
     return np.exp(rng.normal(level[:, None], sigma[:, None], size=(len(level), homes)))
 
 
-# %% tags=["mistake:13.3"]
+# %% tags=["mistake:13.2"]
 # earns: but not the shape
 def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
     level = rng.normal(mu_baseline + uranium_effect * log_uranium, tau)
     return np.exp(level[:, None] + sigma[:, None] * rng.choice([-1, 1], (len(level), homes)))
 
 
-# %% tags=["mistake:13.3"]
+# %% tags=["mistake:13.2"]
 # earns: what is uncertain about them belongs in
 def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
     center = np.mean(mu_baseline) + np.mean(uranium_effect) * log_uranium
@@ -259,22 +207,46 @@ def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, r
     return np.exp(rng.normal(level[:, None], sigma[:, None], size=(len(level), homes)))
 
 
-# %% tags=["mistake:13.3"]
+# %% tags=["mistake:13.2"]
 # earns: you leave it out
 def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
     level = rng.normal(mu_baseline, tau)
     return np.exp(rng.normal(level[:, None], sigma[:, None], size=(len(level), homes)))
 
 
-# %% tags=["mistake:13.3"]
+# %% tags=["mistake:13.2"]
 # earns: homes of a county are alike
 def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
     level = rng.normal(mu_baseline + uranium_effect * log_uranium, np.sqrt(tau**2 + sigma**2))
     return np.exp(level[:, None] * np.ones(homes))
 
 
-# %% [markdown] tags=["task:13.4"]
-# ## 13.4 Which counties want the centered form? (medium)
+# %% tags=["mistake:13.2"]
+# earns: some random numbers come from elsewhere
+def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
+    rng = np.random.default_rng()
+    level = rng.normal(mu_baseline + uranium_effect * log_uranium, tau)
+    return np.exp(rng.normal(level[:, None], sigma[:, None], size=(len(level), homes)))
+
+
+# %% tags=["mistake:13.2"]
+# earns: `rng` has no part in them
+def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
+    rng = np.random.default_rng(0)
+    level = rng.normal(mu_baseline + uranium_effect * log_uranium, tau)
+    return np.exp(rng.normal(level[:, None], sigma[:, None], size=(len(level), homes)))
+
+
+# %% tags=["mistake:13.2"]
+# earns: different draws are related
+def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
+    z = np.repeat(rng.normal(size=(len(tau) // 2, homes + 1)), 2, axis=0)  # noise shared by pairs of draws
+    level = mu_baseline + uranium_effect * log_uranium + tau * z[:, 0]
+    return np.exp(level[:, None] + sigma[:, None] * z[:, 1:])
+
+
+# %% [markdown] tags=["task:13.3"]
+# ## 13.3 Which counties want the centered form? (medium)
 #
 # In the notebook all homes were measured alike, so a county's number of homes said how much its data tell.
 # Now there are two kinds of detectors, and one is noisier.
@@ -284,11 +256,11 @@ def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, r
 # Return the counties that want the centered form: those whose own homes say more about their level than the population does.
 
 
-# %% tags=["solution:13.4"]
+# %% tags=["solution:13.3"]
 def centered_counties(homes, tau):
     """Counties that want the centered form.
 
-    homes: DataFrame with the columns county (str) and sigma (float), one row a home
+    homes: pandas.DataFrame with the columns county (str) and sigma (float), one row a home
     tau: float, standard deviation of the counties' levels
     Returns a set of names of counties, such as {"CLAY", "POLK"}.
     """
@@ -298,32 +270,32 @@ def centered_counties(homes, tau):
     ### END SOLUTION
 
 
-# %% tags=["check:13.4"]
-mlm.check("13.4", centered_counties)
+# %% tags=["check:13.3"]
+mlm.check("13.3", centered_counties)
 
 
-# %% tags=["mistake:13.4"]
+# %% tags=["mistake:13.3"]
 # earns: the other half
 def centered_counties(homes, tau):
     precision = (1 / homes["sigma"] ** 2).groupby(homes["county"]).sum()
     return set(precision.index[precision <= 1 / tau**2])
 
 
-# %% tags=["mistake:13.4"]
+# %% tags=["mistake:13.3"]
 # earns: detectors differ
 def centered_counties(homes, tau):
     n = homes["county"].value_counts()
     return set(n.index[n > homes["sigma"].mean() ** 2 / tau**2])
 
 
-# %% tags=["mistake:13.4"]
+# %% tags=["mistake:13.3"]
 # earns: precisions are made of variances
 def centered_counties(homes, tau):
     precision = (1 / homes["sigma"]).groupby(homes["county"]).sum()
     return set(precision.index[precision > 1 / tau])
 
 
-# %% tags=["mistake:13.4"]
+# %% tags=["mistake:13.3"]
 # earns: one average sigma does not say
 def centered_counties(homes, tau):
     sigma = homes.groupby("county")["sigma"]
@@ -331,7 +303,7 @@ def centered_counties(homes, tau):
     return set(precision.index[precision > 1 / tau**2])
 
 
-# %% tags=["mistake:13.4"]
+# %% tags=["mistake:13.3"]
 # earns: stands for its whole county
 def centered_counties(homes, tau):
     sigma = homes.groupby("county")["sigma"]
@@ -339,18 +311,124 @@ def centered_counties(homes, tau):
     return set(precision.index[precision > 1 / tau**2])
 
 
-# %% tags=["mistake:13.4"]
+# %% tags=["mistake:13.3"]
 # earns: more than one home is not the question
 def centered_counties(homes, tau):
     n = homes["county"].value_counts()
     return set(n.index[n > 1])
 
 
-# %% tags=["mistake:13.4"]
+# %% tags=["mistake:13.3"]
 # earns: should be one of
 def centered_counties(homes, tau):
     precision = (1 / homes["sigma"] ** 2).groupby(homes["county"]).sum()
     return precision > 1 / tau**2
+
+
+# %% tags=["mistake:13.3"]
+# earns: the most precise detector
+def centered_counties(homes, tau):
+    sigma = homes.groupby("county")["sigma"]
+    precision = sigma.size() / sigma.min() ** 2
+    return set(precision.index[precision > 1 / tau**2])
+
+
+# %% tags=["mistake:13.3"]
+# earns: the noisiest detector
+def centered_counties(homes, tau):
+    sigma = homes.groupby("county")["sigma"]
+    precision = sigma.size() / sigma.max() ** 2
+    return set(precision.index[precision > 1 / tau**2])
+
+
+# %% [markdown] tags=["task:13.4"]
+# ## 13.4 Where should the pipe be built? (medium)
+#
+# You have posterior draws of the levels of several counties, and of `sigma`.
+# In a new house a pipe costs `now` dollars.
+# Without it, a house whose basement exceeds `limit` pCi/L has to be cured for `later` dollars; one that does not costs nothing.
+#
+# For each county compute the chance that the basement of a new home exceeds the limit, with all that is uncertain about the county.
+# For each draw the chance has a formula, so nothing needs to be simulated.
+# Then say where the pipe costs less than what is expected without it.
+
+
+# %% tags=["solution:13.4"]
+def build_pipes(level, sigma, limit, now, later):
+    """Chance of a new home above the limit, and where a pipe pays.
+
+    level: array of float, shape (draws, counties); levels of the counties, in log pCi/L
+    sigma: array of float, shape (draws,); standard deviation of homes about the level, in log pCi/L
+    limit: float, in pCi/L
+    now, later: float, in dollars
+    Returns two arrays of shape (counties,): the chances (float), and whether to build (bool).
+    For level = [[1.0], [1.4]], sigma = [0.8, 0.8], limit = 4.0, now = 500.0 and later = 1500.0, they are [0.411], rounded,
+    and [True].
+    """
+    ### BEGIN SOLUTION: return two arrays, the chance of each county and whether to build there
+    chance = stats.norm.sf((np.log(limit) - level) / sigma[:, None]).mean(axis=0)
+    return chance, chance * later > now
+    ### END SOLUTION
+
+
+# %% tags=["check:13.4"]
+mlm.check("13.4", build_pipes)
+
+
+# %% tags=["mistake:13.4"]
+# earns: are logarithms
+def build_pipes(level, sigma, limit, now, later):
+    chance = stats.norm.sf((limit - level) / sigma[:, None]).mean(axis=0)
+    return chance, chance * later > now
+
+
+# %% tags=["mistake:13.4"]
+# earns: typical home
+def build_pipes(level, sigma, limit, now, later):
+    chance = np.mean(np.exp(level) > limit, axis=0)
+    return chance, chance * later > now
+
+
+# %% tags=["mistake:13.4"]
+# earns: averages of level and sigma
+def build_pipes(level, sigma, limit, now, later):
+    chance = stats.norm.sf((np.log(limit) - level.mean(axis=0)) / sigma.mean())
+    return chance, chance * later > now
+
+
+# %% tags=["mistake:13.4"]
+# earns: at or below the limit
+def build_pipes(level, sigma, limit, now, later):
+    chance = stats.norm.cdf((np.log(limit) - level) / sigma[:, None]).mean(axis=0)
+    return chance, chance * later > now
+
+
+# %% tags=["mistake:13.4"]
+# earns: more likely than not
+def build_pipes(level, sigma, limit, now, later):
+    chance = stats.norm.sf((np.log(limit) - level) / sigma[:, None]).mean(axis=0)
+    return chance, chance > 0.5
+
+
+# %% tags=["mistake:13.4"]
+# earns: does not depend on the prices
+def build_pipes(level, sigma, limit, now, later):
+    chance = stats.norm.sf((np.log(limit) - level) / sigma[:, None]).mean(axis=0)
+    return chance, chance > 1 / 3
+
+
+# %% tags=["mistake:13.4"]
+# earns: the other counties
+def build_pipes(level, sigma, limit, now, later):
+    chance = stats.norm.sf((np.log(limit) - level) / sigma[:, None]).mean(axis=0)
+    return chance, chance * later < now
+
+
+# %% tags=["mistake:13.4"]
+# earns: only without the pipe
+def build_pipes(level, sigma, limit, now, later):
+    chance = stats.norm.sf((np.log(limit) - level) / sigma[:, None]).mean(axis=0)
+    return chance, chance * later > (1 - chance) * now
 
 
 # %% [markdown] tags=["task:13.5"]
@@ -359,31 +437,32 @@ def centered_counties(homes, tau):
 # Pupils of several schools took a test.
 # For every school you know its `funding`, a number that is zero for an average school.
 # Some schools have no pupil among the data, and you want to predict for them, too: they get a level as all others do.
-# Write the partially pooled model in its *non-centered* form, with funding as a predictor of schools.
+# Write the partially pooled model with funding as a predictor of schools, sample it, and return what `mlm.sample` returns.
 #
 # | variable | what it is |
 # |---|---|
 # | `mu_baseline` | Normal(0, 5) |
 # | `funding_effect` | Normal(0, 2.5) |
-# | `tau` | HalfNormal(1) |
-# | `z_school` | standard normal, one for each school, dim `school` |
-# | `school_level` | a deterministic, one for each school, dim `school`: what the school's pupils score on average |
-# | `sigma` | Weibull(2, 1) |
-# | `score` | observed: Normal with the pupil's `school_level` as mean, and `sigma` |
+# | `tau` | half-normal with scale 1 |
+# | `sigma` | half-normal with scale 2 |
+# | `school_level` | one for each school, dim `school`: Normal about the line `mu_baseline + funding_effect * funding`, with standard deviation `tau` |
+# | `score` | observed: Normal about the `school_level` of the pupil's school, with standard deviation `sigma` |
 #
 # The coordinate `school` holds the names of all schools.
-# The check compares the density of your model with that of the right one; it does not sample.
+# Centered or non-centered, as you like: the check reads the posterior, which has to pass `mlm.check_convergence`.
+# It takes some seconds.
 
 
 # %% tags=["solution:13.5"]
-def school_model(pupils, schools):
-    """Partially pooled model of scores, non-centered, with a predictor of schools.
+def fit_schools(pupils, schools, seed):
+    """Posterior of a partially pooled model of scores, with a predictor of schools.
 
-    pupils: DataFrame with the columns school (str) and score (float), one row a pupil
-    schools: DataFrame with the columns school (str) and funding (float), one row a school, in no special order
-    Returns a pymc.Model.
+    pupils: pandas.DataFrame with the columns school (str) and score (float), one row a pupil
+    schools: pandas.DataFrame with the columns school (str) and funding (float), one row a school, in no special order
+    seed: int
+    Returns what mlm.sample returns, with all variables of the table.
     """
-    ### BEGIN SOLUTION: build the model inside `with pm.Model(coords=...) as model:`, and return it
+    ### BEGIN SOLUTION: build the model inside `with pm.Model(coords=...) as model:`, sample it, and return the run
     coords = {"school": schools["school"].tolist()}
     code = pd.Index(coords["school"]).get_indexer(pupils["school"])
     funding = schools["funding"].to_numpy()
@@ -391,102 +470,121 @@ def school_model(pupils, schools):
         mu_baseline = pm.Normal("mu_baseline", 0, 5)
         funding_effect = pm.Normal("funding_effect", 0, 2.5)
         tau = pm.HalfNormal("tau", 1)
-        z_school = mlm.StandardNormal("z_school", dims="school")
+        sigma = pm.HalfNormal("sigma", 2)
+        z_school = pm.Normal("z_school", 0, 1, dims="school")
         center = mu_baseline + funding_effect * funding
         school_level = pm.Deterministic("school_level", center + tau * z_school, dims="school")
-        sigma = pm.Weibull("sigma", 2, 1)
         pm.Normal("score", school_level[code], sigma, observed=pupils["score"].to_numpy())
-    return model
+    return mlm.sample(model, seed=seed, draws=2000, target_accept=0.95)
     ### END SOLUTION
 
 
 # %% tags=["check:13.5"]
-mlm.check("13.5", school_model)
+mlm.check("13.5", fit_schools)
 
 
 # %% tags=["mistake:13.5"]
-# earns: the centered form
-def school_model(pupils, schools):
-    code = pd.Index(schools["school"]).get_indexer(pupils["school"])
-    with pm.Model(coords={"school": schools["school"].tolist()}) as model:
+# earns: funding of one school goes to another
+def fit_schools(pupils, schools, seed):
+    coords = {"school": schools["school"].tolist()}
+    code = pd.Index(coords["school"]).get_indexer(pupils["school"])
+    funding = schools.sort_values("school")["funding"].to_numpy()
+    with pm.Model(coords=coords) as model:
         mu_baseline = pm.Normal("mu_baseline", 0, 5)
         funding_effect = pm.Normal("funding_effect", 0, 2.5)
         tau = pm.HalfNormal("tau", 1)
-        center = mu_baseline + funding_effect * schools["funding"].to_numpy()
-        school_level = pm.Normal("school_level", center, tau, dims="school")
-        sigma = pm.Weibull("sigma", 2, 1)
+        sigma = pm.HalfNormal("sigma", 2)
+        z_school = pm.Normal("z_school", 0, 1, dims="school")
+        center = mu_baseline + funding_effect * funding
+        school_level = pm.Deterministic("school_level", center + tau * z_school, dims="school")
         pm.Normal("score", school_level[code], sigma, observed=pupils["score"].to_numpy())
-    return model
+    return mlm.sample(model, seed=seed, draws=2000, target_accept=0.95)
+
+
+# %% tags=["mistake:13.5"]
+# earns: pupils are joined with the wrong schools
+def fit_schools(pupils, schools, seed):
+    coords = {"school": schools["school"].tolist()}
+    code = pd.Categorical(pupils["school"]).codes.astype(int)
+    funding = schools["funding"].to_numpy()
+    with pm.Model(coords=coords) as model:
+        mu_baseline = pm.Normal("mu_baseline", 0, 5)
+        funding_effect = pm.Normal("funding_effect", 0, 2.5)
+        tau = pm.HalfNormal("tau", 1)
+        sigma = pm.HalfNormal("sigma", 2)
+        z_school = pm.Normal("z_school", 0, 1, dims="school")
+        center = mu_baseline + funding_effect * funding
+        school_level = pm.Deterministic("school_level", center + tau * z_school, dims="school")
+        pm.Normal("score", school_level[code], sigma, observed=pupils["score"].to_numpy())
+    return mlm.sample(model, seed=seed, draws=2000, target_accept=0.95)
+
+
+# %% tags=["mistake:13.5"]
+# earns: schools of the same funding differ, too
+def fit_schools(pupils, schools, seed):
+    coords = {"school": schools["school"].tolist()}
+    code = pd.Index(coords["school"]).get_indexer(pupils["school"])
+    funding = schools["funding"].to_numpy()
+    with pm.Model(coords=coords) as model:
+        mu_baseline = pm.Normal("mu_baseline", 0, 5)
+        funding_effect = pm.Normal("funding_effect", 0, 2.5)
+        tau = pm.HalfNormal("tau", 1)
+        sigma = pm.HalfNormal("sigma", 2)
+        z_school = pm.Normal("z_school", 0, 1, dims="school")
+        center = mu_baseline + funding_effect * funding
+        school_level = pm.Deterministic("school_level", center + 0 * tau * z_school, dims="school")
+        pm.Normal("score", school_level[code], sigma, observed=pupils["score"].to_numpy())
+    return mlm.sample(model, seed=seed, draws=2000, target_accept=0.95)
+
+
+# %% tags=["mistake:13.5"]
+# earns: has kept its prior
+def fit_schools(pupils, schools, seed):
+    coords = {"school": schools["school"].tolist()}
+    code = pd.Index(coords["school"]).get_indexer(pupils["school"])
+    funding = 0
+    with pm.Model(coords=coords) as model:
+        mu_baseline = pm.Normal("mu_baseline", 0, 5)
+        funding_effect = pm.Normal("funding_effect", 0, 2.5)
+        tau = pm.HalfNormal("tau", 1)
+        sigma = pm.HalfNormal("sigma", 2)
+        z_school = pm.Normal("z_school", 0, 1, dims="school")
+        center = mu_baseline + funding_effect * funding
+        school_level = pm.Deterministic("school_level", center + tau * z_school, dims="school")
+        pm.Normal("score", school_level[code], sigma, observed=pupils["score"].to_numpy())
+    return mlm.sample(model, seed=seed, draws=2000, target_accept=0.95)
+
+
+# %% tags=["mistake:13.5"]
+# earns: prior of tau
+def fit_schools(pupils, schools, seed):
+    coords = {"school": schools["school"].tolist()}
+    code = pd.Index(coords["school"]).get_indexer(pupils["school"])
+    funding = schools["funding"].to_numpy()
+    with pm.Model(coords=coords) as model:
+        mu_baseline = pm.Normal("mu_baseline", 0, 5)
+        funding_effect = pm.Normal("funding_effect", 0, 2.5)
+        tau = pm.HalfNormal("tau", 0.1)
+        sigma = pm.HalfNormal("sigma", 2)
+        z_school = pm.Normal("z_school", 0, 1, dims="school")
+        center = mu_baseline + funding_effect * funding
+        school_level = pm.Deterministic("school_level", center + tau * z_school, dims="school")
+        pm.Normal("score", school_level[code], sigma, observed=pupils["score"].to_numpy())
+    return mlm.sample(model, seed=seed, draws=2000, target_accept=0.95)
 
 
 # %% tags=["mistake:13.5"]
 # earns: a school without pupils has a level, too
-def school_model(pupils, schools):
+def fit_schools(pupils, schools, seed):
     school = pd.Categorical(pupils["school"])
     funding = schools.set_index("school")["funding"][school.categories].to_numpy()
     with pm.Model(coords={"school": school.categories.tolist()}) as model:
         mu_baseline = pm.Normal("mu_baseline", 0, 5)
         funding_effect = pm.Normal("funding_effect", 0, 2.5)
         tau = pm.HalfNormal("tau", 1)
+        sigma = pm.HalfNormal("sigma", 2)
         z_school = pm.Normal("z_school", 0, 1, dims="school")
-        school_level = pm.Deterministic(
-            "school_level", mu_baseline + funding_effect * funding + tau * z_school, dims="school"
-        )
-        sigma = pm.Weibull("sigma", 2, 1)
+        center = mu_baseline + funding_effect * funding
+        school_level = pm.Deterministic("school_level", center + tau * z_school, dims="school")
         pm.Normal("score", school_level[school.codes], sigma, observed=pupils["score"].to_numpy())
-    return model
-
-
-# %% tags=["mistake:13.5"]
-# earns: funding of one school goes to another
-def school_model(pupils, schools):
-    school = pd.Categorical(pupils["school"], categories=sorted(schools["school"]))
-    with pm.Model(coords={"school": school.categories.tolist()}) as model:
-        mu_baseline = pm.Normal("mu_baseline", 0, 5)
-        funding_effect = pm.Normal("funding_effect", 0, 2.5)
-        tau = pm.HalfNormal("tau", 1)
-        z_school = pm.Normal("z_school", 0, 1, dims="school")
-        center = mu_baseline + funding_effect * schools["funding"].to_numpy()
-        school_level = pm.Deterministic("school_level", center + tau * z_school, dims="school")
-        sigma = pm.Weibull("sigma", 2, 1)
-        pm.Normal("score", school_level[school.codes], sigma, observed=pupils["score"].to_numpy())
-    return model
-
-
-# %% tags=["mistake:13.5"]
-# earns: pupils are joined with the wrong schools
-def school_model(pupils, schools):
-    code = pd.Categorical(pupils["school"]).codes
-    with pm.Model(coords={"school": schools["school"].tolist()}) as model:
-        mu_baseline = pm.Normal("mu_baseline", 0, 5)
-        funding_effect = pm.Normal("funding_effect", 0, 2.5)
-        tau = pm.HalfNormal("tau", 1)
-        z_school = pm.Normal("z_school", 0, 1, dims="school")
-        center = mu_baseline + funding_effect * schools["funding"].to_numpy()
-        school_level = pm.Deterministic("school_level", center + tau * z_school, dims="school")
-        sigma = pm.Weibull("sigma", 2, 1)
-        pm.Normal("score", school_level[code], sigma, observed=pupils["score"].to_numpy())
-    return model
-
-
-# %% tags=["mistake:13.5"]
-# earns: the prior of sigma
-def school_model(pupils, schools):
-    code = pd.Index(schools["school"]).get_indexer(pupils["school"])
-    with pm.Model(coords={"school": schools["school"].tolist()}) as model:
-        mu_baseline = pm.Normal("mu_baseline", 0, 5)
-        funding_effect = pm.Normal("funding_effect", 0, 2.5)
-        tau = pm.HalfNormal("tau", 1)
-        z_school = pm.Normal("z_school", 0, 1, dims="school")
-        center = mu_baseline + funding_effect * schools["funding"].to_numpy()
-        school_level = pm.Deterministic("school_level", center + tau * z_school, dims="school")
-        sigma = pm.HalfNormal("sigma", 1)
-        pm.Normal("score", school_level[code], sigma, observed=pupils["score"].to_numpy())
-    return model
-
-
-# %% tags=["mistake:13.5"]
-# earns: should be a PyMC model
-def school_model(pupils, schools):
-    with pm.Model():
-        pm.Normal("mu_baseline", 0, 5)
+    return mlm.sample(model, seed=seed, draws=2000, target_accept=0.95)

@@ -14,24 +14,22 @@
 # A check says that your answer is right, or gives a hint.
 # It tries your function with inputs of its own, which are small and not the flights.
 #
-# An *aim* is the number of an item in the notebook's list *You will learn*. Not every aim has a task.
+# An *aim* is the number of an item in the notebook's list *You will learn*.
 #
 # | task | aim | what it practises | points |
 # |---|---|---|---|
-# | 15.1 | 5 | extend the model: put one layer of pairs in the place of two | 1 |
-# | 15.2 | 5 | compare changes of the model on flights that it has not seen | 2 |
-# | 15.3 | 4 | find a failure with a posterior predictive check | 2 |
-# | 15.4 | 3 | split a single flight, and say how far the data fix its parts | 2 |
-# | 15.5 | 6 | correct standard errors for flights that share a day | 3 |
+# | 15.1 | 1 | give the model another layer: pairs in the place of two layers | 1 |
+# | 15.2 | 2 | find out with a check whether flights of a day move together | 2 |
+# | 15.3 | 5 | split a single flight, and say how far the data fix its parts | 2 |
+# | 15.4 | 3 | correct standard errors for flights that share a day | 3 |
+# | 15.5 | 4 | fit past days, and predict tomorrow's average | 3 |
 
 # %%
 import numpy as np
+import pymc as pm
+from scipy import stats
 
 import mlm_tutorial as mlm
-
-rng = np.random.default_rng(mlm.notebook_seed(110))
-flights = mlm.load_flights()
-total, layers = "minutes_lost", ["carrier", "origin", "month"]
 
 # %% [markdown] tags=["task:15.1"]
 # ## 15.1 Extend the model: a layer for pairs (easy)
@@ -51,13 +49,13 @@ total, layers = "minutes_lost", ["carrier", "origin", "month"]
 def model_with_pair(table, total, layers, pair):
     """Cells in which one layer of pairs replaces two layers, and their model.
 
-    table: DataFrame, one row an observation; columns may be text, numbers or categorical
+    table: pandas.DataFrame, one row an observation; columns may be text, numbers or categorical
     total: str, name of the column with the totals
     layers: list of str, names of the layers
     pair: tuple of two str, the layers to combine
-    Returns a pair: Cells, and a PyMC model. For the flights, the cells of
-    model_with_pair(flights, total, layers, ("origin", "month")) show themselves as
-    <Cells: 327,346 observations in 399 cells; carrier: 16, origin_month: 36>.
+    Returns a pair: Cells, and a PyMC model. With flights = mlm.load_flights(),
+    the cells of model_with_pair(flights, "minutes_lost", ["carrier", "origin", "month"], ("origin", "month"))
+    show themselves as <Cells: 327,346 observations in 399 cells; carrier: 16, origin_month: 36>.
     """
     ### BEGIN SOLUTION: add a column that names the pair in each row, make cells of the table, and a model of the cells
     name = "_".join(pair)
@@ -87,6 +85,16 @@ def model_with_pair(table, total, layers, pair):
 def model_with_pair(table, total, layers, pair):
     first, second = pair
     labels = table[first].astype(str) + " " + table[second].astype(str)
+    table = table.assign(**{f"{first}_{second}": labels})
+    cells = mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + [f"{first}_{second}"])
+    return cells, mlm.cell_model(cells)
+
+
+# %% tags=["mistake:15.1"]
+# earns: a label may hold what you join with
+def model_with_pair(table, total, layers, pair):
+    first, second = pair
+    labels = table[second].astype(str) + " @:: " + table[first].astype(str)
     table = table.assign(**{f"{first}_{second}": labels})
     cells = mlm.cell_statistics(table, total, [x for x in layers if x not in pair] + [f"{first}_{second}"])
     return cells, mlm.cell_model(cells)
@@ -174,184 +182,115 @@ def model_with_pair(table, total, layers, pair):
 
 
 # %% [markdown] tags=["task:15.2"]
-# ## 15.2 Additive or not, on unseen flights (medium)
+# ## 15.2 Do the flights of a day move together? (medium)
 #
-# You have the cells of two halves of the data, and the rows are gone.
-# The first half predicts each row of the second half in two ways:
+# You have draws of a posterior, as each cell's mean and variance.
+# In the model, flights are independent given these parameters.
 #
-# - by the additive mean of its cell, `train.additive_means()`, a least-squares fit without interactions;
-# - by its cell's own mean, `train.mean`, which allows every interaction.
+# For each draw, do this for every day.
+# Add up what the day's flights miss: their totals minus the means of their cells.
+# Divide the sum by the standard deviation that the model gives to such a sum, and square.
+# The *sum of squares* of the draw is the sum of these squares over the days.
 #
-# Return the average squared error per unseen row of both ways.
-# Every cell of the second half occurs in the first half.
-# But the second half may lack cells, and whole contributors.
-#
-# The flights are here to try your function on.
-
-# %%
-position = flights.groupby(layers, observed=True).cumcount()
-first_half = mlm.cell_statistics(flights[position % 2 == 0], total, layers)
-second_half = mlm.cell_statistics(flights[position % 2 == 1], total, layers)
-print(first_half)
-print(second_half)
+# If the model holds, the sum of squares at the right parameters has a distribution that you know: each day contributes the square of a standard normal variable.
+# So there is nothing to simulate.
+# The p-value of a draw is the probability of a sum at least as large as the observed one, and the p-value of the check is the average over the draws.
 
 
 # %% tags=["solution:15.2"]
-def unseen_errors(train, test):
-    """Average squared error of two predictions of unseen rows.
+def days_move_together(x, day, cell, mean, variance):
+    """Posterior predictive check of independence within days.
 
-    train: Cells of the first half
-    test: Cells of the second half, with the same layers in the same order
-    Returns a pair of floats: the error of the additive means, the error of the cells' own means.
-    For the flights, unseen_errors(first_half, second_half) is about (309.0, 303.1) minutes squared.
+    x: array of float, shape (n,), the totals
+    day: array of str, shape (n,), the day of each flight
+    cell: array of int, shape (n,), position of each flight's cell
+    mean, variance: arrays of float, shape (draws, cells), mean and variance of a total in each cell
+    Returns a pair: the sums of squares (array, shape (draws,)) and the p-value (float).
+    With x = [2, 4, 3], day = ["a", "a", "b"], cell = [0, 0, 1], mean = [[1, 3]] and variance = [[8, 1]], all arrays, the
+    sums of squares are [1.0] and the p-value is about 0.607.
     """
-    ### BEGIN SOLUTION: match the cells by label, then average squared errors over rows, with n, mean and sum_sq
-    names = list(train.layers)
-    predicted = train.to_frame()[names].assign(additive=train.additive_means(), own=train.mean)
-    both = test.to_frame().merge(predicted, how="left", on=names)
-    errors = [
-        (both["sum_sq"] + both["n"] * (both["mean"] - both[way]) ** 2).sum() / both["n"].sum()
-        for way in ["additive", "own"]
-    ]
-    return errors[0], errors[1]
+    ### BEGIN SOLUTION: for every draw add up by day what flights miss and what the model allows; then a chi-square tail
+    days, code = np.unique(day, return_inverse=True)
+    by_day = code[:, None] == np.arange(len(days))
+    missed, allowed = (x - mean[:, cell]) @ by_day, variance[:, cell] @ by_day
+    squares = np.sum(missed**2 / allowed, axis=1)
+    return squares, np.mean(stats.chi2.sf(squares, len(days)))
     ### END SOLUTION
 
 
 # %% tags=["check:15.2"]
-mlm.check("15.2", unseen_errors)
+mlm.check("15.2", days_move_together)
 
 
 # %% tags=["mistake:15.2"]
-# earns: rows scatter about their cell's average
-def unseen_errors(train, test):
-    names = list(train.layers)
-    predicted = train.to_frame()[names].assign(additive=train.additive_means(), own=train.mean)
-    both = test.to_frame().merge(predicted, how="left", on=names)
-    return tuple(np.average((both["mean"] - both[way]) ** 2, weights=both["n"]) for way in ["additive", "own"])
+# earns: each draw has its own means and variances
+def days_move_together(x, day, cell, mean, variance):
+    days, code = np.unique(day, return_inverse=True)
+    by_day = code[:, None] == np.arange(len(days))
+    missed, allowed = (x - mean.mean(axis=0)[cell]) @ by_day, variance.mean(axis=0)[cell] @ by_day
+    squares = np.full(len(mean), np.sum(missed**2 / allowed))
+    return squares, np.mean(stats.chi2.sf(squares, len(days)))
 
 
 # %% tags=["mistake:15.2"]
-# earns: matched by code or position
-def unseen_errors(train, test):
-    n = len(test)
-    return tuple(
-        np.sum(test.sum_sq + test.n * (test.mean - means[:n]) ** 2) / test.n_observations
-        for means in (train.additive_means(), train.mean)
-    )
+# earns: add up the flights of a day first
+def days_move_together(x, day, cell, mean, variance):
+    squares = np.sum((x - mean[:, cell]) ** 2 / variance[:, cell], axis=1)
+    return squares, np.mean(stats.chi2.sf(squares, len(x)))
 
 
 # %% tags=["mistake:15.2"]
-# earns: matched by code or position
-def unseen_errors(train, test):
-    place = {tuple(code): i for i, code in enumerate(train.codes)}
-    at = [place.get(tuple(code), 0) for code in test.codes]
-    return tuple(
-        np.sum(test.sum_sq + test.n * (test.mean - means[at]) ** 2) / test.n_observations
-        for means in (train.additive_means(), train.mean)
-    )
+# earns: variances add up, not standard deviations
+def days_move_together(x, day, cell, mean, variance):
+    days, code = np.unique(day, return_inverse=True)
+    by_day = code[:, None] == np.arange(len(days))
+    missed, allowed = (x - mean[:, cell]) @ by_day, np.sqrt(variance[:, cell]) @ by_day
+    squares = np.sum((missed / allowed) ** 2, axis=1)
+    return squares, np.mean(stats.chi2.sf(squares, len(days)))
 
 
 # %% tags=["mistake:15.2"]
-# earns: has seen the rows
-def unseen_errors(train, test):
-    return tuple(
-        np.sum(test.sum_sq + test.n * (test.mean - means) ** 2) / test.n_observations
-        for means in (test.additive_means(), test.mean)
-    )
+# earns: the variance of a single flight, not of the average
+def days_move_together(x, day, cell, mean, variance):
+    days, code = np.unique(day, return_inverse=True)
+    share = (code[:, None] == np.arange(len(days))) / np.bincount(code)
+    missed, allowed = (x - mean[:, cell]) @ share, variance[:, cell] @ share
+    squares = np.sum(missed**2 / allowed, axis=1)
+    return squares, np.mean(stats.chi2.sf(squares, len(days)))
 
 
 # %% tags=["mistake:15.2"]
-# earns: every row counts once
-def unseen_errors(train, test):
-    names = list(train.layers)
-    predicted = train.to_frame()[names].assign(additive=train.additive_means(), own=train.mean)
-    both = test.to_frame().merge(predicted, how="left", on=names)
-    return tuple(np.mean(both["sum_sq"] / both["n"] + (both["mean"] - both[way]) ** 2) for way in ["additive", "own"])
+# earns: on the other side
+def days_move_together(x, day, cell, mean, variance):
+    days, code = np.unique(day, return_inverse=True)
+    by_day = code[:, None] == np.arange(len(days))
+    missed, allowed = (x - mean[:, cell]) @ by_day, variance[:, cell] @ by_day
+    squares = np.sum(missed**2 / allowed, axis=1)
+    return squares, np.mean(stats.chi2.cdf(squares, len(days)))
+
+
+# %% tags=["mistake:15.2"]
+# earns: as many squares as days
+def days_move_together(x, day, cell, mean, variance):
+    days, code = np.unique(day, return_inverse=True)
+    by_day = code[:, None] == np.arange(len(days))
+    missed, allowed = (x - mean[:, cell]) @ by_day, variance[:, cell] @ by_day
+    squares = np.sum(missed**2 / allowed, axis=1)
+    return squares, np.mean(stats.chi2.sf(squares, len(x)))
+
+
+# %% tags=["mistake:15.2"]
+# earns: this is the p-value of the average
+def days_move_together(x, day, cell, mean, variance):
+    days, code = np.unique(day, return_inverse=True)
+    by_day = code[:, None] == np.arange(len(days))
+    missed, allowed = (x - mean[:, cell]) @ by_day, variance[:, cell] @ by_day
+    squares = np.sum(missed**2 / allowed, axis=1)
+    return squares, stats.chi2.sf(squares.mean(), len(days))
 
 
 # %% [markdown] tags=["task:15.3"]
-# ## 15.3 Is the right tail too long? (medium)
-#
-# You have draws of the posterior, as each cell's mean and variance.
-# The statistic of this check is the number of rows whose total lies more than 3 standard deviations of the cell above the cell's mean.
-# Mean and standard deviation are those of the draw, so each draw has its own observed count.
-#
-# For each draw, simulate all rows from the model and count again.
-# The p-value is the share of draws whose simulated count is at least as large as the observed count.
-# Return the observed counts and the p-value.
-
-
-# %% tags=["solution:15.3"]
-def right_tail(x, cell, mean, variance, rng):
-    """Posterior predictive check of the right tail.
-
-    x: array of float, shape (n,), the totals
-    cell: array of int, shape (n,), position of each row's cell
-    mean, variance: arrays of float, shape (draws, cells), mean and variance of a total in each cell
-    rng: numpy.random.Generator
-    Returns a pair: the observed counts (array, shape (draws,)) and the p-value (float).
-    With x = [0, 5], cell = [0, 1], mean = [[0, 1], [0, 2]] and variance = [[1, 1], [1, 4]], all arrays, the counts are
-    [1, 0].
-    """
-    ### BEGIN SOLUTION: count rows beyond 3 standard deviations, observed and simulated, for every draw
-    center, sd = mean[:, cell], np.sqrt(variance[:, cell])
-    observed = np.sum((x - center) / sd > 3, axis=1)
-    simulated = np.sum((rng.normal(center, sd) - center) / sd > 3, axis=1)
-    return observed, np.mean(simulated >= observed)
-    ### END SOLUTION
-
-
-# %% tags=["check:15.3"]
-mlm.check("15.3", right_tail)
-
-
-# %% tags=["mistake:15.3"]
-# earns: a simulated count that equals
-def right_tail(x, cell, mean, variance, rng):
-    center, sd = mean[:, cell], np.sqrt(variance[:, cell])
-    observed = np.sum((x - center) / sd > 3, axis=1)
-    simulated = np.sum(rng.normal(size=center.shape) > 3, axis=1)
-    return observed, np.mean(simulated > observed)
-
-
-# %% tags=["mistake:15.3"]
-# earns: both tails
-def right_tail(x, cell, mean, variance, rng):
-    center, sd = mean[:, cell], np.sqrt(variance[:, cell])
-    observed = np.sum(np.abs(x - center) / sd > 3, axis=1)
-    simulated = np.sum(np.abs(rng.normal(size=center.shape)) > 3, axis=1)
-    return observed, np.mean(simulated >= observed)
-
-
-# %% tags=["mistake:15.3"]
-# earns: not standard deviations
-def right_tail(x, cell, mean, variance, rng):
-    center, sd = mean[:, cell], variance[:, cell]
-    observed = np.sum((x - center) / sd > 3, axis=1)
-    simulated = np.sum((rng.normal(center, sd) - center) / sd > 3, axis=1)
-    return observed, np.mean(simulated >= observed)
-
-
-# %% tags=["mistake:15.3"]
-# earns: each draw has its own mean
-def right_tail(x, cell, mean, variance, rng):
-    center, sd = mean.mean(axis=0)[cell], np.sqrt(variance.mean(axis=0))[cell]
-    observed = np.full(len(mean), np.sum((x - center) / sd > 3))
-    simulated = np.sum(rng.normal(size=(len(mean), len(x))) > 3, axis=1)
-    return observed, np.mean(simulated >= observed)
-
-
-# %% tags=["mistake:15.3"]
-# earns: on the other side
-def right_tail(x, cell, mean, variance, rng):
-    center, sd = mean[:, cell], np.sqrt(variance[:, cell])
-    observed = np.sum((x - center) / sd > 3, axis=1)
-    simulated = np.sum((rng.normal(center, sd) - center) / sd > 3, axis=1)
-    return observed, np.mean(simulated <= observed)
-
-
-# %% [markdown] tags=["task:15.4"]
-# ## 15.4 How much can you blame the carrier? (medium)
+# ## 15.3 How much can you blame the carrier? (medium)
 #
 # A flight lost `minutes`.
 # For its baseline, carrier, origin and month you know the means $\mu_j$ and the variances $v_j$ under one split of the variance.
@@ -365,7 +304,7 @@ def right_tail(x, cell, mean, variance, rng):
 # Return the smallest and the largest part that one layer can have under any such split.
 
 
-# %% tags=["solution:15.4"]
+# %% tags=["solution:15.3"]
 def blame_range(minutes, usual, variance, least, layer):
     """Smallest and largest part of one layer in a flight's minutes.
 
@@ -389,11 +328,11 @@ def blame_range(minutes, usual, variance, least, layer):
     ### END SOLUTION
 
 
-# %% tags=["check:15.4"]
-mlm.check("15.4", blame_range)
+# %% tags=["check:15.3"]
+mlm.check("15.3", blame_range)
 
 
-# %% tags=["mistake:15.4"]
+# %% tags=["mistake:15.3"]
 # earns: the baseline is not alone
 def blame_range(minutes, usual, variance, least, layer):
     surprise = minutes - sum(usual.values())
@@ -401,7 +340,7 @@ def blame_range(minutes, usual, variance, least, layer):
     return tuple(sorted(usual[layer] + v / sum(variance.values()) * surprise for v in variances))
 
 
-# %% tags=["mistake:15.4"]
+# %% tags=["mistake:15.3"]
 # earns: the smallest part comes first
 def blame_range(minutes, usual, variance, least, layer):
     surprise = minutes - sum(usual.values())
@@ -409,14 +348,14 @@ def blame_range(minutes, usual, variance, least, layer):
     return tuple(usual[layer] + v / sum(variance.values()) * surprise for v in variances)
 
 
-# %% tags=["mistake:15.4"]
+# %% tags=["mistake:15.3"]
 # earns: cannot reach 0 and 1
 def blame_range(minutes, usual, variance, least, layer):
     surprise = minutes - sum(usual.values())
     return usual[layer] + min(0, surprise), usual[layer] + max(0, surprise)
 
 
-# %% tags=["mistake:15.4"]
+# %% tags=["mistake:15.3"]
 # earns: the contributor's mean belongs
 def blame_range(minutes, usual, variance, least, layer):
     surprise = minutes - sum(usual.values())
@@ -424,15 +363,15 @@ def blame_range(minutes, usual, variance, least, layer):
     return tuple(sorted(v / sum(variance.values()) * surprise for v in variances))
 
 
-# %% tags=["mistake:15.4"]
+# %% tags=["mistake:15.3"]
 # earns: not the whole of the minutes
 def blame_range(minutes, usual, variance, least, layer):
     variances = [variance[layer] - least[layer], variance[layer] + sum(least.values()) - least[layer]]
     return tuple(sorted(usual[layer] + v / sum(variance.values()) * minutes for v in variances))
 
 
-# %% [markdown] tags=["task:15.5"]
-# ## 15.5 Flights of the same day (hard)
+# %% [markdown] tags=["task:15.4"]
+# ## 15.4 Flights of the same day (hard)
 #
 # Flights of one day share weather and crowded skies.
 # Suppose that the surprise of a flight were the sum of two parts with mean zero.
@@ -450,7 +389,7 @@ def blame_range(minutes, usual, variance, least, layer):
 # The second is the standard error of A's average minus B's average.
 
 
-# %% tags=["solution:15.5"]
+# %% tags=["solution:15.4"]
 def shared_days(days_a, days_b, day_sd, own_sd):
     """What the flights of two carriers are worth when flights of one day share a shift.
 
@@ -471,18 +410,18 @@ def shared_days(days_a, days_b, day_sd, own_sd):
     ### END SOLUTION
 
 
-# %% tags=["check:15.5"]
-mlm.check("15.5", shared_days)
+# %% tags=["check:15.4"]
+mlm.check("15.4", shared_days)
 
 
-# %% tags=["mistake:15.5"]
+# %% tags=["mistake:15.4"]
 # earns: so they are worth fewer
 def shared_days(days_a, days_b, day_sd, own_sd):
     v = day_sd**2 + own_sd**2
     return len(days_a), np.sqrt(v / len(days_a) + v / len(days_b))
 
 
-# %% tags=["mistake:15.5"]
+# %% tags=["mistake:15.4"]
 # earns: takes the two averages as independent
 def shared_days(days_a, days_b, day_sd, own_sd):
     v = []
@@ -492,7 +431,7 @@ def shared_days(days_a, days_b, day_sd, own_sd):
     return (day_sd**2 + own_sd**2) / v[0], np.sqrt(v[0] + v[1])
 
 
-# %% tags=["mistake:15.5"]
+# %% tags=["mistake:15.4"]
 # earns: days do not weigh the same
 def shared_days(days_a, days_b, day_sd, own_sd):
     v_a = day_sd**2 / len(np.unique(days_a)) + own_sd**2 / len(days_a)
@@ -500,7 +439,7 @@ def shared_days(days_a, days_b, day_sd, own_sd):
     return (day_sd**2 + own_sd**2) / v_a, np.sqrt(v_a + v_b)
 
 
-# %% tags=["mistake:15.5"]
+# %% tags=["mistake:15.4"]
 # earns: shifts cancel only where
 def shared_days(days_a, days_b, day_sd, own_sd):
     share = np.unique(days_a, return_counts=True)[1] / len(days_a)
@@ -508,7 +447,158 @@ def shared_days(days_a, days_b, day_sd, own_sd):
     return (day_sd**2 + own_sd**2) / v_a, own_sd * np.sqrt(1 / len(days_a) + 1 / len(days_b))
 
 
-# %% tags=["mistake:15.5"]
+# %% tags=["mistake:15.4"]
 # earns: this is the number of days
 def shared_days(days_a, days_b, day_sd, own_sd):
     return len(np.unique(days_a)), np.sqrt(day_sd**2 + own_sd**2)
+
+
+# %% [markdown] tags=["task:15.5"]
+# ## 15.5 Tomorrow's average (hard)
+#
+# You run the desk at a gate.
+# You know the minutes lost of some flights of past days, and tomorrow `n_tomorrow` flights leave from your gate.
+# Will they lose more than `limit` minutes on average?
+#
+# Write the model and sample it.
+#
+# | unknown | prior |
+# |---|---|
+# | `mu`, where days lie on average | Normal(0, 20) |
+# | `tau`, how far the means of days differ | half-normal with scale 10 |
+# | `day_mean`, a mean for each of `n_days` days | Normal(`mu`, `tau`) |
+#
+# A flight is normal about its day's mean, and flights of one day scatter about it with the known standard deviation `own_sd`.
+# Tomorrow is a day like the others, but with a mean of its own that nobody has seen.
+#
+# The posterior must hold `mu`, `tau`, `day_mean` and `tomorrow`: the **average** of tomorrow's flights.
+# Also return the probability that `tomorrow` exceeds `limit`, from the draws that you return.
+# The check reads the posterior, so the run has to pass `mlm.check_convergence`.
+# If it does not, remember what [05](../05_centered.ipynb) and [06](../06_noncentered.ipynb) did about it.
+
+
+# %% tags=["solution:15.5"]
+def predict_tomorrow(minutes, day, n_days, own_sd, n_tomorrow, limit, seed):
+    """Posterior of past days and of tomorrow's average, and a probability.
+
+    minutes: array of float, shape (n,), minutes lost
+    day: array of int, shape (n,), the day of each flight, 0 to n_days - 1
+    n_days: int
+    own_sd: float, standard deviation of flights about the mean of their day
+    n_tomorrow: int, number of tomorrow's flights
+    limit: float, in minutes
+    seed: int, for mlm.sample(model, seed=seed)
+    Returns a pair: what mlm.sample returns, with the variables mu, tau, day_mean (one value a day) and tomorrow; and a
+    float, the probability that tomorrow exceeds the limit.
+    """
+    ### BEGIN SOLUTION: write the model with a day more than the table has, sample it, and count draws above the limit
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 20)
+        tau = pm.HalfNormal("tau", 10)
+        day_mean = pm.Normal("day_mean", mu, tau, shape=n_days)
+        pm.Normal("minutes", day_mean[day], own_sd, observed=minutes)
+        new_day = mu + tau * pm.Normal("z", 0, 1)  # non-centered: no flight informs it
+        pm.Normal("tomorrow", new_day, own_sd / np.sqrt(n_tomorrow))
+    idata = mlm.sample(model, seed=seed, target_accept=0.99)
+    mlm.check_convergence(idata)
+    return idata, float((idata["posterior"]["tomorrow"] > limit).mean())
+    ### END SOLUTION
+
+
+# %% tags=["check:15.5"]
+mlm.check("15.5", predict_tomorrow)
+
+
+# %% tags=["mistake:15.5"]
+# earns: tomorrow is a day of its own
+def predict_tomorrow(minutes, day, n_days, own_sd, n_tomorrow, limit, seed):
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 20)
+        tau = pm.HalfNormal("tau", 10)
+        day_mean = pm.Normal("day_mean", mu, tau, shape=n_days)
+        pm.Normal("minutes", day_mean[day], own_sd, observed=minutes)
+        pm.Normal("tomorrow", mu, own_sd / np.sqrt(n_tomorrow))
+    idata = mlm.sample(model, seed=seed, target_accept=0.99)
+    return idata, float((idata["posterior"]["tomorrow"] > limit).mean())
+
+
+# %% tags=["mistake:15.5"]
+# earns: scatters about that mean
+def predict_tomorrow(minutes, day, n_days, own_sd, n_tomorrow, limit, seed):
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 20)
+        tau = pm.HalfNormal("tau", 10)
+        day_mean = pm.Normal("day_mean", mu, tau, shape=n_days)
+        pm.Normal("minutes", day_mean[day], own_sd, observed=minutes)
+        new_day = mu + tau * pm.Normal("z", 0, 1)
+        pm.Deterministic("tomorrow", new_day)
+    idata = mlm.sample(model, seed=seed, target_accept=0.99)
+    return idata, float((idata["posterior"]["tomorrow"] > limit).mean())
+
+
+# %% tags=["mistake:15.5"]
+# earns: this is a single flight of tomorrow
+def predict_tomorrow(minutes, day, n_days, own_sd, n_tomorrow, limit, seed):
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 20)
+        tau = pm.HalfNormal("tau", 10)
+        day_mean = pm.Normal("day_mean", mu, tau, shape=n_days)
+        pm.Normal("minutes", day_mean[day], own_sd, observed=minutes)
+        new_day = mu + tau * pm.Normal("z", 0, 1)
+        pm.Normal("tomorrow", new_day, own_sd)
+    idata = mlm.sample(model, seed=seed, target_accept=0.99)
+    return idata, float((idata["posterior"]["tomorrow"] > limit).mean())
+
+
+# %% tags=["mistake:15.5"]
+# earns: a variance or a root is in its place
+def predict_tomorrow(minutes, day, n_days, own_sd, n_tomorrow, limit, seed):
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 20)
+        tau = pm.HalfNormal("tau", 10)
+        day_mean = pm.Normal("day_mean", mu, tau, shape=n_days)
+        pm.Normal("minutes", day_mean[day], np.sqrt(own_sd), observed=minutes)
+        new_day = mu + tau * pm.Normal("z", 0, 1)
+        pm.Normal("tomorrow", new_day, own_sd / np.sqrt(n_tomorrow))
+    idata = mlm.sample(model, seed=seed, target_accept=0.99)
+    return idata, float((idata["posterior"]["tomorrow"] > limit).mean())
+
+
+# %% tags=["mistake:15.5"]
+# earns: the chance is that of mu
+def predict_tomorrow(minutes, day, n_days, own_sd, n_tomorrow, limit, seed):
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 20)
+        tau = pm.HalfNormal("tau", 10)
+        day_mean = pm.Normal("day_mean", mu, tau, shape=n_days)
+        pm.Normal("minutes", day_mean[day], own_sd, observed=minutes)
+        new_day = mu + tau * pm.Normal("z", 0, 1)
+        pm.Normal("tomorrow", new_day, own_sd / np.sqrt(n_tomorrow))
+    idata = mlm.sample(model, seed=seed, target_accept=0.99)
+    return idata, float((idata["posterior"]["mu"] > limit).mean())
+
+
+# %% tags=["mistake:15.5"]
+# earns: has no variable named 'tomorrow'
+def predict_tomorrow(minutes, day, n_days, own_sd, n_tomorrow, limit, seed):
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 20)
+        tau = pm.HalfNormal("tau", 10)
+        day_mean = pm.Normal("day_mean", mu, tau, shape=n_days)
+        pm.Normal("minutes", day_mean[day], own_sd, observed=minutes)
+        pm.Normal("new_day", mu, tau)
+    idata = mlm.sample(model, seed=seed, target_accept=0.99)
+    return idata, float((idata["posterior"]["new_day"] > limit).mean())
+
+
+# %% tags=["mistake:15.5"]
+# earns: gives each of tomorrow's flights a day of its own
+def predict_tomorrow(minutes, day, n_days, own_sd, n_tomorrow, limit, seed):
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 20)
+        tau = pm.HalfNormal("tau", 10)
+        day_mean = pm.Normal("day_mean", mu, tau, shape=n_days)
+        pm.Normal("minutes", day_mean[day], own_sd, observed=minutes)
+        pm.Normal("tomorrow", mu, pm.math.sqrt((tau**2 + own_sd**2) / n_tomorrow))
+    idata = mlm.sample(model, seed=seed, target_accept=0.99)
+    return idata, float((idata["posterior"]["tomorrow"] > limit).mean())

@@ -13,18 +13,20 @@
 # In each task, replace the line `raise NotImplementedError(...)` by your code, run the cell, and run the check below it.
 # A check says that your answer is right, or gives a hint.
 # It writes small files to a temporary folder, or hands over tables, and compares what your function makes of them.
+# Names of files, columns and contributors differ from those of the examples.
 #
-# An *aim* is the number of an item in the notebook's list *You will learn*. Not every aim has a task.
+# An *aim* is the number of an item in the notebook's list *You will learn*.
 #
 # | task | aim | what it practises | points |
 # |---|---|---|---|
 # | 17.1 | 1 | go from a CSV file to cells, with every name as it is in the file | 1 |
-# | 17.2 | 4 | read a saved posterior again, and know when next month's file needs a new model | 2 |
-# | 17.3 | 3 | recognise bad input, all of it at once | 2 |
-# | 17.4 | 2 | reduce a folder of parts, and merge their cells | 2 |
-# | 17.5 | 6 | bring your own data, and report which layers of a table can be told apart | 3 |
+# | 17.2 | 4 | reduce a folder of parts, and merge their cells | 2 |
+# | 17.3 | 5 | read a saved posterior again, and know when the next rows need a new model | 2 |
+# | 17.4 | 3 | fit a nested table under two priors, and say what may be claimed | 3 |
+# | 17.5 | 2 | bring your own data, and report which layers of a table can be told apart | 3 |
 
 # %%
+import dataclasses
 import tempfile
 from pathlib import Path
 
@@ -42,16 +44,16 @@ path = Path(folder.name)
 # %% [markdown]
 # A few files to try your functions on: a CSV file as spreadsheets write it where the decimal mark is a comma, a folder of parts, and a stand-in for a saved posterior.
 # The stand-in has the names and shapes that `mlm.sample` gives, and random numbers for draws.
-# Its `mlm_codes` say for each cell who contributes: 0 is the baseline, 1 and 2 are the depots, 3 and 4 the couriers.
+# Its `mlm_codes` say for each cell who contributes: 0 is the baseline, 1 and 2 are the centers, 3 and 4 the drivers.
 
 # %%
-lines = ["depot;route;minutes", "NA;007;31,5", "North;7;40,25", "NA;7;28,0", "North;007;35,5"]
+lines = ["center;route;minutes", "NA;007;31,5", "North;7;40,25", "NA;7;28,0", "North;007;35,5"]
 (path / "export.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 march = pd.DataFrame(
     {
-        "depot": ["North", "South", "South", "North", "South", "North"],
-        "courier": ["Ada", "Ben", "Ada", "Ben", "Ben", "Ada"],
+        "center": ["North", "South", "South", "North", "South", "North"],
+        "driver": ["Ada", "Ben", "Ada", "Ben", "Ben", "Ada"],
         "minutes": [31.5, 40.0, 28.0, 35.5, 41.0, 30.0],
     }
 )
@@ -60,7 +62,7 @@ march[:1].to_parquet(path / "parts" / "day-1.parquet", index=False)
 march[1:4].to_csv(path / "parts" / "day-2.csv", index=False)
 march[4:].to_parquet(path / "parts" / "day-3.parquet", index=False)
 
-cells = mlm.cell_statistics(march, total="minutes", layers=["depot", "courier"])
+cells = mlm.cell_statistics(march, total="minutes", layers=["center", "driver"])
 labels = {name: list(cells.labels[name]) for name in cells.layers}
 draws = {
     f"{kind}_{name}": (("chain", "draw", name), rng.normal(size=(4, 1000, len(labels[name]))))
@@ -71,11 +73,22 @@ data = {"mlm_codes": (("mlm_cell", "mlm_layer"), cells.codes + [1, 3]), "mlm_n":
 saved = xr.DataTree.from_dict({"posterior": xr.Dataset(draws, labels), "constant_data": xr.Dataset(data)})
 mlm.save_posterior(saved, path / "march.nc")
 
+# A table for 17.4: three parcels weighed by each of four clerks, two at each of two counters.
+clerks = {"Eve": ("east", 4.0), "Ed": ("east", 1.0), "Wim": ("west", -2.0), "Wes": ("west", -1.0)}
+weighed = pd.DataFrame(
+    [(counter, clerk, 50 + mean + noise) for clerk, (counter, mean) in clerks.items() for noise in (-1, 0, 1)],
+    columns=["counter", "clerk", "grams"],
+)
+differences = {
+    "Eve - Ed": {("clerk", "Eve"): 1, ("clerk", "Ed"): -1},
+    "east - west": {("counter", "east"): 1, ("counter", "west"): -1},
+}
+
 # %% [markdown] tags=["task:17.1"]
 # ## 17.1 A file with decimal commas (easy)
 #
 # A spreadsheet wrote a CSV file with `;` between columns and `,` as the decimal mark, because it runs in Germany.
-# One depot is called `NA`, and two of the routes are called `007` and `7`.
+# One center is called `NA`, and two of the routes are called `007` and `7`.
 # No entry is missing in the file.
 # Return its cells, with labels that are texts, exactly as in the file.
 
@@ -87,8 +100,8 @@ def cells_of_csv(file, total, layers):
     file: pathlib.Path
     total: str, name of the column with the totals
     layers: list of str, names of the columns with labels
-    Returns Cells. For example, cells_of_csv(path / "export.csv", "minutes", ["depot", "route"]) has four cells, and
-    the labels {'depot': ('NA', 'North'), 'route': ('007', '7')}.
+    Returns Cells. For example, cells_of_csv(path / "export.csv", "minutes", ["center", "route"]) has four cells, and
+    the labels {'center': ('NA', 'North'), 'route': ('007', '7')}.
     """
     ### BEGIN SOLUTION: read the file so that totals are numbers and labels stay texts, then make cells
     table = pd.read_csv(file, sep=";", decimal=",", keep_default_na=False, dtype=dict.fromkeys(layers, str))
@@ -142,19 +155,106 @@ def cells_of_csv(file, total, layers):
 
 
 # %% [markdown] tags=["task:17.2"]
-# ## 17.2 Refit or compile? (medium)
+# ## 17.2 A folder of parts (medium)
 #
-# Last month's posterior is saved in a file, and you have the cells of this month.
-# Does last month's compiled model take them with `with_cells`, or must a model be made and compiled anew?
+# A folder holds one file a day.
+# Some days come as Parquet files, whose names end in `.parquet`, others as CSV files, whose names end in `.csv`.
+# Any other file is none of the data.
+# A day may have a single row, or a single center.
 #
-# `with_cells` would tell you itself: it refuses cells that do not fit the model.
-# (`with_data` would not. It compares shapes only, and cannot notice a new courier in the place of another one.)
-# But the compiled model is on another computer, so decide from the file and the new cells.
-# Return `"refit"` if `with_cells` takes the new cells, and `"compile"` if not.
-# The layers are the same in both months; all else may differ.
+# Return the cells of all days together.
+# A year of such files need not fit in your memory, so reduce each file by itself, and merge.
+# The check looks at the cells, not at your memory.
+# Polars reads both kinds lazily, with `pl.scan_parquet` and `pl.scan_csv`.
 
 
 # %% tags=["solution:17.2"]
+def cells_of_folder(folder, total, layers):
+    """Cells of all files in a folder.
+
+    folder: pathlib.Path, a folder with files that end in .parquet or .csv, and perhaps others
+    total: str, name of the column with the totals
+    layers: list of str, names of the columns with labels
+    Returns Cells. For example, cells_of_folder(path / "parts", "minutes", ["center", "driver"]) shows itself as
+    <Cells: 6 observations in 4 cells; center: 2, driver: 2>.
+    """
+    ### BEGIN SOLUTION: make cells of each file, merge them into those of the files before, and return the last
+    readers = {".parquet": pl.scan_parquet, ".csv": pl.scan_csv}
+    merged = None
+    for file in sorted(folder.iterdir()):
+        if file.suffix in readers:
+            part = mlm.cell_statistics(readers[file.suffix](file), total, layers, partial=True)
+            merged = part if merged is None else merged.merge(part)
+    return merged
+    ### END SOLUTION
+
+
+# %% tags=["check:17.2"]
+mlm.check("17.2", cells_of_folder)
+
+
+# %% tags=["mistake:17.2"]
+# earns: two observations at least
+def cells_of_folder(folder, total, layers):
+    merged = None
+    for file in sorted(x for x in folder.iterdir() if x.suffix in (".parquet", ".csv")):
+        table = pl.scan_parquet(file) if file.suffix == ".parquet" else pl.scan_csv(file)
+        part = mlm.cell_statistics(table, total, layers)
+        merged = part if merged is None else merged.merge(part)
+    return merged
+
+
+# %% tags=["mistake:17.2"]
+# earns: only the Parquet files were read
+def cells_of_folder(folder, total, layers):
+    return mlm.cell_statistics(pl.scan_parquet(folder / "*.parquet"), total, layers)
+
+
+# %% tags=["mistake:17.2"]
+# earns: sums of squares do not simply add
+def cells_of_folder(folder, total, layers):
+    parts = []
+    for file in sorted(x for x in folder.iterdir() if x.suffix in (".parquet", ".csv")):
+        table = pl.scan_parquet(file) if file.suffix == ".parquet" else pl.scan_csv(file)
+        parts.append(mlm.cell_statistics(table, total, layers, partial=True).to_frame())
+    both = pd.concat(parts)
+    both["mean"] *= both["n"]
+    both = both.groupby(layers, as_index=False).sum()
+    codes = both[layers].apply(lambda x: x.astype("category").cat.codes).to_numpy().astype(int)
+    labels = {name: tuple(sorted(both[name].unique())) for name in layers}
+    n = both["n"].to_numpy()
+    return mlm.Cells(tuple(layers), labels, codes, n, both["mean"].to_numpy() / n, both["sum_sq"].to_numpy())
+
+
+# %% tags=["mistake:17.2"]
+# earns: the rows of one file
+def cells_of_folder(folder, total, layers):
+    for file in sorted(x for x in folder.iterdir() if x.suffix in (".parquet", ".csv")):
+        table = pl.scan_parquet(file) if file.suffix == ".parquet" else pl.scan_csv(file)
+        merged = mlm.cell_statistics(table, total, layers, partial=True)
+    return merged
+
+
+# %% tags=["mistake:17.2"]
+# earns: should be Cells
+def cells_of_folder(folder, total, layers):
+    return [mlm.cell_statistics(pl.scan_csv(file), total, layers, partial=True) for file in folder.glob("*.csv")]
+
+
+# %% [markdown] tags=["task:17.3"]
+# ## 17.3 Refit or compile? (medium)
+#
+# The posterior of an earlier fit is saved in a file, and you have the cells of new rows.
+# Does the compiled model of that fit take them with `with_cells`, or must a model be made and compiled anew?
+#
+# `with_cells` would tell you itself: it refuses cells that do not fit the model.
+# (`with_data` would not. It compares shapes only, and cannot notice a new driver in the place of another one.)
+# But the compiled model is on another computer, so decide from the file and the new cells.
+# Return `"refit"` if `with_cells` takes the new cells, and `"compile"` if not.
+# The layers are the same in both; their names, and all else, may be any.
+
+
+# %% tags=["solution:17.3"]
 def refit_or_compile(file, cells):
     """Whether new cells fit into the compiled model that gave a saved posterior.
 
@@ -170,12 +270,12 @@ def refit_or_compile(file, cells):
     ### END SOLUTION
 
 
-# %% tags=["check:17.2"]
-mlm.check("17.2", refit_or_compile)
+# %% tags=["check:17.3"]
+mlm.check("17.3", refit_or_compile)
 
 
-# %% tags=["mistake:17.2"]
-# earns: a new courier replaces another one
+# %% tags=["mistake:17.3"]
+# earns: a new driver replaces another one
 def refit_or_compile(file, cells):
     tree = xr.load_datatree(file, engine="h5netcdf")
     sizes = [tree["posterior"].sizes[name] for name in cells.layers]
@@ -183,7 +283,7 @@ def refit_or_compile(file, cells):
     return "refit" if same and tree["constant_data"].sizes["mlm_cell"] == len(cells) else "compile"
 
 
-# %% tags=["mistake:17.2"]
+# %% tags=["mistake:17.3"]
 # earns: so there are fewer cells
 def refit_or_compile(file, cells):
     tree = xr.load_datatree(file, engine="h5netcdf")
@@ -191,14 +291,14 @@ def refit_or_compile(file, cells):
     return "refit" if same else "compile"
 
 
-# %% tags=["mistake:17.2"]
+# %% tags=["mistake:17.3"]
 # earns: only counts and totals are new
 def refit_or_compile(file, cells):
     tree = xr.load_datatree(file, engine="h5netcdf")
     return "refit" if np.array_equal(tree["constant_data"]["mlm_n"], cells.n) else "compile"
 
 
-# %% tags=["mistake:17.2"]
+# %% tags=["mistake:17.3"]
 # earns: other combinations occur
 def refit_or_compile(file, cells):
     tree = xr.load_datatree(file, engine="h5netcdf")
@@ -207,226 +307,119 @@ def refit_or_compile(file, cells):
     return "refit" if same and np.array_equal(codes - codes.min(axis=0), cells.codes) else "compile"
 
 
-# %% tags=["mistake:17.2"]
+# %% tags=["mistake:17.3"]
 # earns: should be one of
 def refit_or_compile(file, cells):
     return xr.load_datatree(file, engine="h5netcdf")["constant_data"].sizes["mlm_cell"] == len(cells)
 
 
-# %% [markdown] tags=["task:17.3"]
-# ## 17.3 All problems at once (medium)
-#
-# `mlm.cell_statistics` stops at the first problem in a table.
-# Before a long night of cleaning you want to know all of them.
-# Return the set of the problems that a pandas table has, out of these:
-#
-# | text | meaning |
-# |---|---|
-# | `"missing column"` | the total or a layer is not a column of the table |
-# | `"repeated column"` | any two columns of the table have the same name |
-# | `"text totals"` | the column of totals does not hold numbers |
-# | `"missing total"` | a total is missing or infinite; texts can be missing, too |
-# | `"missing label"` | a label is missing in a layer |
-# | `"single contributor"` | a layer has fewer than two different labels, missing ones not counted |
-#
-# A total or a layer whose name occurs twice, or not at all, is not examined further.
-# Entries of columns that are neither the total nor a layer do not matter.
-
-
-# %% tags=["solution:17.3"]
-def problems_of(table, total, layers):
-    """Everything that is wrong with a table.
-
-    table: pandas DataFrame, one row an observation
-    total: str, name of the column with the totals
-    layers: list of str, names of the columns with labels
-    Returns a set of str, empty where nothing is wrong.
-    For example, problems_of(march.assign(depot="North"), "minutes", ["depot", "courier"]) is {"single contributor"}.
-    """
-    ### BEGIN SOLUTION: look for each problem, and return the set of those that you find
-    columns = list(table.columns)
-    found = set()
-    if len(set(columns)) < len(columns):
-        found.add("repeated column")
-    for name in [total, *layers]:
-        if name not in columns:
-            found.add("missing column")
-        if columns.count(name) != 1:
-            continue
-        column = table[name]
-        if name == total:
-            if not pd.api.types.is_numeric_dtype(column):
-                found.add("text totals")
-            if column.isna().any() or column.isin([np.inf, -np.inf]).any():
-                found.add("missing total")
-        else:
-            if column.isna().any():
-                found.add("missing label")
-            if column.nunique() < 2:
-                found.add("single contributor")
-    return found
-    ### END SOLUTION
-
-
-# %% tags=["check:17.3"]
-mlm.check("17.3", problems_of)
-
-
-# %% tags=["mistake:17.3"]
-# earns: a total is infinite in
-def problems_of(table, total, layers):
-    columns = list(table.columns)
-    found = {"repeated column"} if table.columns.has_duplicates else set()
-    once = [name for name in [total, *layers] if columns.count(name) == 1]
-    if not {total, *layers} <= set(columns):
-        found.add("missing column")
-    if table[total].isna().any():
-        found.add("missing total")
-    if not pd.api.types.is_numeric_dtype(table[total]):
-        found.add("text totals")
-    for name in set(once) & set(layers):
-        found |= {"missing label"} if table[name].isna().any() else set()
-        found |= {"single contributor"} if table[name].nunique() < 2 else set()
-    return found
-
-
-# %% tags=["mistake:17.3"]
-# earns: names 'missing label' too
-def problems_of(table, total, layers):
-    columns = list(table.columns)
-    found = {"repeated column"} if table.columns.has_duplicates else set()
-    once = [name for name in [total, *layers] if columns.count(name) == 1]
-    if not {total, *layers} <= set(columns):
-        found.add("missing column")
-    if table[total].isna().any() or table[total].isin([np.inf, -np.inf]).any():
-        found.add("missing total")
-    if not pd.api.types.is_numeric_dtype(table[total]):
-        found.add("text totals")
-    if table.drop(columns=total).isna().any(axis=None):
-        found.add("missing label")
-    if any(table[name].nunique() < 2 for name in set(once) & set(layers)):
-        found.add("single contributor")
-    return found
-
-
-# %% tags=["mistake:17.3"]
-# earns: does not name
-def problems_of(table, total, layers):
-    try:
-        mlm.cell_statistics(table, total, layers)
-    except KeyError:
-        return {"missing column"}
-    except TypeError:
-        return {"text totals"}
-    except ValueError as error:
-        kinds = {"totals": "missing total", "labels": "missing label", "more than": "repeated column"}
-        return {kinds.get(kind) for kind in kinds if kind in str(error)} or {"single contributor"}
-    return set()
-
-
-# %% tags=["mistake:17.3"]
-# earns: stopped with
-def problems_of(table, total, layers):
-    found = {"repeated column"} if table.columns.has_duplicates else set()
-    if not np.isfinite(table[total]).all():
-        found.add("missing total")
-    for name in layers:
-        found |= {"missing label"} if table[name].isna().any() else set()
-        found |= {"single contributor"} if table[name].nunique() < 2 else set()
-    return found
-
-
-# %% tags=["mistake:17.3"]
-# earns: each part of the answer should be one of
-def problems_of(table, total, layers):
-    return {"missing labels"} if table[layers].isna().any(axis=None) else {"nothing"}
-
-
 # %% [markdown] tags=["task:17.4"]
-# ## 17.4 A folder of parts (medium)
+# ## 17.4 What may be claimed? (hard)
 #
-# A folder holds one file a day.
-# Some days come as Parquet files, whose names end in `.parquet`, others as CSV files, whose names end in `.csv`.
-# Any other file is none of the data.
-# A day may have a single row, or a single depot.
+# Members are nested in groups, such as clerks at counters, and an instrument reads something off each.
+# Its error is known, and neither groups nor members add a spread of their own: they shift the reading, and that is all.
 #
-# Return the cells of all days together.
-# A year of such files need not fit in your memory, so reduce each file by itself, and merge.
-# The check looks at the cells, not at your memory.
-# Polars reads both kinds lazily, with `pl.scan_parquet` and `pl.scan_csv`.
+# Fit the table twice without pooling: all as `mlm.Priors.from_cells` has it, except that `mu_sd` is the first of two scales, and then the second.
+# Check that both runs have converged.
+# Then say which of the questions may be claimed: those that the data fix, and whose 89 % interval excludes zero under both scales.
+#
+# Building such a model warns you. That is what this task is about.
 
 
 # %% tags=["solution:17.4"]
-def cells_of_folder(folder, total, layers):
-    """Cells of all files in a folder.
+def what_may_be_claimed(table, total, layers, questions, sigma, scales):
+    """Two posteriors of a nested table, and the questions that may be claimed.
 
-    folder: pathlib.Path, a folder with files that end in .parquet or .csv, and perhaps others
-    total: str, name of the column with the totals
-    layers: list of str, names of the columns with labels
-    Returns Cells. For example, cells_of_folder(path / "parts", "minutes", ["depot", "courier"]) shows itself as
-    <Cells: 6 observations in 4 cells; depot: 2, courier: 2>.
+    table: pandas.DataFrame, one row a reading
+    total: str, name of the column with the readings
+    layers: list of str, names of the columns with the groups and the members
+    questions: dict of str to dict, combinations of means as the contrasts of mlm.identification
+    sigma: float, the known standard deviation of the baseline; that of every layer is 0
+    scales: pair of float, the scales of the means, `mu_sd`
+    Returns a pair: a list of the two posteriors that mlm.sample returns, in the order of the scales, and a set of str,
+    the names of the questions that may be claimed.
+    For example, the set is {"Eve - Ed"} for the table of clerks, with
+    what_may_be_claimed(weighed, "grams", ["counter", "clerk"], differences, 1.0, (2.5, 3.5)).
     """
-    ### BEGIN SOLUTION: make cells of each file, merge them into those of the files before, and return the last
-    readers = {".parquet": pl.scan_parquet, ".csv": pl.scan_csv}
-    merged = None
-    for file in sorted(folder.iterdir()):
-        if file.suffix in readers:
-            part = mlm.cell_statistics(readers[file.suffix](file), total, layers, partial=True)
-            merged = part if merged is None else merged.merge(part)
-    return merged
+    ### BEGIN SOLUTION: fit with each scale, known spreads and no pooling; look at the design and at both intervals
+    cells = mlm.cell_statistics(table, total, layers)
+    known = {"baseline": sigma} | dict.fromkeys(layers, 0)
+    priors = mlm.Priors.from_cells(cells, pooled=False, known_sigma=known)
+    fits = []
+    for scale in scales:
+        model = mlm.cell_model(cells, dataclasses.replace(priors, mu_sd=scale))
+        fits.append(mlm.sample(model, seed=17))
+        mlm.check_convergence(fits[-1])
+    judged = mlm.claims(dict(zip(scales, fits, strict=True)), cells, questions)
+    return fits, {name for name in questions if judged.loc[name, "claim"] == "yes"}
     ### END SOLUTION
 
 
 # %% tags=["check:17.4"]
-mlm.check("17.4", cells_of_folder)
+mlm.check("17.4", what_may_be_claimed)
 
 
 # %% tags=["mistake:17.4"]
-# earns: two observations at least
-def cells_of_folder(folder, total, layers):
-    merged = None
-    for file in sorted(folder.glob("day-*")):
-        table = pl.scan_parquet(file) if file.suffix == ".parquet" else pl.scan_csv(file)
-        part = mlm.cell_statistics(table, total, layers)
-        merged = part if merged is None else merged.merge(part)
-    return merged
+# earns: what stayed is the prior
+right = what_may_be_claimed
+
+
+def what_may_be_claimed(table, total, layers, questions, sigma, scales):
+    fits, _ = right(table, total, layers, questions, sigma, scales)
+    sure = set(questions)
+    for fit in fits:
+        for name, weights in questions.items():
+            draws = sum(w * fit["posterior"][f"mu_{layer}"].sel({layer: x}) for (layer, x), w in weights.items())
+            if abs((draws > 0).mean() - 0.5) < 0.445:
+                sure.discard(name)
+    return fits, sure
 
 
 # %% tags=["mistake:17.4"]
-# earns: only the Parquet files were read
-def cells_of_folder(folder, total, layers):
-    return mlm.cell_statistics(pl.scan_parquet(folder / "*.parquet"), total, layers)
+# earns: but zero lies inside its interval
+right = what_may_be_claimed
+
+
+def what_may_be_claimed(table, total, layers, questions, sigma, scales):
+    fits, _ = right(table, total, layers, questions, sigma, scales)
+    fixed = mlm.identification(mlm.cell_statistics(table, total, layers), contrasts=questions)["means"]
+    return fits, {name for name in questions if fixed[name]}
 
 
 # %% tags=["mistake:17.4"]
-# earns: sums of squares do not simply add
-def cells_of_folder(folder, total, layers):
-    parts = []
-    for file in sorted(folder.glob("day-*")):
-        table = pl.scan_parquet(file) if file.suffix == ".parquet" else pl.scan_csv(file)
-        parts.append(mlm.cell_statistics(table, total, layers, partial=True).to_frame())
-    both = pd.concat(parts)
-    both["mean"] *= both["n"]
-    both = both.groupby(layers, as_index=False).sum()
-    codes = both[layers].apply(lambda x: x.astype("category").cat.codes).to_numpy().astype(int)
-    labels = {name: tuple(sorted(both[name].unique())) for name in layers}
-    n = both["n"].to_numpy()
-    return mlm.Cells(tuple(layers), labels, codes, n, both["mean"].to_numpy() / n, both["sum_sq"].to_numpy())
+# earns: is that of the other scale
+def what_may_be_claimed(table, total, layers, questions, sigma, scales):
+    cells = mlm.cell_statistics(table, total, layers)
+    known = {"baseline": sigma} | dict.fromkeys(layers, 0)
+    priors = mlm.Priors.from_cells(cells, pooled=False, known_sigma=known)
+    fit = mlm.sample(mlm.cell_model(cells, dataclasses.replace(priors, mu_sd=scales[1])), seed=1)
+    return [fit, fit], set()
 
 
 # %% tags=["mistake:17.4"]
-# earns: the rows of one file
-def cells_of_folder(folder, total, layers):
-    for file in sorted(folder.glob("day-*")):
-        table = pl.scan_parquet(file) if file.suffix == ".parquet" else pl.scan_csv(file)
-        merged = mlm.cell_statistics(table, total, layers, partial=True)
-    return merged
+# earns: estimates sigma_baseline
+def what_may_be_claimed(table, total, layers, questions, sigma, scales):
+    cells = mlm.cell_statistics(table, total, layers)
+    priors = mlm.Priors.from_cells(cells, pooled=False, known_sigma=dict.fromkeys(layers, 0))
+    fit = mlm.sample(mlm.cell_model(cells, dataclasses.replace(priors, mu_sd=scales[0])), seed=1)
+    return [fit, fit], set()
 
 
 # %% tags=["mistake:17.4"]
-# earns: should be Cells
-def cells_of_folder(folder, total, layers):
-    return [mlm.cell_statistics(pl.scan_csv(file), total, layers, partial=True) for file in folder.glob("*.csv")]
+# earns: pools the contributors
+def what_may_be_claimed(table, total, layers, questions, sigma, scales):
+    cells = mlm.cell_statistics(table, total, layers)
+    known = {"baseline": sigma} | dict.fromkeys(layers, 0)
+    priors = mlm.Priors.from_cells(cells, known_sigma=known)
+    options = {"seed": 1, "target_accept": 0.99, "draws": 2000}
+    fit = mlm.sample(mlm.cell_model(cells, dataclasses.replace(priors, mu_sd=scales[0])), **options)
+    return [fit, fit], set()
+
+
+# %% tags=["mistake:17.4"]
+# earns: should be a pair
+def what_may_be_claimed(table, total, layers, questions, sigma, scales):
+    return set(questions)
 
 
 # %% [markdown] tags=["task:17.5"]
@@ -438,8 +431,9 @@ def cells_of_folder(folder, total, layers):
 # It is ready for a fit if
 #
 # - it has two layers or more, and every contributor has two rows or more;
-# - no total and no label is missing, and totals vary;
-# - contributors occur together in so many ways that every layer is *separable*, as explained below.
+# - no total and no label is missing, and totals vary, also where all contributors are the same.
+#
+# Its layers may be nested: then your report says so, and pooling has to split them.
 #
 # Before you fit a table that you have never seen, you want to know what its layers can tell.
 # So also write a function `report_on`, for your table and for any other.
@@ -454,7 +448,8 @@ def cells_of_folder(folder, total, layers):
 # The design, `cells.design()`, has one row a cell, a column of ones for the baseline, and then one column a contributor, layer by layer, 1 where the contributor takes part.
 # It comes as a sparse array, which `.toarray()` turns into a plain one.
 # The rank of a matrix, `np.linalg.matrix_rank`, is the largest number of its columns of which none is a combination of the others.
-# If each courier drives for one depot only, for instance, couriers and depots are not separable.
+# `mlm.identification` looks at the same rank.
+# If each driver drives for one center only, for instance, drivers and centers are not separable.
 
 
 # %% tags=["solution:17.5"]
@@ -462,13 +457,13 @@ def your_data():
     """A table of your own, and a function that reports on any table.
 
     Returns four things: table, total, layers, report_on.
-    table: data frame of your own, not one of this course
+    table: data frame of your own, whose rows are in no notebook or exercise of this course
     total: str, name of its column with the totals
     layers: list of str, names of its columns with labels, two or more
     report_on(table, total, layers): function, uncalled. Its table is a data frame of pandas, Polars (also lazy),
     PyArrow or DuckDB. It returns a pair: Cells, and a pandas DataFrame with the names of the layers as its index and
     the columns contributors (int), fewest (int) and separable (bool).
-    For example, in report_on(march, "minutes", ["depot", "courier"]) the report has two rows, with 2 contributors each,
+    For example, in report_on(march, "minutes", ["center", "driver"]) the report has two rows, with 2 contributors each,
     3 rows for the contributor with the fewest, and True.
     """
     ### BEGIN SOLUTION: return your table, the names of its total and of its layers, and the function report_on
@@ -510,7 +505,7 @@ mlm.check("17.5", your_data)
 
 
 # %% tags=["mistake:17.5"]
-# earns: two groups of couriers and depots never meet
+# earns: two groups of drivers and centers never meet
 right = your_data
 
 
@@ -577,7 +572,7 @@ def your_data():
 
 
 # %% tags=["mistake:17.5"]
-# earns: each courier has one depot here
+# earns: each driver has one center here
 right = your_data
 
 
@@ -616,23 +611,72 @@ def your_data():
 
 
 # %% tags=["mistake:17.5"]
-# earns: this table is the example of this notebook
+# earns: this table is the example of this set
 right = your_data
 
 
 def your_data():
-    return march, "minutes", ["courier", "depot"], right()[3]
+    return march, "minutes", ["driver", "center"], right()[3]
 
 
 # %% tags=["mistake:17.5"]
-# earns: each counter occurs with one floor only
+# earns: the means explain every total exactly
 right = your_data
 
 
 def your_data():
     table, total, layers, report_on = right()
-    table["floor"] = table["counter"].map({"soup": "first", "grill": "second"})
-    return table, total, ["weekday", "counter", "floor"], report_on
+    table[total] = table["weekday"].map({"Mon": 3.0, "Tue": 5.0, "Wed": 4.0}) + (table["counter"] == "soup")
+    return table, total, layers, report_on
+
+
+# %% tags=["mistake:17.5"]
+# earns: looking at pairs of layers
+right = your_data
+
+
+def your_data():
+    def report_on(table, total, layers):
+        cells = mlm.cell_statistics(table, total, layers)
+        frame = cells.to_frame()
+        apart = dict.fromkeys(layers, True)
+        for one in layers:
+            for other in set(layers) - {one}:
+                both = mlm.cell_statistics(frame, "mean", [one, other])
+                design = both.design().toarray()
+                if np.linalg.matrix_rank(design) < design.shape[1] - 2:
+                    apart[one] = False
+        report = {
+            "contributors": [len(cells.labels[name]) for name in layers],
+            "fewest": [cells.counts(name).min() for name in layers],
+            "separable": list(apart.values()),
+        }
+        return cells, pd.DataFrame(report, index=layers)
+
+    return (*right()[:3], report_on)
+
+
+# %% tags=["mistake:17.5"]
+# earns: this table is that of the flights
+right = your_data
+
+
+def your_data():
+    flights = mlm.load_flights().sample(2000, random_state=1)
+    flights = flights[flights.groupby("carrier", observed=True)["origin"].transform("size") > 20]
+    flights = flights.astype({"carrier": str, "origin": str})
+    flights = flights.rename(columns={"carrier": "shop", "origin": "town", "minutes_lost": "profit"})
+    return flights[["shop", "town", "profit"]], "profit", ["shop", "town"], right()[3]
+
+
+# %% tags=["mistake:17.5"]
+# earns: this table is that of the paste
+right = your_data
+
+
+def your_data():
+    paste = mlm.load_paste().rename(columns={"strength": "score", "batch": "class", "sample": "pupil"})
+    return paste, "score", ["class", "pupil"], right()[3]
 
 
 # %% tags=["mistake:17.5"]

@@ -15,13 +15,17 @@ import xarray as xr
 import mlm_tutorial as mlm
 from mlm_tutorial import exercises
 from tools import notebooks
-from tools.grading.sources import read_source, solution_notebook, solved, stub_notebook, stub_of
+from tools.grading.sources import read_source, solution_notebook, solved, source_paths, stub_notebook, stub_of
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-SOURCES = {path.stem: read_source(path) for path in sorted((NOTEBOOKS / "exercise_sources").glob("[0-9]*.py"))}
+EVERY_SET = {path.stem: read_source(path) for path in source_paths()}
+#: Those that belong to a notebook; the capstone belongs to all, and has a file of tests of its own.
+SOURCES = {name: source for name, source in EVERY_SET.items() if name[0].isdigit()}
 TASKS = [(source.name, task) for source in SOURCES.values() for task in source.tasks]
+EVERY_TASK = [(source.name, task) for source in EVERY_SET.values() for task in source.tasks]
 each_set = pytest.mark.parametrize("name", SOURCES)
-each_task = pytest.mark.parametrize(("name", "task"), TASKS, ids=[task.number for _, task in TASKS])
+every_set = pytest.mark.parametrize("name", EVERY_SET)
+every_task = pytest.mark.parametrize(("name", "task"), EVERY_TASK, ids=[task.number for _, task in EVERY_TASK])
 
 
 def fits_a_model(task):
@@ -42,9 +46,9 @@ def namespace_of(name):
     """Return the names that the set-up cells of a set define; they run once per set."""
     if name not in _namespaces:
         namespace = {"__name__": "exercises"}
-        for source in SOURCES[name].setup:
+        for source in EVERY_SET[name].setup:
             exec(compile(source, f"<set-up of {name}>", "exec"), namespace)
-        for task in SOURCES[name].tasks:  # a later task may build on an earlier one's solution
+        for task in EVERY_SET[name].tasks:  # a later task may build on an earlier one's solution
             exec(compile(solved(task.solution), f"<solution {task.number}>", "exec"), namespace)
         _namespaces[name] = namespace
     return dict(_namespaces[name])
@@ -64,7 +68,7 @@ def outcome(name, task, code, seed=None):
 
 def test_there_is_a_set_for_every_notebook():
     assert list(SOURCES) == [path.stem for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
-    assert exercises.tasks() == [task.number for _, task in TASKS]
+    assert exercises.tasks() == [task.number for _, task in EVERY_TASK]
     assert len(TASKS) >= 40
 
 
@@ -129,7 +133,7 @@ def test_a_typical_mistake_earns_its_hint(name, task):
         assert earns in result.message, f"{code}\n{result}"
 
 
-@each_task
+@every_task
 def test_a_stub_is_not_done_and_says_what_to_write(name, task):
     result = outcome(name, task, stub_of(task.solution, task.number))
     assert result.outcome == "not done"
@@ -184,7 +188,7 @@ NONSENSE = {
 }
 
 
-@each_task
+@every_task
 def test_nonsense_gets_a_hint_and_never_a_traceback(name, task):
     for what, answer in NONSENSE.items():
         printed = io.StringIO()
@@ -195,7 +199,7 @@ def test_nonsense_gets_a_hint_and_never_a_traceback(name, task):
         assert "Traceback" not in printed.getvalue()
 
 
-@each_task
+@every_task
 def test_hints_and_stubs_do_not_reveal_the_solution(name, task):
     region = re.search(r"### BEGIN SOLUTION.*\n((?:.*\n)*?) *### END SOLUTION", task.solution).group(1)
     lines = [line.strip().removeprefix("return ") for line in region.splitlines()]
@@ -206,22 +210,22 @@ def test_hints_and_stubs_do_not_reveal_the_solution(name, task):
         assert secret not in stub_of(task.solution, task.number)
 
 
-@each_set
+@every_set
 def test_notebooks_match_their_source(name):
     for folder, make in (("exercises", stub_notebook), ("solutions", solution_notebook)):
-        stored = nbformat.read(NOTEBOOKS / folder / SOURCES[name].file(folder), as_version=4)
-        made = make(SOURCES[name])
+        stored = nbformat.read(NOTEBOOKS / folder / EVERY_SET[name].file(folder), as_version=4)
+        made = make(EVERY_SET[name])
         for cell in stored.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
-        message = f"{folder}/{SOURCES[name].file(folder)} is old: run `python course.py exercises`"
+        message = f"{folder}/{EVERY_SET[name].file(folder)} is old: run `python course.py exercises`"
         assert [dict(cell) for cell in stored.cells] == [dict(cell) for cell in made.cells], message
-        assert stored.metadata.course.exercises == name[:2]
+        assert stored.metadata.course.exercises == EVERY_SET[name].number
 
 
-@each_set
+@every_set
 def test_stub_notebooks_run_and_say_what_to_write(name):
-    path = NOTEBOOKS / "exercises" / SOURCES[name].file("exercises")
+    path = NOTEBOOKS / "exercises" / EVERY_SET[name].file("exercises")
     notebook = nbformat.read(path, as_version=4)
     namespace, results, printed = {"__name__": "exercises"}, [], io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
@@ -231,19 +235,19 @@ def test_stub_notebooks_run_and_say_what_to_write(name):
             elif cell.cell_type == "code":
                 exec(compile(cell.source, "<stub>", "exec"), namespace)
     assert [(result.outcome, result.message) for result in results] == [
-        ("not done", task.message) for task in SOURCES[name].tasks
+        ("not done", task.message) for task in EVERY_SET[name].tasks
     ]
     assert "rror" not in printed.getvalue()
     assert "BEGIN SOLUTION" not in path.read_text(encoding="utf-8")
 
 
-@each_set
+@every_set
 def test_stored_solutions_pass_and_come_from_the_present_code(name):
-    notebook = nbformat.read(NOTEBOOKS / "solutions" / SOURCES[name].file("solutions"), as_version=4)
+    notebook = nbformat.read(NOTEBOOKS / "solutions" / EVERY_SET[name].file("solutions"), as_version=4)
     assert notebook.metadata.course.outputs_of == notebooks.code_digest(notebook)
     checks = [cell for cell in notebook.cells if cell.source.startswith("mlm.check(")]
-    assert len(checks) == len(SOURCES[name].tasks)
-    for cell, task in zip(checks, SOURCES[name].tasks, strict=True):
+    assert len(checks) == len(EVERY_SET[name].tasks)
+    for cell, task in zip(checks, EVERY_SET[name].tasks, strict=True):
         assert cell.outputs[0].data["text/plain"].startswith(f"{task.number} right.")
     for cell in notebook.cells:
         for output in cell.get("outputs", []):

@@ -1,5 +1,7 @@
 """Diagnostics pass sound posteriors and name faults of others, made up so that the answer is known."""
 
+import dataclasses
+
 import arviz as az
 import numpy as np
 import pytest
@@ -260,8 +262,8 @@ class TestCalibrate:
         arguments = {"priors": PRIORS, "draws": 50, "tune": 100, "chains": 2, "n_ranks": 20}
         ranks = mlm.calibrate(small_cells(), 2, seed=9, **arguments)
         table = az.dataset_to_dataframe(ranks, sample_dims=["simulation"])
-        assert table.shape == (2, 12 + 6)
-        assert {"mu_baseline", "sigma_paint[blue]", "mu_size[10]", "total[0]", "total[5]"} <= set(table.columns)
+        assert table.shape == (2, 12 + 6 + 1)
+        assert {"mu_baseline", "sigma_paint[blue]", "mu_size[10]", "total[0]", "log_likelihood"} <= set(table.columns)
         assert table.to_numpy().min() >= 0
         assert table.to_numpy().max() <= 20
         assert ranks.attrs["n_ranks"] == 20
@@ -271,4 +273,9 @@ class TestCalibrate:
         assert not mlm.calibrate(small_cells(), 2, seed=10, **arguments).equals(ranks)
         monkeypatch.setattr(calibration, "compile_model", lambda model: pytest.fail("it is compiled already"))
         again = mlm.calibrate(small_cells(), 2, seed=9, compiled=small_compiled(), **arguments)
+        xr.testing.assert_identical(again, ranks)
+        cells = small_cells()
+        more = dataclasses.replace(cells, n=100 * cells.n, sum_sq=100 * cells.sum_sq)
+        mlm.sample(small_compiled().with_cells(more), seed=9, draws=50, tune=50, chains=1)  # its data stay in the model
+        again = mlm.calibrate(cells, 2, seed=9, compiled=small_compiled(), **arguments)
         xr.testing.assert_identical(again, ranks)

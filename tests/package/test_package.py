@@ -39,7 +39,7 @@ ORDER = [
     {"notebook", "files", "saving", "callbacks", "constants", "sliders", "warming"},
     {"layers", "tables"},
     {"cells", "rows"},
-    {"known"},
+    {"known", "costs"},
     {"directions"},
     {"wording"},
     {"signs"},
@@ -50,7 +50,7 @@ ORDER = [
     {"models"},
     {"sampling"},
     {"parameters"},
-    {"diagnostics", "decomposition", "prediction", "calibration"},
+    {"diagnostics", "decomposition", "prediction", "calibration", "criticism", "claiming"},
     {"plots"},
 ]
 OUTSIDE = {"__init__", "__main__"}

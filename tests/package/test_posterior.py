@@ -275,7 +275,7 @@ def uniformity_p_values(ranks):
 
 def test_calibration_ranks_are_uniform(monkeypatch):
     ranks, failed = calibrate_with_small_model(monkeypatch, 200, PRIORS)
-    assert ranks.shape == (200, 12 + len(small_cells()))
+    assert ranks.shape == (200, 12 + len(small_cells()) + 1)
     assert ranks.to_numpy().min() >= 0
     assert ranks.to_numpy().max() <= 99
     assert uniformity_p_values(ranks).min() > FALSE_ALARM / ranks.shape[1]

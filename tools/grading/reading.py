@@ -125,8 +125,8 @@ def read_notebook(content: bytes):
 def set_of(notebook, name: str, sets: list[str]) -> str:
     """Return which set a notebook answers: as it says itself, else by its checks, else by its name."""
     said = notebook.metadata.get("course", {})
-    checked = re.findall(r"mlm\.check\([\"'](\d\d)\.\d", "\n".join(cell.source for cell in notebook.cells))
-    named = re.findall(r"(?<!\d)\d\d(?!\d)", name)
+    checked = re.findall(r"mlm\.check\([\"'](\w+)\.\d", "\n".join(cell.source for cell in notebook.cells))
+    named = re.findall(r"\d+|[^\W\d_]+", name.lower())
     for number in [said.get("exercises") if isinstance(said, dict) else None, *checked, *named]:
         if isinstance(number, str) and number in sets:
             return number

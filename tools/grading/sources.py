@@ -1,6 +1,7 @@
 """From one source to the notebook of stubs and the notebook of solutions.
 
-A source is a notebook in the percent format. Tags say what a cell is:
+A source is a notebook in the percent format, named by a notebook's number and title, ``01_simulating_sums.py``, or by a
+word, ``capstone.py``, whose tasks are ``capstone.1`` and so on. Tags say what a cell is:
 
 ``task:01.2``
     the text of a task; its heading ends in its level, ``## 01.2 A title (medium)``
@@ -26,7 +27,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "notebooks" / "exercise_sources"
 POINTS = {"easy": 1, "medium": 2, "hard": 3}
 KINDS = ("task", "solution", "check", "mistake")
 _REGION = re.compile(r"^( *)### BEGIN SOLUTION: (.+)\n((?:.*\n)*?) *### END SOLUTION$", re.MULTILINE)
-_HEADING = re.compile(r"^## (\d\d\.\d+) (.+) \((easy|medium|hard)\)$", re.MULTILINE)
+_HEADING = re.compile(r"^## ((?:\d\d|[a-z]+)\.\d+) (.+) \((easy|medium|hard)\)$", re.MULTILINE)
 _PROMPTS = {"code_prompt_show": "Show a solution", "code_prompt_hide": "Hide the solution"}
 _FOLDED = {"jupyter": {"source_hidden": True}}  # in JupyterLab; the site reads the tag hide-input
 _NOTICE = "This notebook is made from `notebooks/exercise_sources/{name}.py`: change that file, not this one."
@@ -68,8 +69,8 @@ class Source:
 
     @property
     def number(self) -> str:
-        """Number of the set, that of its notebook."""
-        return self.name[:2]
+        """Number of the set, that of its notebook; a set that belongs to none has a word instead."""
+        return self.name.split("_")[0]
 
     def file(self, folder: str) -> str:
         """Return the name of its notebook in ``exercises`` or ``solutions``; tabs of JupyterLab show no folder."""
@@ -88,7 +89,7 @@ def read_sources() -> dict[str, Source]:
 
 def source_paths() -> list[Path]:
     """Return the files of all sets, in order."""
-    return sorted(FOLDER.glob("[0-9]*.py"))
+    return sorted(FOLDER.glob("*.py"))
 
 
 def source_path(source: Source) -> Path:
@@ -145,7 +146,7 @@ def _task(number: str, cells: list, path: Path) -> Task:
         if len(parts[kind]) != 1:
             raise SourceError(f"{where}: expected one cell tagged {kind}:{number}, got {len(parts[kind])}")
     heading = _HEADING.search(parts["task"][0])
-    if not heading or heading.group(1) != number or not number.startswith(path.stem[:2]):
+    if not heading or heading.group(1) != number or number.rpartition(".")[0] != path.stem.split("_")[0]:
         raise SourceError(f"{where}: expected a heading such as `## {number} A title (easy)`")
     if len(_REGION.findall(parts["solution"][0])) != 1:
         raise SourceError(

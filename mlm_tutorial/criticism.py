@@ -1,0 +1,166 @@
+"""Whether a model could have produced a table: averages and spreads of cells, and the shape that no parameter fits."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mlm_tutorial.cells import REQUIRED
+from mlm_tutorial.layers import TOTAL
+from mlm_tutorial.parameters import Parameters, distinct
+from mlm_tutorial.rows import Table
+
+__all__ = ["predictive_check"]
+
+#: Simulated tables that a table is compared with.
+TABLES = 1000
+
+#: Rows up to which all are looked at; of more rows a random part.
+MAX_ROWS = 20_000
+
+_AVERAGES, _SPREADS, _LEAN, _TAILS = "averages of cells", "spreads within cells", "lean", "tails"
+
+
+def predictive_check(
+    idata: xr.DataTree,
+    frame: Any,
+    total: str = TOTAL,
+    layers: Sequence[str] = REQUIRED,
+    *,
+    draws: int = TABLES,
+    max_rows: int = MAX_ROWS,
+    rng: int | np.random.Generator | None = 0,
+) -> pd.DataFrame:
+    r"""Compare a table with tables that the model simulates from its posterior.
+
+    With mean M and variance V of a row's total in one draw of the posterior, each row has a residual
+    :math:`r = (x - M) / \sqrt{V}`. If the model is right, residuals are independent and standard normal. For every draw
+    of the posterior the rows' own residuals and simulated ones give four numbers, which are large where the model does
+    not fit:
+
+    - averages of cells: the average of n times a cell's squared mean residual; large where layers do not simply add up,
+      or rows are not independent;
+    - spreads within cells: the average of :math:`(S - \nu)^2 / 2\nu`, with S a cell's centered sum of squares and
+      :math:`\nu = n - 1`; large where the variance of a cell is not the sum of its parts;
+    - lean: the absolute skewness of all residuals;
+    - tails: their kurtosis, 3 for a normal distribution.
+
+    Mean and variance of a row have parameters of their own, which fit them. Lean and tails have none. Rounding is part
+    of what is simulated: where all totals are multiples of one step, such as a minute, simulated ones are too.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        A posterior with variables named as in :func:`cell_model`.
+    frame : data frame
+        The rows: any table that :func:`cell_statistics` takes.
+    total : str
+        Name of the column with the totals.
+    layers : list of str
+        Names of the columns with the contributors of each layer.
+    draws : int
+        Number of simulated tables, each with parameters from another draw of the posterior.
+    max_rows : int
+        Number of rows up to which all are looked at. Of more rows, so many are chosen at random.
+    rng : int or numpy.random.Generator, optional
+        A seed or a generator. The result is the same each time unless another one is given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``aspect``. ``data`` and ``model`` are the medians over draws of the two numbers, ``p`` is the share
+        of draws in which the simulated one is at least as large (the posterior predictive p-value of Gelman, Meng and
+        Stern 1996), ``alarm`` whether that never or almost never happens (p below 0.001), and ``asks`` says what the
+        number is for. Where no cell has two rows, ``p`` of the spreads within cells is missing.
+
+    Raises
+    ------
+    TypeError, KeyError, ValueError
+        For bad input as in :func:`decompose`.
+
+    Notes
+    -----
+    Data enter twice, for the fit and for the comparison, so the check finds large faults and misses small ones.
+    """
+    if layers is REQUIRED:
+        raise TypeError("predictive_check() missing 1 required argument: 'layers'")
+    table = Table(frame, layers, total)
+    parameters = Parameters.of(idata, table.layers)
+    rows = table.rows(parameters.coordinates, parameters.absent)
+    rng = np.random.default_rng(rng)
+    x, codes = np.asarray(rows.totals), rows.codes
+    step = _step(x)
+    if len(x) > max_rows:
+        chosen = rng.permutation(len(x))[:max_rows]
+        x, codes = x[chosen], codes[chosen]
+    unique, cell = distinct(codes)
+    n = np.bincount(cell)
+    size = parameters.n_draws
+    picked = rng.choice(size, draws, replace=draws > size)
+    own, simulated = np.empty((2, draws, 4))
+    for i, s in enumerate(picked):
+        mean, variance = _moments(parameters, unique, s)
+        mean, variance = mean[cell], variance[cell]
+        own[i] = _misfits((x - mean) / np.sqrt(variance), cell, n)
+        new = _simulate(mean, variance, step, x[0], rng)
+        simulated[i] = _misfits((new - mean) / np.sqrt(variance), cell, n)
+    p = np.where(np.isnan(own).any(axis=0), np.nan, (simulated >= own).mean(axis=0))
+    repeated = bool((n > 1).any())
+    asks = {
+        _AVERAGES: "do the layers add up?" if repeated else "without repeats, what does not add up looks like spread",
+        _SPREADS: "do the spreads add up?" if repeated else "no cell has two rows",
+        _LEAN: "does one side reach further than the other?",
+        _TAILS: "are there more far totals than a normal has?",
+    }
+    columns = {"data": np.median(own, axis=0), "model": np.median(simulated, axis=0), "p": p, "alarm": p < 0.001}
+    return pd.DataFrame(columns | {"asks": list(asks.values())}, index=pd.Index(asks, name="aspect"))
+
+
+def _moments(parameters: Parameters, codes: np.ndarray, s: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance of the totals of some cells in one draw, each of shape (C,)."""
+    mean, variance = (np.full(len(codes), values[0][s]) for values in (parameters.mu, parameters.variance))
+    for j in range(len(parameters.layers)):
+        mean += parameters.mu[1 + j][codes[:, j], s]
+        variance += parameters.variance[1 + j][codes[:, j], s]
+    return mean, variance
+
+
+def _misfits(r: np.ndarray, cell: np.ndarray, n: np.ndarray) -> list[float]:
+    """Return the four numbers of :func:`predictive_check` for residuals r of rows."""
+    average = np.bincount(cell, r) / n
+    within = np.bincount(cell, (r - average[cell]) ** 2)
+    dof = n - 1
+    repeated = dof > 0
+    spreads = np.nan
+    if repeated.any():
+        spreads = np.mean((within[repeated] - dof[repeated]) ** 2 / (2 * dof[repeated]))
+    centered = r - r.mean()
+    variance = np.mean(centered**2)
+    lean, tails = 0.0, 0.0
+    if variance > 0:
+        lean, tails = abs(np.mean(centered**3)) / variance**1.5, np.mean(centered**4) / variance**2
+    return [float(np.mean(n * average**2)), float(spreads), float(lean), float(tails)]
+
+
+def _simulate(mean, variance, step: float | None, start: float, rng: np.random.Generator) -> np.ndarray:
+    """Return new totals, rounded as the table's are."""
+    z = rng.standard_normal(len(mean))
+    if step is None:
+        return mean + np.sqrt(variance) * z
+    # Rounding adds a variance of step**2 / 12, which the fitted one contains (Sheppard 1898).
+    before = np.maximum(variance - step**2 / 12, variance / 100)
+    return start + step * np.rint((mean + np.sqrt(before) * z - start) / step)
+
+
+def _step(x: np.ndarray) -> float | None:
+    """Return the step to whose multiples totals are rounded, None where there is none."""
+    values = np.unique(x)
+    # A few different values are multiples of some step by chance.
+    if len(values) < 2 or (len(values) < 6 and len(x) < 2 * len(values)):
+        return None
+    step = float(np.diff(values).min())
+    multiples = (values - values[0]) / step
+    digits = np.spacing(np.abs(values).max()) / step
+    return step if np.all(np.abs(multiples - np.rint(multiples)) <= max(1e-9, 4 * digits) * (1 + multiples)) else None

@@ -1,0 +1,856 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 11 Making the data say it
+#
+# Better routes, or training for centers and drivers?
+# The manager has money for one of them, and Nora and Sam have sent her two answers that lie more than a minute apart.
+# 10,000 parcels cannot tell the road from the people, and a million cannot either ([10](10_what_the_data_cannot_say.ipynb)).
+#
+# So she stops asking for more parcels, and asks for other ones.
+# Lena, who runs the depot, puts five letters on her desk.
+#
+# | letter | what it offers | price |
+# |---|---|---|
+# | lots | A consultant records another 10,000 parcels, and lots decide which center and which driver each one gets. | 5,000 euros |
+# | collect | A customer collects the parcel at the sorting center. No driver takes part. | 1 euro a parcel |
+# | drop | The truck drops the parcel at the customer's door as it passes. Neither center nor driver takes part. | 2 euros a parcel |
+# | hand over | The truck hands the parcel to a driver at the roadside. No center takes part. | 3 euros a parcel |
+# | certificate | The haulier has loggers in its trucks and sells one number: by how much the road varies. | 900 euros |
+#
+# One of the five is worth nothing to her. Which?
+# And which does she need?
+# Decide before you read on.
+#
+# None of this takes a measurement.
+# What a plan can say, and how precisely, follows from the plan.
+#
+# **You will learn**
+#
+# 1. to say which questions a plan answers, before anything is measured;
+# 2. to compute how wide the intervals of a plan will be, and to test that computation;
+# 3. to write a plan of your own, and to spend its money where the question is;
+# 4. to fit rows that lack a layer, and to show that the prior no longer decides;
+# 5. to say what happens when something that a plan takes for granted is false.
+#
+# **You need** [10](10_what_the_data_cannot_say.ipynb) for flat directions, rank and Fisher information, and [09](09_integrating_out.ipynb) for cells.
+#
+# **Time** 35 minutes to read, one to two minutes to run.
+
+# %%
+from dataclasses import replace
+from itertools import combinations, product
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+import mlm_tutorial as mlm
+
+SEED = mlm.notebook_seed(211)
+rng = np.random.default_rng(SEED)
+mlm.use_style()
+
+# %% [markdown]
+# ## A plan is a list of kinds
+#
+# These are the parcels of 09 and 10: a road that varies by 5 minutes, three centers and four drivers that vary by 1 minute each.
+# You know that, because you make the data. Nobody at the depot does.
+
+# %%
+parcels = mlm.LayeredSum.from_coefficients(
+    [
+        {"road": (0, 5)},
+        {"Airport": (1, 1), "Harbor": (-1, 1), "Mill": (4, 1)},
+        {"Ann": (3, 1), "Ben": (-1, 1), "Cleo": (-1, 1), "Dov": (-1, 1)},
+    ],
+    names=["center", "driver"],
+)
+layers = parcels.names
+NAMES = ["road", *parcels["center"].labels, *parcels["driver"].labels]
+
+# %% [markdown]
+# A parcel of a *kind* has certain layers and lacks the others.
+# The road is the baseline, so every parcel has it.
+# A *plan* says how many parcels of each kind will be recorded.
+# The depot sends 10,000 a year, and a tenth of them may be handled in another way.
+# Two of the plans below leave the parcels as they are.
+# The certificate gives one of the variances instead.
+# And "steady" costs nothing: it only *says* that drivers add no spread, that each of them is late by the same minutes every day.
+
+# %%
+KINDS = {"usual": ["center", "driver"], "collected": ["center"], "dropped": [], "handed over": ["driver"]}
+PRICE = {"usual": 0, "collected": 1, "dropped": 2, "handed over": 3}  # euros a parcel
+FEE = {"lots": 5_000, "certificate": 900}  # euros, once
+KNOWN = {"certificate": ["road"], "steady": list(parcels["driver"].labels)}
+
+plans = {
+    "as today": {"usual": 10_000},
+    "lots": {"usual": 20_000},
+    "collect": {"usual": 9_000, "collected": 1_000},
+    "drop": {"usual": 9_000, "dropped": 1_000},
+    "collect and drop": {"usual": 9_000, "collected": 500, "dropped": 500},
+    "certificate": {"usual": 10_000},
+    "steady": {"usual": 10_000},
+}
+
+# %% [markdown]
+# From a plan you can write down its design $D$ as in 10: a row for each cell, a column for each component, and a one wherever a component takes part.
+# No total occurs in it.
+
+
+# %%
+def cells_of(plan):
+    """Return who takes part in each cell of a plan, and how many parcels the cell gets."""
+    design, n = [], []
+    for kind, number in plan.items():
+        groups = list(product(*(parcels[layer].labels for layer in KINDS[kind])))
+        for group in groups:
+            design.append([name == "road" or name in group for name in NAMES])
+            n.append(number / len(groups))
+    return np.array(design, dtype=float), np.array(n)
+
+
+design, n = cells_of(plans["collect and drop"])
+print(f"{len(design)} cells, {design.shape[1]} components")
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "The design of the plan collect and drop as a grid, a row for each of 16 cells and a column for each of 8 components. The first twelve rows, usual parcels, have three dark squares each: road, one center, one driver. The next three, collected parcels, have two: road and one center. The last row, dropped parcels, has the road alone."}} tags=["hide-input"]
+fig, ax = plt.subplots(figsize=(5.5, 5))
+ax.pcolormesh(design, cmap="Blues", vmin=0, vmax=1.3, edgecolors="white", linewidth=2)
+ax.set_xticks(np.arange(len(NAMES)) + 0.5, NAMES, rotation=60)
+kind_of_cell = np.repeat(["usual", "collected", "dropped"], [12, 3, 1])
+ax.set_yticks(
+    np.arange(len(design)) + 0.5, [f"{kind} ({count:.0f})" for kind, count in zip(kind_of_cell, n, strict=True)]
+)
+ax.invert_yaxis()
+ax.set(xlabel="component", ylabel="cell (parcels in it)")
+ax.grid(visible=False)
+plt.show()
+
+# %% [markdown]
+# Cover the last four rows of the figure with your hand.
+# In every row that you still see there are three dark squares: road, one center, one driver.
+# Move variance from the road to all centers, and no row notices.
+# Take the hand away. The last row notices, for it has no center that could make good what the road has lost.
+#
+# ## Rank before money
+#
+# **Predict first.** There are eight variances, and today's design has rank 6: two flat directions, one for each layer.
+# What is the rank of the most expensive plan, the lots?
+# What does each of the others gain?
+
+
+# %%
+def unknown(plan_name):
+    """Return which of the variances a plan leaves to be found."""
+    return np.array([name not in KNOWN.get(plan_name, []) for name in NAMES])
+
+
+def cost(plan, fee=0):
+    """Return the price of a plan in euros."""
+    return fee + sum(PRICE[kind] * number for kind, number in plan.items())
+
+
+rows = {}
+for name, plan in plans.items():
+    design = cells_of(plan)[0][:, unknown(name)]
+    rank = int(np.linalg.matrix_rank(design))
+    euros, variances = cost(plan, FEE.get(name, 0)), design.shape[1]
+    rows[name] = {"euros": euros, "unknown variances": variances, "rank": rank, "flat directions": variances - rank}
+ranks = pd.DataFrame(rows).T
+ranks
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+flat = ranks["flat directions"]
+assert flat["lots"] == flat["as today"] == len(layers)
+assert (flat[["collect", "drop", "certificate", "steady"]] == 1).all()
+assert flat["collect and drop"] == 0
+assert ranks["euros"].idxmax() == "lots"
+
+# %% [markdown]
+# The lots cost most and change nothing.
+# Drawing lots is the right tool for another question: it breaks the ties between a driver and her usual center, so that one is not blamed for the other.
+# Here every driver already meets every center, and still each parcel has a road, a center and a driver.
+#
+# A letter that leaves out a layer removes one flat direction, and so does one that gives a variance away.
+# Two directions take two letters.
+#
+# ## Which plan answers which question?
+#
+# "One flat direction is left" is not yet an answer.
+# The manager has questions, and some of them may not care about that direction.
+# A question about variances is a weight for each component: how much of each variance it counts.
+
+
+# %%
+def weights(**shares):
+    """Return a weight for each component; a layer's weight is shared evenly by its contributors."""
+    of = {"road": ["road"]} | {layer: list(parcels[layer].labels) for layer in layers}
+    total = dict.fromkeys(NAMES, 0.0)
+    for component, share in shares.items():
+        for name in of.get(component, [component]):
+            total[name] += share / len(of.get(component, [component]))
+    return np.array(list(total.values()))
+
+
+questions = {
+    "road": weights(road=1),
+    "center": weights(center=1),
+    "driver": weights(driver=1),
+    "center + driver": weights(center=1, driver=1),
+    "Mill - Airport": weights(Mill=1, Airport=-1),
+}
+
+# %% [markdown]
+# "Center" asks for the variance of an average center, "Mill - Airport" whether Mill varies more than the Airport does.
+#
+# The data show the variance of each cell, and so every weighted sum of those.
+# So a question is answered if its weights are a weighted sum of the rows of $D$: if the question, appended to $D$ as a further row, does not raise the rank.
+# Then it is *estimable*, as in 10.
+# Components whose variance is known drop out of both.
+
+
+# %%
+def answered(design, question, free):
+    """Return whether the variances of the cells determine what is asked."""
+    design, question = design[:, free], question[free]
+    longer = np.vstack([design, question])
+    return np.linalg.matrix_rank(longer) == np.linalg.matrix_rank(design)
+
+
+table = pd.DataFrame(
+    {
+        name: {what: answered(cells_of(plan)[0], c, unknown(name)) for what, c in questions.items()}
+        for name, plan in plans.items()
+    }
+).T.astype(bool)
+table.replace({True: "yes", False: "-"})
+
+# %% [markdown]
+# Read the table by columns, as the manager would.
+# Whoever asks for the road alone buys dropped parcels, and needs nothing else.
+# The same letter tells what center and driver have *together*, and not whose it is.
+# Whoever asks for the drivers alone buys collected parcels.
+# Whether Mill varies more than the Airport, last year's parcels say already, for nothing.
+# Only "collect and drop" answers everything.
+#
+# `mlm.identification` does the same for any table, and says it in words.
+# It wants cells, so make some: simulate the plan with any parameters that you like, because only the design counts.
+# A label that is missing means that the layer took no part, and `allow_absent` says for which layers that may happen.
+# (Elsewhere a missing label stays an error.
+# `parcels.simulate(10_000, absent={"driver": 0.1})` makes such rows, too: there chance decides which rows lack the layer.)
+
+
+# %%
+def measure(plan):
+    """Simulate the parcels of a plan."""
+    parts = []
+    for kind, number in plan.items():
+        rows = parcels.simulate(number, rng=rng, contributions=True)
+        for layer in set(layers) - set(KINDS[kind]):
+            rows["total"] -= rows[f"y_{layer}"]
+            rows[layer] = None
+        parts.append(rows[["total", *layers]])
+    return pd.concat(parts, ignore_index=True)
+
+
+def reduce(rows):
+    """Return the cells of some parcels; a layer may be absent if it is absent somewhere."""
+    lacking = [layer for layer in layers if rows[layer].isna().any()]
+    return mlm.cell_statistics(rows, layers=layers, allow_absent=lacking)
+
+
+collect = reduce(measure(plans["collect"]))
+for name, words in mlm.identification(collect)["because"].items():
+    print(f"{name}: {words.split('Spreads: ')[1]}\n")
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+component = {"road": "baseline"} | {who: (layer, who) for layer in layers for who in parcels[layer].labels}
+contrasts = {
+    f"question: {what}": {component[k]: w for k, w in zip(NAMES, c, strict=True) if w} for what, c in questions.items()
+}
+for name, plan in plans.items():
+    known_sigma = {"certificate": {"baseline": 5.0}, "steady": {"driver": 0}}.get(name)
+    report = mlm.identification(reduce(measure(plan)), known_sigma, contrasts)
+    assert (report.loc[list(contrasts), "spreads"].to_numpy() == table.loc[name].to_numpy()).all(), name
+print(f"{table.size} answers of the rank rule, and mlm.identification agrees with each")
+
+# %% [markdown]
+# The same matrix decides about *means*.
+# Last year's parcels know that Mill adds more minutes than the Airport, and cannot know how many minutes a center adds, because no parcel ever went without one.
+# That is why the means of a layer had to sum to zero.
+# For a layer that may be absent the package drops this rule: `mu_center` is then what each center *adds*.
+#
+# ## How wide will the intervals be?
+#
+# A yes is cheap.
+# One dropped parcel more would raise the rank, if you had two.
+# How many do you need?
+#
+# Each cell shows a sample variance $s^2$.
+# From $n$ normal totals of variance $V$ it has the standard deviation $V \sqrt{2 / (n - 1)}$, so each cell carries the information $n / 2V^2$ about $V$, nearly.
+# That is the Fisher information of 10, $I = D^\top \mathrm{diag}(n / 2V^2)\, D$, and the standard error of a question $c$ is $\sqrt{c^\top I^{-1} c}$.
+#
+# Only $V$ is missing, which you do not know for kinds of parcels that nobody has recorded.
+# But leaving out a layer can only make $V$ smaller.
+# So take last year's $V$ for every cell, and the true error will be smaller, not larger.
+
+
+# %%
+last_year = reduce(measure({"usual": 10_000}))
+V = last_year.residual_variance()
+print(f"variance of a parcel about the mean of its cell, last year: {V:.1f} square minutes")
+
+
+def standard_error(plan, question, free=True, variance=V):
+    """Return the standard error of a question, infinite where the plan does not answer it."""
+    free = np.broadcast_to(free, len(NAMES))
+    design, n = cells_of(plan)
+    if not answered(design, question, free):
+        return np.inf
+    design, question = design[:, free], question[free]
+    information = (design.T * n / (2 * variance**2)) @ design
+    return np.sqrt(question @ np.linalg.pinv(information) @ question)
+
+
+errors = pd.DataFrame(
+    {
+        name: {what: standard_error(plan, c, unknown(name)) for what, c in questions.items()}
+        for name, plan in plans.items()
+    }
+).T
+errors.insert(0, "euros", ranks["euros"])
+errors.round(1).replace(np.inf, "-")
+
+# %% [markdown]
+# Standard errors of variances, in square minutes.
+# A zero is the certificate's: whoever is told a number does not estimate it.
+#
+# A formula that you have not tested is a hope.
+# So simulate what it talks about.
+# Draw the sample variances of all cells of a plan 4,000 times, estimate the eight variances by weighted least squares, and look how far the estimates scatter.
+# No sampler is needed, so this takes a moment.
+
+
+# %%
+def estimates(plan, s2, variance):
+    """Estimate the variances of all components from sample variances, one row for each simulated plan."""
+    design, n = cells_of(plan)
+    weight = n / (2 * variance**2)
+    return (s2 * weight) @ design @ np.linalg.pinv((design.T * weight) @ design)
+
+
+def sample_variances(variance, n, times):
+    """Draw sample variances of normal totals."""
+    return variance * rng.chisquare(n - 1, (times, len(n))) / (n - 1)
+
+
+true_variances = np.concatenate([part.sigma**2 for part in parcels])
+plan = plans["collect and drop"]
+design, n = cells_of(plan)
+true_V = design @ true_variances
+found = estimates(plan, sample_variances(true_V, n, 4_000), true_V)
+for what, c in questions.items():
+    scatter, formula = (found @ c).std(), standard_error(plan, c, variance=true_V)
+    print(
+        f"{what:<16} formula {formula:.2f}, scatter of 4,000 plans {scatter:.2f}, promised {errors.loc['collect and drop', what]:.2f}"
+    )
+    assert abs(scatter / formula - 1) < 0.1
+    assert formula < 1.1 * errors.loc["collect and drop", what]  # V itself is an estimate
+
+# %% [markdown]
+# The formula holds, and the promise that did without the truth is a little wider.
+#
+# ## What a square minute means
+#
+# Squared minutes are hard to feel.
+# Ask instead: how far must a driver vary for a plan to *notice*?
+# A variance that is less than two standard errors from zero may as well be zero.
+# So the smallest spread that a plan can see is about $\sqrt{2\,\text{se}}$, in minutes.
+#
+# **Predict first.** A tenth of 10,000 parcels are collected or dropped, and the plan can just see drivers that vary by some two minutes.
+# The manager wants to see one minute. How many times as many parcels does she need?
+
+# %%
+tenth = {"usual": 0.9, "collected": 0.05, "dropped": 0.05}
+thirds = {"usual": 1 / 3, "collected": 1 / 3, "dropped": 1 / 3}
+sizes = np.geomspace(1_000, 1_000_000, 31)
+
+
+def smallest_visible(shares, size, layer):
+    """Return the spread of a layer, in minutes, that is two standard errors of its variance from zero."""
+    return np.sqrt(2 * standard_error({kind: share * size for kind, share in shares.items()}, questions[layer]))
+
+
+needed = {}
+for name, shares in {"a tenth": tenth, "two thirds": thirds}.items():
+    at_10_000 = smallest_visible(shares, 10_000, "driver")
+    needed[name] = 10_000 * at_10_000**4  # the error falls with the root of the size, and the spread with its root
+    assert np.isclose(smallest_visible(shares, needed[name], "driver"), 1)
+    print(f"{name} measured differently: 10,000 parcels see {at_10_000:.1f} minutes;", end=" ")
+    print(f"1 minute takes {needed[name]:,.0f} parcels")
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Smallest spread of drivers that a plan can see, in minutes, against the number of parcels recorded, both axes logarithmic. Two parallel straight lines fall slowly, a factor of ten in parcels lowering each by less than half; the line for two thirds measured differently lies below that for a tenth. A dashed line marks 1 minute."}} tags=["hide-input"]
+fig, ax = plt.subplots()
+for (name, shares), role, style in zip(
+    {"a tenth": tenth, "two thirds": thirds}.items(), ("estimate", "alternative"), ("-", "--"), strict=True
+):
+    spread = [smallest_visible(shares, size, "driver") for size in sizes]
+    ax.plot(sizes, spread, style, color=mlm.COLORS[role], label=f"{name} measured differently")
+ax.axhline(1, color=mlm.COLORS["truth"], linestyle=":", label="1 minute")
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel="parcels recorded",
+    ylabel="smallest spread of drivers\nthat can be seen (minutes)",
+)
+ax.set_yticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
+ax.minorticks_off()
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+
+# %% [markdown]
+# Half the spread takes sixteen times the parcels: once the square for variances, and once more for the root-n rule.
+# No plan makes one minute cheap under a road that varies by five.
+# Better that the manager hears it now than from an interval.
+# What a tenth *can* say is whether the drivers vary by as much as Sam's prior expects, and that is what the quarrel is about.
+#
+# ## Spend the money where the question is
+#
+# There are 1,500 euros for collected and dropped parcels.
+#
+# **Predict first.** The manager wants to know the centers' variance.
+# It is the variance of collected parcels minus that of dropped ones.
+# A dropped parcel costs twice as much. Should she spend half of the money on each kind, or more on one of them?
+
+
+# %%
+def on_budget(share_dropped, budget=1_500):
+    """Return the plan that spends this share of the money on dropped parcels and the rest on collected ones."""
+    dropped = share_dropped * budget / PRICE["dropped"]
+    collected = (1 - share_dropped) * budget / PRICE["collected"]
+    return {"usual": 10_000 - collected - dropped, "collected": collected, "dropped": dropped}
+
+
+shares = np.linspace(0.01, 0.99, 99)
+three = ["road", "center", "driver"]
+curves = pd.DataFrame({what: [standard_error(on_budget(x), questions[what]) for x in shares] for what in three}, shares)
+best = curves.idxmin()
+print("share of the money for dropped parcels that is best for each question:", best.round(2).to_dict())
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Standard errors of three variances against the share of the money spent on dropped parcels. The road's falls from left to right, the driver's rises, and the center's has its minimum somewhat to the right of the middle, marked with a dot."}} tags=["hide-input"]
+fig, ax = plt.subplots()
+for what, role, style in zip(three, ("estimate", "alternative", "prior"), ("-", "--", "-."), strict=True):
+    ax.plot(shares, curves[what], style, color=mlm.COLORS[role], label=what)
+ax.plot(best["center"], curves["center"].min(), "o", color=mlm.COLORS["alternative"])
+ax.set(
+    xlabel="share of the money for dropped parcels",
+    ylabel="standard error of the variance\n(square minutes)",
+    ylim=(0, 10),
+)
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+rule = np.sqrt(2) / (1 + np.sqrt(2))
+assert abs(best["center"] - rule) < 0.03
+assert best["road"] > 0.9
+assert best["driver"] < 0.1
+
+# %% [markdown]
+# There is no best plan, only a best plan for a question.
+# For the road, all money goes to dropped parcels; for the drivers, to collected ones.
+#
+# For the centers there is a rule.
+# Write the answer as a weighted sum of the variances of kinds, $\sum_i a_i V_i$; here the weights are $1$ and $-1$.
+# A kind of price $p_i$ then gets parcels in proportion to
+#
+# $$n_i \propto \frac{|a_i|\, V_i}{\sqrt{p_i}}.$$
+#
+# Neyman (1934) found it for surveys in which all rows cost the same; the root of the price is a later addition.
+# A kind that costs four times as much gets half as many parcels, not a quarter.
+# (The money spent on it, $p_i n_i$, still goes up.)
+#
+# Now write a plan of your own.
+# Change the numbers, run the cell, and watch what you pay for which error.
+# Can you know the road within 2 square minutes and the centers within 3, for less than this?
+
+# %%
+my_plan = {"usual": 8_900, "collected": 500, "dropped": 500, "handed over": 100}
+
+
+def judge(plan):
+    """Print what a plan costs and what it promises."""
+    rank = np.linalg.matrix_rank(cells_of(plan)[0])
+    print(f"{sum(plan.values()):,.0f} parcels, {cost(plan):,.0f} euros, rank {rank} of {len(NAMES)}")
+    for what, question in questions.items():
+        print(f"{what:<16} ± {standard_error(plan, question):.1f} square minutes")
+
+
+judge(my_plan)
+
+# %% [markdown]
+# ## A year later
+#
+# The manager took "collect and drop": a tenth of the year's parcels, 1,500 euros.
+# Here they are, beside last year's.
+# Fit both years under Nora's prior and under Sam's, which expect a third and a tenth of the variance on the road, and share the rest equally between centers and drivers.
+# The priors are the same for both years, so the rows are the only thing that differs.
+#
+# **Predict first.** Last year the two priors gave two answers for the road.
+# Will they now agree? And will the interval contain the 5?
+
+# %%
+this_year = reduce(measure(plans["collect and drop"]))
+base = mlm.Priors.from_cells(last_year, pooled=False)
+
+
+def split_prior(share):
+    """Return the priors that expect this share of the variance on the road, the rest in equal parts."""
+    parts = {"baseline": share, "center": (1 - share) / 2, "driver": (1 - share) / 2}
+    return replace(base, sigma_scale={name: float(np.sqrt(part * V)) for name, part in parts.items()})
+
+
+PRIORS = {"Nora": 1 / 3, "Sam": 0.1}
+compiled, fits = {}, {}
+for year, cells in {"last year": last_year, "this year": this_year}.items():
+    for prior, share in PRIORS.items():
+        compiled[year, prior] = mlm.compile_model(mlm.cell_model(cells, split_prior(share)))
+        fits[year, prior] = mlm.sample(compiled[year, prior], seed=SEED)
+        mlm.check_convergence(fits[year, prior])
+
+# %%
+spreads = ["sigma_baseline", "sigma_center", "sigma_driver"]
+
+
+def average(draws):
+    """Return draws averaged over the contributors of a layer."""
+    return draws.mean(draws.dims[2:]) if draws.ndim > 2 else draws
+
+
+def spread_table(fits):
+    """Return posterior means and standard deviations of average spreads, in minutes."""
+    rows = {}
+    for name, fit in fits.items():
+        draws = {k: average(fit["posterior"][k]) for k in spreads}
+        rows[name] = {k: f"{float(x.mean()):.2f} ± {float(x.std()):.2f}" for k, x in draws.items()}
+    return pd.DataFrame(rows).T
+
+
+spread_table(fits)
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two panels of histograms of the road's standard deviation under two priors, with a black line at the truth of 5 minutes. Last year: two broad histograms, one with most of its weight below 3, the other rising towards the line. This year: two narrow histograms that lie on one another next to the line."}} tags=["hide-input"]
+fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharex=True)
+for ax, year in zip(axes, ("last year", "this year"), strict=True):
+    for prior, role in zip(PRIORS, ("alternative", "estimate"), strict=True):
+        draws = fits[year, prior]["posterior"]["sigma_baseline"].values.ravel()
+        ax.hist(
+            draws, np.linspace(0, 5.6, 85), density=True, alpha=0.6, color=mlm.COLORS[role], label=f"prior of {prior}"
+        )
+    ax.axvline(5, color=mlm.COLORS["truth"], label="truth")
+    ax.set(title=year, xlabel="standard deviation of the road (minutes)")
+axes[0].set_ylabel("posterior density")
+axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+
+# %%
+gap = {}
+for year in ("last year", "this year"):
+    one, other = (fits[year, prior]["posterior"]["sigma_baseline"] for prior in PRIORS)
+    gap[year] = abs(float(one.mean() - other.mean()))
+    print(f"{year}: the two priors are {gap[year]:.2f} minutes apart about the road")
+road = fits["this year", "Nora"]["posterior"]["sigma_baseline"]
+low, high = road.quantile([0.055, 0.945]).values
+print(f"this year, 89 % interval of the road: {low:.2f} to {high:.2f} minutes; truth 5")
+assert gap["this year"] < 0.25 < 1 < gap["last year"]
+assert abs(float(road.mean()) - 5) < 0.75
+assert float(road.std()) < 0.25
+
+# %% [markdown]
+# One thing changed, the rows, and Nora and Sam agree about the road.
+# 1,000 parcels of 10,000 were enough for the road.
+# (An 89 % interval misses the truth one time in nine. Here it is more likely to lie too low than too high: centers and drivers have to vary by something, and what the priors give them comes from the road.)
+# About centers and drivers the intervals are wide, as the plan had announced, and there the priors keep a small say.
+#
+# All parameters beside the truth:
+
+# %% mystnb={"image": {"alt": "Intervals of all parameters this year with true values as diamonds. Means have short intervals next to their true values; the road's standard deviation lies next to 5; the standard deviations of centers and drivers have wider intervals between 0 and 2 minutes around 1."}}
+fit = fits["this year", "Nora"]
+mlm.plot_recovery(mlm.recovery(fit, parcels))
+plt.show()
+adds = fit["posterior"]["mu_center"].mean("center")
+true_adds = parcels["center"].mu.mean()
+print(f"a center adds {float(adds.mean()):.2f} ± {float(adds.std()):.2f} minutes on average (truth {true_adds:.2f})")
+assert abs(float(adds.mean()) - true_adds) < 5 * float(adds.std())
+
+# %% [markdown]
+# The last line is a gift: how long the *stop at a center* takes, which no number of usual parcels could say.
+#
+# ## Was the promise kept?
+#
+# The plan promised standard errors for a variance that may take any value.
+# A posterior knows more: no variance is negative.
+# Both facts fit into three lines.
+# Draw from the normal distribution that the information describes, throw away every draw with a negative variance, and weight the rest by the prior.
+# (The prior of a variance is exponential, so its weight is $e^{-v/s^2}$.)
+# That is a posterior without a sampler.
+
+
+# %%
+def quick_posterior(cells, prior, size=1_000_000):
+    """Return draws of the variances, and their weights, from a normal approximation of the likelihood."""
+    design, n = cells.design().toarray(), cells.n
+    s2 = cells.sum_sq / (n - 1)
+    variance = np.full(len(n), np.average(s2, weights=n))
+    for _ in range(3):  # the weights need the variance of each cell, which the estimate gives
+        weight = n / (2 * variance**2)
+        information = (design.T * weight) @ design
+        estimate = np.linalg.solve(information, design.T @ (weight * s2))
+        variance = design @ estimate
+    draws = rng.multivariate_normal(estimate, np.linalg.inv(information), size)
+    draws = draws[(draws > 0).all(axis=1)]
+    scales = np.repeat([prior.sigma_scale_of(x) for x in ("baseline", *layers)], [1, 3, 4])
+    return draws, np.exp(-draws @ (1 / scales**2))
+
+
+draws, weight = quick_posterior(this_year, split_prior(1 / 3))
+sampled = [average(fit["posterior"][name] ** 2) for name in spreads]
+rows = {}
+for what, exact in zip(three, sampled, strict=True):
+    values = draws @ questions[what]
+    mean = np.average(values, weights=weight)
+    sd = np.sqrt(np.average((values - mean) ** 2, weights=weight))
+    rows[what] = {
+        "promised ±": errors.loc["collect and drop", what],
+        "quick: mean": mean,
+        "quick: ±": sd,
+        "sampled: mean": float(exact.mean()),
+        "sampled: ±": float(exact.std()),
+    }
+    assert abs(mean - exact.mean()) < exact.std()
+    assert 0.5 < sd / float(exact.std()) < 2
+    assert float(exact.std()) < 1.1 * errors.loc["collect and drop", what]
+pd.DataFrame(rows).T.round(2)
+
+# %% [markdown]
+# Variances, in square minutes.
+# The intervals of the fit are shorter than promised, and the quick posterior says why: with eight positive variances that add up to what the cells show, none can go far.
+# (It is an approximation: where the estimates themselves are negative, few draws are left, from the far tail of a normal distribution.)
+# The same trick works before the year, with variances that you assume in place of the estimate, when you want the interval itself and not only a bound for its error.
+#
+# ## The most expensive plan
+#
+# And the lots?
+# Give the same two models 20,000 usual parcels.
+# (Simulated parcels draw their center and their driver by lot anyway.)
+
+# %%
+lots = reduce(measure(plans["lots"]))
+for prior in PRIORS:
+    fits["lots", prior] = mlm.sample(compiled["last year", prior].with_cells(lots), seed=SEED)
+    mlm.check_convergence(fits["lots", prior])
+one, other = (fits["lots", prior]["posterior"]["sigma_baseline"] for prior in PRIORS)
+gap["lots"] = abs(float(one.mean() - other.mean()))
+for what, euros in {"last year": 0, "lots": 5_000, "this year": 1_500}.items():
+    print(f"{what:<10} {euros:>5,} euros: two priors, {gap[what]:.2f} minutes apart")
+assert gap["lots"] > 1
+
+# %% [markdown]
+# ## A number from outside, and a lie
+#
+# The certificate is quick: the haulier says what the road's spread is, and you pass it on as `known_sigma`.
+# The model then takes it for true, without any error.
+# Suppose that the haulier would rather look good, and writes 4.5 minutes where it measured 5.
+#
+# **Predict first.** Ten percent less for the road.
+# What becomes of the spread of centers and drivers? Will any check of 07 or 08 notice?
+
+# %%
+honest, lie = 5.0, 4.5
+people = {}
+for stated in (honest, lie):
+    prior = replace(base, known_sigma={"baseline": stated})  # the scales of all other priors stay
+    told = mlm.sample(mlm.cell_model(last_year, prior), seed=SEED)
+    mlm.check_convergence(told)
+    v = {layer: (told["posterior"][f"sigma_{layer}"] ** 2).mean(layer) for layer in layers}
+    people[stated] = float((v["center"] + v["driver"]).mean())
+    in_all = stated**2 + people[stated]
+    print(
+        f"road stated as {stated} minutes: centers and drivers together {np.sqrt(people[stated]):.2f} minutes;", end=" "
+    )
+    print(f"a parcel {np.sqrt(in_all):.2f} minutes")
+moved = people[lie] - people[honest]
+print(
+    f"variance that the lie took from the road: {honest**2 - lie**2:.2f}; that people got: {moved:.2f} square minutes"
+)
+assert abs(moved - (honest**2 - lie**2)) < 1
+
+# %% [markdown]
+# What the lie takes from the road goes to the people, nearly to the last square minute.
+# The chains converge, and a parcel varies by as much as before, so no predictive check can object.
+# Half a minute less for the road, and centers and drivers have to answer for about a minute more.
+# Small errors in a large known spread are large errors in a small unknown one.
+#
+# A lie in the other direction would be noticed, at least a bold one: the road cannot vary by more than a parcel does.
+#
+# "Steady" is a number from outside as well: it says that the drivers' spread is zero.
+# The drivers' variance then goes to road and centers, just as silently.
+# That does not make it a bad assumption; for some instruments it is the right one, and [14](14_how_good_is_the_measurement.ipynb) builds on it.
+# It makes it an assumption that belongs in the report.
+#
+# The manager has a remedy that costs nothing more.
+# Her dropped parcels *measure* what the certificate states.
+
+# %%
+alone = np.flatnonzero((this_year.codes < 0).all(axis=1))[0]
+dropped_n = this_year.n[alone]
+dropped_sd = np.sqrt(this_year.sum_sq[alone] / (dropped_n - 1))
+error = dropped_sd / np.sqrt(2 * dropped_n)
+print(f"{dropped_n} dropped parcels: {dropped_sd:.2f} ± {error:.2f} minutes, beside {honest} and {lie}")
+assert abs(dropped_sd - 5) < 5 * error
+
+# %% [markdown]
+# A spread that you measured brings its error with it.
+# A spread that you were told brings none, whoever told you.
+#
+# ## Is it the same road?
+#
+# Every plan here takes one thing for granted: a parcel that lacks a layer has the *same road* as all others.
+# Suppose that trucks can stop only along the motorway, where the road varies by 4 minutes.
+# Then dropped parcels measure the motorway.
+# The plan "collect and drop" has full rank, and exactly as many kinds as it needs, so nothing is left over that could contradict.
+
+# %%
+variance_of = {"usual": 27, "collected": 26, "dropped": 4**2}  # the last would be 25 on the road of the others
+reported = {
+    "road": variance_of["dropped"],
+    "center": variance_of["collected"] - variance_of["dropped"],
+    "driver": variance_of["usual"] - variance_of["collected"],
+}
+print("what the plan reports, in minutes:", {k: round(float(np.sqrt(v)), 1) for k, v in reported.items()})
+
+# %% [markdown]
+# The centers get what the motorway lacks, and again no check objects.
+#
+# The remedy is a kind more than you need.
+# Let some parcels be handed over, too.
+# If the four kinds have the same road, then
+#
+# $$V_\text{usual} - V_\text{collected} - V_\text{handed over} + V_\text{dropped} = 0,$$
+#
+# because road, center and driver all cancel.
+# A plan with redundant kinds can *contradict itself*, and that makes it worth more.
+# How reliably would this one do so? Simulate it 4,000 times in each of three worlds.
+
+# %%
+careful = {"usual": 8_500, "collected": 500, "dropped": 500, "handed over": 500}
+sign = {"usual": 1, "collected": -1, "dropped": 1, "handed over": -1}
+design, n = cells_of(careful)
+kind_of_cell = np.repeat(list(careful), [12, 3, 1, 4])
+n_cells = pd.Series(kind_of_cell).value_counts()
+share = np.array([sign[kind] / n_cells[kind] for kind in kind_of_cell])
+WORLDS = {"same road": 5.0, "a little quieter": 4.7, "motorway": 4.0}  # the road of dropped parcels, in minutes
+z, power = {}, {}
+for world, road_sd in WORLDS.items():
+    variance = design[:, 1:] @ true_variances[1:] + np.where(kind_of_cell == "dropped", road_sd, 5.0) ** 2
+    s2 = sample_variances(variance, n, 4_000)
+    z[world] = s2 @ share / np.sqrt((2 * s2**2 / (n - 1)) @ share**2)
+    power[world] = np.mean(np.abs(z[world]) > 2)
+    print(f"{world}, {road_sd} minutes: contradiction beyond two standard errors in {power[world]:.0%} of plans")
+print(f"price of the careful plan: {cost(careful):,} euros")
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two histograms of the contradiction in standard errors over 4,000 simulated plans. With the same road it is centered at zero and mostly between minus two and two, marked by dashed lines; with the motorway it is centered to the left of minus two."}} tags=["hide-input"]
+fig, ax = plt.subplots()
+for world, role in {"same road": "data", "motorway": "alternative"}.items():
+    ax.hist(z[world], np.linspace(-8, 5, 80), alpha=0.7, color=mlm.COLORS[role], label=world)
+for limit in (-2, 2):
+    ax.axvline(limit, color=mlm.COLORS["truth"], linestyle="--")
+ax.set(xlabel="contradiction, in standard errors", ylabel="simulated plans")
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+assert power["same road"] < 0.08
+assert power["a little quieter"] < 0.5 < 0.8 < power["motorway"]
+
+# %% [markdown]
+# In the world of the motorway nearly every such plan contradicts itself.
+# Where the road of dropped parcels is only a little quieter, most plans do not notice.
+# So a plan that stays silent has ruled out a large difference, and no small one.
+# Its power belongs in the plan, beside the rank and the price.
+#
+# ## Which letters?
+#
+# The lots were the letter without value, at 5,000 euros.
+# For the road alone the manager needs *drop*.
+# For all of her questions she needs two letters.
+# Any two?
+
+# %%
+LETTERS = {"collect": "collected", "drop": "dropped", "hand over": "handed over"}
+rows = {}
+for pair in combinations([*LETTERS, "certificate"], 2):
+    plan = {LETTERS[letter]: 500 for letter in pair if letter in LETTERS}
+    plan["usual"] = 10_000 - sum(plan.values())
+    told = "certificate" in pair
+    free = np.array([name != "road" or not told for name in NAMES])
+    promised = {what: standard_error(plan, questions[what], free) for what in three}
+    rows[" and ".join(pair)] = {"euros": cost(plan, FEE["certificate"] * told)} | promised
+pairs = pd.DataFrame(rows).T
+assert np.isinf(pairs.loc["drop and certificate", ["center", "driver"]]).all()
+assert np.isfinite(pairs.drop("drop and certificate").to_numpy()).all()
+pairs.round(1).replace(np.inf, "-")
+
+# %%
+v = {name: average(fit["posterior"][name] ** 2) for name in spreads}
+share = v["sigma_baseline"] / sum(v.values())
+low, high = share.quantile([0.055, 0.945]).values
+print(f"share of the variance that is the road's: {low:.0%} to {high:.0%} (89 % interval)")
+assert low > 0.6
+
+# %% [markdown]
+# *Drop* and the *certificate* do not go together: both speak of the road.
+# *Collect* with the *certificate* is the cheapest pair, and rests on the haulier's word.
+# *Collect* and *drop* cost 1,500 euros, and for these the manager may now claim:
+#
+# - **From the data:** the road's spread, with its interval. Center and driver together, and each of the two, with intervals that are wide because one minute hides under five. How many minutes a stop at a center adds.
+# - **With an assumption named beside it:** that dropped and collected parcels have the road of the others. With *hand over* she could have tested it.
+# - **Not:** that a center or a driver varies by exactly a minute. For that she would need the number of parcels printed above.
+#
+# Better routes, or training?
+# Most of the variance is the road's, as the line above the list says, so routes it is.
+# (Training could still change a *mean*: Mill adds more minutes than the others, and that was known all along.)
+# [12](12_decomposing_a_total.ipynb) takes up the parcels one by one: who made this one late?
+#
+# ## Check yourself
+#
+# The quiz asks about ideas.
+# The [exercises](exercises/11_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+
+# %%
+mlm.quiz("11")
+
+# %% [markdown]
+# ## What to remember
+#
+# - The design tells before a measurement which questions a plan answers: append the question to the design, and see whether the rank grows.
+# - More rows of the same kind, drawn by lot or not, never raise the rank. Rows that lack a layer do, and so does a known spread.
+# - The Fisher information of the cells says how wide the intervals will be. With the largest variance for every cell it errs on the safe side.
+# - A small spread under a large one is expensive: half the spread takes sixteen times the rows.
+# - The best plan depends on the question. Rows go where $|a_i| V_i / \sqrt{p_i}$ is large.
+# - A known spread enters without an error, and so does a lie. A kind of rows more than needed lets a plan contradict itself.
+#
+# ## Going further
+#
+# - Searle, S. R. (1971). *Linear Models*. Wiley. Chapter 5: what a design can estimate. [ISBN 0-471-18499-3](https://www.worldcat.org/isbn/0471184993)
+# - Neyman, J. (1934). On the two different aspects of the representative method: the method of stratified sampling and the method of purposive selection. *Journal of the Royal Statistical Society* 97(4), 558-625. [doi:10.2307/2342192](https://doi.org/10.2307/2342192). How many rows of each kind.
+# - Chaloner, K. and Verdinelli, I. (1995). Bayesian experimental design: a review. *Statistical Science* 10(3), 273-304. [doi:10.1214/ss/1177009939](https://doi.org/10.1214/ss/1177009939). Plans that use a prior for what they do not know yet.
+# - Gustafson, P. (2005). On model expansion, model contraction, identifiability and prior information. *Statistical Science* 20(2), 111-140. [doi:10.1214/088342305000000098](https://doi.org/10.1214/088342305000000098). What is lost when a doubtful assumption is dropped or kept.
+# - Searle, S. R., Casella, G. and McCulloch, C. E. (1992). *Variance Components*. Wiley. [doi:10.1002/9780470316856](https://doi.org/10.1002/9780470316856)
+
+# %%
+print(mlm.version_line())

@@ -1,0 +1,806 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 14 How good is the measurement?
+#
+# Ines works in a plant that makes power modules for motor starters.
+# A module must lead its heat away, and a gauge says how well: the thermal impedance, in hundredths of a degree Celsius per watt.
+# This morning three operators measured the same module.
+# Ana read 37, Bo read 41, and Cem read 41.
+#
+# A module is good between 18 and 58.
+# So nobody would argue about this one.
+# But tomorrow an auditor comes, and asks whether the gauge is fit for use.
+# Ines has 90 readings: ten modules, three operators, three readings each.
+#
+# Is the gauge good, poor, or something between? And who or what should she change first?
+# Write down your guess before you read on.
+#
+# The readings are real; Houf and Berman (1988) published them. Ines is not.
+# Every reading is a sum: a module, an operator, and what happens between them.
+# Whoever asks how good a measurement is asks for the variances of the terms.
+#
+# **You will learn**
+#
+# 1. to see how the layers of a table lie to each other: crossed, nested, or nested behind labels that are used again and again;
+# 2. to estimate variance components with their intervals, beside those of REML, and to say for whom they hold;
+# 3. to recognize a variance that the prior has split, because the layers were not pooled or their spreads were left free;
+# 4. to turn draws into the standard table of a gauge study, and the table into a decision;
+# 5. to choose the next study by what it would tell.
+#
+# **You need** [08](08_checking_a_model.ipynb) and what came before it; [10](10_what_the_data_cannot_say.ipynb) for what data cannot say, and [13](13_partial_pooling.ipynb) for partial pooling.
+#
+# **Time** 40 minutes to read, between one and two minutes to run.
+
+# %%
+import dataclasses
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+import mlm_tutorial as mlm
+
+SEED = mlm.notebook_seed(214)
+rng = np.random.default_rng(SEED)
+mlm.use_style()
+
+# %% [markdown]
+# ## Ninety readings, and four reasons why they differ
+#
+# Each operator measured each module.
+# Layers that meet in every combination are *crossed*.
+# (People who run gauge studies call a module a *part*, and so does the table.)
+
+# %%
+gauge = mlm.load_gauge()
+gauge["pair"] = gauge["part"].astype(str) + gauge["operator"]  # part 1 and operator A: "1A"
+gauge.pivot_table("impedance", "part", ["operator", "repeat"]).astype(int)
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two panels, ten parts on the horizontal axis, a color and marker for each of three operators. Left: the readings, between 25 and 46; parts differ by up to 20, the readings of one part by a few units. Right: readings minus the average of their part, between minus 3 and 3. Operator A reads lower than B and C on most parts, but not on all: on part 3 operator C reads lowest."}} tags=["hide-input"]
+styles = {"A": ("o", "#345995"), "B": ("s", "#b8642e"), "C": ("^", "#3f7d4e")}
+_, axes = plt.subplots(1, 2, figsize=(11, 4.2))
+difference = gauge["impedance"] - gauge.groupby("part")["impedance"].transform("mean")
+for ax, values in zip(axes, (gauge["impedance"], difference), strict=True):
+    for shift, (who, (marker, color)) in zip((-0.22, 0, 0.22), styles.items(), strict=True):
+        mine = gauge["operator"] == who
+        x = gauge["part"] + shift + 0.05 * (gauge["repeat"] - 2)  # equal readings side by side
+        ax.plot(x[mine], values[mine], marker, color=color, markersize=4, label=f"operator {who}")
+    ax.set(xlabel="part", xticks=range(1, 11))
+axes[0].set_ylabel("reading (0.01 °C per watt)")
+axes[1].set_ylabel("minus the part's average (0.01 °C per watt)")
+axes[1].axhline(0, color=mlm.COLORS["truth"], linewidth=1)
+axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+
+# %% [markdown]
+# Parts differ most: that is good, for a gauge should see parts and nothing else.
+# Operator A (Ana) reads low on many parts, but not on all of them.
+# So it is not enough to give each operator a number.
+# Each *pair* of part and operator gets a number too: how Ana's hands suit part 1.
+# The fourth reason is the repeat: the same hands, the same part, another reading.
+#
+# $$\text{reading} = \text{baseline} + \text{part} + \text{operator} + \text{pair} + \text{repeat}$$
+#
+# **Predict first.** Leave the parts aside. Which of the other three has the largest variance: operators, pairs, or repeats? Or can 90 readings not tell?
+
+# %% [markdown]
+# ## The classical answer: four mean squares
+#
+# Every statistics program has an answer, and in a balanced table it takes a few lines.
+# Take the averages of parts, of operators and of pairs.
+# Square how far they lie apart, and divide by the number of independent differences (the degrees of freedom, df).
+# These are the *mean squares*.
+# Each of them expects a sum of variances, so differences of mean squares estimate the variances.
+
+
+# %%
+def mean_squares(frame):
+    """Return mean squares and degrees of freedom of a balanced crossed table."""
+    cell = frame.pivot_table("impedance", "part", "operator", aggfunc="mean").to_numpy()
+    p, o = cell.shape
+    r = len(frame) // (p * o)
+    part, operator, grand = cell.mean(1, keepdims=True), cell.mean(0), cell.mean()
+    own = frame.groupby(["part", "operator"])["impedance"].transform("mean")
+    squares = {
+        "part": o * r * np.sum((part - grand) ** 2),
+        "operator": p * r * np.sum((operator - grand) ** 2),
+        "pair": r * np.sum((cell - part - operator + grand) ** 2),
+        "repeat": np.sum((frame["impedance"] - own) ** 2),
+    }
+    df = degrees_of_freedom(p, o, r)
+    return {name: squares[name] / df[name] for name in squares}, df
+
+
+def degrees_of_freedom(p, o, r):
+    return {"part": p - 1, "operator": o - 1, "pair": (p - 1) * (o - 1), "repeat": p * o * (r - 1)}
+
+
+def variances_from(ms, p, o, r):
+    """Return the variances whose expected mean squares these are."""
+    return {
+        "part": (ms["part"] - ms["pair"]) / (o * r),
+        "operator": (ms["operator"] - ms["pair"]) / (p * r),
+        "pair": (ms["pair"] - ms["repeat"]) / r,
+        "repeat": ms["repeat"],
+    }
+
+
+today = (10, 3, 3)  # parts, operators, repeats
+ms, df = mean_squares(gauge)
+classical = pd.Series(variances_from(ms, *today))
+pd.DataFrame({"df": df, "mean square": ms, "variance": classical}).round(3)
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+published = [48.29, 0.565, 0.728, 0.511]  # REML estimates, see mlm.load_gauge
+assert np.allclose(classical, published, rtol=2e-3)
+
+# %% [markdown]
+# These are the estimates of REML, *restricted maximum likelihood*, which most programs print: where a table is balanced and no estimate is negative, the two are the same (Searle, Casella and McCulloch 1992).
+# The published REML estimates of this table agree to the last digit.
+#
+# The table has one number a variance, and no interval.
+# But look at the column df.
+# The repeats' variance rests on 60 differences, the operators' on two.
+#
+# ## The same variances, with intervals
+#
+# Now the model of this course.
+# Contributors of a layer are pooled: the means of the ten parts come from a normal distribution with a standard deviation $\tau_\text{part}$, which is learned, and so do those of the operators and of the pairs.
+#
+# In the layered sum of [01](01_simulating_sums.ipynb) each contributor also has a spread of its own.
+# In the classical model it has none: a part *shifts* a reading, and all scatter is the repeat's.
+# You say so with `known_sigma`: the spreads of these layers are known, and they are zero.
+# What remains is one residual, `sigma_baseline`.
+
+# %%
+layers = ["part", "operator", "pair"]
+cells = mlm.cell_statistics(gauge, total="impedance", layers=layers)
+no_spread = dict.fromkeys(layers, 0)
+priors = mlm.Priors.from_cells(cells, known_sigma=no_spread)
+pooled_fit = mlm.sample(mlm.cell_model(cells, priors), seed=SEED)
+mlm.check_convergence(pooled_fit)
+
+# %% [markdown]
+# A posterior has two variances for each layer, and they answer two questions.
+#
+# - *How far do the three operators in this table differ?* That is the variance of their three means.
+# - *How far do operators differ, those of the next shift included?* That is $\tau_\text{operator}^2$, the variance in the population from which the three came.
+#
+# **Predict first.** REML has one number for the operators. Which of the two has a median near it, and how wide is the 90 % interval of the other: up to twice REML's number, five times, a hundred times?
+
+
+# %%
+def variances_of(fit, layers):
+    """Return draws of the variances in the table and in the population."""
+    posterior = fit["posterior"].to_dataset().stack(each=("chain", "draw"))
+    repeat = posterior["sigma_baseline"].to_numpy() ** 2
+    seen = {name: posterior[f"mu_{name}"].var(name, ddof=1).to_numpy() for name in layers}
+    population = {name: posterior[f"tau_{name}"].to_numpy() ** 2 for name in layers}
+    return pd.DataFrame(seen | {"repeat": repeat}), pd.DataFrame(population | {"repeat": repeat})
+
+
+def summary(draws):
+    table = draws.quantile([0.05, 0.5, 0.95]).T
+    table.columns = ["5 %", "median", "95 %"]
+    return table
+
+
+seen, population = variances_of(pooled_fit, layers)
+pd.concat(
+    {"REML": classical.to_frame(""), "in the table": summary(seen), "in the population": summary(population)},
+    axis=1,
+).round(2)
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Four rows, part, operator, pair and repeat, on a logarithmic axis of variances. In each row two intervals with medians as dots, in the table and in the population, and a cross for REML. In the table: short intervals around REML. In the population: wider, with medians above REML; the operators' interval is by far the widest and spans more than a factor of a hundred. For repeats the two are the same."}} tags=["hide-input"]
+_, ax = plt.subplots(figsize=(8.5, 3.8))
+for k, name in enumerate(classical.index):
+    for draws, shift, color, what in (
+        (seen, -0.14, mlm.COLORS["estimate"], "in the table"),
+        (population, 0.14, mlm.COLORS["alternative"], "in the population"),
+    ):
+        low, middle, high = np.quantile(draws[name], [0.05, 0.5, 0.95])
+        label = what if k == 0 else None
+        ax.plot([low, high], [k + shift] * 2, color=color, linewidth=2.5)
+        ax.plot(middle, k + shift, "o", color=color, label=label)
+    ax.plot(classical[name], k, "x", color=mlm.COLORS["truth"], markersize=9, label="REML" if k == 0 else None)
+ax.set(xscale="log", yticks=range(4), yticklabels=classical.index, xlabel="variance (0.01 °C per watt, squared)")
+ax.invert_yaxis()
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+
+ratio = summary(population)["95 %"] / summary(population)["5 %"]
+assert np.allclose(seen.median(), classical, rtol=0.1)
+assert ratio["repeat"] < 3
+assert ratio["part"] < 10
+assert ratio["operator"] > 100
+assert (population[["part", "operator", "pair"]].median() > classical[["part", "operator", "pair"]]).all()
+
+# %% [markdown]
+# The variance *in the table* has its median at REML's estimate, in all four rows.
+# (That is no accident: given REML's variances, it is what one expects of the contributors that were seen.)
+# The variance *in the population* is another matter.
+# Ten parts leave a factor of five or so between the ends of the interval, and three operators leave a factor of hundreds.
+# Two differences cannot tell how far all operators differ.
+# REML's single number hides this, and so would a posterior mean.
+#
+# And which is the largest, apart from the parts?
+
+# %%
+largest = seen[["operator", "pair", "repeat"]].idxmax(axis=1).value_counts(normalize=True)
+print("probability of being the largest of the three:", largest.round(2).to_dict())
+assert largest.max() < 0.9
+
+# %% [markdown]
+# REML puts pairs first. With intervals, nobody should bet much on it.
+#
+# ## The gauge table, one row of it for each draw
+#
+# The industry reads a gauge study in a standard table (the handbook *Measurement Systems Analysis* of the Automotive Industry Action Group, AIAG).
+# Its words, in terms of variances:
+#
+# - *repeatability*: that of repeats;
+# - *reproducibility*: operators plus pairs;
+# - *gauge R&R*: the sum of the two, which is all that the measurement adds;
+# - *% R&R*: the standard deviation of the gauge in percent of that of all readings;
+# - *number of distinct categories*: how many groups of parts the gauge tells apart, $1.41\, \text{sd}_\text{part} / \text{sd}_\text{gauge}$, rounded down;
+# - *% of tolerance*: six standard deviations of the gauge in percent of the distance between the limits, here from 18 to 58.
+#
+# A gauge is accepted with % R&R below 10, and refused above 30. Between, it depends. At least five categories are wanted.
+#
+# Each of these numbers is a function of the variances.
+# So compute it **for each draw**, and summarize at the end.
+# A ratio of averages is not the average of a ratio, and averages have no interval.
+
+
+# %%
+def gauge_table(variance, tolerance=58 - 18):
+    """Return the standard table of a gauge study; `variance` has a row a draw."""
+    reproducibility = variance["operator"] + variance["pair"]
+    gauge_rr = variance["repeat"] + reproducibility
+    total = gauge_rr + variance["part"]
+    ratio = np.sqrt(variance["part"] / gauge_rr)
+    return pd.DataFrame(
+        {
+            "repeatability (sd)": np.sqrt(variance["repeat"]),
+            "reproducibility (sd)": np.sqrt(reproducibility),
+            "gauge R&R (sd)": np.sqrt(gauge_rr),
+            "part to part (sd)": np.sqrt(variance["part"]),
+            "% R&R": 100 * np.sqrt(gauge_rr / total),
+            "categories": np.floor(1.41 * ratio),
+            "% of tolerance": 100 * 6 * np.sqrt(gauge_rr) / tolerance,
+        }
+    )
+
+
+any_operator = gauge_table(population)
+plugged_in = gauge_table(population.mean().to_frame().T).iloc[0]
+assert plugged_in["% R&R"] > 1.3 * any_operator["% R&R"].median()
+pd.concat({"from draws": summary(any_operator), "": plugged_in.to_frame("from mean variances")}, axis=1).round(1)
+
+# %% [markdown]
+# The right column is what you get from the posterior means of the variances.
+# It is not even near the median: the mean of the operators' variance is carried by a few enormous draws.
+#
+# ## For whom should the gauge be good?
+#
+# That table answers for *any* operator, hired tomorrow.
+# Tomorrow's auditor may ask for less: the gauge is used by Ana, Bo and Cem, and by nobody else.
+# Take a reading by one of the three, each as often as the others.
+# The operators' part in its variance is then the average square of three known people's means (so divide by three; nothing is estimated about others).
+# Parts and pairs stay those of the population, as tomorrow's parts will be new.
+#
+# **Predict first.** You have seen REML's variances. Is the % R&R below 10, between 10 and 30, or above?
+
+# %%
+mu_operator = pooled_fit["posterior"]["mu_operator"].stack(each=("chain", "draw"))
+these_three = gauge_table(population.assign(operator=(mu_operator**2).mean("operator").to_numpy()))
+
+
+def verdict(table):
+    rr = table["% R&R"]
+    shares = {"below 10": rr < 10, "10 to 30": (rr >= 10) & (rr <= 30), "above 30": rr > 30}
+    return {name: share.mean() for name, share in shares.items()} | {"5 categories": (table["categories"] >= 5).mean()}
+
+
+tables = {"these three operators": these_three, "any operator": any_operator}
+(100 * pd.DataFrame({name: verdict(table) for name, table in tables.items()}).T).round(1)
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two histograms of the percentage of gauge R and R on one axis from 0 to 100, with zones below 10, accept, and above 30, refuse, shaded. For these three operators nearly all draws lie between 10 and 25. For any operator the histogram has the same start and a long tail to the right, far into the refuse zone. A line marks the value computed from REML, near 19."}} tags=["hide-input"]
+from_reml = gauge_table(classical.to_frame().T)["% R&R"].iloc[0]
+
+
+def show_verdicts(tables):
+    """Draw % R&R of each table with the zones of acceptance and refusal."""
+    _, axes = plt.subplots(len(tables), 1, figsize=(8.5, 1.9 * len(tables) + 0.6), sharex=True)
+    for ax, (name, table) in zip(axes, tables.items(), strict=True):
+        rr = table["% R&R"].clip(upper=99.9)
+        ax.axvspan(0, 10, color="#3f7d4e", alpha=0.15)
+        ax.axvspan(30, 100, color="#8c3b2e", alpha=0.15)
+        ax.hist(rr, np.arange(0, 101, 1), density=True, histtype="stepfilled", color=mlm.COLORS["estimate"])
+        ax.axvline(from_reml, color=mlm.COLORS["truth"], linewidth=1.5, label="from REML's variances")
+        ax.set(title=name, yticks=[], xlim=(0, 100), ylabel="density")
+    axes[-1].set_xlabel("% R&R: sd of the gauge in percent of that of all readings")
+    axes[0].text(5, axes[0].get_ylim()[1] * 0.85, "accept", ha="center")
+    axes[0].text(65, axes[0].get_ylim()[1] * 0.85, "refuse", ha="center")
+    axes[0].legend(loc="upper left", bbox_to_anchor=(1, 1))
+
+
+show_verdicts(tables)
+plt.show()
+
+three, anyone = verdict(these_three), verdict(any_operator)
+assert three["10 to 30"] > 0.9
+assert max(three["below 10"], anyone["below 10"]) < 0.1
+assert anyone["10 to 30"] > 0.5
+assert anyone["above 30"] > max(0.1, 5 * three["above 30"])
+
+# %% [markdown]
+# The table and the figure hold posterior probabilities, in percent.
+# For these three operators the answer is fairly clear: not good enough to be accepted without a word, not poor enough to be refused.
+# For any operator it is not.
+# Most draws lie between 10 and 30, but a good part lies above, and nearly all of that comes from operators whom nobody has seen.
+#
+# ## What do you know about operators whom nobody has seen?
+#
+# The prior of $\tau_\text{operator}$ took its scale from the readings, as those of the parts did:
+
+# %%
+print(f"prior of tau: half-normal with a scale of {priors.mu_sd:.1f}, for parts, operators and pairs alike")
+
+# %% [markdown]
+# That is generous for parts, and absurd for operators: it finds nothing odd in two trained people who, with the same gauge and the same part, differ by as much as the best part and the worst.
+# Ines knows better.
+# In her experience new operators are a unit or two apart; five would be a scandal.
+# So let the scale be 2 for operators and for pairs, and change nothing else.
+
+# %%
+informed = dataclasses.replace(priors, mu_sd={"part": priors.mu_sd, "operator": 2, "pair": 2})
+informed_fit = mlm.sample(mlm.cell_model(cells, informed), seed=SEED)
+mlm.check_convergence(informed_fit)
+
+informed_seen, informed_population = variances_of(informed_fit, layers)
+mu_operator = informed_fit["posterior"]["mu_operator"].stack(each=("chain", "draw"))
+informed_three = informed_population.assign(operator=(mu_operator**2).mean("operator").to_numpy())
+informed_tables = {
+    "these three operators": gauge_table(informed_three),
+    "any operator": gauge_table(informed_population),
+}
+verdicts = {
+    (prior, name): verdict(table)
+    for prior, both in (("default prior", tables), ("Ines's prior", informed_tables))
+    for name, table in both.items()
+}
+(100 * pd.DataFrame(verdicts).T).round(1)
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+moved = {name: abs(verdict(tables[name])["above 30"] - verdict(informed_tables[name])["above 30"]) for name in tables}
+assert moved["these three operators"] < 0.05 < moved["any operator"]
+
+# %% [markdown]
+# About these three operators the prior has next to nothing to say.
+# About any operator it has: the probability of a gauge to be refused depends on it.
+# **Report both, and the prior with the second.**
+# An auditor who does not share Ines's experience may choose a wider one, or ask for more operators.
+#
+# ## The same readings, the same model, not pooled: the gauge is scrapped
+#
+# Many programs, and many first attempts, give every contributor a prior of its own, with a scale that is fixed.
+# Here is the same model with `pooled=False`, and nothing else changed.
+# The scales of the means are those of the default prior above, but now they are not learned.
+#
+# **Predict first.** The convergence check will pass. Will the % R&R in this table be the same, smaller, or larger?
+
+# %%
+not_pooled = dataclasses.replace(priors, pooled=False)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    unpooled_model = mlm.cell_model(cells, not_pooled)
+unpooled_fit = mlm.sample(unpooled_model, seed=SEED)
+mlm.check_convergence(unpooled_fit)
+
+warned = [str(w.message) for w in caught if w.category is mlm.UnidentifiedWarning]
+print(warned[0].replace(": ", ":\n").replace(". ", ".\n"))
+
+
+# %%
+def in_the_table(fit):
+    """Return median variances in the table, and the % R&R that they give."""
+    posterior = fit["posterior"].to_dataset()
+    draws = {name: posterior[f"mu_{name}"].var(name, ddof=1).to_numpy().ravel() for name in layers}
+    draws = pd.DataFrame(draws | {"repeat": posterior["sigma_baseline"].to_numpy().ravel() ** 2})
+    return draws.median().to_dict() | {"% R&R": gauge_table(draws)["% R&R"].median()}
+
+
+smaller = {"part": priors.mu_sd, "operator": priors.mu_sd, "pair": priors.mu_sd / 10}
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", mlm.UnidentifiedWarning)  # the same sentence as above
+    other_model = mlm.cell_model(cells, dataclasses.replace(not_pooled, mu_sd=smaller))
+other_fit = mlm.sample(other_model, seed=SEED)
+mlm.check_convergence(other_fit)
+
+compared = pd.DataFrame(
+    {
+        "REML": classical.to_dict() | {"% R&R": from_reml},
+        "pooled": in_the_table(pooled_fit),
+        "pooled, Ines's scales": in_the_table(informed_fit),
+        "not pooled": in_the_table(unpooled_fit),
+        "not pooled, pairs' scale / 10": in_the_table(other_fit),
+    }
+)
+compared.T.round(2)
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Stacked bars of the shares of part, operator, pair and repeat in the variance of a reading, one bar for each of five rows: REML, pooled, pooled with other scales, not pooled, and not pooled with a smaller scale for pairs. The first three bars are alike, nearly all part. In the fourth, parts have less than half and pairs nearly as much. The fifth is close to the first three again."}} tags=["hide-input"]
+shares = compared.iloc[:4] / compared.iloc[:4].sum()
+_, ax = plt.subplots(figsize=(8.5, 3))
+left = np.zeros(shares.shape[1])
+shades = ["#345995", "#b8642e", "#3f7d4e", "#9a9a9a"]
+for (name, values), color in zip(shares.iterrows(), shades, strict=True):
+    ax.barh(shares.columns, 100 * values, left=100 * left, color=color, label=name)
+    left += values
+ax.invert_yaxis()
+ax.set(xlabel="share of the variance in the table (%)", xlim=(0, 100))
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+
+rr = compared.loc["% R&R"]
+assert rr["not pooled"] > 60
+assert np.ptp(rr[["REML", "pooled", "pooled, Ines's scales"]]) < 2
+assert rr["not pooled, pairs' scale / 10"] < 30
+
+# %% [markdown]
+# Without pooling a fine gauge is thrown away, by a run that passes every check of the sampler.
+# One thing was changed, so the cause is known.
+# Every pair lies in one part and one operator.
+# Raise all pairs of a part by five units and lower the part by five: no reading changes.
+# So the data fix the sums, and something else has to split them.
+# Pooling *learns* that pairs are alike when the interaction, which the data do show, is small.
+# Fixed scales split the sums by their own proportion instead. Another scale for pairs, another gauge.
+#
+# A changed scale is how you notice.
+# The pooled answers stay where they are; the others follow the prior.
+# And a word before the fit is even cheaper than two fits:
+
+# %%
+mlm.identification(cells, known_sigma=no_spread)[["means", "spreads"]]
+
+# %% [markdown]
+# `False` means that no data of this design fix the layer's means one by one. Then pool, and say so.
+#
+# ## When spreads are not known
+#
+# `known_sigma` made two promises: that one residual is enough, and that the scatter of repeats is all baseline.
+# Take the promises back, and every part, operator and pair gets a spread of its own.
+#
+# **Predict first.** Which changes: the variances between contributors, the repeatability, or the residual `sigma_baseline`?
+
+# %%
+own_fit = mlm.sample(mlm.cell_model(cells), seed=SEED, draws=500)
+mlm.check_convergence(own_fit)
+
+posterior = own_fit["posterior"].to_dataset()
+scatter = posterior["sigma_baseline"] ** 2
+by_operator = scatter + (posterior["sigma_part"] ** 2).mean("part") + posterior["sigma_operator"] ** 2
+who = [label[-1] for label in posterior["pair"].values]  # pair "1A" belongs to operator A
+pair_scatter = (posterior["sigma_pair"] ** 2).assign_coords(operator=("pair", who))
+by_operator = by_operator + pair_scatter.groupby("operator").mean()
+
+own_seen, _ = variances_of(own_fit, layers)
+repeatability = by_operator.mean("operator").to_numpy().ravel()
+pd.DataFrame(
+    {
+        "one residual": seen.median(),
+        "own spreads": own_seen.assign(repeat=repeatability).median(),
+        "of it baseline": {"repeat": float(scatter.median())},
+    }
+).loc[["part", "operator", "pair", "repeat"]].round(2)
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Intervals of the repeatability, a standard deviation, of operators A, B and C in the model with own spreads, with medians as dots, and crosses for the standard deviation of their own repeats. Each interval is much wider than the distance between the dots. A line marks the one residual of the classical model, which lies within all three."}} tags=["hide-input"]
+raw = np.sqrt(gauge.groupby(["operator", "part"])["impedance"].var().groupby("operator").mean())
+low, middle, high = np.quantile(np.sqrt(by_operator.values.reshape(-1, 3)), [0.05, 0.5, 0.95], axis=0)
+_, ax = plt.subplots(figsize=(7.5, 2.6))
+ax.hlines(range(3), low, high, color=mlm.COLORS["estimate"], linewidth=2.5)
+ax.plot(middle, range(3), "o", color=mlm.COLORS["estimate"], label="own spreads, 90 %")
+ax.plot(raw, range(3), "x", color=mlm.COLORS["truth"], markersize=9, label="sd of own repeats")
+ax.axvline(np.sqrt(seen["repeat"].median()), color=mlm.COLORS["alternative"], label="one residual")
+ax.set(yticks=range(3), yticklabels=[f"operator {x}" for x in "ABC"], xlabel="repeatability (0.01 °C per watt)")
+ax.invert_yaxis()
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+
+assert np.allclose(own_seen[layers].median(), seen[layers].median(), rtol=0.15)
+assert abs(np.median(repeatability) / seen["repeat"].median() - 1) < 0.15
+assert float(scatter.median()) < 0.5 * np.median(repeatability)
+assert list(by_operator["operator"].values) == ["A", "B", "C"]
+less_steady = float((by_operator.sel(operator="C") > by_operator.sel(operator="B")).mean())
+print(f"probability that Cem (C) is less steady than Bo (B): {less_steady:.0%}")
+assert 0.5 < less_steady < 0.95
+
+# %% [markdown]
+# The variances between contributors stay, and so does the repeatability: the data fix them.
+# What changes is the residual: the square of `sigma_baseline` is now less than half of the repeatability's variance.
+# That is not a discovery about the gauge.
+# The prior shares the scatter among four components, and [10](10_what_the_data_cannot_say.ipynb) showed that data of this kind cannot object.
+# So never report `sigma_baseline` of this model as the repeatability; report the sum.
+#
+# What you gain is a question that one residual cannot ask: is one operator's hand less steady?
+# *Differences* of spreads within a layer are fixed by the data.
+# By their own repeats (the crosses) Cem is the least steady; the posterior, which takes the three for alike unless the data object, is far from sure.
+# (Look at the probability and not at how the intervals overlap: operators share most of their scatter, so their spreads move together.)
+#
+# (The readings are whole numbers. A rounding error is uniform, with a variance of 1/12, which is about a sixth of the repeatability's. A display with one more digit would be the cheapest improvement of all.)
+#
+# ## Nested: when label "a" is not always the same
+#
+# Down the hall a laboratory tests the strength of a chemical paste.
+# It comes in batches, each batch in three casks, and the content of each cask is tested twice.
+# (The readings are those of Davies and Goldsmith 1972.)
+# A cask belongs to one batch: casks are *nested* in batches.
+
+# %%
+paste = mlm.load_paste()
+paste.head(8)
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Strength of the paste for ten batches, three casks in each, two tests of each cask joined by a line. The two tests of a cask lie close together; casks of one batch lie up to several units apart, and no letter a, b or c is high or low throughout."}} tags=["hide-input"]
+_, ax = plt.subplots(figsize=(9, 3.8))
+batches = sorted(paste["batch"].unique())
+for shift, (cask, (marker, color)) in zip((-0.22, 0, 0.22), zip("abc", styles.values(), strict=True), strict=True):
+    for k, batch in enumerate(batches):
+        values = paste.loc[(paste["batch"] == batch) & (paste["cask"] == cask), "strength"]
+        label = f"cask {cask}" if k == 0 else None
+        ax.plot([k + shift] * 2, values, "-", marker=marker, color=color, markersize=4, label=label)
+ax.set(xticks=range(10), xticklabels=batches, xlabel="batch", ylabel="strength of the paste (units of the test)")
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+
+# %% [markdown]
+# Look at the column `cask`.
+# It says a, b, c in every batch, but cask a of batch A and cask a of batch B have nothing in common.
+# Whoever uses that column as a layer says that they do.
+# This is *implicit nesting*; the column `sample` has a label of its own for every cask.
+#
+# **Predict first.** The laboratory asks: is our test imprecise? Fit batch and cask, then batch and sample. In which of the two is the variance of the test larger, and by how much?
+
+# %%
+found = {}
+for inner in ("cask", "sample"):
+    paste_cells = mlm.cell_statistics(paste, total="strength", layers=["batch", inner])
+    known = {"batch": 0, inner: 0}
+    model = mlm.cell_model(paste_cells, mlm.Priors.from_cells(paste_cells, known_sigma=known))
+    fit = mlm.sample(model, seed=SEED)
+    mlm.check_convergence(fit)
+    draws, _ = variances_of(fit, ["batch", inner])
+    found[f"batch + {inner}"] = summary(draws.rename(columns={inner: "cask", "repeat": "test"}))
+paste_reml = pd.Series({"batch": 1.66, "cask": 8.43, "test": 0.68})  # of the nested model, see mlm.load_paste
+pd.concat({"REML, nested": paste_reml.to_frame("")} | found, axis=1).round(2)
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+medians = pd.DataFrame({name: table["median"] for name, table in found.items()})
+assert medians.loc["test", "batch + cask"] > 8 * medians.loc["test", "batch + sample"]
+assert medians.loc["cask", "batch + cask"] < 1 < 7 < medians.loc["cask", "batch + sample"] < 10
+assert np.allclose(medians.loc[["cask", "test"], "batch + sample"], paste_reml[["cask", "test"]], rtol=0.15)
+
+# %% [markdown]
+# With the wrong labels the test looks some ten times as variable as it is, and the casks look innocent.
+# The laboratory would buy a new instrument, and the paste would stay as it is.
+# With the right labels the test is the best part of the process, and the casks of one batch differ most.
+# Both fits converge.
+#
+# No program can prove that an "a" is not an "a".
+# But the signs can be seen before the fit:
+
+# %%
+crossed = mlm.cell_statistics(paste, total="strength", layers=["batch", "cask"])
+for note in mlm.identification(crossed).attrs["notes"]:
+    print(note.replace(". ", ".\n"))
+
+
+# %% [markdown]
+# If labels repeat, ask whoever wrote them, and give each contributor a label of its own: `paste["batch"] + ":" + paste["cask"]`.
+# It takes one line, and if labels are unique already it costs nothing.
+# (In the gauge study, operator A is the same person on every part. There the crossed layers are right, and the note stays away because the pairs are in the model.
+# If each reading destroyed its part, every operator would need parts of her own, and the parts would be nested in operators.)
+#
+# ## What would the next study tell?
+#
+# Back to Ines, whose answer for *any* operator was open.
+# She may run another study, of 270 readings at most.
+#
+# **Predict first.** Three times as many repeats, three times as many parts, or three times as many operators: which of the three makes the % R&R for any operator most certain?
+#
+# To find out, simulate: take REML's variances for the truth, draw a study, compute the posterior, look at its interval, and repeat.
+# Hundreds of fits would take an hour.
+# But all that a balanced table says about variances lies in its four mean squares, and these are easily drawn: a mean square is its expectation times a chi-squared variable over df.
+# Their posterior is easily drawn, too.
+# Propose expected mean squares from a scaled inverse chi-squared distribution, drop those with a negative variance, and weight the others by the prior: *importance sampling*, as in [08](08_checking_a_model.ipynb).
+
+
+# %%
+def posterior_from(ms, plan, priors, rng, size):
+    """Return posterior draws of the variances in the population of a balanced study."""
+    df = degrees_of_freedom(*plan)
+    expected = {name: df[name] * ms[name] / rng.chisquare(df[name], size) for name in ms}
+    variance = pd.DataFrame(variances_from(expected, *plan))
+    positive = (variance > 0).all(axis=1)
+    variance = variance[positive]
+    # Likelihood over proposal, times the priors as densities of variances.
+    log_weight = sum(np.log(x[positive]) for x in expected.values())
+    log_weight = log_weight - variance["repeat"] / priors.sigma_scale**2
+    for name in ("part", "operator", "pair"):
+        v = variance[name]
+        log_weight = log_weight - 0.5 * np.log(v) - 0.5 * v / priors.mu_sd_of(name) ** 2
+    weight = np.exp(log_weight - log_weight.max())
+    return variance.sample(size, replace=True, weights=weight, random_state=rng)
+
+
+def new_study(variance, plan, rng):
+    """Return the mean squares of a simulated study."""
+    p, o, r = plan
+    pair = variance["repeat"] + r * variance["pair"]
+    part, operator = pair + o * r * variance["part"], pair + p * r * variance["operator"]
+    expected = {"part": part, "operator": operator, "pair": pair, "repeat": variance["repeat"]}
+    return {name: expected[name] * rng.chisquare(k) / k for name, k in degrees_of_freedom(*plan).items()}
+
+
+shortcut = posterior_from(ms, today, informed, rng, 100_000)
+pd.concat({"sampled by nutpie": summary(informed_population), "from mean squares": summary(shortcut)}, axis=1).round(2)
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+gap = gauge_table(shortcut)["% R&R"].quantile([0.05, 0.5, 0.95]) - informed_tables["any operator"]["% R&R"].quantile(
+    [0.05, 0.5, 0.95]
+)
+assert np.all(np.abs(gap) < [1, 1, 5])
+
+# %% [markdown]
+# Two ways that share no code give one posterior: nutpie's run and the shortcut.
+# So use the shortcut for the plans, 200 studies each, with Ines's prior.
+
+# %%
+plans = {
+    "today: 10 x 3 x 3": (10, 3, 3),
+    "repeats: 10 x 3 x 9": (10, 3, 9),
+    "parts: 30 x 3 x 3": (30, 3, 3),
+    "operators: 10 x 9 x 3": (10, 9, 3),
+    "cheap: 10 x 6 x 2": (10, 6, 2),
+}
+studies, results = 200, {}
+for name, plan in plans.items():
+    rows = []
+    for _ in range(studies):
+        draws = posterior_from(new_study(classical, plan, rng), plan, informed, rng, 2000)
+        rr = gauge_table(draws)["% R&R"]
+        rows.append((*rr.quantile([0.05, 0.95]), (rr > 30).mean() < 0.05))
+    low, high, clear = np.transpose(rows)
+    results[name] = {
+        "readings": np.prod(plan),
+        "5 %": np.median(low),
+        "95 %": np.median(high),
+        "sure of < 30": np.mean(clear),
+    }
+plan_table = pd.DataFrame(results).T
+plan_table["width"] = plan_table["95 %"] - plan_table["5 %"]
+plan_table.round(2)
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "One horizontal interval of the percentage of gauge R and R for each of five plans, with the truth near 19 as a line and the limit of 30. Today's plan has a wide interval that crosses 30; nine repeats do not make it shorter. Thirty parts shorten it somewhat. Nine operators shorten it much, to well below 30, and six operators with two repeats do nearly as well for fewer readings."}} tags=["hide-input"]
+_, ax = plt.subplots(figsize=(8.5, 3))
+for k, (_, row) in enumerate(plan_table.iterrows()):
+    ax.plot([row["5 %"], row["95 %"]], [k, k], color=mlm.COLORS["estimate"], linewidth=4)
+    ax.text(41, k, f"{row['readings']:.0f} readings", va="center", fontsize=9)
+ax.axvline(from_reml, color=mlm.COLORS["truth"], label="truth of the simulation")
+ax.axvline(30, color=mlm.COLORS["truth"], linestyle="--", label="refuse")
+ax.set(
+    yticks=range(len(plans)),
+    yticklabels=list(plans),
+    xlabel="% R&R for any operator, typical 90 % interval",
+    xlim=(8, 49),
+)
+ax.invert_yaxis()
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+
+width = plan_table["width"]
+assert width["operators: 10 x 9 x 3"] < 0.85 * width["today: 10 x 3 x 3"]
+assert width["repeats: 10 x 3 x 9"] > 0.85 * width["today: 10 x 3 x 3"]
+assert width["cheap: 10 x 6 x 2"] < width["repeats: 10 x 3 x 9"]
+
+# %% [markdown]
+# Repeats are cheap, and they buy nothing: the repeats' variance was known already.
+# What is not known is how far operators differ, and only operators can tell.
+# Six operators with two repeats each, 120 readings, beat three operators with nine, 270.
+# **Spend readings where the degrees of freedom are few.**
+#
+# ## Is the gauge fit for use?
+#
+# Ines can also make the gauge better without a new study, by measuring each module more than once.
+# Three readings a module are affordable.
+# First, who reads how far from the three operators' average, in hundredths of a degree per watt?
+
+# %%
+offset = mu_operator - mu_operator.mean("operator")
+table = pd.DataFrame(offset.values, index=["Ana (A)", "Bo (B)", "Cem (C)"]).T
+summary(table).round(1)
+
+# %% [markdown]
+# **Predict first.** All three by the same operator, or one by each of the three?
+# One of the two turns this gauge into one that the auditor accepts.
+
+# %%
+v = informed_three
+none = 0 * v["operator"]
+levers = {
+    "as it is": v,
+    "operators' offsets corrected": v.assign(operator=none),
+    "3 readings by one operator": v.assign(repeat=v["repeat"] / 3),
+    "1 reading by each of the three": v.assign(operator=none, pair=v["pair"] / 3, repeat=v["repeat"] / 3),
+}
+decision = {name: gauge_table(draws) for name, draws in levers.items()}
+pd.DataFrame(
+    {
+        name: {
+            "% R&R, median": table["% R&R"].median(),
+            "below 10 (%)": 100 * (table["% R&R"] < 10).mean(),
+            "above 30 (%)": 100 * (table["% R&R"] > 30).mean(),
+            "% of tolerance, median": table["% of tolerance"].median(),
+        }
+        for name, table in decision.items()
+    }
+).T.round(1)
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Four histograms of the percentage of gauge R and R for these three operators, with the accept and refuse zones shaded. As it is, with corrected offsets, and with three readings by one operator: between 10 and 30. With one reading by each of the three: around 10, the larger part in the accept zone."}} tags=["hide-input"]
+show_verdicts(decision)
+plt.show()
+
+median = {name: table["% R&R"].median() for name, table in decision.items()}
+assert median["1 reading by each of the three"] < 10 < median["3 readings by one operator"] < median["as it is"]
+assert decision["1 reading by each of the three"]["% R&R"].gt(10).mean() < 0.5
+
+# %% [markdown]
+# This is what Ines tells the auditor.
+#
+# - As it is used now, the gauge is neither accepted nor refused: for Ana, Bo and Cem the % R&R very probably lies between 10 and 30.
+# - From now on each module is read once by each of the three, and the average counts. Then their offsets are the same for every module, and the variances of pairs and repeats fall to a third. With a probability above one half the gauge passes even the strict limit.
+# - Three readings by one operator cost the same and gain little, because operator and pair stay.
+# - For other operators nothing is promised. Before a fourth one uses the gauge, six take part in a study with two repeats.
+#
+# And the 37 of this morning, beside two times 41?
+# Ana reads about one unit below the average of the three, and on this module her pair adds to it.
+# That says how far she is from the others, and not who is right: perhaps they read high.
+# A gauge study measures agreement. For the truth it takes a part whose impedance is known.
+#
+# ## Check yourself
+#
+# The quiz asks about ideas.
+# The [exercises](exercises/14_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+
+# %%
+mlm.quiz("14")
+
+# %% [markdown]
+# ## What to remember
+#
+# - Name the layers before you fit. Crossed layers meet in all combinations; a nested contributor belongs to one other. Labels that repeat in every group may hide nesting: ask, and make them unique.
+# - A variance among the contributors in the table is one thing, and that of the population another. REML's single number is near the first; three operators say little about the second.
+# - Where one layer refines another (casks in batches, pairs of part and operator), pool. Fixed scales split what the data leave open, and the run looks healthy.
+# - `known_sigma={layer: 0}` gives the classical model. With free spreads, report sums of variances, not the baseline alone.
+# - Compute every ratio draw by draw, then summarize. A decision needs the probability of being on the right side of a limit.
+# - Spend readings where the degrees of freedom are few.
+#
+# ## Going further
+#
+# - Houf, R. E. and Berman, D. B. (1988). Statistical analysis of power module thermal test equipment performance. *IEEE Transactions on Components, Hybrids, and Manufacturing Technology* 11(4), 516-520. [doi:10.1109/33.16692](https://doi.org/10.1109/33.16692)
+# - Burdick, R. K., Borror, C. M. and Montgomery, D. C. (2003). A review of methods for measurement systems capability analysis. *Journal of Quality Technology* 35(4), 342-354. [Publication page](https://asu.elsevierpure.com/en/publications/a-review-of-methods-for-measurement-systems-capability-analysis). Intervals for all quantities of the gauge table, without Bayes.
+# - SAS Institute. The VARCOMP procedure, example "Using the GRR method": the same readings and limits, with confidence limits to compare with. [Documentation](https://go.documentation.sas.com/doc/en/statcdc/14.2/statug/statug_varcomp_examples02.htm)
+# - Searle, S. R., Casella, G. and McCulloch, C. E. (1992). *Variance Components*. Wiley. [doi:10.1002/9780470316856](https://doi.org/10.1002/9780470316856)
+# - Gelman, A. (2006). Prior distributions for variance parameters in hierarchical models. *Bayesian Analysis* 1(3), 515-534. [doi:10.1214/06-BA117A](https://doi.org/10.1214/06-BA117A). On groups as few as three.
+# - Davies, O. L. and Goldsmith, P. L. (1972). *Statistical Methods in Research and Production*, 4th edition. Oliver and Boyd. Casks in batches, in chapter 6.
+# - What is a gage R&R study? Minitab's page with the limits of the AIAG handbook. [Support page](http://support.minitab.com/en-us/minitab/17/topic-library/quality-tools/measurement-system-analysis/gage-r-r-analyses/what-is-a-gage-r-r-study/)
+
+# %%
+print(mlm.version_line())
