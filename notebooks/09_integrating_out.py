@@ -15,7 +15,6 @@
 # "Please write on it all that we need."
 #
 # Can a postcard say as much about the model as 10,000 parcels?
-# Not nearly as much: exactly as much.
 # Decide before you read on.
 #
 # The model of 05 and [06](06_noncentered.ipynb) had a share for the center and one for the driver in each parcel.
@@ -89,7 +88,7 @@ rows.head().round(1)
 #
 # In this section the second argument of Normal is a variance.
 # Both factors are exponentials of a square in $y$.
-# Complete the square: collect the terms in $y^2$ and $y$, and write what is left over apart.
+# Complete the square: gather all terms with $y$ in a single square, and keep apart what does not contain $y$.
 # The product becomes
 #
 # $$\text{Normal}(y \mid m, v)\; \text{Normal}(x - y \mid c, r)
@@ -153,7 +152,7 @@ checks
 # A large grid and one line of algebra give the same density.
 # The sampler of 06 did the work of the grid, one random step at a time.
 #
-# ## Six bell curves, twelve cells
+# ## How many bell curves?
 #
 # The simulation never used the formula: it drew contributions and added them.
 #
@@ -207,7 +206,7 @@ assert test.pvalue > 1e-5  # a right formula fails here once in 100,000 seeds
 # $$\sum_i (x_i - M)^2 = \underbrace{\sum_i (x_i - \bar x)^2}_{S} + n\,(\bar x - M)^2 .$$
 #
 # So the rows enter the likelihood through $n$, $\bar x$ and the *centered sum of squares* $S$, and in no other way.
-# Such numbers are called *sufficient statistics*: two data sets that share them have the same posterior, whatever the prior.
+# Such numbers are called *sufficient statistics*: under this model, two data sets that share them have the same posterior, whatever the prior.
 
 # %%
 cells = mlm.cell_statistics(rows, "total", layers)
@@ -362,8 +361,8 @@ plt.show()
 # Many books compute $S$ as $\sum x_i^2 - n \bar x^2$.
 # On paper that is the same.
 #
-# **Predict first.** One of Lena's scanners does not record the delay but the moment of delivery, in seconds since 1970.
-# That is a number near $10^9$.
+# **Predict first.** Computers count time in seconds since 1970, so a moment is a number above $10^9$.
+# One of Lena's scanners confuses the two and adds $10^9$ to every delay.
 # A constant that is added to every total does not change the spread, so $S$ must not change.
 # What does the book's formula say?
 
@@ -432,7 +431,7 @@ np.testing.assert_allclose(merged, statistics_of(one_cell), rtol=1e-10)
 
 # %% [markdown]
 # `Cells.merge` does this for all cells at once.
-# Here the year is cut into twelve months, reduced month by month, and put together again.
+# Here the year's rows are cut into twelve parts that stand for months, reduced part by part, and put together again.
 
 # %%
 months = np.array_split(np.arange(len(rows)), 12)
@@ -523,7 +522,7 @@ plt.show()
 #
 # The price is a condition: rows can only be put together where they share all contributors.
 # A layer with as many contributors as rows leaves nothing to put together.
-# Nor does a number that changes from row to row, such as the length of the way.
+# Neither does a mean that depends on a number of each row, such as the distance to the customer.
 #
 # ## The same posterior as with all contributions
 #
@@ -544,8 +543,8 @@ priors = mlm.Priors.from_cells(cells_06, pooled=False, known_sigma=known)
 
 latent = mlm.observation_model(rows_06, layers=layers, parametrization="noncentered", priors=priors)
 marginal = mlm.cell_model(cells_06, priors)
-latent_fit = mlm.sample(latent, seed=SEED, draws=2000)
-marginal_fit = mlm.sample(marginal, seed=SEED, draws=2000)
+latent_fit = mlm.sample(latent, seed=SEED, draws=2000, chains=8)
+marginal_fit = mlm.sample(marginal, seed=SEED, draws=2000, chains=8)
 
 names = ["mu_baseline", "mu_center", "mu_driver", "sigma_baseline"]
 for fit in (latent_fit, marginal_fit):  # the parameters are compared, so they are what has to converge
@@ -560,7 +559,7 @@ work[["converged", "min_ess_bulk", "gradients", "sampling_seconds"]].T
 # %% [markdown]
 # Both converged, so they may be compared.
 # The difference of two averages of draws has a Monte Carlo standard error (MCSE, see [07](07_diagnostics.ipynb)): the root of the sum of both squared errors.
-# In units of it, a difference should look like a draw of a standard normal.
+# In units of it, a difference should look like a draw of a standard normal, if both sample one posterior.
 
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -580,7 +579,8 @@ limit = stats.norm.isf(1e-5 / 2 / len(z))
 assert z.abs().max() < limit, z
 print(f"{len(z)} comparisons, largest difference {z.abs().max():.1f} Monte Carlo standard errors")
 print(f"a limit of {limit:.1f} would be passed by chance once in 100,000 runs")
-print(f"means that differ by {(limit * error / two['sd']).max():.2f} posterior standard deviations would pass it")
+seen = ((limit + 2) * error / two["sd"]).max()
+print(f"means that differ by {seen:.2f} posterior standard deviations would be noticed in 98 of 100 runs")
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Outlines of posterior histograms, one panel each for Mill's mean, Ann's mean and the road's standard deviation. In each panel the outline of the model with a thousand contributions and that of the model of twelve cells lie on each other. A dashed line marks the truth."}} tags=["hide-input"]
 pick = {
@@ -605,7 +605,7 @@ plt.show()
 
 # %% [markdown]
 # One posterior, by two routes.
-# The last printed line is the power of the comparison: a smaller difference of the means would not have shown.
+# The last printed line is the power of the comparison: a difference of the means well below that would not have shown.
 # Against that there is the algebra, which was checked to nine digits.
 #
 # Can a program do the algebra?
@@ -618,7 +618,7 @@ plt.show()
 # ## The postcard
 #
 # Head office has twelve lines, and no row.
-# It lets all standard deviations free, which no run with contributions survived in 06.
+# Now all standard deviations are unknown again; with that, no run of 06 that sampled contributions converged.
 # First the 500 parcels, then Lena's 10,000: `with_cells` gives the compiled model a new set of twelve lines.
 
 # %%
@@ -637,16 +637,17 @@ table["truth"] = exact["center"].mu.round(2)
 table
 
 # %% [markdown]
-# Twenty times the parcels, and the sampler's work has not grown with them, because twelve lines are twelve lines.
-# (The priors are those of the 500 parcels.)
+# Twenty times the parcels, and each gradient costs what it did, because twelve lines are twelve lines.
+# (How many gradients a run takes depends on the shape of the posterior. The priors are those of the 500 parcels.)
+# Where an interval in the table misses the truth, the rows would have missed it, too: an 89 % interval does so about once in nine times.
 #
 # So can a postcard say as much as 10,000 parcels?
-# For this model, yes: twelve lines of three numbers give the likelihood of every row, up to rounding, at all parameters.
+# For this model, yes: twelve lines of three numbers give the likelihood of all rows together, up to rounding, at all parameters.
 # Head office gets the posterior that it would have got from the rows.
 # What the postcard cannot say is whether the model is right about the shape of a cell.
 # For that somebody must look at rows.
 #
-# And one thing the likelihood may not say, on a postcard or in full: how road, center and driver share the spread.
+# And one thing the likelihood does not say, on a postcard or in full: how road, center and driver share the spread.
 # [10](10_what_the_data_cannot_say.ipynb) asks that.
 #
 # ## Check yourself
@@ -669,7 +670,7 @@ mlm.quiz("09")
 #
 # ## Going further
 #
-# - Chan, T. F., Golub, G. H. and LeVeque, R. J. (1983). Algorithms for computing the sample variance: analysis and recommendations. *The American Statistician* 37(3), 242-247. [doi:10.1080/00031305.1983.10483115](https://doi.org/10.1080/00031305.1983.10483115). The merging formula, and why the books' one fails.
+# - Chan, T. F., Golub, G. H. and LeVeque, R. J. (1983). Algorithms for computing the sample variance: analysis and recommendations. *The American Statistician* 37(3), 242-247. [doi:10.1080/00031305.1983.10483115](https://doi.org/10.1080/00031305.1983.10483115). The merging formula, and why the textbook formula fails.
 # - Fisher, R. A. (1922). On the mathematical foundations of theoretical statistics. *Philosophical Transactions of the Royal Society A* 222, 309-368. [doi:10.1098/rsta.1922.0009](https://doi.org/10.1098/rsta.1922.0009). Where sufficiency comes from.
 # - Gelfand, A. E. and Smith, A. F. M. (1990). Sampling-based approaches to calculating marginal densities. *Journal of the American Statistical Association* 85(410), 398-409. [doi:10.1080/01621459.1990.10476213](https://doi.org/10.1080/01621459.1990.10476213). What people do when the integral has no formula.
 # - pymc-extras, pull requests [688](https://github.com/pymc-devs/pymc-extras/pull/688) and [704](https://github.com/pymc-devs/pymc-extras/pull/704) (2026). How a program integrates normal variables out, and brings them back.

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 10 What the data cannot say
 #
-# Nora and Sam of the parcel service have the whole year now: 10,000 parcels of one depot.
+# Nora and Sam at head office have Lena's whole year now: 10,000 parcels of her depot.
 # Their manager has money for one thing, better routes or training for centers and drivers.
 # So she asks what she asked in [07](07_diagnostics.ipynb): by how many minutes do deliveries vary because of the road alone?
 #
@@ -222,7 +222,7 @@ assert gaps["sd of a total in a cell"].iloc[-1] < 0.02
 # %% [markdown]
 # A hundred times the parcels, and the gap stays where it was.
 # About everything else in the table Nora and Sam agree better and better.
-# So the answer to the manager is not a number.
+# So there is no number to give the manager: no count of parcels settles it.
 #
 # ## Why: variance moves without a trace
 #
@@ -436,7 +436,8 @@ pd.DataFrame(shares).T.round(3)
 
 # %% [markdown]
 # It converged, and it calls half of the parts' variance "pairs".
-# Where the data fix a sum only, every one of the 44 means costs the same prior, so the sum is shared among those that can carry it.
+# All contributors' means have the same prior.
+# Where the data fix only a sum of some of them, the draws try out every split of it that this prior allows, and most splits make some of the parts' variance the pairs'.
 #
 # A careful analyst tries a second prior: she makes the scale of the *spread* three times larger.
 # Another one makes the scale of the pairs' *means* ten times smaller.
@@ -460,6 +461,7 @@ compared.round(3)
 
 # %% [markdown]
 # The scale of the spread changed nothing, and the answer is still wrong by a factor of two.
+# The other two opinions raise the alarm.
 # What stays under a second prior is the data's doing only if the second prior differs where the data are silent.
 # Ask the rank first: it says where that is.
 #
@@ -678,7 +680,7 @@ assert powers[200].loc[1.5, "Kolmogorov-Smirnov"] < 0.1 < 0.9 < powers[1_000].lo
 assert powers[200].loc[3.0].min() > 0.9
 
 # %% [markdown]
-# With the general test, 200 replicates find a gross fault, three times too narrow, and are all but blind to half of it; 1,000 see a factor of 1.5.
+# With the general test, 200 replicates find a gross fault, three times too narrow, and nearly always miss a factor of 1.5; 1,000 hardly ever miss it.
 # A test that is made for the fault you fear sees it much sooner, and is blind to others.
 #
 # You have time for 200 here.
@@ -724,7 +726,8 @@ print(f"if 29 curves were independent, one or more would leave a 99 % band with 
 # Do not decide by the curves that leave the band.
 # Of 29 curves one may leave it by chance, and then others in its company: totals of cells that share a driver have similar ranks.
 # The tests are the decision; their false alarm is set for all quantities together.
-# They are silent, so you may say: *no fault of a factor of 1.5 in any width, as far as 1,000 replicates can show*, the road's included.
+# They are silent, so you may say: *no posterior is 1.5 times too narrow, as far as 1,000 replicates can show*, the road's included.
+# (Fits with a warning stay in. One fit of 1,000 moves a curve by at most 0.001, so a few of them neither raise an alarm nor hide one.)
 #
 # And yet the prior decides about the road.
 # There is no contradiction: the true values of a calibration come from the prior, so a posterior that only repeats the prior is right on average.
@@ -778,7 +781,7 @@ compared.map("{:.1e}".format)
 #
 # | | claim |
 # |---|---|
-# | **from the data** | means of centers and drivers; mean and standard deviation of the delay for each center and driver together; which driver varies more than another, and by how much variance; that the road has at most $\sqrt A$ |
+# | **from the data** | means of centers and drivers; mean and standard deviation of the delay for each center and driver together; which driver varies more than another, and by how much variance, with its interval; that the road has at most $\sqrt A$ |
 # | **with the prior beside it** | the road's standard deviation; that of any one center or driver; the share "due to" a layer. Show it under a second prior that differs there |
 # | **not at all** | that convergence, good predictions, calibration or more parcels of the same kind move a number from the second row to the first |
 #
@@ -793,7 +796,13 @@ print(
 assert bound > 4.5
 
 # %% [markdown]
-# Rows of another *kind* would settle it: a parcel that its owner collects at the center had no driver.
+# The bound is an estimate as well, and here it comes out low.
+# You know its true value, $\sqrt{25 + 1 + 1}$ or 5.2 minutes; the truth about the road, 5, is just below that.
+# $A$ takes the smallest variance of each layer.
+# Here all contributors of a layer vary alike, and the smallest of several uncertain numbers lies below the number that they share.
+# More parcels bring $A$ up to its true value: this error fades, unlike the gap between Nora and Sam.
+#
+# Rows of another *kind* would settle the rest: a parcel that its owner collects at the center had no driver.
 # Such rows add to the rank, and [11](11_making_the_data_say_it.ipynb) plans them.
 # [12](12_decomposing_a_total.ipynb) splits single delays into contributions, and keeps to the table above.
 #

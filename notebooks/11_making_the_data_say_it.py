@@ -14,7 +14,7 @@
 # 10,000 parcels cannot tell the road from the people, and a million cannot either ([10](10_what_the_data_cannot_say.ipynb)).
 #
 # So she stops asking for more parcels, and asks for other ones.
-# Lena, who runs the depot, puts five letters on her desk.
+# Lena, who runs the depot, sends her five offers, one letter each.
 #
 # | letter | what it offers | price |
 # |---|---|---|
@@ -80,9 +80,9 @@ NAMES = ["road", *parcels["center"].labels, *parcels["driver"].labels]
 # The road is the baseline, so every parcel has it.
 # A *plan* says how many parcels of each kind will be recorded.
 # The depot sends 10,000 a year, and a tenth of them may be handled in another way.
-# Two of the plans below leave the parcels as they are.
-# The certificate gives one of the variances instead.
-# And "steady" costs nothing: it only *says* that drivers add no spread, that each of them is late by the same minutes every day.
+# The last two plans below leave the parcels as they are, and are *told* a variance instead.
+# The certificate tells the road's.
+# "Steady" is no letter and costs nothing: somebody just says that drivers add no spread, that each of them is late by the same minutes every day.
 
 # %%
 KINDS = {"usual": ["center", "driver"], "collected": ["center"], "dropped": [], "handed over": ["driver"]}
@@ -137,7 +137,7 @@ plt.show()
 # Cover the last four rows of the figure with your hand.
 # In every row that you still see there are three dark squares: road, one center, one driver.
 # Move variance from the road to all centers, and no row notices.
-# Take the hand away. The last row notices, for it has no center that could make good what the road has lost.
+# Take the hand away. The last row notices: it has no center to make up for what the road has lost.
 #
 # ## Rank before money
 #
@@ -174,7 +174,7 @@ assert flat["collect and drop"] == 0
 assert ranks["euros"].idxmax() == "lots"
 
 # %% [markdown]
-# The lots cost most and change nothing.
+# The lots cost most and leave both directions flat.
 # Drawing lots is the right tool for another question: it breaks the ties between a driver and her usual center, so that one is not blamed for the other.
 # Here every driver already meets every center, and still each parcel has a road, a center and a driver.
 #
@@ -235,10 +235,12 @@ table.replace({True: "yes", False: "-"})
 # %% [markdown]
 # Read the table by columns, as the manager would.
 # Whoever asks for the road alone buys dropped parcels, and needs nothing else.
-# The same letter tells what center and driver have *together*, and not whose it is.
+# (The certificate says yes there because it says the answer, and so does "steady" for the drivers.)
+# The same letter says how much center and driver vary *together*, and not how the two share it.
 # Whoever asks for the drivers alone buys collected parcels.
 # Whether Mill varies more than the Airport, last year's parcels say already, for nothing.
 # Only "collect and drop" answers everything.
+# One letter has no row here. Which question would *hand over* answer alone? Work it out before you meet it again at the end.
 #
 # `mlm.identification` does the same for any table, and says it in words.
 # It wants cells, so make some: simulate the plan with any parameters that you like, because only the design counts.
@@ -290,7 +292,7 @@ print(f"{table.size} answers of the rank rule, and mlm.identification agrees wit
 # ## How wide will the intervals be?
 #
 # A yes is cheap.
-# One dropped parcel more would raise the rank, if you had two.
+# Two dropped parcels are enough to raise the rank, and they tell you next to nothing.
 # How many do you need?
 #
 # Each cell shows a sample variance $s^2$.
@@ -298,8 +300,9 @@ print(f"{table.size} answers of the rank rule, and mlm.identification agrees wit
 # That is the Fisher information of 10, $I = D^\top \mathrm{diag}(n / 2V^2)\, D$, and the standard error of a question $c$ is $\sqrt{c^\top I^{-1} c}$.
 #
 # Only $V$ is missing, which you do not know for kinds of parcels that nobody has recorded.
-# But leaving out a layer can only make $V$ smaller.
-# So take last year's $V$ for every cell, and the true error will be smaller, not larger.
+# But leaving out a layer can only make $V$ smaller, and a smaller $V$ makes every error smaller.
+# So take last year's $V$ for every cell: the promise then errs on the safe side, up to the small error of $V$ itself.
+# (The usual cells vary alike here. Where they do not, take the largest $V$.)
 
 
 # %%
@@ -330,7 +333,7 @@ errors.round(1).replace(np.inf, "-")
 
 # %% [markdown]
 # Standard errors of variances, in square minutes.
-# A zero is the certificate's: whoever is told a number does not estimate it.
+# A zero is the mark of a number that was told, the road's by the certificate and the drivers' by "steady": nothing is left to estimate.
 #
 # A formula that you have not tested is a hope.
 # So simulate what it talks about.
@@ -365,14 +368,17 @@ for what, c in questions.items():
     assert formula < 1.1 * errors.loc["collect and drop", what]  # V itself is an estimate
 
 # %% [markdown]
-# The formula holds, and the promise that did without the truth is a little wider.
+# The formula holds.
+# The promise, which knows nothing but last year's $V$, is within a few percent of it.
+# It is a little too wide where parcels without a layer decide; for Mill and Airport, which the usual parcels tell apart, only the error of $V$ is left, in either direction.
 #
 # ## What a square minute means
 #
-# Squared minutes are hard to feel.
+# Square minutes are hard to feel.
 # Ask instead: how far must a driver vary for a plan to *notice*?
 # A variance that is less than two standard errors from zero may as well be zero.
 # So the smallest spread that a plan can see is about $\sqrt{2\,\text{se}}$, in minutes.
+# (It *can* see it: of plans whose drivers vary by just that much, one in two shows a variance beyond two standard errors. To be surer, ask for more.)
 #
 # **Predict first.** A tenth of 10,000 parcels are collected or dropped, and the plan can just see drivers that vary by some two minutes.
 # The manager wants to see one minute. How many times as many parcels does she need?
@@ -466,6 +472,7 @@ assert best["driver"] < 0.1
 # %% [markdown]
 # There is no best plan, only a best plan for a question.
 # For the road, all money goes to dropped parcels; for the drivers, to collected ones.
+# (0.99 and 0.01 are the ends of the grid.)
 #
 # For the centers there is a rule.
 # Write the answer as a weighted sum of the variances of kinds, $\sum_i a_i V_i$; here the weights are $1$ and $-1$.
@@ -473,7 +480,7 @@ assert best["driver"] < 0.1
 #
 # $$n_i \propto \frac{|a_i|\, V_i}{\sqrt{p_i}}.$$
 #
-# Neyman (1934) found it for surveys in which all rows cost the same; the root of the price is a later addition.
+# Neyman (1934) found it for averages in surveys, with a standard deviation where $V_i$ stands here and all rows at one price; the root of the price is a later addition.
 # A kind that costs four times as much gets half as many parcels, not a quarter.
 # (The money spent on it, $p_i n_i$, still goes up.)
 #
@@ -501,7 +508,8 @@ judge(my_plan)
 # The manager took "collect and drop": a tenth of the year's parcels, 1,500 euros.
 # Here they are, beside last year's.
 # Fit both years under Nora's prior and under Sam's, which expect a third and a tenth of the variance on the road, and share the rest equally between centers and drivers.
-# The priors are the same for both years, so the rows are the only thing that differs.
+# The priors of all spreads are the same for both years.
+# (The means gain two parameters, because a center and a driver may now add something on average.)
 #
 # **Predict first.** Last year the two priors gave two answers for the road.
 # Will they now agree? And will the interval contain the 5?
@@ -573,10 +581,18 @@ assert abs(float(road.mean()) - 5) < 0.75
 assert float(road.std()) < 0.25
 
 # %% [markdown]
-# One thing changed, the rows, and Nora and Sam agree about the road.
-# 1,000 parcels of 10,000 were enough for the road.
+# The rows changed, and Nora and Sam agree about the road.
+# 1,000 parcels of 10,000 were enough for that.
 # (An 89 % interval misses the truth one time in nine. Here it is more likely to lie too low than too high: centers and drivers have to vary by something, and what the priors give them comes from the road.)
 # About centers and drivers the intervals are wide, as the plan had announced, and there the priors keep a small say.
+#
+# And the 5? Look at the printed interval again: it ends near 5, perhaps below it.
+# That is more than bad luck.
+# One minute is less than this plan can see, no variance can be negative, and both priors expect far more than a minute from centers and drivers.
+# So both pull the same way, from the road to the people, and in such years the road's interval ends below 5 far more often than in the 11 % that it should miss.
+# Two priors that agree show that the data decide between *these two*.
+# They do not show what the answer owes to something that both assume.
+# To see that, take a third prior that errs on the other side: one that expects 95 % on the road, say.
 #
 # All parameters beside the truth:
 
@@ -590,13 +606,13 @@ print(f"a center adds {float(adds.mean()):.2f} ± {float(adds.std()):.2f} minute
 assert abs(float(adds.mean()) - true_adds) < 5 * float(adds.std())
 
 # %% [markdown]
-# The last line is a gift: how long the *stop at a center* takes, which no number of usual parcels could say.
+# The last line is a gift: by how many minutes a *stop at a center* delays a parcel, which no number of usual parcels could say.
 #
 # ## Was the promise kept?
 #
 # The plan promised standard errors for a variance that may take any value.
 # A posterior knows more: no variance is negative.
-# Both facts fit into three lines.
+# Both facts fit into a few lines.
 # Draw from the normal distribution that the information describes, throw away every draw with a negative variance, and weight the rest by the prior.
 # (The prior of a variance is exponential, so its weight is $e^{-v/s^2}$.)
 # That is a posterior without a sampler.
@@ -641,6 +657,7 @@ pd.DataFrame(rows).T.round(2)
 # %% [markdown]
 # Variances, in square minutes.
 # The intervals of the fit are shorter than promised, and the quick posterior says why: with eight positive variances that add up to what the cells show, none can go far.
+# It shows the price, too: the true variances are 25, 1 and 1, and what may not go below zero comes out too large on average, at the road's expense.
 # (It is an approximation: where the estimates themselves are negative, few draws are left, from the far tail of a normal distribution.)
 # The same trick works before the year, with variances that you assume in place of the estimate, when you want the interval itself and not only a bound for its error.
 #
@@ -716,15 +733,15 @@ print(f"{dropped_n} dropped parcels: {dropped_sd:.2f} ± {error:.2f} minutes, be
 assert abs(dropped_sd - 5) < 5 * error
 
 # %% [markdown]
-# A spread that you measured brings its error with it.
-# A spread that you were told brings none, whoever told you.
+# A spread that you measured brings its error with it, and the two statements lie about three such errors apart: that is enough to doubt a lie of this size in most years, and not enough to catch a small one.
+# A spread that you were told brings no error, whoever told you.
 #
 # ## Is it the same road?
 #
 # Every plan here takes one thing for granted: a parcel that lacks a layer has the *same road* as all others.
 # Suppose that trucks can stop only along the motorway, where the road varies by 4 minutes.
 # Then dropped parcels measure the motorway.
-# The plan "collect and drop" has full rank, and exactly as many kinds as it needs, so nothing is left over that could contradict.
+# The plan "collect and drop" has full rank, and exactly as many kinds as it needs, so nothing is left over that could contradict this.
 
 # %%
 variance_of = {"usual": 27, "collected": 26, "dropped": 4**2}  # the last would be 25 on the road of the others
@@ -780,12 +797,12 @@ assert power["a little quieter"] < 0.5 < 0.8 < power["motorway"]
 # %% [markdown]
 # In the world of the motorway nearly every such plan contradicts itself.
 # Where the road of dropped parcels is only a little quieter, most plans do not notice.
-# So a plan that stays silent has ruled out a large difference, and no small one.
+# So a plan that stays silent has ruled out a large difference, but not a small one.
 # Its power belongs in the plan, beside the rank and the price.
 #
 # ## Which letters?
 #
-# The lots were the letter without value, at 5,000 euros.
+# The lots were the letter without value, at 5,000 euros: all they buy is a smaller error for Mill and Airport, which last year's parcels could compare already.
 # For the road alone the manager needs *drop*.
 # For all of her questions she needs two letters.
 # Any two?
@@ -813,16 +830,19 @@ print(f"share of the variance that is the road's: {low:.0%} to {high:.0%} (89 % 
 assert low > 0.6
 
 # %% [markdown]
+# *Hand over* alone would answer for the centers: usual parcels minus those handed over.
 # *Drop* and the *certificate* do not go together: both speak of the road.
 # *Collect* with the *certificate* is the cheapest pair, and rests on the haulier's word.
 # *Collect* and *drop* cost 1,500 euros, and for these the manager may now claim:
 #
-# - **From the data:** the road's spread, with its interval. Center and driver together, and each of the two, with intervals that are wide because one minute hides under five. How many minutes a stop at a center adds.
+# - **From the data:** the road's spread, to within a few tenths of a minute. Center and driver together, and each of the two, with intervals that are wide because one minute hides under five. How many minutes a stop at a center adds. With all spreads goes the remark that both priors lean toward the people.
 # - **With an assumption named beside it:** that dropped and collected parcels have the road of the others. With *hand over* she could have tested it.
-# - **Not:** that a center or a driver varies by exactly a minute. For that she would need the number of parcels printed above.
+# - **Not:** that drivers vary by a minute rather than not at all. To see that, she would need at least the number of parcels printed above.
 #
 # Better routes, or training?
-# Most of the variance is the road's, as the line above the list says, so routes it is.
+# Most of the variance is the road's, as the line above the list says, and both priors would rather have it otherwise.
+# So there is more to win on the road.
+# Whether better routes can win it, or weather and traffic keep it, is a question that no variance answers: try them at one depot first.
 # (Training could still change a *mean*: Mill adds more minutes than the others, and that was known all along.)
 # [12](12_decomposing_a_total.ipynb) takes up the parcels one by one: who made this one late?
 #
@@ -841,6 +861,7 @@ mlm.quiz("11")
 # - More rows of the same kind, drawn by lot or not, never raise the rank. Rows that lack a layer do, and so does a known spread.
 # - The Fisher information of the cells says how wide the intervals will be. With the largest variance for every cell it errs on the safe side.
 # - A small spread under a large one is expensive: half the spread takes sixteen times the rows.
+# - Two priors that agree may still pull the same way. Let one of them err on the other side.
 # - The best plan depends on the question. Rows go where $|a_i| V_i / \sqrt{p_i}$ is large.
 # - A known spread enters without an error, and so does a lie. A kind of rows more than needed lets a plan contradict itself.
 #

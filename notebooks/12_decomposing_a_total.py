@@ -254,7 +254,7 @@ for who in suspects:
     print(f"{who}: {after - before:+.1f} minutes against known parameters")
 
 # %% [markdown]
-# Ten thousand parcels, and the split is not the one of who knows the parameters.
+# Ten thousand parcels, and the split is not the one that you would make if you knew the parameters.
 # Ann is charged with minutes that are the road's.
 # Whiskers are wider, too: the weights are uncertain now, and a large surprise multiplies that uncertainty.
 #
@@ -305,7 +305,7 @@ rmse.round(2)
 # %% [markdown]
 # Knowing the parameters is best, and the learned split beats equal parts.
 # But "all to the road" beats the learned split!
-# It is not wise, it is lucky: the true road has 25 of 27 parts of the variance, and the rule gives it 27.
+# It is not wise, it is lucky: the true road has 25 of the 27 minutes² of variance, and the rule acts as if it had all of them.
 # The posterior cannot know that, as 10 showed.
 # Its prior deals the variance more evenly, and no number of parcels corrects it.
 #
@@ -338,7 +338,7 @@ print(f"with known parameters chance moves a share by less than {noise:.3f}, nea
 # ## What may be claimed
 #
 # Then change the prior, and see what moves.
-# Somebody who knows the traffic says: the road varies by about 5 minutes, people by about one and a half.
+# Somebody who knows the traffic says: the road varies by about 5 minutes, a center or a driver by about one and a half.
 # Both fits see the same 10,000 totals.
 
 # %%
@@ -403,26 +403,42 @@ assert mean_of.loc["Ann's part of the surprise (min)"].diff().iloc[1] < -0.4
 claims = pd.DataFrame(
     {n: [f"{m:.2f} ± {sd:.2f}" for m, sd in zip(mean_of[n], sd_of[n], strict=True)] for n in fits}, index=mean_of.index
 )
-claims.assign(gap=gap.round(1))
+drivers = truth["driver"]
+of_truth = [
+    mu.sum(),
+    x - mu.sum(),
+    np.sqrt(v.sum()),
+    drivers.mu[0] - drivers.mu[1],
+    drivers.sigma[0] ** 2 - drivers.sigma[1] ** 2,
+    v[0] / v.sum(),
+    v[2] / v.sum() * (x - mu.sum()),
+]
+claims.assign(gap=gap.round(1), truth=np.round(of_truth, 2))
 
 # %% [markdown]
 # Each entry is a posterior mean and standard deviation.
-# The gap is the distance between the two means, in the smaller one of the two standard deviations.
+# The gap is the distance between the two means, in units of the smaller standard deviation.
 #
-# - **The data decide** the first four: what was expected, how large the surprise is, how unusual it is, and how Ann compares with Ben on average. (The third may move by some hundredths of a minute, because the fifth does.)
-# - **The data speak** about the fifth, the difference of variances within a layer, if not loudly: its standard deviation is large, and a tight prior can pull it toward zero.
-# - **The prior decides** the last two: how the surprise is shared.
+# - **The data decide** what was expected, how large the surprise is, and how Ann compares with Ben on average.
+# - **The data speak** about the standard deviation of such parcels, and so about how unusual this one is, and about the difference of two drivers' variances. Both are fixed by enough data. With 10,000 parcels the difference is still uncertain, and a tight prior pulls it toward zero; the standard deviation moves along a little.
+# - **The prior decides** the last two: how the surprise is shared. (A prior that expects equal variances need not end at a third for the road: what all drivers have in common counts in it once for each driver, and the road's variance once, see 10.)
+#
+# Decided by the data does not mean right.
+# In this truth all drivers vary alike, so the difference of Ann's and Ben's variances is zero.
+# How many standard deviations is the table's entry away from that?
+# More than two is bad luck of this year, and no analyst of these totals could have noticed.
 #
 # How far could a prior go?
 # The data fix the variance of each cell and nothing else, so any variances fit that give every cell the same sum, and none may be negative.
-# In this truth all drivers vary alike.
-# So their whole variance can be moved to the road, or all of the road's to them: Ann's weight can be anything from 0 to 1, and her part of the surprise anything from nothing to all of it.
+# In this truth all drivers vary alike, and so do all centers.
+# So the drivers' whole variance can be moved to the road, or the road's and the centers' to the drivers: Ann's weight can be anything from 0 to 1, and her part of the surprise anything from nothing to all of it.
 # Where contributors of a layer vary differently, the bounds are closer; you compute them in the exercises.
 #
 # ## Averages over many parcels
 #
-# Surprises cancel when you average them.
-# So an average part over many parcels may be claimed even where no single part may.
+# Surprises cancel when you average them over all parcels of a contributor, late and early ones.
+# So such an average part may be claimed even where no single part may.
+# (Among late parcels only, surprises do not cancel, and the average is the prior's again.)
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two panels. Left: average minutes of seven centers and drivers over their parcels under two priors; circles and squares coincide, close to the true averages. Right: minutes of drivers in 300 single parcels under one prior against those under the other; points lie on stripes that are flatter than the diagonal."}} tags=["hide-input"]
 splits = {name: mlm.decompose(one, year, layers=layers)["mean"].values for name, one in fits.items()}
@@ -464,12 +480,13 @@ assert max(gaps) < 0.6
 #
 # Now ask the same of all parcels at once.
 # By the [law of total variance](../book/glossary.md) the variance of all totals is a sum.
-# Each layer brings a part by its *means* (contributors differ) and one by its *spreads* (a contributor's own parts differ).
+# Each layer brings a part by its *means* (contributors differ from one another) and one by its *spreads* (the part of one contributor differs from parcel to parcel).
 # One more part belongs to no layer alone, the *covariance* of the means: it is twice the covariance between the mean of a parcel's center and that of its driver.
 #
 # Who makes the plan decides on it.
 # In the year above, the dispatcher gave parcels to drivers at random.
 # Suppose two other dispatchers, with the same people and the same road: one gives the parcels of Mill mostly to Ann, the other spares her Mill.
+# Means and spreads are those learned above; only the frequencies of the combinations are new.
 #
 # **Predict first.** Mill and Ann are the slowest.
 # In which of the three years do totals vary most?
@@ -499,8 +516,13 @@ heights = pd.DataFrame(
 ).mul(variances, axis=0)
 fig, ax = plt.subplots(figsize=(8, 4.2))
 base = np.zeros(3)
-colors = dict(zip(heights, [mlm.COLORS["data"], *mlm.component_colors(["baseline", *layers]).values()], strict=True))
-colors["covariance"] = mlm.COLORS["prior"]
+of = mlm.component_colors(["baseline", *layers])
+colors = {
+    "all spreads": mlm.COLORS["data"],
+    "means of centers": of["center"],
+    "means of drivers": of["driver"],
+    "covariance": mlm.COLORS["prior"],
+}
 for name in heights:
     value = heights[name].to_numpy()
     bottom = np.where(value >= 0, base, 0)
@@ -521,7 +543,8 @@ assert shares.loc[("covariance", "means"), "Ann at Mill"] > 0.05
 assert shares.loc[("covariance", "means"), "Ann elsewhere"] < -0.05
 
 # %% [markdown]
-# So the parts of layers sum to the variance of the totals only where layers occur independently of one another.
+# So you can count on the layers' parts to sum to the variance of the totals only where layers occur independently of one another.
+# (The bars show shares times the variance of the totals; so, with its sign, the covariance always makes up the difference to the diamond.)
 # With Ann at Mill, the slow meet the slow: totals vary more than the parts say.
 # With Ann elsewhere they vary less, and the covariance is negative.
 # A negative part is no mistake; the others then add up to more than the whole.
@@ -559,7 +582,7 @@ print(f"whoever knew the parameters would give her {mean[2] - mu[2]:.1f}, and {m
 assert abs(float(lead.mean()) - mu[2]) < 5 * float(lead.std())
 
 # %% [markdown]
-# **You may tell Ann**: parcels with you are later than those of the average driver, by this much; I am quite sure.
+# **You may tell Ann**: from the same center, parcels with you are later than those of the average driver, by this much; I am quite sure.
 # You may also tell Mrs. Ito how unusual her parcel was.
 #
 # **You may not tell Ann** how many of these 22 minutes were hers.
@@ -567,7 +590,7 @@ assert abs(float(lead.mean()) - mu[2]) < 5 * float(lead.std())
 #
 # If it matters, do not fit longer: record something else.
 # [11](11_making_the_data_say_it.ipynb) has the ways, for instance parcels that no driver carried.
-# Then the spreads are known from data, and the waterfall of this notebook becomes a claim.
+# Then the data speak about the drivers' spread as well, and with enough such parcels Ann's bar of the waterfall becomes a claim.
 #
 # ## Check yourself
 #
@@ -582,10 +605,10 @@ mlm.quiz("12")
 #
 # - Given the parameters, the parts of a total are jointly normal: each gets its mean and a share `v_j / V` of the surprise.
 # - Parts add up exactly and are negatively correlated. With known parameters their uncertainty does not depend on the total; with learned ones it grows with the surprise.
-# - Whiskers of a learned split hold the prior's view of who varies how much. More rows do not change that.
-# - Safe to claim: what was expected, how large and how unusual the surprise is, means, averages over many rows, and differences of variances within a layer.
+# - Whiskers of a learned split hold the prior's view of who varies how much. More rows of the same kind do not change that.
+# - Safe to claim: what was expected, how large and how unusual the surprise is, means, averages over many rows that were not picked by their totals, and differences of variances within a layer, each with its interval.
 # - Not safe, unless the design or a measurement says so: who took how much of one surprise.
-# - Parts of layers sum to the variance of totals only where layers occur independently; elsewhere a covariance belongs to no layer alone.
+# - Parts of layers are sure to sum to the variance of totals only where layers occur independently; elsewhere there is a covariance that belongs to no layer alone.
 #
 # ## Going further
 #

@@ -22,8 +22,7 @@
 # Write down two numbers: the chance that Karin's basement will exceed 4 pCi/L, and the chance that Nils's will.
 #
 # You know from [02](02_a_first_fit.ipynb) what to do with averages of two and of four: let the contributors learn from one another.
-# Counties have something more that airlines had not.
-# There is a reason why they differ, and it lies in the soil.
+# Counties have something that the airlines lacked: a known reason why they differ. It lies in the soil.
 # Here you put the reason into the model, predict homes where nobody measured, and give both cousins an answer that was tested on homes that the model had not seen.
 #
 # **You will learn**
@@ -130,7 +129,7 @@ az.summary(partial_idata, var_names=["mu_baseline", "floor_effect", "tau", "sigm
 
 # %%
 def by_formula(average, n, tau, sigma, predictors):
-    """Return each county's level and the level's standard deviation, for given tau and sigma."""
+    """Return each county's level and the level's standard deviation, for given tau, sigma and center."""
     precision = 1 / (tau**2 + sigma**2 / n)  # of a county's average about its center
     weighted = predictors.T * precision
     center = predictors @ np.linalg.solve(weighted @ predictors, weighted @ average)
@@ -162,7 +161,7 @@ for name in ("Lac Qui Parle", "Waseca"):
     )
 
 # %% [markdown]
-# (Lac qui Parle starts above both of its homes, because one of them was measured upstairs: its basement has about twice as much.)
+# (Lac qui Parle starts above both of its homes, because one of them was measured on the first floor: in a basement the model expects about twice as much.)
 #
 # `tau` is the dial.
 # At 0 all counties have one level: complete pooling.
@@ -209,13 +208,13 @@ mlm.slider(
 
 # %% [markdown]
 # The fewer homes, the larger the part of its way that a county moves.
-# At `tau` = 0.1 only counties with a hundred homes or so keep their own averages; a county then needs some sixty to keep half.
+# At `tau` = 0.1 hardly any does: a county then needs some sixty homes to keep half of its distance, and even the largest gives up a third.
 # The data chose `tau`, and with it whom to believe.
 #
 # ## The reason why counties differ
 #
 # Why should Waseca move to the center of *all* counties?
-# Its soil holds more uranium than most.
+# Its soil holds more uranium than the average county's.
 # A **predictor of contributors** is a number that is known for each contributor, here log uranium.
 # It goes where the levels come from: their center becomes a line,
 # `mu_baseline + uranium_effect * log_uranium`, and `tau` is what the line leaves over.
@@ -255,7 +254,8 @@ ax.plot(x, line, color=mlm.COLORS["truth"], linestyle="--", linewidth=1.2, label
 for name in ("Lac Qui Parle", "Waseca"):
     k = coords["county"].index(name)
     ax.vlines(log_uranium[k], *sorted((own[k], with_uranium[k])), color="#8A8A8A", linewidth=0.9, zorder=1)
-    ax.annotate(name, (log_uranium[k], own[k]), xytext=(7, 0), textcoords="offset points", va="center", fontsize=9)
+    place = {"xytext": (-7, -9), "ha": "right"} if name == "Waseca" else {"xytext": (7, 0), "ha": "left"}
+    ax.annotate(name, (log_uranium[k], own[k]), textcoords="offset points", va="center", fontsize=9, **place)
 ax.set_xlabel("log uranium in the county's soil (log ppm)")
 ax.set_ylabel("level of the county\n(log pCi/L, basement)")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
@@ -384,12 +384,16 @@ error = {
 error = pd.DataFrame(error)
 assert (error.loc["partial"] < error.loc[["complete", "no"]].min()).all()
 assert (error.loc["partial, uranium"] < error.loc["partial"]).all()
+saved_by_uranium = (trials["hidden"] - trials["partial"]) ** 2 - (trials["hidden"] - trials["partial, uranium"]) ** 2
+gain = pd.Series(saved_by_uranium.to_numpy()).groupby(trials["county"].to_numpy()).mean()
+print(f"Squared error saved by uranium: {gain.mean():.3f}, standard error {gain.sem():.3f} over counties.")
 error.round(3)
 
 # %% [markdown]
 # The table has the error of prediction, a root mean square in log pCi/L.
 # No pooling is worst where counties are small: it believes every home.
-# Partial pooling beats both extremes, and uranium improves it once more.
+# Partial pooling beats both extremes, and with uranium the error is smaller once more.
+# Repeating averages over which home is hidden, and not over counties: these are always the same ones. The step from partial pooling to uranium is so small that another state might not show it.
 # The differences look small because most of each error is the scatter of homes, `sigma`, which no estimate of a level can remove.
 #
 # ## A county where nobody measured
@@ -518,18 +522,20 @@ settings = {"all centered": weight >= 0, "all non-centered": weight > 1, "by wei
 
 
 def ess_per_gradient(setting, seed):
-    """Return the smallest bulk ESS for each 1,000 gradients, of a run that converged."""
+    """Return the smallest bulk ESS of each parameter for each 1,000 gradients, of a run that converged."""
     idata = mlm.sample(dial.with_data(centered=setting.astype(float)), seed=seed, draws=2000, adaptation="diag")
     try:
         mlm.check_convergence(idata)
     except mlm.ConvergenceError:
-        return np.nan  # an ESS of chains that disagree is a guess
+        return pd.Series(dtype=float)  # an ESS of chains that disagree is a guess
     ess = az.ess(idata["posterior"].to_dataset()[["county_level", "mu_baseline", "tau"]], method="bulk")
-    return 1000 * min(float(values.min()) for values in ess.data_vars.values()) / idata.attrs["gradients"]
+    return pd.Series({k: 1000 * float(v.min()) / idata.attrs["gradients"] for k, v in ess.data_vars.items()})
 
 
-runs = {name: [ess_per_gradient(setting, SEED + k) for k in range(4)] for name, setting in settings.items()}
-runs = pd.DataFrame(runs)
+each = {
+    name: pd.DataFrame([ess_per_gradient(setting, SEED + k) for k in range(4)]) for name, setting in settings.items()
+}
+runs = pd.DataFrame({name: table.min(axis=1) for name, table in each.items()})
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Three rows of four dots over the smallest effective sample size for each thousand gradients. The dots of the choice by weight lie clearly to the right of those of all centered and of all non-centered."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(8, 2.4))
@@ -545,10 +551,12 @@ plt.show()
 print("runs that converged, of 4:", runs.notna().sum().to_dict())
 assert runs.notna().all()["by weight"]
 assert runs["by weight"].mean() > 1.2 * runs[["all centered", "all non-centered"]].mean().max()
+pd.DataFrame({name: table.mean() for name, table in each.items()}).round(0)
 
 # %% [markdown]
-# Each uniform choice suits one part of the counties and slows the other.
 # The choice by weight beats both.
+# What gains is not the levels, which mix about equally well in all three settings. It is `tau`, the slowest parameter in each, and `mu_baseline`.
+# Both are tied to every county.
 # A predictor changes the choice: it lowers `tau`, so more counties are better off non-centered.
 #
 # All settings are the same model.
@@ -607,7 +615,7 @@ ax.plot([0, 100], [0, 100], color="#8A8A8A", linestyle=":", linewidth=1)
 ax.axvline(100 * NOW / LATER, color=mlm.COLORS["truth"], linestyle="--", linewidth=1)
 ax.axhline(100 * NOW / LATER, color=mlm.COLORS["truth"], linestyle="--", linewidth=1, label="the pipe pays: one third")
 for name in ("Waseca", "Lac Qui Parle"):
-    place = {"xytext": (6, -14) if name != "Waseca" else (-6, 8), "textcoords": "offset points", "ha": "right"}
+    place = {"xytext": (8, 18) if name != "Waseca" else (-6, 8), "textcoords": "offset points", "ha": "right"}
     ax.annotate(name, (x[name], y[name]), fontsize=9, **place)
 ax.set_xlim(0, 100)
 ax.set_ylim(0, 100)
@@ -634,9 +642,11 @@ for name in ("Waseca", "Lac Qui Parle"):
 # %% [markdown]
 # Karin's neighbors made the pipe look like a waste, and Nils's made it look like a must.
 # With soil and other counties in the account, both should build it.
+# How far are the two chances that you wrote down from those of the third column?
 # Compare the last two columns of the table: the soil alone gives most of the answer, and the homes move it by some points.
 # So a county with two measured homes should neither trust them nor throw them away.
 # It should look up its soil, and give the homes the weight that two homes have.
+# (Even the first column borrows: its `sigma` and floor effect come from all homes, because so few homes tell neither.)
 #
 # ## Would it have saved money?
 #
@@ -660,10 +670,19 @@ bill = pd.DataFrame(bill).T.rename_axis("pipe now (dollars)")
 assert bill.loc[NOW, "partial, uranium"] < bill.loc[NOW, "own homes alone"] < bill.loc[NOW, "never"]
 bill.round(0)
 
+
 # %%
-paid = {rule: np.where(p[rule] > NOW / LATER, NOW, LATER * above) for rule in p}
-saved = pd.Series(paid["own homes alone"] - paid["partial, uranium"]).groupby(trials["county"].to_numpy()).mean()
-print(f"Saved by pooling at {NOW} dollars: {saved.mean():.0f} a home, standard error {saved.sem():.0f} over counties.")
+def saved(rule, now):
+    """Return what the model with uranium saves over a rule, in dollars a home, and its standard error over counties."""
+    bills = [np.where(p[kind] > now / LATER, now, LATER * above) for kind in (rule, "partial, uranium")]
+    by_county = pd.Series(bills[0] - bills[1]).groupby(trials["county"].to_numpy()).mean()
+    return f"{by_county.mean():.0f} ± {by_county.sem():.0f}"
+
+
+rules = ["never", "own homes alone", "partial", "always"]
+pd.DataFrame({rule: {now: saved(rule, now) for now in bill.index} for rule in rules}).rename_axis("pipe now (dollars)")
+
+# %%
 third = pd.qcut(p["partial, uranium"], 3, labels=["lowest", "middle", "highest"]).to_numpy()
 checked = pd.DataFrame({"predicted": p["partial, uranium"], "found": above}).groupby(third, observed=True).mean()
 print("Chances that were predicted, and the share that was found above 4 pCi/L, in three groups of hidden homes:")
@@ -672,17 +691,20 @@ assert (checked["predicted"] - checked["found"]).abs().max() < 0.12
 
 # %% [markdown]
 # The table of bills has dollars a home.
-# At 500 dollars, deciding by a county's own homes is worse than building everywhere, a rule that needs no data.
-# The model beats that rule by a few dollars only, because the pipe pays in nearly all counties.
-# At 700 or 900 dollars it matters where you build, and there the model saves money.
-# What pooling saves is printed with its standard error: about two of them, so it is likely and not proved.
+# (Never building costs 1,500 dollars in more than half of these homes, although fewer than half of the survey's exceed 4: here each county counts the same, and homes measured upstairs are converted to basements.)
+# At 500 dollars, deciding by a county's own homes costs more than building everywhere, a rule that needs no data.
+# The model with uranium is level with that rule, because the pipe pays in nearly all counties: a few dollars are within the error.
+# At 700 and 900 dollars it matters where you build. There the model with uranium has the lowest bill, and pooling without the soil saves nothing over own homes.
+# The table of savings has what the model with uranium saves over each rule, in dollars a home with its standard error.
+# Over own homes at 500 dollars it is about two standard errors, so it is likely and not proved. The rows are bills for the same homes, so one is no further evidence for another.
 # The predicted chances are about right, so they can be used with other prices, too.
 # (With some 27 counties a group, an error of ten points would show; one of three points would not.)
 #
-# Minnesota decided in that way: since 2009 the building code asks for the pipe in all new homes of the state.
+# Minnesota chose "always": since 2009 its building code asks for the pipe in all new homes.
 #
-# Three things that the model leaves out.
+# Four things that the model leaves out.
 # The survey measured for some days in winter on the lowest level, which finds more than the average over a year in the rooms where people live.
+# The model has one floor effect for all counties. And a home that was measured on the first floor may have no basement at all: `floor_effect` compares homes, not the two floors of one home.
 # A pipe without a fan lowers radon by about half and does not cure every house.
 # And none of this replaces a test: once Karin's house stands, a kit for 25 dollars says more about it than all other homes of the county.
 #
@@ -698,12 +720,12 @@ mlm.quiz("13")
 # ## What to remember
 #
 # - A contributor's own data have the weight $\tau^2/(\tau^2 + \sigma^2/n)$. The rest comes from the others, and `tau` is the dial.
-# - A predictor of contributors belongs in the center of their distribution. It lowers `tau`, not `sigma`; small contributors then learn from those that are like them.
+# - A predictor of contributors belongs in the center of their distribution. One that predicts well lowers `tau`, not `sigma`; small contributors then learn from those that are like them.
 # - New contributors come from the population of contributors: draw a level, then an observation.
-# - Whether a prior's density is zero at zero hardly matters. How much of it lies near zero does.
+# - For a posterior mean it hardly matters whether the prior's density is zero at zero. How much of the prior lies near zero does.
 # - The same weight chooses coordinates: above one half centered, below one half non-centered.
 # - A decision needs the chance of the event that costs money. Test it on data held out, beside rules that need no model.
-# - Variances can be pooled as means are: `mlm.Priors.from_cells(cells)` does both, `pooled=False` asks for fixed scales.
+# - From here on the package pools for you: `mlm.Priors.from_cells(cells)` pools means, and variances in the same way. `pooled=False`, as in 05 to 12, asks for fixed scales.
 #
 # ## Going further
 #

@@ -482,7 +482,7 @@ mlm.identification(cells, known_sigma=no_spread)[["means", "spreads"]]
 # **Predict first.** Which changes: the variances between contributors, the repeatability, or the residual `sigma_baseline`?
 
 # %%
-own_fit = mlm.sample(mlm.cell_model(cells), seed=SEED, draws=500)
+own_fit = mlm.sample(mlm.cell_model(cells), seed=SEED)
 mlm.check_convergence(own_fit)
 
 posterior = own_fit["posterior"].to_dataset()
@@ -626,9 +626,12 @@ for note in mlm.identification(crossed).attrs["notes"]:
 def posterior_from(ms, plan, priors, rng, size):
     """Return posterior draws of the variances in the population of a balanced study."""
     df = degrees_of_freedom(*plan)
-    expected = {name: df[name] * ms[name] / rng.chisquare(df[name], size) for name in ms}
-    variance = pd.DataFrame(variances_from(expected, *plan))
-    positive = (variance > 0).all(axis=1)
+    for n in (size, 50 * size, 2500 * size):  # where nearly all are negative, propose more
+        expected = {name: df[name] * ms[name] / rng.chisquare(df[name], n) for name in ms}
+        variance = pd.DataFrame(variances_from(expected, *plan))
+        positive = (variance > 0).all(axis=1)
+        if positive.sum() >= 100:
+            break
     variance = variance[positive]
     # Likelihood over proposal, times the priors as densities of variances.
     log_weight = sum(np.log(x[positive]) for x in expected.values())

@@ -143,9 +143,9 @@ print(f"chance that Alaska makes up more: {float((best < 0).mean()):.3f}")
 
 # %% [markdown]
 # Read a difference with its own interval, and not from two intervals that overlap or do not.
-# Two means can have wide intervals in common, because both are counted from the same uncertain average, and still differ for certain.
+# Two intervals can overlap widely although the means differ beyond doubt: both are counted from the same uncertain average, which widens both and cancels from the difference.
 #
-# The story could end here: a table, a fit that converged, intervals of a tenth of a minute.
+# The story could end here: a table, a fit that converged, intervals about a minute wide for carriers with thousands of flights.
 # Remember 14 July.
 #
 # ## The check that this model cannot pass
@@ -185,7 +185,7 @@ missed = seen[total].to_numpy() - mean
 # How would the check look if nothing but the day were taken away?
 # Shuffle the dates among flights of the same carrier, airport and month: all that the model knows stays as it is.
 #
-# **Predict first.** For the shuffled dates you expect 1. What will the true dates give: 1.1, 2, or 8?
+# **Predict first.** For the shuffled dates you expect 1. What will the true dates give: 1.1, 3, or 10?
 
 # %%
 day = seen["date"].to_numpy()
@@ -216,15 +216,15 @@ plt.show()
 
 # %% [markdown]
 # Only the dates differ between the two kinds of points, so it is the day that makes them differ.
-# Flights of a day share wind, storms and crowded skies.
+# Flights of a day share wind, storms and crowded skies; which of these it is, the check does not say.
 # The model counts a thousand flights of one day as a thousand pieces of evidence.
 #
 # ## A layer for the day
 #
 # The remedy is a layer whose contributors are the days, pooled: days are alike as far as the data say.
-# The month has to go, because each day lies in one, and loses nothing by it: days can do all that months did.
-# There are some twenty times as many cells now.
-# It takes longer to sample, and is still far from one step for each flight.
+# The month goes: each day lies in one, so only pooling could tell their means apart.
+# For days that were seen nothing is lost, because days can do all that months did. For a day that was not seen a little is lost: the model forgets that December is not September.
+# There are many more cells now, so it takes longer to sample, and still far fewer cells than flights.
 
 # %%
 by_date = ["carrier", "origin", "date"]
@@ -306,6 +306,7 @@ widths.round(2)
 # Differences of carriers and of airports hardly change: both sides fly on nearly every day, so the day's shift cancels.
 # Months and the year rest on days, and there are far fewer days than flights.
 # A larger table of the same days would not help; only more days would.
+# (That a difference hardly changes does not say that its interval was right. The section *Criticism to the end* comes back to it.)
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Twelve months in order with their mean in minutes and 89 percent intervals, twice. Before the layer for the day the intervals are a fraction of a minute, hidden behind the points. After it they are several minutes wide and most of them overlap those of the next month; the points themselves hardly move."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(9, 4))
@@ -327,8 +328,12 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
+# Where you see no orange line, the interval is shorter than its marker.
+#
 # How many independent flights is a day worth?
 # The average of $n$ flights of one day has the variance $\tau^2 + s^2/n$, one flight of a random day $\tau^2 + s^2$.
+# The second divided by the first is the worth: however many flights a day has, it stays below $1 + s^2/\tau^2$.
+# (Survey statisticians call $n$ divided by the worth the *design effect*.)
 
 # %%
 mean_daily, variance_daily = moments(daily, seen, by_date)
@@ -386,14 +391,14 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown]
-# Before, the intervals for days are too short by far, although every parameter had converged and every cell was fitted.
-# After, they hold about as often as they promise.
-# (Not exactly: the days that happened to be seen decide how far days seem to differ.)
+# Before, the intervals for days are too short by far, although the chains had converged.
+# After, they hold roughly as often as they promise.
+# (Not exactly, and the standard error of the count is not all: which days happened to be seen decides how far days seem to differ.)
 # For single flights the two models promise nearly the same, and both keep it roughly: a flight's own scatter swamps its day.
 # So a check of single flights would have told you that all is well.
 #
 # The test is fair because whole *days* were put aside.
-# Had you put aside flights at random, their days would have been seen, and the mistake would have been in both halves.
+# Had you put aside single flights at random, there would have been no unseen day to fail on.
 #
 # What about the [log predictive density](../book/glossary.md) of [08](08_checking_a_model.ipynb), on unseen flights?
 
@@ -406,15 +411,16 @@ print(f"log predictive density of an unseen flight: {gain['before']:.3f} before,
 
 # %% [markdown]
 # It takes every flight by itself.
-# It can see that one model has a better shape for a single flight; it cannot see that flights move together, which is what went wrong before.
+# So it can tell which model describes a single flight better. It cannot see that flights move together, which is what went wrong before.
 # Judge a model by the quantity that you want to predict.
 #
 # ## Dinner again: one week of flights
 #
-# In [02](02_a_first_fit.ipynb) partial pooling was nearest with 300 flights of the year, and no longer with 300 flights of one week.
+# In [02](02_a_first_fit.ipynb) partial pooling was nearest with 300 flights of the year, and lost some or all of its lead with 300 flights of one week.
 # Now you can say why, and what a model that knows about days makes of it.
 # Take each week of the year, 300 flights of it, and the spreads that the two fits have learned: carriers, days, single flights.
 # With known spreads the posterior is one system of linear equations, so 52 weeks take no sampling.
+# (The spreads were learned from some of the same days, so this tries the estimates, and not the learning of spreads.)
 
 
 # %%
@@ -462,6 +468,11 @@ table = weeks.pivot_table("value", "pooling", "what").reindex(["no", "complete",
 differences = table["error of differences"]
 assert differences["after"] < differences[["no", "complete"]].min()
 assert table.loc["after", "covered"] > table.loc["before", "covered"]
+wide = weeks.pivot_table("value", "week", ["what", "pooling"])
+for what in ("error", "error of differences"):
+    lead = wide[what]["complete"] - wide[what]["before"]
+    print(f"{what}: partial nearer than complete pooling by {lead.mean():.2f} minutes,", end=" ")
+    print(f"standard error {lead.sem():.2f}, in {np.mean(lead > 0):.0%} of weeks")
 table.rename({"before": "partial, without days", "after": "partial, with days"}).round(2)
 
 # %% [markdown]
@@ -470,10 +481,10 @@ table.rename({"before": "partial, without days", "after": "partial, with days"})
 # `covered` is the share of 89 % intervals that contain the year's mean.
 #
 # A week's shift hits no, complete and partial pooling alike, and none of them can remove it.
-# It drowns a good part of pooling's lead.
-# *Between* carriers the lead is there: leave out the shift, and partial pooling is clearly nearest.
+# It adds the same to all, so the lead of partial over complete pooling shrinks; in single weeks it is gone, and 02 looked at eight.
+# Leave out the shift and compare carriers only: there partial pooling leads by more.
 # The layer for the day hardly improves the estimates themselves.
-# It makes them honest: the intervals widen, and hold more often.
+# It makes them more honest: the intervals widen, and hold more often.
 #
 # More often, but not in 89 %.
 # Look at how far the averages of whole weeks lie apart, and at what seven independent days would give.
@@ -532,14 +543,15 @@ plt.show()
 # %% [markdown]
 # The parts add up to the flight's minutes exactly.
 # How far may you trust them?
-# Each part is the contributor's mean plus a share of the surprise.
-# The mean is fixed by the data; the share follows the spreads, and `identification` said that these are not.
-# The whiskers are long for that reason, and another prior would move the bars ([12](12_decomposing_a_total.ipynb)).
-# Exercise 15.3 computes how far.
+# Each part is the contributor's mean plus a share of the surprise, and the share follows the spreads.
+# A long bar for the day does not say that the day cost every flight so much: its mean moves the expectation by far less, as the printed lines show.
+# It says that flights of this day scattered far more than those of calm days. That much the data fix, because they fix differences between the spreads of two days.
+# How the rest is shared among baseline, carrier, airport and day they do not fix, as `identification` said. Another prior would move these parts, and the whiskers show only some of that ([12](12_decomposing_a_total.ipynb)).
+# Exercise 15.3 computes how far a part can move.
 #
 # So say: "this flight lost so many minutes more than its carrier, airport and day led us to expect".
 # For the third flight you may also say that it was as usual for its day: nearly nothing is left beyond the expectation, and expectations are means.
-# Do not say: "of the 100 minutes beyond expectation, so many are the carrier's".
+# Do not say: "of the 100 minutes beyond expectation, so many are the carrier's". You can only say how many could be, at most.
 #
 # ## Criticism to the end
 #
@@ -563,10 +575,11 @@ assert (misfit["after"] < misfit["before"]).all()
 assert misfit.loc["airport on a day", "after"] > 1.5
 print(misfit.round(2))
 
-print("standard deviation of a difference, in the model and counted day by day:")
+print("standard deviation of a difference, in the model and counted by blocks of seven days:")
 for layer, one, other in [("carrier", "UA", "DL"), ("origin", "EWR", "JFK")]:
     on_a_day = seen.assign(missed=missed_daily).pivot_table("missed", "date", layer, observed=True)
-    counted = (on_a_day[one] - on_a_day[other]).sem()
+    apart = on_a_day[one] - on_a_day[other]
+    counted = apart.groupby(np.arange(len(apart)) // 7).mean().sem()  # neighboring days resemble each other
     in_model = float(difference(daily, layer, one, other).std())
     assert counted > in_model
     print(f"    {one} minus {other}: {in_model:.2f} and {counted:.2f} minutes")
@@ -574,10 +587,11 @@ for layer, one, other in [("carrier", "UA", "DL"), ("origin", "EWR", "JFK")]:
 # %% [markdown]
 # 1 would be perfect.
 # The day's misfit is gone, of course: each day has a mean of its own now.
-# The others have shrunk and remain: a storm hits Kennedy more than Newark, one carrier more than another, the evening more than the morning.
+# The others have shrunk and remain: a storm may hit Kennedy more than Newark, one carrier more than another, the evening more than the morning.
 # Such failures to add up are *[interactions](../book/glossary.md)*, and the remedy is again a layer: a pooled one for airport and day together, as in exercise 15.1.
 # Until then, intervals for differences of airports and carriers are too short.
-# The last lines say by how much: they take the difference of each day, and its scatter from day to day, and assume nothing about flights within a day.
+# The last lines say by how much: they take the difference over seven days of the data at a time, and its scatter from block to block.
+# They assume nothing about flights within a block.
 #
 # The last misfit is one of shape.
 # Divide each flight's surprise by its standard deviation and look at the [skewness](../book/glossary.md), 0 for a symmetric distribution, and at the flights far out.
@@ -613,7 +627,7 @@ plt.show()
 
 # %% [markdown]
 # A plane can circle for an hour at any time; an hour to make up is there only if the timetable has left one.
-# Contributions are normal here, so their sum is symmetric, whatever the parameters are; no layer for storms in general would make it otherwise.
+# Contributions are normal here, so their sum is symmetric, whatever the parameters are; one more layer of normal contributions would not change that.
 # For means of many flights this hardly matters: an average is near normal whatever the shape of its rows.
 # For "how often does a flight lose an hour?" it matters a lot, and this model must not be asked.
 #
@@ -640,24 +654,29 @@ same_day = seattle.pivot_table(total, "date", "carrier", observed=True).dropna()
 gap = same_day["AS"] - same_day["UA"]
 after = difference(daily, "carrier", "AS", "UA")
 print(f"Alaska minus United, in the model: {float(after.mean()):+.1f} minutes, sd {float(after.std()):.1f}")
-print(f"on the same route and the same {len(gap)} days: {gap.mean():+.1f} minutes, standard error {gap.sem():.1f}")
-assert gap.mean() + 3 * gap.sem() < 0
+blocks = gap.groupby(np.arange(len(gap)) // 14).mean()
+print(f"on the same route and the same {len(gap)} days: {gap.mean():+.1f} minutes,")
+print(f"standard error {blocks.sem():.1f} over blocks of 14 days")
+assert gap.mean() + 3 * blocks.sem() < 0
 
 # %% [markdown]
 # Hawaiian and its route always come together: they are *[confounded](../book/glossary.md)*, and no model of these flights can part them.
 # Alaska's only route is flown by United too.
 # Day by day and on equal terms Alaska still makes up more.
 # That comparison needs no model at all, and it is the stronger evidence: the route cannot be behind it.
-# (Timetable and hour still can.)
+# (Timetable, hour and aircraft still can.)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 means = daily["posterior"]["mu_carrier"]
 first_place = (means.idxmin("carrier") == "AS").values.mean()
+best = difference(daily, "carrier", "AS", "HA")
+print(f"Alaska minus Hawaiian at equal day: {float(best.mean()):+.1f} minutes, sd {float(best.std()):.1f};")
+print(f"chance that Alaska makes up more: {float((best < 0).mean()):.3f}\n")
 last_place = means.idxmax("carrier").to_series().value_counts(normalize=True)
 against_average = -float(means.sel(carrier="AS").mean())
 print(
     f"Of all carriers from New York, {airlines['AS']} made up most time in 2013: {against_average:.0f} minutes more than\n"
-    f"the average carrier (chance that it was first: {first_place:.0%}), and {-gap.mean():.0f} more than the one rival on its route.\n"
+    f"the average carrier (chance that it was first: {'over 99%' if first_place > 0.995 else f'{first_place:.0%}'}), and {-gap.mean():.0f} more than the one rival on its route.\n"
     f"Last was {airlines[last_place.index[0]]} or {airlines[last_place.index[1]]} "
     f"({last_place.iloc[0]:.0%} and {last_place.iloc[1]:.0%}).\n"
     f"But ask for the day first: days differ by {tau_day:.0f} minutes, and no carrier can tell you tomorrow's weather."
@@ -689,8 +708,8 @@ mlm.quiz("15")
 # ## What to remember
 #
 # - Ask before the fit what the design can tell. Means are fixed where layers are crossed and connected; a day nested in a month shows that they need not be.
-# - A fit that converged, and intervals of a tenth of a minute, can rest on flights that are not independent. Add up what a group misses, and divide by what the model allows.
-# - A layer for what rows share makes averages over it honest. Differences within it hardly change.
+# - A fit that converged, with narrow intervals, can rest on flights that are not independent. Add up what a group misses, and divide by what the model allows.
+# - A layer for what rows share makes averages over it honest. Differences within it hardly change; whether their intervals are right takes a check of its own.
 # - Put whole groups aside if new groups are what you want to predict; single rows will not notice.
 # - Claim means and differences that the design fixes. Do not claim a split of spread, a cause that always comes with another, or a tail that the model does not have.
 #

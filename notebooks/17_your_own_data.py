@@ -11,7 +11,7 @@
 #
 # On the first Monday after the middle of March, Noor finds a file in her inbox: 2,400 deliveries, two weeks, twelve drivers.
 # She plans the routes of a parcel service.
-# A delivery by Eli took about a quarter of an hour longer than one by Ada, on average.
+# On average, a delivery by Eli took more than ten minutes longer than one by Ada.
 # Her boss wants Eli to sit beside Ada for a week and learn.
 # But Eli drives from the Harbor and Ada from the Mill, and nobody drives from both.
 #
@@ -57,7 +57,7 @@ mlm.use_style()
 pd.set_option("display.max_colwidth", None)  # sentences in tables
 
 # %% [markdown]
-# Noor's file is simulated and written to a temporary folder, so that the notebook needs no download and you can look up the truth at the end.
+# Noor's file is simulated and written to a temporary folder, so that the notebook needs no download, and the truth can be shown beside the claims.
 # The next cell does that. Do not open it yet: it holds the answer.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -106,14 +106,17 @@ deliveries(2_400, rng).to_csv(path / "march.csv", index=False)
 # %% [markdown]
 # ## A page of code that you can copy
 #
-# The nine short cells from here to *Save* are the template.
-# Copy them, and change the first two to your file and your questions.
+# The nine short visible cells from here to *Save* are the template, with the imports above.
+# Copy them, and leave out the folded ones: they draw Noor's figures and check this notebook.
+# Let `path` be a folder of your own and `SEED` any whole number.
+# Then change the first two cells to your file and your questions, and the few other lines that name her columns: the averages under *Look* and the rows under *Predict*.
 # Each cell asks one thing of the data, and each is there because some analysis went wrong without it.
 #
 # ### 1 Look
 #
 # A *layer* is any column whose entries may add something to the total.
 # `keep_default_na=False` is for those who have a center called `NA`: pandas takes these letters for a missing value.
+# If your labels are codes, add `dtype=dict.fromkeys(LAYERS, str)`: otherwise `007` and `7` are read as the same number, without a word.
 
 # %%
 FILE, TOTAL, LAYERS, UNIT = path / "march.csv", "minutes", ["center", "driver", "date"], "minutes"
@@ -182,6 +185,9 @@ assert report["means"]["date"]
 # The other two ask how such a sum divides into center and driver, and no delivery shows that: add 5 minutes to the Harbor, take 5 from each of its drivers, and no total changes.
 # More rows of the same kind do not help. One driver who changes centers for a day would.
 #
+# What the data do fix is a center *with its own drivers*: give the Harbor a weight of 1 and each of its three drivers a weight of 1/3, and subtract the same sum for the Mill.
+# That is often what somebody means who asks which center is slow.
+#
 # The last column says it in words, and names other things to look at, such as rows too few or labels that differ by a space.
 # The `spreads` are as in 10: without rows that lack a layer, their split is the prior's.
 #
@@ -200,12 +206,14 @@ print(mlm.check_convergence(idata).round(3).to_string())
 
 # %% [markdown]
 # `check_convergence` would have stopped the notebook, had one of these numbers been bad: they are the worst of all parameters.
+# If it stops you because `min_ess` is small, take more draws: `mlm.sample(compiled, draws=4000, seed=SEED)`. For the rest see [07](07_diagnostics.ipynb).
 #
 # ### 4 Criticize
 #
 # Could the model have produced this table?
 # [08](08_checking_a_model.ipynb) compared the data with simulated ones, by numbers that no parameter fits. Four such numbers serve any table.
-# The two about cells need two rows in a cell; lean and tails need nothing.
+# The two about cells need cells of two rows or more. With one row a cell, `p` of the second is missing, and the first says nothing, whatever its `p`.
+# Lean and tails need no repeats.
 # `p` is the share of 1,000 simulated tables in which the number is at least as large, and an `alarm` is a number that almost none of them reaches.
 
 # %%
@@ -271,12 +279,16 @@ assert claims.loc["sd of the baseline alone", "claim"] == "no"
 # Read the column `claim`.
 #
 # - **yes**: the data fix it, and no prior moved it.
-# - **yes, if alike**: the data do not fix it. Pooling does, because it assumes that drivers of one center are alike those of another. Say that sentence with the number.
-# - **open**: as before, but zero lies inside the interval.
+# - **yes, if alike**: the data do not fix it. Pooling does, because it takes the drivers of all centers for one kind of people, and the centers for one kind of place. Say that sentence with the number.
+# - **open**: one of the two above, but zero lies inside the interval.
 # - **no**: a prior moved it (`moved` is the share of the interval's width), or nothing but the prior holds it.
 #
-# `moved` has a limit of 0.25. Two good runs of one model differ by less, so a larger value is no noise.
-# That a number stays under two other priors does not prove that no prior would move it. It excludes those that you would have taken as well.
+# The rows `sd of the means of ...` are about a size, and a size is never below zero. So *yes* there means that the interval holds, not that the layer matters: a layer that adds nothing gets a *yes* too, with a lower end close to zero. Look at that end.
+#
+# `moved` has a limit of 0.25. Two good runs of one model differ by less, so a larger value is not noise.
+# That a number stays under two other priors does not prove that no prior would move it. If a critic names a third prior, add a fit.
+#
+# The diamonds in the figure are the truth. An 89 % interval misses it in about one table of nine, and two questions that share a driver tend to miss together.
 #
 # ### 7 Predict
 #
@@ -320,7 +332,7 @@ plt.show()
 # %% [markdown]
 # ## What stays may be the prior
 #
-# Older advice, also of this course, was shorter: fit again with another `sigma_scale`, and report what stays.
+# Older advice, this course's included, was shorter: fit again with another `sigma_scale`, and report what stays.
 # Try it on a table whose answer is published: the gauge study of [14](14_how_good_is_the_measurement.ipynb), ten parts that three operators measured three times each.
 # Somebody adds the pair of part and operator as a third layer, for the interaction, and does not pool.
 # How much of the differences between the 30 cells belongs to the parts?
@@ -394,7 +406,7 @@ alarms.round(3)
 
 # %% [markdown]
 # The sampler is content, the check is not.
-# A normal model spreads the hours over all deliveries, so every interval of a single delivery is wrong.
+# A normal model spreads the hours over all deliveries, so no interval of a single delivery can be trusted.
 # [15](15_flights.ipynb) shows what to do about it; taking out the rows that embarrass you is not it.
 #
 # ## Bad input is named, not dropped
@@ -594,9 +606,9 @@ plt.show()
 # The ways of reading differ in memory, too.
 # Reading everything needs room for all rows; file by file needs room for the largest file; a lazy engine decides for itself how much it holds at a time.
 #
-# Two things did change, or did not, with four thousand times the rows.
+# With four thousand times the rows, one thing changed and one did not.
 # The standard deviation of Eli against Fay shrank to about a sixtieth.
-# And of Noor's four questions, the same two are open: ten million deliveries do not answer a question that the design does not ask.
+# But of Noor's four questions, the same two stay without an answer: ten million deliveries do not answer a question that the design does not ask.
 #
 # (With *pooled and nested* layers, millions of rows make some directions of the posterior extremely narrow beside others, and the sampler takes more and smaller steps. If `check_convergence` stops you, take more draws.)
 #
@@ -633,7 +645,7 @@ else:
 #
 # ## What Noor tells her boss
 #
-# Of the quarter of an hour between Eli and Ada, most belongs to the Harbor, if drivers of different centers are alike; the data alone do not say so.
+# Of the minutes between Eli and Ada most belong to the Harbor, if drivers of different centers are alike; the data alone do not say so.
 # What they do say: of the people who drive the same roads, Eli is faster than Fay.
 # So it is Fay who might sit beside Eli.
 # And whoever wants to know how Eli compares with Ada lets one of them drive from the other's center for a day: a new row in the design, not a million new rows in the file.

@@ -167,9 +167,9 @@ def test_quiz_is_valid(path):
             assert len(set(texts)) == len(texts), question["question"]
 
 
-@pytest.mark.parametrize("path", [path for path in PATHS if path.stem < "09"], ids=lambda path: path.stem)
+@each_notebook
 def test_the_right_answer_of_a_quiz_is_not_the_longest(path):
-    """Who knows nothing would pick the longest. (Parts III and IV have such questions left.)"""
+    """Who knows nothing would pick the longest."""
     for question in questions(path.stem[:2]):
         if question["type"] == "multiple_choice":
             right = [len(answer["answer"]) for answer in question["answers"] if answer.get("correct")]
