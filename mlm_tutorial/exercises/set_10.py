@@ -242,7 +242,7 @@ def _drivers(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarr
     """Return averages, standard errors and centers of drivers; the first two drive for center 0, the last does not."""
     n_centers = int(rng.integers(2, 4))
     center_of = np.concatenate([[0, 0], rng.permutation(np.repeat(np.arange(n_centers), 2)), [1]])
-    error = rng.uniform(0.15, 0.4, len(center_of))
+    error = rng.uniform(0.3, 0.6, len(center_of))
     centers = rng.normal(0, 0.5, n_centers) + np.append([0, 4 * rng.choice([-1, 1])], np.zeros(n_centers - 2))
     average = rng.normal(5, 1) + centers[center_of] + rng.normal(0, 0.7, len(center_of))
     return np.round(average, 2), np.round(error, 2), center_of

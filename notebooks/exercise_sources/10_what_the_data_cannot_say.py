@@ -386,7 +386,8 @@ def with_baseline(v_baseline, v_layers, sigma_wanted):
 # Nora believes that centers differ and drivers hardly do: `center_sd=3`, `driver_sd=1`.
 # Sam believes the opposite: `center_sd=1`, `driver_sd=3`.
 #
-# Fit the model under both priors; both runs must pass `mlm.check_convergence`.
+# Fit the model under both priors, with 2,000 draws a chain: a center and its drivers are hard to tell apart.
+# Both runs must pass `mlm.check_convergence`.
 # Then read them.
 # Drivers 0 and 1 both drive for center 0.
 # Return Nora's posterior, Sam's, and how far apart the two are on each of two questions:
@@ -404,7 +405,7 @@ def two_opinions(average, error, center_of, n_centers, seed):
     average, error: arrays of float, shape (K,), the drivers' averages and standard errors, in minutes
     center_of: array of int, shape (K,), the center of each driver: 0, 1, ..., n_centers - 1
     n_centers: int
-    seed: int, for mlm.sample(model, seed=seed)
+    seed: int, for mlm.sample(model, seed=seed, draws=2000)
     Returns three values: what mlm.sample returns for Nora, the same for Sam, and a dict such as
     {"centers": 0.8, "drivers": -0.1}. The posteriors hold mu, center (n_centers values a draw) and driver (K values).
     """
@@ -416,7 +417,7 @@ def two_opinions(average, error, center_of, n_centers, seed):
             center = pm.Normal("center", 0, center_sd, shape=n_centers)
             driver = pm.Normal("driver", 0, driver_sd, shape=len(average))
             pm.Normal("average", mu + center[center_of] + driver, error, observed=average)
-        fit = mlm.sample(model, seed=seed)
+        fit = mlm.sample(model, seed=seed, draws=2000)
         mlm.check_convergence(fit)
         fits.append(fit)
         mean = fit["posterior"].to_dataset().mean(("chain", "draw"))
@@ -438,7 +439,7 @@ def two_opinions(average, error, center_of, n_centers, seed):
         center = pm.Normal("center", 0, 3, shape=n_centers)
         driver = pm.Normal("driver", 0, 1, shape=len(average))
         pm.Normal("average", mu + center[center_of] + driver, error, observed=average)
-    fit = mlm.sample(model, seed=seed)
+    fit = mlm.sample(model, seed=seed, draws=2000)
     return fit, fit, {"centers": 0.0, "drivers": 0.0}
 
 
@@ -450,7 +451,7 @@ def two_opinions(average, error, center_of, n_centers, seed):
         center = pm.ZeroSumNormal("center", 3, shape=n_centers)
         driver = pm.ZeroSumNormal("driver", 1, shape=len(average))
         pm.Normal("average", mu + center[center_of] + driver, error, observed=average)
-    fit = mlm.sample(model, seed=seed)
+    fit = mlm.sample(model, seed=seed, draws=2000)
     return fit, fit, {"centers": 0.0, "drivers": 0.0}
 
 
@@ -462,7 +463,7 @@ def two_opinions(average, error, center_of, n_centers, seed):
         center = pm.Normal("center", 0, 3, shape=n_centers)
         driver = pm.Deterministic("driver", center[center_of] + pm.Normal("own", 0, 1, shape=len(average)))
         pm.Normal("average", mu + driver, error, observed=average)
-    fit = mlm.sample(model, seed=seed)
+    fit = mlm.sample(model, seed=seed, draws=2000)
     return fit, fit, {"centers": 0.0, "drivers": 0.0}
 
 
@@ -476,7 +477,7 @@ def two_opinions(average, error, center_of, n_centers, seed):
             center = pm.Normal("center", 0, center_sd, shape=n_centers)
             driver = pm.Normal("driver", 0, driver_sd, shape=len(average))
             pm.Normal("average", mu + center[center_of] + driver, error, observed=average)
-        fits.append(mlm.sample(model, seed=seed))
+        fits.append(mlm.sample(model, seed=seed, draws=2000))
         means.append(fits[-1]["posterior"].to_dataset().mean(("chain", "draw")))
     one, other = means
     centers = float((one["center"][1] - one["center"][0]) - (other["center"][1] - other["center"][0]))
@@ -494,7 +495,7 @@ def two_opinions(average, error, center_of, n_centers, seed):
             center = pm.Normal("center", 0, center_sd, shape=n_centers)
             driver = pm.Normal("driver", 0, driver_sd, shape=len(average))
             pm.Normal("average", mu + center[center_of] + driver, error, observed=average)
-        fits.append(mlm.sample(model, seed=seed))
+        fits.append(mlm.sample(model, seed=seed, draws=2000))
         means.append(fits[-1]["posterior"].to_dataset().mean(("chain", "draw")))
     one, other = means
     shift = {f"{x}s": float((other[x][1] - other[x][0]) - (one[x][1] - one[x][0])) for x in ("center", "driver")}
