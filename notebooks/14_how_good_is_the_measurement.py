@@ -224,7 +224,7 @@ assert ratio["operator"] > 100
 assert (population[["part", "operator", "pair"]].median() > classical[["part", "operator", "pair"]]).all()
 
 # %% [markdown]
-# The variance *in the table* has its median at REML's estimate, in all four rows.
+# The variance *in the table* has its median close to REML's estimate, in all four rows.
 # (That is no accident: given REML's variances, it is what one expects of the contributors that were seen.)
 # The variance *in the population* is another matter.
 # Ten parts leave a factor of five or so between the ends of the interval, and three operators leave a factor of hundreds.
@@ -287,7 +287,7 @@ pd.concat({"from draws": summary(any_operator), "": plugged_in.to_frame("from me
 
 # %% [markdown]
 # The right column is what you get from the posterior means of the variances.
-# It is not even near the median: the mean of the operators' variance is carried by a few enormous draws.
+# It is not even near the median: a long right tail pulls the mean of the operators' variance up.
 #
 # ## For whom should the gauge be good?
 #
@@ -456,7 +456,7 @@ assert np.ptp(rr[["REML", "pooled", "pooled, Ines's scales"]]) < 2
 assert rr["not pooled, pairs' scale / 10"] < 30
 
 # %% [markdown]
-# Without pooling a fine gauge is thrown away, by a run that passes every check of the sampler.
+# Without pooling a usable gauge is thrown away, by a run that passes every check of the sampler.
 # One thing was changed, so the cause is known.
 # Every pair lies in one part and one operator.
 # Raise all pairs of a part by five units and lower the part by five: no reading changes.
@@ -532,10 +532,10 @@ assert 0.5 < less_steady < 0.95
 #
 # What you gain is a question that one residual cannot ask: is one operator's hand less steady?
 # *Differences* of spreads within a layer are fixed by the data.
-# By their own repeats (the crosses) Cem is the least steady; the posterior, which takes the three for alike unless the data object, is far from sure.
+# By their own repeats (the crosses) Cem is the least steady; the posterior, which takes the three for alike unless the data object, is not sure of it.
 # (Look at the probability and not at how the intervals overlap: operators share most of their scatter, so their spreads move together.)
 #
-# (The readings are whole numbers. A rounding error is uniform, with a variance of 1/12, which is about a sixth of the repeatability's. A display with one more digit would be the cheapest improvement of all.)
+# (The readings are whole numbers. A rounding error is uniform, with a variance of 1/12, which is about a sixth of the repeatability's. A display with one more digit would take that part away; it is a small part of gauge R&R.)
 #
 # ## Nested: when label "a" is not always the same
 #
@@ -588,7 +588,7 @@ assert medians.loc["cask", "batch + cask"] < 1 < 7 < medians.loc["cask", "batch 
 assert np.allclose(medians.loc[["cask", "test"], "batch + sample"], paste_reml[["cask", "test"]], rtol=0.15)
 
 # %% [markdown]
-# With the wrong labels the test looks some ten times as variable as it is, and the casks look innocent.
+# With the wrong labels the variance of the test looks some ten times as large as it is, and the casks look innocent.
 # The laboratory would buy a new instrument, and the paste would stay as it is.
 # With the right labels the test is the best part of the process, and the casks of one batch differ most.
 # Both fits converge.
@@ -616,7 +616,7 @@ for note in mlm.identification(crossed).attrs["notes"]:
 # **Predict first.** Three times as many repeats, three times as many parts, or three times as many operators: which of the three makes the % R&R for any operator most certain?
 #
 # To find out, simulate: take REML's variances for the truth, draw a study, compute the posterior, look at its interval, and repeat.
-# Hundreds of fits would take an hour.
+# A thousand fits would take hours.
 # But all that a balanced table says about variances lies in its four mean squares, and these are easily drawn: a mean square is its expectation times a chi-squared variable over df.
 # Their posterior is easily drawn, too.
 # Propose expected mean squares from a scaled inverse chi-squared distribution, drop those with a negative variance, and weight the others by the prior: *importance sampling*, as in [08](08_checking_a_model.ipynb).
@@ -662,7 +662,7 @@ gap = gauge_table(shortcut)["% R&R"].quantile([0.05, 0.5, 0.95]) - informed_tabl
 assert np.all(np.abs(gap) < [1, 1, 5])
 
 # %% [markdown]
-# Two ways that share no code give one posterior: nutpie's run and the shortcut.
+# Two ways that share no code, nutpie's run and the shortcut, give the same posterior up to the noise of their draws.
 # So use the shortcut for the plans, 200 studies each, with Ines's prior.
 
 # %%
@@ -714,7 +714,7 @@ assert width["repeats: 10 x 3 x 9"] > 0.85 * width["today: 10 x 3 x 3"]
 assert width["cheap: 10 x 6 x 2"] < width["repeats: 10 x 3 x 9"]
 
 # %% [markdown]
-# Repeats are cheap, and they buy nothing: the repeats' variance was known already.
+# Repeats are cheap, and they buy next to nothing: the repeats' variance was known well enough already.
 # What is not known is how far operators differ, and only operators can tell.
 # Six operators with two repeats each, 120 readings, beat three operators with nine, 270.
 # **Spend readings where the degrees of freedom are few.**
@@ -769,11 +769,11 @@ assert decision["1 reading by each of the three"]["% R&R"].gt(10).mean() < 0.5
 #
 # - As it is used now, the gauge is neither accepted nor refused: for Ana, Bo and Cem the % R&R very probably lies between 10 and 30.
 # - From now on each module is read once by each of the three, and the average counts. Then their offsets are the same for every module, and the variances of pairs and repeats fall to a third. With a probability above one half the gauge passes even the strict limit.
-# - Three readings by one operator cost the same and gain little, because operator and pair stay.
+# - Three readings by one operator cost the same and gain little, because operator and pair stay. Correcting each operator's offset gains as little, and the table even takes the offsets for exactly known.
 # - For other operators nothing is promised. Before a fourth one uses the gauge, six take part in a study with two repeats.
 #
 # And the 37 of this morning, beside two times 41?
-# Ana reads about one unit below the average of the three, and on this module her pair adds to it.
+# Ana reads somewhat less than a unit below the average of the three (the table of offsets). On this module, part 1, she is more than two units below, so her pair adds to it.
 # That says how far she is from the others, and not who is right: perhaps they read high.
 # A gauge study measures agreement. For the truth it takes a part whose impedance is known.
 #

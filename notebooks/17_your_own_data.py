@@ -116,17 +116,18 @@ deliveries(2_400, rng).to_csv(path / "march.csv", index=False)
 #
 # A *layer* is any column whose entries may add something to the total.
 # `keep_default_na=False` is for those who have a center called `NA`: pandas takes these letters for a missing value.
-# If your labels are codes, add `dtype=dict.fromkeys(LAYERS, str)`: otherwise `007` and `7` are read as the same number, without a word.
+# Labels are read as text: otherwise `007` and `7` would be the same number, without a word.
 
 # %%
 FILE, TOTAL, LAYERS, UNIT = path / "march.csv", "minutes", ["center", "driver", "date"], "minutes"
 
-table = pd.read_csv(FILE, keep_default_na=False, na_values=[""])  # for Parquet: pd.read_parquet(FILE)
+text = dict.fromkeys(LAYERS, str)  # 007 is not 7; for Parquet: pd.read_parquet(FILE)
+table = pd.read_csv(FILE, dtype=text, keep_default_na=False, na_values=[""])
 cells = mlm.cell_statistics(table, total=TOTAL, layers=LAYERS)
 print(cells)
 table.groupby(["center", "driver"])[TOTAL].agg(["size", "mean", "std"]).round(1)
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Average minutes of twelve drivers as points, grouped by their four centers. The three drivers of the Harbor lie ten minutes or more above all others; within a center, drivers lie a few minutes apart."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Average minutes of twelve drivers as points, grouped by their four centers. The three drivers of the Harbor lie several minutes or more above all others; within a center, drivers lie a few minutes apart."}} tags=["hide-input"]
 _, ax = plt.subplots(figsize=(8, 3.4))
 averages = table.groupby(["center", "driver"])[TOTAL].agg(["mean", "sem"]).reset_index()
 for k, (center, part) in enumerate(averages.groupby("center")):
@@ -320,7 +321,7 @@ claims.to_csv(path / "claims.csv")
 # A delivery by Eli took 62 minutes on the 12th. Who is responsible?
 # How the surprise is shared depends on spreads, and so on the prior ([10](10_what_the_data_cannot_say.ipynb), [12](12_decomposing_a_total.ipynb)); say so when you show the figure.
 
-# %% mystnb={"image": {"alt": "Waterfall of one delivery of 62 minutes: the baseline gives the largest part, the center Harbor adds minutes, and driver, date and the rest make up the difference; whiskers are one posterior standard deviation."}}
+# %% mystnb={"image": {"alt": "Waterfall of one delivery of 62 minutes: the baseline gives the largest part, the center Harbor adds minutes, and driver and date make up the difference; whiskers are one posterior standard deviation."}}
 saved = xr.load_datatree(path / "march.nc", engine="h5netcdf")
 late = pd.DataFrame({"minutes": [62.0], "center": ["Harbor"], "driver": ["Eli"], "date": ["2026-03-12"]})
 split = mlm.decompose(saved, late, total=TOTAL, layers=LAYERS)
