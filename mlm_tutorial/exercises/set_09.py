@@ -140,7 +140,8 @@ def fit_postcard(answer: Answer, rng: np.random.Generator) -> str:
     right = _postcard_posterior(average, n, sum_sq, n - 1)
     mistakes = [(_postcard_posterior(average, *case), hint) for case, hint in wrong]
     for name, values in (("sigma", sigma), ("mu", mu)):
-        expect_moments(values, *right[name], f"`{name}`", [(*moments[name], hint) for moments, hint in mistakes])
+        mean, sd = right[name]
+        expect_moments(values, mean, sd, f"`{name}`", [(*moments[name], hint) for moments, hint in mistakes])
     return "Four lines gave the posterior of all parcels."
 
 

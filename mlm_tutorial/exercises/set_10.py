@@ -157,8 +157,8 @@ def _tables(rng: np.random.Generator) -> list[pd.DataFrame]:
     tied = [(i, j, (i + j) % 3) for i, j in ((0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (2, 0))]
     found = []
     for kinds in (pairs, groups, crossed, nested, tied, alone):
-        chosen = np.concatenate([np.arange(len(kinds)), rng.integers(len(kinds), size=12)])
-        chosen = [kinds[k] for k in rng.permutation(chosen)]
+        numbers = np.concatenate([np.arange(len(kinds)), rng.integers(len(kinds), size=12)])
+        chosen = [kinds[k] for k in rng.permutation(numbers)]
         names = ["center", "driver", "day"] if kinds is not pairs else ["part", "operator", "pair"]
         found.append(pd.DataFrame(chosen, columns=names[: len(kinds[0])]).astype(str))
     return found

@@ -341,7 +341,8 @@ def _check_fit(answer: Answer, table: pd.DataFrame, layers: list[str], seed: int
     right = _moments(table, layers)
     for kind, name in [("sigma", x) for x in names] + [("mu", x) for x in names]:
         variable = f"{kind}_{name}"
-        expect_moments(posterior[variable], *right[variable], variable, _wrong_moments(table, layers, variable))
+        mean, sd = right[variable]
+        expect_moments(posterior[variable], mean, sd, variable, _wrong_moments(table, layers, variable))
     _check_probability(number(second, "the probability"), posterior, layers, right["probability"])
 
 
@@ -385,7 +386,8 @@ def _default_scales(table: pd.DataFrame, layers: list[str]) -> tuple[float, floa
     from mlm_tutorial.priors import Priors
 
     prior = Priors.from_cells(cell_statistics(table, layers=layers, allow_absent=layers), pooled=False)
-    return prior.mu_sd, prior.sigma_scale, prior.baseline_mu, prior.baseline_mu_sd
+    mu_sd, sigma_scale = prior.mu_sd_of(layers[0]), prior.sigma_scale_of(layers[0])
+    return mu_sd, sigma_scale, prior.baseline_mu, prior.baseline_mu_sd
 
 
 def _moments(
@@ -432,7 +434,7 @@ def _moments(
     mu, mean_sigma = p @ center, p @ sigma
     mu_sds = np.sqrt(p @ (within + (center - mu) ** 2))
     sigma_sds = np.sqrt(p @ (sigma - mean_sigma) ** 2)
-    found = {}
+    found: dict = {}
     for j, name in enumerate(["baseline", *layers]):
         found[f"mu_{name}"], found[f"sigma_{name}"] = (mu[j], mu_sds[j]), (mean_sigma[j], sigma_sds[j])
     found["probability"] = float(p @ (np.heaviside(sigma[:, 2] - sigma[:, 1], 0.5)))

@@ -247,9 +247,9 @@ def build_pipes(answer: Answer, rng: np.random.Generator) -> str:
     first_chances, decisions = [], []
     for level, sigma, limit, now, later in cases:
         k = level.shape[1]
-        given = pair(answer.call(level, sigma, limit, now, later), "the answer")
-        first_chances.append(array(given[0], (k,), "the chances"))
-        decisions.append(_decision(given[1], k))
+        chances, decision = pair(answer.call(level, sigma, limit, now, later), "the answer")
+        first_chances.append(array(chances, (k,), "the chances"))
+        decisions.append(_decision(decision, k))
     for given, (level, sigma, limit, _, _) in zip(first_chances, cases, strict=True):
 
         def above(level, sigma, limit=limit):

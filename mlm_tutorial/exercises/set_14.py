@@ -327,7 +327,8 @@ def batches_or_casks(answer: Answer, rng: np.random.Generator) -> str:
     ]
     for name in ("tau_cask", "tau_batch"):
         mistakes = [(*other[name], hint) for other, hint in others]
-        expect_moments(draws[name], *right[name], name, mistakes)
+        mean, sd = right[name]
+        expect_moments(draws[name], mean, sd, name, mistakes)
     p = number(p, "the probability")
     _check_probability(p, right["larger"], draws)
     return "Casks and batches are told apart by their labels, and by nothing else in the table."
@@ -461,8 +462,9 @@ def _relative_errors(plans, operator: float, pair: float, repeat: float) -> np.n
 def _plans(rng: np.random.Generator) -> tuple[list[tuple[int, int, int]], tuple[float, float, float], int]:
     """Return plans of which neither the largest nor the last within the budget is the best."""
     while True:
-        plans = [tuple(map(int, (rng.integers(3, 16), rng.integers(2, 13), rng.integers(1, 9)))) for _ in range(7)]
-        variances = tuple(map(float, rng.uniform([0.2, 0.3, 0.5], [1.0, 2.0, 4.0])))
+        plans = [(int(rng.integers(3, 16)), int(rng.integers(2, 13)), int(rng.integers(1, 9))) for _ in range(7)]
+        first, second, third = map(float, rng.uniform([0.2, 0.3, 0.5], [1.0, 2.0, 4.0]))
+        variances = (first, second, third)
         readings, errors = np.prod(plans, axis=1), _relative_errors(plans, *variances)
         budget = int(np.sort(readings)[4])
         within = np.where(readings <= budget, errors, np.inf)

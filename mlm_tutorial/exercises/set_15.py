@@ -197,7 +197,7 @@ def days_move_together(answer: Answer, rng: np.random.Generator) -> str:
         ]
         expect(observed, right, mistakes, "for each draw: a day's sum of what its flights miss, squared, over what?")
         expected = float(np.mean(stats.chi2.sf(right, len(days))))
-        mistakes = [
+        wrong_shares: list[tuple[float, str]] = [
             (1 - expected, "the p-value counts the sums on the other side: those at least as large as the observed"),
             (
                 float(np.mean(stats.chi2.sf(right, len(days) - 1))),
@@ -217,7 +217,7 @@ def days_move_together(answer: Answer, rng: np.random.Generator) -> str:
             ),
         ]
         otherwise = "the p-value: if the model holds, what is the distribution of a sum of so many squares?"
-        expect(p_value, expected, mistakes, otherwise, rtol=1e-6, atol=1e-12)
+        expect(p_value, expected, wrong_shares, otherwise, rtol=1e-6, atol=1e-12)
     return "Sums over a group show what single rows hide: small shifts that all rows of the group share."
 
 
