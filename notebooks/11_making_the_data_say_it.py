@@ -41,7 +41,7 @@
 #
 # **You need** [10](10_what_the_data_cannot_say.ipynb) for flat directions, rank and Fisher information, and [09](09_integrating_out.ipynb) for cells.
 #
-# **Time** 35 minutes to read, one to two minutes to run.
+# **Time** 35 minutes to read, about two minutes to run.
 
 # %%
 from dataclasses import replace
