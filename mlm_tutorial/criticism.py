@@ -101,8 +101,7 @@ def predictive_check(
     picked = rng.choice(size, draws, replace=draws > size)
     own, simulated = np.empty((2, draws, 4))
     for i, s in enumerate(picked):
-        mean, variance = _moments(parameters, unique, s)
-        mean, variance = mean[cell], variance[cell]
+        mean, variance = (values[cell, 0] for values in parameters.totals(unique, slice(s, s + 1)))
         own[i] = _misfits((x - mean) / np.sqrt(variance), cell, n)
         new = _simulate(mean, variance, step, x[0], rng)
         simulated[i] = _misfits((new - mean) / np.sqrt(variance), cell, n)
@@ -116,15 +115,6 @@ def predictive_check(
     }
     columns = {"data": np.median(own, axis=0), "model": np.median(simulated, axis=0), "p": p, "alarm": p < 0.001}
     return pd.DataFrame(columns | {"asks": list(asks.values())}, index=pd.Index(asks, name="aspect"))
-
-
-def _moments(parameters: Parameters, codes: np.ndarray, s: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and variance of the totals of some cells in one draw, each of shape (C,)."""
-    mean, variance = (np.full(len(codes), values[0][s]) for values in (parameters.mu, parameters.variance))
-    for j in range(len(parameters.layers)):
-        mean += parameters.mu[1 + j][codes[:, j], s]
-        variance += parameters.variance[1 + j][codes[:, j], s]
-    return mean, variance
 
 
 def _misfits(r: np.ndarray, cell: np.ndarray, n: np.ndarray) -> list[float]:

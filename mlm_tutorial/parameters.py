@@ -74,12 +74,12 @@ class Parameters:
         """Number of draws S, of all chains together."""
         return self.mu[0].size
 
-    def totals(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and variance of the totals of some cells, each of shape (C, S)."""
-        mean, variance = (np.tile(values[0], (len(codes), 1)) for values in (self.mu, self.variance))
+    def totals(self, codes: np.ndarray, draws: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and variance of the totals of some cells, each of shape (C, S), or in some of the draws."""
+        mean, variance = (np.tile(values[0][draws], (len(codes), 1)) for values in (self.mu, self.variance))
         for j in range(len(self.layers)):
-            mean += self.mu[1 + j][codes[:, j]]
-            variance += self.variance[1 + j][codes[:, j]]
+            mean += self.mu[1 + j][:, draws][codes[:, j]]
+            variance += self.variance[1 + j][:, draws][codes[:, j]]
         return mean, variance
 
     def components(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

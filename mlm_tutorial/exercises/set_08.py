@@ -249,9 +249,9 @@ NU, MU_SCALE, SIGMA_SCALE = 4, 20, 10
 def better_model(answer: Answer, rng: np.random.Generator) -> str:
     """Check 08.4."""
     minutes = _minutes(rng)
-    exact = {name: _exact(minutes, nu) for name, nu in {"t": NU, "normal": np.inf}.items()}
     first, second = pair(answer.call(minutes, int(rng.integers(2**31))), "the answer")
     posterior = trusted_draws(first, ("mu", "sigma"), "the first value")
+    exact = {name: _exact(minutes, nu) for name, nu in {"t": NU, "normal": np.inf}.items()}
     wrong_model = "this is the posterior of the other model: which of the two predicts better?"
     variance = "sigma is the scale of the t distribution, not its standard deviation"
     shrunk = np.sqrt((NU - 2) / NU)

@@ -297,7 +297,7 @@ TAU_SCALE, BATCHES, CASKS, TESTS = 4.0, 8, 3, 2
 @fits_a_model
 def batches_or_casks(answer: Answer, rng: np.random.Generator) -> str:
     """Check 14.4."""
-    frame, test_sd = _paste(rng)
+    frame, test_sd, right = _paste(rng)
     given = answer.call(frame, test_sd, int(rng.integers(2**31)))
     idata, p = pair(given, "the answer")
     if isinstance(idata, xr.DataTree) and "posterior" in idata.children:
@@ -316,7 +316,6 @@ def batches_or_casks(answer: Answer, rng: np.random.Generator) -> str:
     for name, hint in spreads.items():
         if f"sigma_{name}" in draws and float(draws[f"sigma_{name}"].std(("chain", "draw")).max()) > 1e-9:
             raise Hint(hint)
-    right = _nested(frame, test_sd)
     others = [
         (_crossed(frame, test_sd), "cask a is one cask here, in all batches; the casks of two batches need two labels"),
         (_nested(frame, test_sd**2), "the test's standard deviation is taken for its variance, or squared"),
@@ -353,8 +352,8 @@ def _check_probability(p: float, right: float, draws: xr.Dataset) -> None:
     )
 
 
-def _paste(rng: np.random.Generator) -> tuple[pd.DataFrame, float]:
-    """Return a table of paste and the sd of the test.
+def _paste(rng: np.random.Generator) -> tuple[pd.DataFrame, float, dict]:
+    """Return a table of paste, the sd of the test, and what :func:`_nested` says of them.
 
     Effects are spread evenly, so that no tau is near zero, where a run may fail; the probability is not near 0 or 1.
     """
@@ -372,7 +371,7 @@ def _paste(rng: np.random.Generator) -> tuple[pd.DataFrame, float]:
         frame = frame.reset_index(drop=True)
         exact = _nested(frame, test_sd)
         if 0.15 < exact["larger"] < 0.4 and all(m > 3.5 * s for m, s in (exact["tau_cask"],)):
-            return frame, test_sd
+            return frame, test_sd, exact
 
 
 def _even(m: int) -> np.ndarray:

@@ -54,7 +54,7 @@ def model_with_pair(answer: Answer, rng: np.random.Generator) -> str:
 
 
 def _own_separators(answer: Answer, rng: np.random.Generator) -> set[str]:
-    """Return what the answer puts between the labels of a pair, read off its own labels of an innocent table."""
+    """Return the separators in the answer's own labels of pairs, for a table whose labels hold no separator."""
     gates, months = ["Qj", "Xk"], ["Wv", "Zy"]  # nothing that a label is likely to hold by itself
     table = pd.DataFrame({"gate": rng.choice(gates, 200), "month": rng.choice(months, 200)})
     table["carrier"], table["day_part"] = rng.choice(["AA", "B6"], 200), rng.choice(["morning", "evening"], 200)

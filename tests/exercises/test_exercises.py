@@ -73,7 +73,7 @@ def outcome(name, task, code, seed=None):
 
 @functools.cache
 def outcome_of_mistake(number, i):
-    """Return what the check says about a task's i-th mistake; two tests ask, and mistakes of fits take seconds."""
+    """Return the outcome of a task's i-th mistake, computed once: two tests use it, and some mistakes take seconds."""
     name, task = next((name, task) for name, task in EVERY_TASK if task.number == number)
     return outcome(name, task, task.mistakes[i][1])
 
