@@ -20,7 +20,7 @@ from mlm_tutorial.moments import (
 )
 from mlm_tutorial.names import dim_of, parameter_names, variable_of
 from mlm_tutorial.priors import Priors
-from mlm_tutorial.transforms import IdentifiedScales, LearnedScale, PooledMeans, PooledVariances
+from mlm_tutorial.transforms import Groups, IdentifiedScales, LearnedScale, PooledMeans, PooledVariances
 
 KNOWN_SIGMA = "mlm_known_sigma"
 
@@ -195,13 +195,15 @@ class ParameterBuilder:
                 cells.n_observations,
             ),
         )
-        parts, end = [z[:1]], len(head)
-        for name, size in zip(cells.layers, sizes, strict=True):
-            part = z[end : (end := end + size)]
-            # Independent normals minus their average are a zero-sum normal; the average is not in the likelihood.
-            part = part - part.mean()
-            parts.append(part + z[1 + self.absent.index(name)] if name in self.absent else part)
-        return pm.math.concatenate(parts)
+        # Independent normals minus their average are a zero-sum normal; the average is not in the likelihood.
+        groups = Groups(sizes)
+        means = z[len(head) :]
+        means = means - groups.each(groups.sums(means) / sizes)
+        if self.absent:
+            shift = pt.concatenate([z[1 : len(head)], np.zeros(1)])
+            place = [self.absent.index(name) if name in self.absent else -1 for name in cells.layers]
+            means = means + shift[np.array(place)[of_layer]]
+        return pt.concatenate([z[:1], means])
 
     def _identified_variances(self):
         counts = [self.cells.counts(self.cells.layers[j])[self.free[j]] for j in self.spreading]

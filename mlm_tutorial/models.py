@@ -129,15 +129,17 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
     warn_if_not_identified(cells, priors.known_sigma, priors.pooled, stacklevel=3)
     parameters = ParameterBuilder(cells, priors)
     coords = _coords(cells) | {"mlm_cell": np.arange(len(cells)), "mlm_statistic": ["mean", "sum_sq"]}
-    with CellModel(coords=coords) as model:
+    # Transforms keep every scale positive; checks that they do take time to compile.
+    with CellModel(coords=coords, check_bounds=False) as model:
         data = {name: pm.Data(name, value, dims=_DATA_DIMS[name]) for name, value in _data(cells).items()}
         if coordinates == "identified":
             mu, variance = parameters.identified()
         else:
             mu, variance = _joined(*parameters.plain(), cells)
         places = data["mlm_codes"]
-        total_mean = _total(mu, places, range(len(cells.layers)))
-        total_variance = _total(variance, places, parameters.with_spread)
+        absent = bool(cells.absent)
+        total_mean = _total(mu, places, range(len(cells.layers)), absent)
+        total_variance = _total(variance, places, parameters.with_spread, absent)
         NormalCells(
             "mlm_cells",
             mu=total_mean,
@@ -216,8 +218,9 @@ def observation_model(
         observed = pm.Data("mlm_totals", rows.totals, dims="observation")
         all_mu, all_variance = _joined(mu, sigma, cells)
         if parametrization == "marginal":
-            mean = _total(all_mu, codes, range(len(cells.layers)))
-            sd = pm.math.sqrt(_total(all_variance, codes, parameters.with_spread))
+            absent = bool(cells.absent)
+            mean = _total(all_mu, codes, range(len(cells.layers)), absent)
+            sd = pm.math.sqrt(_total(all_variance, codes, parameters.with_spread, absent))
         else:
             mean, sd = mu[BASELINE], sigma[BASELINE]
             for j, name in enumerate(cells.layers):
@@ -284,11 +287,12 @@ def _places(codes: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
     return np.where(codes < 0, starts[-1], codes + starts[:-1])
 
 
-def _total(values, places, layers: Sequence[int]):
-    """Return the baseline's value plus those of each row's contributors in some layers."""
-    padded = pm.math.concatenate([values, np.zeros(1)])
+def _total(values, places, layers: Sequence[int], absent: bool):
+    """Return the baseline's value plus those of each row's contributors in some layers, 0 where one is absent."""
+    if absent:
+        values = pm.math.concatenate([values, np.zeros(1)])
     # Layer by layer: indexing with the whole matrix takes twice as long.
-    return sum((padded[places[:, j]] for j in layers), padded[0])
+    return sum((values[places[:, j]] for j in layers), values[0])
 
 
 def _joined(mu, sigma, cells: Cells):

@@ -5,7 +5,6 @@ in the new coordinates includes the logarithm of the Jacobian determinant.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -230,8 +229,40 @@ class LearnedScale(Transform):
         return np.log(self.unit / 2) - log_value - pt.softplus(-value)
 
 
+class Groups:
+    """Which layer each entry of a vector belongs to: sums over layers, and a number of each layer for its entries.
+
+    Both take one operation in a graph, whatever the number of layers is; a compiler's time goes by operations.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Number of entries of each layer; a layer's entries follow each other.
+    """
+
+    def __init__(self, sizes: Sequence[int]):
+        self.n = len(sizes)
+        self.of = np.repeat(np.arange(self.n), sizes)
+
+    def sums(self, values):
+        """Return the sum of each layer's entries, shape (J,)."""
+        return _sums_by(self.of, values, self.n)
+
+    def each(self, values):
+        """Return the value of its layer for each entry."""
+        return values[self.of]
+
+
+class _Level(NamedTuple):
+    """Layers of which none is nested in another; those that they are nested in are on levels before."""
+
+    layers: list[int]
+    groups: Groups
+    above: list[np.ndarray]  # for each entry the positions of its coarser ones in the vector of all levels before
+
+
 class _Standard(NamedTuple):
-    """Quantities that standardize the means of one layer."""
+    """Quantities that standardize the means of one level, one for each of its contributors or layers."""
 
     center: object
     scale: object
@@ -298,94 +329,122 @@ class PooledMeans(Transform):
         n_observations: int | None = None,
     ):
         n = [np.asarray(x, dtype=float) for x in counts]
+        sizes = [len(x) for x in n]
         self.parents = [{}] * len(n) if parents is None else list(parents)
-        self.averages = averages or {}
+        self.averages = np.array(list((averages or {}).values()), float)
         total = float(n[0].sum() if n_observations is None else n_observations)
         self.precisions = [x / variance for x in n]
-        self.shares = [x / total for x in n]  # of all observations
-        self.weights = [x / x.sum() for x in n]  # of those that have the layer
+        self.weights = [x / x.sum() for x in n]  # shares of the observations that have the layer
         self.center = float(center)
-        presence = np.array([n[j].sum() / total for j in self.averages])
-        self.units = np.sqrt(
-            variance / total / np.concatenate([[1.0], np.maximum(presence * (1 - presence), 1 / total)])
-        )
-        ends = np.cumsum([1 + len(self.averages), *map(len, n)])
-        self.slices = [slice(start, end) for start, end in pairwise(ends)]
+        presence = np.array([x.sum() / total for x in n])  # share of the observations that have a layer
+        self.presence = presence[list(averages or {})]
+        unit = np.concatenate([[1.0], np.maximum(self.presence * (1 - self.presence), 1 / total)])
+        self.units = np.sqrt(variance / total / unit)
+        # Weighted averages minus plain ones, of all layers in a total, and of each that may be absent.
+        offsets = [weights - 1 / len(weights) for weights in self.weights]
+        self.offset = np.concatenate([share * offset for share, offset in zip(presence, offsets, strict=True)])
+        of_layer = np.repeat(np.arange(len(n)), sizes)
+        self.offsets = np.array([np.where(of_layer == j, np.concatenate(offsets), 0.0) for j in averages or {}])
         self.shrunken = [np.asarray(x, dtype=float) for x in shrunken]
         self.sums = []  # of each contributor's effect and those of the coarser ones that it belongs to
-        for effect, parents in zip(effects, self.parents, strict=True):
-            self.sums.append(np.asarray(effect, float) + sum(self.shrunken[i][at] for i, at in parents.items()))
+        for effect, above in zip(effects, self.parents, strict=True):
+            self.sums.append(np.asarray(effect, float) + sum(self.shrunken[i][at] for i, at in above.items()))
         self.coarse_to_fine = sorted(range(len(n)), key=lambda j: len(self.parents[j]))
+        # The vector is taken level by level, and put back into the order of its layers.
+        starts = np.cumsum([0, *sizes])
+        self.firsts = starts[:-1]
+        order = np.concatenate([np.arange(starts[j], starts[j + 1]) for j in self.coarse_to_fine])
+        where = np.argsort(order)
+        self.levels = []
+        for depth in sorted({len(above) for above in self.parents}):
+            layers = [j for j in self.coarse_to_fine if len(self.parents[j]) == depth]
+            above = zip(*([where[starts[i] + at] for i, at in self.parents[j].items()] for j in layers), strict=True)
+            groups = Groups([sizes[j] for j in layers])
+            self.levels.append(_Level(layers, groups, [np.concatenate(places) for places in above]))
+        self.order = order if len(self.levels) > 1 else None
 
     def forward(self, value, *inputs):
         """Return the coordinates of means of shape (1 + sum of m_j,), or longer where layers may be absent."""
-        parts = [None] * len(self.slices)
-        means = [value[part] for part in self.slices]
-        for j, layer in self._layers(means, inputs):
-            u = (means[j] - layer.center) / layer.scale
-            parts[j] = u + (1 / layer.stretch - 1) * layer.direction * pt.sum(layer.direction * u)
-        head = self._head(means, value[1 : 1 + len(self.averages)])
-        return pt.concatenate([(value[: len(self.units)] - head) / self.units, *parts])
+        head, means = value[: len(self.units)], value[len(self.units) :]
+        parts, found = [], []
+        for level, z, standard in self._standardized(means, found, inputs):
+            u = (z - standard.center) / standard.scale
+            parts.append(_along(level.groups, u, standard.direction, 1 / standard.stretch))
+            found.append(z)
+        return pt.concatenate([(head - self._head(means, head[1:])) / self.units, self._by_layer(parts)])
 
     def backward(self, value, *inputs):
         """Return the means at coordinates."""
-        means = [None] * len(self.slices)
-        for j, layer in self._layers(means, inputs):
-            w = value[self.slices[j]]
-            u = w + (layer.stretch - 1) * layer.direction * pt.sum(layer.direction * w)
-            means[j] = layer.center + layer.scale * u
+        found = []
+        for level, w, standard in self._standardized(value[len(self.units) :], found, inputs):
+            u = _along(level.groups, w, standard.direction, standard.stretch)
+            found.append(standard.center + standard.scale * u)
+        means = self._by_layer(found)
         steps = value[: len(self.units)] * self.units
-        if not self.averages:
-            return pt.concatenate([steps + self._head(means, None), *means])
+        if not len(self.averages):
+            return pt.concatenate([steps + self._head(means, None), means])
         averages = steps[1:] + self._average_head(means)
-        return pt.concatenate([steps[:1] + self._head(means, averages)[:1], averages, *means])
+        return pt.concatenate([steps[:1] + self._head(means, averages)[:1], averages, means])
 
     def log_jac_det(self, value, *inputs):
         """Return the log determinant of the means' Jacobian, up to a constant."""
-        means, log_det = [None] * len(self.slices), 0.0
-        for j, layer in self._layers(means, inputs):
-            log_det += pt.sum(pt.log(layer.scale)) + pt.log(layer.stretch)
-            means[j] = layer.center  # scale and stretch do not depend on the means
+        found, log_det = [], 0.0
+        for _, _, standard in self._standardized(value[len(self.units) :], found, inputs):
+            log_det += pt.sum(pt.log(standard.scale)) + pt.sum(pt.log(standard.stretch))
+            found.append(standard.center)  # scale and stretch do not depend on the means
         return log_det
 
-    def _layers(self, means, inputs):
-        """Yield each layer with what standardizes it, coarse to fine; `means` of coarser layers are read on the way."""
+    def _by_layer(self, parts):
+        """Return the vector of all layers, given those of the levels."""
+        joined = pt.concatenate(parts) if len(parts) > 1 else parts[0]
+        return joined if self.order is None else joined[np.argsort(self.order)]
+
+    def _standardized(self, vector, found, inputs):
+        """Yield each level, its part of a vector, and what standardizes it.
+
+        `found` are the means of the levels before, to which the caller adds those of each level.
+        """
         *_, sd = inputs
         # Fixed scales stay NumPy arrays: what follows is then computed here, not compiled.
-        sd = sd.data if isinstance(sd, Constant) else sd
-        tau = [sd[part][0] for part in self.slices]
-        precisions, sums = self._evidence(tau)
-        for j in self.coarse_to_fine:
-            precision = precisions[j]
-            effect = sums[j] - sum(means[i][at] for i, at in self.parents[j].items())
-            odds = tau[j] ** 2 * precision
-            share = odds / (1 + odds)
-            scale = tau[j] / (1 + odds) ** 0.5
-            direction = scale * precision
-            left = precision / (1 + odds)
-            # Equal to the layer's shares to the last digit, not up to rounding: equal constants are compiled as one.
-            own = precision is self.precisions[j]
-            weights = self.weights[j] if own else precision / precision.sum()
-            blind = (weights / (1 + odds)).sum()  # 1 - b'b without cancellation
-            # What the layer's weighted average is taken to be; only the prior on all its means locates it.
-            average = (left * effect).sum() / left.sum()
-            yield (
-                j,
-                _Standard(
-                    center=share * (effect - average),
-                    scale=scale,
-                    direction=direction / (direction**2).sum() ** 0.5,
-                    stretch=blind**-0.5,
-                ),
-            )
+        sd = (sd.data if isinstance(sd, Constant) else sd)[len(self.units) :]
+        precisions, sums = self._evidence(sd)
+        if self.order is not None:
+            vector, sd = vector[self.order], sd[self.order]
+        start = 0
+        for level in self.levels:
+            part = slice(start, start := start + len(level.groups.of))
+            effect = _joined([sums[j] for j in level.layers])
+            if level.above:
+                coarser = pt.concatenate(found) if len(found) > 1 else found[0]
+                effect = effect - sum(coarser[at] for at in level.above)
+            precision = _joined([precisions[j] for j in level.layers])
+            yield level, vector[part], self._standard(level, sd[part], precision, effect)
 
-    def _evidence(self, tau):
+    def _standard(self, level, tau, precision, effect):
+        """Return what standardizes a level's means, given the data's precision and estimate of each."""
+        groups = level.groups
+        odds = tau**2 * precision
+        share = odds / (1 + odds)
+        scale = tau / (1 + odds) ** 0.5
+        direction = scale * precision
+        left = precision / (1 + odds)
+        left_in_layer = groups.sums(left)
+        # What a layer's weighted average is taken to be; only the prior on all its means locates it.
+        average = groups.sums(left * effect) / left_in_layer
+        return _Standard(
+            center=share * (effect - groups.each(average)),
+            scale=scale,
+            direction=direction / groups.each(groups.sums(direction**2)) ** 0.5,
+            stretch=(left_in_layer / groups.sums(precision)) ** -0.5,  # 1 - b'b without cancellation
+        )
+
+    def _evidence(self, sd):
         """Return the data's precision about each contributor, nested layers integrated out, and its estimated sum."""
         precisions, sums = list(self.precisions), list(self.sums)
         for j in reversed(self.coarse_to_fine):
             found = []
             for b in self._children(j):
-                weight = 1 / (tau[b] ** 2 + 1 / precisions[b])
+                weight = 1 / (sd[self.firsts[b]] ** 2 + 1 / precisions[b])
                 others = [i for i in self.parents[b] if i != j and i not in self.parents[j]]
                 target = sums[b] - sum(self.shrunken[i][self.parents[b][i]] for i in others)
                 into, size = self.parents[b][j], len(self.precisions[j])
@@ -407,27 +466,28 @@ class PooledMeans(Transform):
 
     def _average_head(self, means):
         """Return averages of layers that may be absent for which the weighted averages are the rough ones."""
-        return pt.stack([rough - _offset(self.shares[j], means[j]) for j, rough in self.averages.items()])
+        return self.averages - self.offsets @ means
 
     def _head(self, means, averages):
         """Return baseline and averages for which the weighted averages are the rough ones."""
-        shift = sum(pt.sum((share - share.sum() / len(share)) * z) for share, z in zip(self.shares, means, strict=True))
-        if not self.averages:
-            return (self.center - shift)[None]
-        presence = np.array([self.shares[j].sum() for j in self.averages])
-        return pt.concatenate([(self.center - shift - pt.sum(presence * averages))[None], self._average_head(means)])
+        baseline = self.center - pt.sum(self.offset * means)
+        if not len(self.averages):
+            return baseline[None]
+        return pt.concatenate([(baseline - pt.sum(self.presence * averages))[None], self._average_head(means)])
 
 
-def _offset(share, means):
-    """Return the average of means weighted by counts minus the plain one."""
-    return pt.sum((share / share.sum() - 1 / len(share)) * means)
+def _joined(parts):
+    """Return vectors as one; NumPy's if all are."""
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if all(isinstance(x, np.ndarray) for x in parts) else pt.concatenate(parts)
 
 
 def _sums_by(into, values, size):
     """Return the sums of values that have the same index in `into`."""
     if isinstance(values, np.ndarray):
         return np.bincount(into, values, minlength=size)
-    return pt.inc_subtensor(pt.zeros(size)[into], values)
+    return pt.inc_subtensor(pt.as_tensor(np.zeros(size))[into], values)
 
 
 class PooledVariances(Transform):
@@ -494,79 +554,70 @@ class PooledVariances(Transform):
     ):
         n = np.concatenate([[], *counts])
         total = np.sum(counts[0]) if n_observations is None else n_observations
-        rough = np.maximum(variance + np.concatenate([[], *effects]), variance / 4)
-        errors, weights = rough * np.sqrt(2 / n), n / total
+        observed = variance + np.concatenate([[], *effects])
+        self.errors, self.weights = np.maximum(observed, variance / 4) * np.sqrt(2 / n), n / total
         self.unit = float(3 * variance * np.sqrt(2 / total))
         self.n_floors = baseline + len(counts)  # the baseline is one
-        ends = np.cumsum([self.n_floors, *map(len, counts)])
-        self.slices = [slice(start, end) for start, end in pairwise(ends)]
-        self.errors, self.weights = (np.split(x, ends[1:-1] - self.n_floors)[: len(counts)] for x in (errors, weights))
-        own = np.split(variance + np.concatenate([[], *effects]), ends[1:-1] - self.n_floors)
-        self.directions, self.stretches, self.drifts = [], [], []
-        for scale, error, count, observed in zip(scales, self.errors, counts, own, strict=False):
-            b = 1 / scale + 1 / error
-            self.drifts.append(b * conditional_center(scale, 1 / b, variance, count, observed))
-            self.directions.append(b / np.sqrt(b @ b))
-            self.stretches.append(np.sqrt(1 + (scale / len(b)) ** 2 * (b @ b)))
+        sizes = [len(x) for x in counts]
+        self.groups = Groups(sizes)
+        rough = self.groups.each(np.asarray(scales, float))
+        b = 1 / rough + 1 / self.errors
+        self.drifts = b * conditional_center(rough, 1 / b, variance, n, observed)
+        length = self.groups.sums(b**2)
+        self.directions = b / np.sqrt(self.groups.each(length))
+        self.stretches = np.sqrt(1 + (np.asarray(scales) / sizes) ** 2 * length)
 
     def forward(self, value, *inputs):
         """Return the coordinates of variances, both of shape (1 + J + sum of m_j,)."""
-        floors, excesses = value[: self.n_floors], [value[part] for part in self.slices]
+        floors, excesses = value[: self.n_floors], value[self.n_floors :]
+        scale = self._scale(inputs)
         t = _softplus_inverse(pt.sum(floors) / self.unit) + self._average(excesses) / self.unit
-        w = [
-            _along(_softplus_inverse(excess / scale) - scale * drift, direction, 1 / stretch)
-            for excess, scale, drift, direction, stretch in zip(
-                excesses, self._scales(inputs), self.drifts, self.directions, self.stretches, strict=True
-            )
-        ]
-        return pt.concatenate([t[None], pt.log(floors[1:] / floors[0]), *w])
+        x = _softplus_inverse(excesses / scale) - scale * self.drifts
+        w = _along(self.groups, x, self.directions, 1 / self.stretches)
+        return pt.concatenate([t[None], pt.log(floors[1:] / floors[0]), w])
 
     def backward(self, value, *inputs):
         """Return the variances at coordinates."""
         log_floors, _, excesses, _ = self._parts(value, inputs)
-        return pt.concatenate([pt.exp(log_floors), *excesses])
+        return pt.concatenate([pt.exp(log_floors), excesses])
 
     def log_jac_det(self, value, *inputs):
         """Return the log determinant of the variances' Jacobian, up to a constant."""
-        log_floors, argument, _, log_slopes = self._parts(value, inputs)
+        log_floors, argument, _, log_slope = self._parts(value, inputs)
         # d floors / d(t, logits) has the determinant dA/dt A^J prod p, where A p are the floors.
-        return (
-            pt.sum(log_floors) - _log_softplus(argument) - pt.softplus(-argument) + sum(log_slopes, pt.as_tensor(0.0))
-        )
+        return pt.sum(log_floors) - _log_softplus(argument) - pt.softplus(-argument) + log_slope
 
-    def _scales(self, inputs):
-        """Return the rough posterior scales of each layer's excesses."""
+    def _scale(self, inputs):
+        """Return the rough posterior scale of each excess."""
         *_, mean = inputs
-        return [1 / (1 / mean[part] + 1 / error) for part, error in zip(self.slices, self.errors, strict=True)]
+        return 1 / (1 / mean[self.n_floors :] + 1 / self.errors)
 
     def _parts(self, value, inputs):
-        """Return logarithms of baseline and floors, what t leaves for them in units of h, excesses and their slopes."""
-        excesses, log_slopes = [], []
-        layers = zip(self.slices, self._scales(inputs), self.drifts, self.directions, self.stretches, strict=True)
-        for part, scale, drift, direction, stretch in layers:
-            x = _along(value[part], direction, stretch) + scale * drift
-            excesses.append(scale * pt.softplus(x))
-            log_slopes.append(pt.sum(pt.log(scale) - pt.softplus(-x)))
+        """Return logarithms of baseline and floors, what t leaves for them in units of h, excesses, and their slope."""
+        scale = self._scale(inputs)
+        x = _along(self.groups, value[self.n_floors :], self.directions, self.stretches) + scale * self.drifts
+        excesses = scale * pt.softplus(x)
         argument = value[0] - self._average(excesses) / self.unit
         log_shares = pt.special.log_softmax(pt.concatenate([pt.zeros(1), value[1 : self.n_floors]]))
-        return np.log(self.unit) + _log_softplus(argument) + log_shares, argument, excesses, log_slopes
+        log_floors = np.log(self.unit) + _log_softplus(argument) + log_shares
+        return log_floors, argument, excesses, pt.sum(pt.log(scale) - pt.softplus(-x))
 
     def _average(self, excesses):
         """Return the sum of all layers' average excesses, each weighted by counts."""
-        averages = (pt.sum(weight * x) for weight, x in zip(self.weights, excesses, strict=True))
-        return sum(averages, pt.as_tensor(0.0))
+        return pt.sum(self.weights * excesses)
 
 
 def conditional_center(
-    mean: float, scale: np.ndarray, variance: float, counts: np.ndarray, observed: np.ndarray
+    mean: np.ndarray, scale: np.ndarray, variance: float, counts: np.ndarray, observed: np.ndarray
 ) -> np.ndarray:
     """Return the posterior mean of softplus^-1(e / scale) for each contributor's excess e, whose prior mean is `mean`.
 
     The contributor's `counts` normal observations have the variance ``variance - mean + e``, a tenth of `variance` at
     least, and the observed variance `observed`.
     """
+    mean = np.broadcast_to(mean, np.shape(scale))[:, None]
     u = -np.log1p(-(np.arange(64) + 0.5) / 64)  # one point in each 64th of the exponential's probability
-    v = max(variance - mean, variance / 10) + mean * u
+    v = np.maximum(variance - mean, variance / 10) + mean * u
     log_likelihood = -0.5 * counts[:, None] * (np.log(v) + np.maximum(observed, 0.0)[:, None] / v)
     weights = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
     y = u * mean / scale[:, None]
@@ -574,9 +625,9 @@ def conditional_center(
     return np.sum(weights * x, axis=1) / weights.sum(axis=1)
 
 
-def _along(vector, direction, stretch):
-    """Return a vector, stretched along a direction of unit length."""
-    return vector + (stretch - 1) * direction * pt.sum(direction * vector)
+def _along(groups, vector, direction, stretch):
+    """Return a vector with each layer's part stretched along a direction of unit length."""
+    return vector + direction * groups.each((stretch - 1) * groups.sums(direction * vector))
 
 
 def _log_softplus(x):

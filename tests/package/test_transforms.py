@@ -266,7 +266,7 @@ class TestPooledVariances:
         x = pt.dvector()
         backward = function([x], transform.backward(x, None, None, np.array([1.5, *np.full(5, 2.0)])))
         start = np.array([900.0, *np.full(5, 70.0)])
-        moved = start + np.array([0.0, *transform.directions[0]])
+        moved = start + np.array([0.0, *transform.directions])
         np.testing.assert_allclose((backward(moved) - backward(start))[1:], 2.0 / 5, rtol=1e-3)
 
     def test_floors_are_never_negative(self, parts):
