@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytensor.tensor as pt
 
 from mlm_tutorial.cells import Cells
@@ -127,7 +128,7 @@ class ParameterBuilder:
         names = parameter_names("sigma", self.cells.layers, self.cells.labels)
         pm.modelcontext(None).add_coord("mlm_known", [names[k] for k in places])
         known = pm.Data(KNOWN_SIGMA, self.known[places], dims="mlm_known")
-        return pt.zeros(self.known.size)[places].set(known)
+        return pt.as_tensor(np.zeros(self.known.size))[places].set(known)
 
     # Identified coordinates: one vector per kind of parameter, each with a transform.
 
@@ -171,17 +172,17 @@ class ParameterBuilder:
         of_layer = np.repeat(np.arange(len(sizes)), sizes)
         if priors.pooled:
             # In its logarithm: with few contributors the posterior reaches far above its median.
-            tau = pm.HalfNormal("mlm_tau", scales, shape=len(sizes))
+            tau = pm.HalfNormal("mlm_tau", _changeable(scales), shape=len(sizes))
             for j, name in enumerate(cells.layers):
                 pm.Deterministic(variable_of("tau", name), tau[j])
             sd = tau[of_layer]
         else:
             sd = np.array(scales)[of_layer]
         head = [priors.baseline_mu_sd, *(priors.mu_sd_of(name) for name in self.absent)]
-        sd = pm.math.concatenate([head, sd]) if priors.pooled else np.concatenate([head, sd])
+        sd = pm.math.concatenate([_changeable(head), sd]) if priors.pooled else np.concatenate([head, sd])
         z = pm.Normal(
             "mlm_mu",
-            np.array([priors.baseline_mu, *np.zeros(len(self.absent) + sum(sizes))]),
+            _changeable([priors.baseline_mu, *np.zeros(len(self.absent) + sum(sizes))]),
             sd,
             default_transform=None,
             transform=PooledMeans(
@@ -219,9 +220,9 @@ class ParameterBuilder:
 
     def _pooled_variances(self):
         spreading = [self.cells.layers[j] for j in self.spreading]
-        half = np.array([self.priors.sigma_scale_of(name) for name in spreading]) / np.sqrt(2)
-        scale = [[self.priors.sigma_scale_of(BASELINE) ** 2]] if self.baseline_is_free else []
-        of_layer = np.repeat(np.arange(len(half)), [len(self.free[j]) for j in self.spreading])
+        half = _changeable([self.priors.sigma_scale_of(name) / np.sqrt(2) for name in spreading])
+        scale = [_changeable([self.priors.sigma_scale_of(BASELINE) ** 2])] if self.baseline_is_free else []
+        of_layer = np.repeat(np.arange(len(spreading)), [len(self.free[j]) for j in self.spreading])
         if spreading:
             units = [self._unit_of_spread(j) for j in self.spreading]
             transform = LearnedScale(units)
@@ -242,7 +243,7 @@ class ParameterBuilder:
         if not spreading:
             return parts
         first = int(self.baseline_is_free)
-        floors, excesses = parts[first : first + len(half)], parts[first + len(half) :]
+        floors, excesses = parts[first : first + len(spreading)], parts[first + len(spreading) :]
         for k, name in enumerate(spreading):
             pm.Deterministic(variable_of("floor", name), pm.math.sqrt(floors[k]))
             pm.Deterministic(variable_of("spread", name), spread[k])
@@ -297,3 +298,8 @@ class ParameterBuilder:
         if self.spreading:
             starts["mlm_spread"] = np.sqrt([excess.mean() for excess in excesses])
         return starts
+
+
+def _changeable(scales):
+    """Return scales of priors so that a model with others, equal ones too, is compiled as the same function."""
+    return pytensor.shared(np.asarray(scales, float), shape=(len(scales),))

@@ -139,7 +139,8 @@ def compile_model(model: pm.Model) -> CompiledModel:
     # that a refit can move them without compiling again.
     variables = {name: pytensor.shared(value, name=f"mlm_start_{name}") for name, value in starts.items()}
     start = time.perf_counter()
-    with callbacks_by_address(), constants_as_data():
+    # Without a C compiler: PyTensor would call it for every constant that it computes beforehand.
+    with callbacks_by_address(), constants_as_data(), pytensor.config.change_flags(cxx=""):
         compiled = nutpie.compile_pymc_model(model, initial_points=variables)
     seconds = time.perf_counter() - start
     data = {variable.name: variable.get_value() for variable in model.data_vars}

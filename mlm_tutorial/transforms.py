@@ -428,14 +428,14 @@ class PooledMeans(Transform):
         scale = tau / (1 + odds) ** 0.5
         direction = scale * precision
         left = precision / (1 + odds)
-        left_in_layer = groups.sums(left)
         # What a layer's weighted average is taken to be; only the prior on all its means locates it.
-        average = groups.sums(left * effect) / left_in_layer
+        average = groups.sums(left * effect) / groups.sums(left)
+        weights = precision / groups.each(groups.sums(precision))
         return _Standard(
             center=share * (effect - groups.each(average)),
             scale=scale,
             direction=direction / groups.each(groups.sums(direction**2)) ** 0.5,
-            stretch=(left_in_layer / groups.sums(precision)) ** -0.5,  # 1 - b'b without cancellation
+            stretch=groups.sums(weights / (1 + odds)) ** -0.5,  # of 1 - b'b without cancellation
         )
 
     def _evidence(self, sd):

@@ -76,18 +76,23 @@ def test_data_that_are_constants_in_a_model_are_still_its_data():
 
 
 COMPILE = """
-import sys
+import dataclasses, sys
 import mlm_tutorial as mlm
 m = int(sys.argv[1])
 layers = [{k: (k, 1 + k / m) for k in range(size)} for size in (1, m, m + 1)]
 table = mlm.LayeredSum.from_coefficients(layers).simulate(400 + m, rng=m)
-mlm.compile_model(mlm.cell_model(mlm.cell_statistics(table, "total", ["layer_1", "layer_2"])))
+cells = mlm.cell_statistics(table, "total", ["layer_1", "layer_2"])
+priors = mlm.Priors.from_cells(cells)  # the same scale for each layer
+if m == 5:
+    scales = {"baseline": 1, "layer_1": 2, "layer_2": 3.3}
+    priors = dataclasses.replace(priors, baseline_mu=0, baseline_mu_sd=5, mu_sd=scales, sigma_scale=scales)
+mlm.compile_model(mlm.cell_model(cells, priors))
 """
 
 
 @pytest.mark.slow
 def test_another_table_with_as_many_layers_compiles_nothing_new(tmp_path):
-    """Two processes with a cache of their own: the second one's table, with more contributors, leaves nothing in it."""
+    """Two processes, one cache: the second one's table has more contributors and other priors, and adds nothing."""
 
     def compiled_functions():
         return {path.name for path in tmp_path.rglob("*.nbc")}
