@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytensor.tensor as pt
 
 from mlm_tutorial.cells import Cells
+from mlm_tutorial.constants import changeable
 from mlm_tutorial.known import known_vector
 from mlm_tutorial.layers import BASELINE
 from mlm_tutorial.moments import (
@@ -172,17 +172,17 @@ class ParameterBuilder:
         of_layer = np.repeat(np.arange(len(sizes)), sizes)
         if priors.pooled:
             # In its logarithm: with few contributors the posterior reaches far above its median.
-            tau = pm.HalfNormal("mlm_tau", _changeable(scales), shape=len(sizes))
+            tau = pm.HalfNormal("mlm_tau", changeable(scales), shape=len(sizes))
             for j, name in enumerate(cells.layers):
                 pm.Deterministic(variable_of("tau", name), tau[j])
             sd = tau[of_layer]
         else:
             sd = np.array(scales)[of_layer]
         head = [priors.baseline_mu_sd, *(priors.mu_sd_of(name) for name in self.absent)]
-        sd = pm.math.concatenate([_changeable(head), sd]) if priors.pooled else np.concatenate([head, sd])
+        sd = pm.math.concatenate([changeable(head), sd]) if priors.pooled else np.concatenate([head, sd])
         z = pm.Normal(
             "mlm_mu",
-            _changeable([priors.baseline_mu, *np.zeros(len(self.absent) + sum(sizes))]),
+            changeable([priors.baseline_mu, *np.zeros(len(self.absent) + sum(sizes))]),
             sd,
             default_transform=None,
             transform=PooledMeans(
@@ -220,8 +220,8 @@ class ParameterBuilder:
 
     def _pooled_variances(self):
         spreading = [self.cells.layers[j] for j in self.spreading]
-        half = _changeable([self.priors.sigma_scale_of(name) / np.sqrt(2) for name in spreading])
-        scale = [_changeable([self.priors.sigma_scale_of(BASELINE) ** 2])] if self.baseline_is_free else []
+        half = changeable([self.priors.sigma_scale_of(name) / np.sqrt(2) for name in spreading])
+        scale = [changeable([self.priors.sigma_scale_of(BASELINE) ** 2])] if self.baseline_is_free else []
         of_layer = np.repeat(np.arange(len(spreading)), [len(self.free[j]) for j in self.spreading])
         if spreading:
             units = [self._unit_of_spread(j) for j in self.spreading]
@@ -298,8 +298,3 @@ class ParameterBuilder:
         if self.spreading:
             starts["mlm_spread"] = np.sqrt([excess.mean() for excess in excesses])
         return starts
-
-
-def _changeable(scales):
-    """Return scales of priors so that a model with others, equal ones too, is compiled as the same function."""
-    return pytensor.shared(np.asarray(scales, float), shape=(len(scales),))

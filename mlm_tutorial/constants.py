@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import pymc as pm
 import pymc.pytensorf
 import pytensor
 import pytensor.tensor as pt
@@ -28,7 +29,7 @@ from pytensor.tensor.shape import Reshape, SpecifyShape
 from pytensor.tensor.subtensor import IncSubtensor, Subtensor
 from pytensor.tensor.variable import TensorConstant
 
-__all__ = ["constants_as_data"]
+__all__ = ["changeable", "changeable_as_data", "constants_as_data"]
 
 # Operations whose whole numbers are sizes, or positions that follow from sizes, with the first input that is one.
 _SIZES_FROM = {
@@ -45,10 +46,30 @@ _SIZES_FROM = {
 # Keeps the vectors of sizes and numbers among a function's inputs until they are read.
 _ANCHOR = Assert("the vectors of sizes and numbers begin with zero")
 
+_CHANGEABLE = "mlm_changeable"
+
 _AFTER_ALL_OTHERS = 1000.0  # PyTensor's own rewrites have positions up to 100
 
 _compile = pymc.pytensorf.compile
 _patching = threading.Lock()
+
+
+def changeable(values) -> Variable:
+    """Return a constant vector for which `changeable_as_data` compiles a function that does not depend on its values.
+
+    Other constants are folded first, and a vector whose entries are equal becomes one number.
+    """
+    return pt.constant(np.asarray(values, float), name=_CHANGEABLE)
+
+
+@contextmanager
+def changeable_as_data(model: pm.Model) -> Iterator[None]:
+    """Return a context in which a model's log density has shared variables in place of changeable constants."""
+    logp = model.logp()
+    found = {x: pytensor.shared(x.data, shape=x.type.shape) for x in ancestors([logp]) if x.name == _CHANGEABLE}
+    [logp] = clone_replace([logp], found)
+    with patch.object(model, "logp", lambda: logp):
+        yield
 
 
 @contextmanager
@@ -138,14 +159,14 @@ def _is_number(variable: Variable) -> bool:
 
 
 def _looks_like_data(variable: Any) -> bool:
-    """Return whether a variable is an array of several entries, or a number that is no multiple of a half.
+    """Return whether a variable is changeable, an array of several entries, or a number that is no multiple of a half.
 
     Halves and whole numbers are part of formulas, and PyTensor simplifies formulas that have them.
     """
     if not isinstance(variable, TensorConstant):
         return False
     values = np.asarray(variable.data)
-    if values.size != 1:
-        return values.size > 1
+    if values.size != 1 or variable.name == _CHANGEABLE:
+        return values.size > 0
     value = values.item()
     return isinstance(value, float) and np.isfinite(value) and not (2 * value).is_integer()

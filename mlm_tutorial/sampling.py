@@ -18,7 +18,7 @@ from pymc.backends.arviz import find_constants, find_observations
 from mlm_tutorial.builders import KNOWN_SIGMA
 from mlm_tutorial.callbacks import callbacks_by_address
 from mlm_tutorial.cells import Cells
-from mlm_tutorial.constants import constants_as_data
+from mlm_tutorial.constants import changeable_as_data, constants_as_data
 from mlm_tutorial.models import CellModel, LayeredModel, sampler_options
 from mlm_tutorial.progress import INTERVAL, SamplingProgress, show_progress
 
@@ -140,7 +140,8 @@ def compile_model(model: pm.Model) -> CompiledModel:
     variables = {name: pytensor.shared(value, name=f"mlm_start_{name}") for name, value in starts.items()}
     start = time.perf_counter()
     # Without a C compiler: PyTensor would call it for every constant that it computes beforehand.
-    with callbacks_by_address(), constants_as_data(), pytensor.config.change_flags(cxx=""):
+    no_c = pytensor.config.change_flags(cxx="")
+    with callbacks_by_address(), changeable_as_data(model), constants_as_data(), no_c:
         compiled = nutpie.compile_pymc_model(model, initial_points=variables)
     seconds = time.perf_counter() - start
     data = {variable.name: variable.get_value() for variable in model.data_vars}
