@@ -139,9 +139,7 @@ def compile_model(model: pm.Model) -> CompiledModel:
     # that a refit can move them without compiling again.
     variables = {name: pytensor.shared(value, name=f"mlm_start_{name}") for name, value in starts.items()}
     start = time.perf_counter()
-    # Without a C compiler: PyTensor would call it for every constant that it computes beforehand.
-    no_c = pytensor.config.change_flags(cxx="")
-    with callbacks_by_address(), changeable_as_data(model), constants_as_data(), no_c:
+    with callbacks_by_address(), changeable_as_data(model), constants_as_data():
         compiled = nutpie.compile_pymc_model(model, initial_points=variables)
     seconds = time.perf_counter() - start
     data = {variable.name: variable.get_value() for variable in model.data_vars}

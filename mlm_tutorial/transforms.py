@@ -598,7 +598,9 @@ class PooledVariances(Transform):
         x = _along(self.groups, value[self.n_floors :], self.directions, self.stretches) + scale * self.drifts
         excesses = scale * pt.softplus(x)
         argument = value[0] - self._average(excesses) / self.unit
-        log_shares = pt.special.log_softmax(pt.concatenate([pt.zeros(1), value[1 : self.n_floors]]))
+        log_shares = pt.as_tensor(np.zeros(1))
+        if self.n_floors > 1:  # PyTensor would compile C code for the constant
+            log_shares = pt.special.log_softmax(pt.concatenate([log_shares, value[1 : self.n_floors]]))
         log_floors = np.log(self.unit) + _log_softplus(argument) + log_shares
         return log_floors, argument, excesses, pt.sum(pt.log(scale) - pt.softplus(-x))
 
