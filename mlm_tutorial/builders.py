@@ -179,7 +179,7 @@ class ParameterBuilder:
         else:
             sd = np.array(scales)[of_layer]
         head = [priors.baseline_mu_sd, *(priors.mu_sd_of(name) for name in self.absent)]
-        sd = pm.math.concatenate([changeable(head), sd]) if priors.pooled else np.concatenate([head, sd])
+        sd = pm.math.concatenate([changeable(head), sd]) if priors.pooled else changeable(np.concatenate([head, sd]))
         z = pm.Normal(
             "mlm_mu",
             changeable([priors.baseline_mu, *np.zeros(len(self.absent) + sum(sizes))]),
@@ -216,7 +216,7 @@ class ParameterBuilder:
             self.baseline_is_free,
         )
         scales = self._sigma_scales()[np.isnan(self.known)]
-        return pm.Weibull("mlm_sigma", 2, scales, default_transform=None, transform=transform) ** 2
+        return pm.Weibull("mlm_sigma", 2, changeable(scales), default_transform=None, transform=transform) ** 2
 
     def _pooled_variances(self):
         spreading = [self.cells.layers[j] for j in self.spreading]
