@@ -22,10 +22,10 @@ def test_times_of_some_notebooks_leave_those_of_others(monkeypatch, tmp_path):
 def test_every_notebook_is_fast_and_small_enough():
     stored = json.loads((ROOT / "results" / "times.json").read_text(encoding="utf-8"))["notebooks"]
     assert set(stored) == {path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.py")}
-    # Two minutes each are meant. With an empty cache 10, 14 and 15 take longer: most of it is compilation.
-    assert max(row["seconds"] for row in stored.values()) < 260
+    # Two minutes each are meant. With an empty cache 10, 14 and 17 take longer: most of it is compilation.
+    assert max(row["seconds"] for row in stored.values()) < 210
     assert max(row["peak_gb"] for row in stored.values()) < 2
-    assert sum(row["seconds"] for row in stored.values()) < 27 * 60
+    assert sum(row["seconds"] for row in stored.values()) < 24 * 60
 
 
 def test_a_stored_solution_takes_new_metadata_and_keeps_its_outputs(tmp_path):
