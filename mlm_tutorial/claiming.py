@@ -24,6 +24,8 @@ __all__ = ["claims", "prior_variants"]
 #: Share of an interval's width by which an end of it may move under another prior. Two runs of 400 effective draws
 #: differ by more with a probability below one in a million.
 MAY_MOVE = 0.25
+#: A layer whose standard deviation's interval begins below this share of its end may have none.
+NEAR_ZERO = 0.1
 
 
 def prior_variants(priors: Priors, cells: Cells, *, both_ways: bool = False) -> dict[str, Priors]:
@@ -107,7 +109,8 @@ def claims(
         - ``yes``: the data fix it, and no prior moved it;
         - ``yes, if alike``: the data do not fix it, but pooling does, which takes the contributors of a layer as alike;
           no prior moved it;
-        - ``open``: as one of these, but zero lies within the interval;
+        - ``open``: as one of these, but zero lies within the interval, or, for a layer's standard deviation, which is
+          positive whatever the data say, its lower end is below a tenth of its upper one;
         - ``no``: a prior moved it, or the data do not fix it and layers are not pooled.
 
     Raises
@@ -124,7 +127,8 @@ def claims(
     draws = {name: _draws(idata, cells, questions) for name, idata in fits.items()}
     # What has to be fixed by the data, and the layers whose pooling may stand in for it.
     needs = {name: (name, "means", {key[0] for key in asked if key != BASELINE}) for name, asked in questions.items()}
-    needs |= {_sd_of_means(name): (name, "means", {name}) for name in cells.layers}
+    of_layers = {_sd_of_means(name): (name, "means", {name}) for name in cells.layers}
+    needs |= of_layers
     needs |= {SD_OF_BASELINE: (BASELINE, "spreads", {BASELINE})}
     prob = az.rcParams["stats.ci_prob"] if ci_prob is None else ci_prob
     rows = {}
@@ -140,7 +144,10 @@ def claims(
         if name in needs:
             component, what, layers = needs[name]
             fixed, alike = bool(identified.loc[component, what]), layers <= pooled
-        claim, because = _verdict(moved, worst, fixed, alike, name in questions and lower <= 0 <= upper)
+        zero = "zero lies inside the interval" if name in questions and lower <= 0 <= upper else ""
+        if name in of_layers and lower < NEAR_ZERO * upper:
+            zero = "the interval begins close to zero"
+        claim, because = _verdict(moved, worst, fixed, alike, zero)
         rows[name] = (float(own.mean()), lower, upper, moved, fixed, claim, because)
     columns = ["mean", "lower", "upper", "moved", "fixed", "claim", "because"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("quantity")
@@ -195,8 +202,8 @@ def _known_sigma(idata: xr.DataTree, cells: Cells) -> dict:
     return known
 
 
-def _verdict(moved: float, worst: str, fixed: bool, alike: bool, zero: bool) -> tuple[str, str]:
-    """Return whether a quantity may be claimed, and why."""
+def _verdict(moved: float, worst: str, fixed: bool, alike: bool, zero: str = "") -> tuple[str, str]:
+    """Return whether a quantity may be claimed, and why; `zero` says why it may be zero, where it may."""
     if moved > MAY_MOVE:
         whose = "the data say too little" if fixed else "the data do not fix it"
         return "no", f"{whose}: it moved with the prior ({worst})"
@@ -204,5 +211,5 @@ def _verdict(moved: float, worst: str, fixed: bool, alike: bool, zero: bool) -> 
         return "no", "the data do not fix it: what stayed is the prior"
     why = "the data fix it" if fixed else "pooling decides it: contributors of a layer are taken as alike"
     if zero:
-        return "open", f"{why}, but zero lies inside the interval"
+        return "open", f"{why}, but {zero}"
     return ("yes" if fixed else "yes, if alike"), f"{why}, and no prior moved it"

@@ -284,7 +284,7 @@ assert claims.loc["sd of the baseline alone", "claim"] == "no"
 # - **open**: one of the two above, but zero lies inside the interval.
 # - **no**: a prior moved it (`moved` is the share of the interval's width), or nothing but the prior holds it.
 #
-# The rows `sd of the means of ...` are about a size, and a size is never below zero. So *yes* there means that the interval holds, not that the layer matters: a layer that adds nothing gets a *yes* too, with a lower end close to zero. Look at that end.
+# The rows `sd of the means of ...` are about a size, and a size is never below zero. There, *open* means that the lower end is below a tenth of the upper one: the layer may add nothing.
 #
 # `moved` has a limit of 0.25. Two good runs of one model differ by less, so a larger value is not noise.
 # That a number stays under two other priors does not prove that no prior would move it. If a critic names a third prior, add a fit.

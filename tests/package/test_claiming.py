@@ -103,13 +103,26 @@ def test_a_known_baseline_is_no_quantity_and_fixes_no_less(cells):
     assert "sd of the baseline alone" not in mlm.claims(fits, cells).index
 
 
+@pytest.mark.parametrize(("size", "claim"), [(0.0, "open"), (0.3, "yes")])
+def test_a_layer_that_may_add_nothing_is_open(cells, size, claim):
+    """Draws of two tools' means that differ by `size`, with an error of 0.02."""
+    fits = {name: posterior_like(cells, np.random.default_rng(i)) for i, name in enumerate(["first", "second"])}
+    for fit in fits.values():
+        mu = fit["posterior"]["mu_tool"]
+        half = (size + 0.02 * np.random.default_rng(5).normal(size=mu.shape[:2])) / 2
+        mu.values[...] = np.stack([half, -half], axis=-1)
+    row = mlm.claims(fits, cells).loc["sd of the means of tool"]
+    assert (row["claim"], row["fixed"]) == (claim, True)
+    assert ("begins close to zero" in row["because"]) == (claim == "open")
+
+
 def test_words_of_a_verdict():
-    assert _verdict(0.1, "b", True, False, False)[0] == "yes"
-    assert _verdict(0.1, "b", True, True, True)[0] == "open"
-    assert _verdict(0.1, "b", False, True, False)[0] == "yes, if alike"
-    assert _verdict(0.1, "b", False, True, True)[0] == "open"
-    assert _verdict(0.1, "b", False, False, False)[0] == "no"
-    assert _verdict(0.9, "b", True, True, True)[0] == "no"
+    assert _verdict(0.1, "b", True, False)[0] == "yes"
+    assert _verdict(0.1, "b", True, True, "zero")[0] == "open"
+    assert _verdict(0.1, "b", False, True)[0] == "yes, if alike"
+    assert _verdict(0.1, "b", False, True, "zero")[0] == "open"
+    assert _verdict(0.1, "b", False, False)[0] == "no"
+    assert _verdict(0.9, "b", True, True, "zero")[0] == "no"
 
 
 def test_bad_claims_are_named(cells):
