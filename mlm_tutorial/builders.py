@@ -169,15 +169,15 @@ class ParameterBuilder:
         cells, priors, estimates = self.cells, self.priors, self.estimates
         sizes = [len(cells.labels[name]) for name in cells.layers]
         scales = [priors.mu_sd_of(name) for name in cells.layers]
-        of_layer = np.repeat(np.arange(len(sizes)), sizes)
+        groups = Groups(sizes)
         if priors.pooled:
             # In its logarithm: with few contributors the posterior reaches far above its median.
             tau = pm.HalfNormal("mlm_tau", changeable(scales), shape=len(sizes))
             for j, name in enumerate(cells.layers):
                 pm.Deterministic(variable_of("tau", name), tau[j])
-            sd = tau[of_layer]
+            sd = groups.each(tau)
         else:
-            sd = np.array(scales)[of_layer]
+            sd = groups.each(np.array(scales))
         head = [priors.baseline_mu_sd, *(priors.mu_sd_of(name) for name in self.absent)]
         sd = pm.math.concatenate([changeable(head), sd]) if priors.pooled else changeable(np.concatenate([head, sd]))
         z = pm.Normal(
@@ -197,13 +197,12 @@ class ParameterBuilder:
             ),
         )
         # Independent normals minus their average are a zero-sum normal; the average is not in the likelihood.
-        groups = Groups(sizes)
         means = z[len(head) :]
         means = means - groups.each(groups.sums(means) / sizes)
         if self.absent:
             shift = pt.concatenate([z[1 : len(head)], np.zeros(1)])
             place = [self.absent.index(name) if name in self.absent else -1 for name in cells.layers]
-            means = means + shift[np.array(place)[of_layer]]
+            means = means + shift[groups.each(np.array(place))]
         return pt.concatenate([z[:1], means])
 
     def _identified_variances(self):

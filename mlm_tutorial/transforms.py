@@ -396,7 +396,7 @@ class PooledMeans(Transform):
 
     def _by_layer(self, parts):
         """Return the vector of all layers, given those of the levels."""
-        joined = pt.concatenate(parts) if len(parts) > 1 else parts[0]
+        joined = _joined(parts)
         return joined if self.order is None else joined[np.argsort(self.order)]
 
     def _standardized(self, vector, found, inputs):
@@ -415,13 +415,16 @@ class PooledMeans(Transform):
             part = slice(start, start := start + len(level.groups.of))
             effect = _joined([sums[j] for j in level.layers])
             if level.above:
-                coarser = pt.concatenate(found) if len(found) > 1 else found[0]
+                coarser = _joined(found)
                 effect = effect - sum(coarser[at] for at in level.above)
             precision = _joined([precisions[j] for j in level.layers])
             yield level, vector[part], self._standard(level, sd[part], precision, effect)
 
     def _standard(self, level, tau, precision, effect):
-        """Return what standardizes a level's means, given the data's precision and estimate of each."""
+        """Return centers, scales and directions for a level's means, from how the data estimate each mean.
+
+        `precision` is that of the estimate and `effect` the estimate, `tau` the prior standard deviation of each mean.
+        """
         groups = level.groups
         odds = tau**2 * precision
         share = odds / (1 + odds)
