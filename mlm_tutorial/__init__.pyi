@@ -27,6 +27,7 @@ from mlm_tutorial.exercises.capstone import capstone as capstone
 from mlm_tutorial.files import save_posterior as save_posterior
 from mlm_tutorial.identifiability import UnidentifiedWarning as UnidentifiedWarning
 from mlm_tutorial.identifiability import identification as identification
+from mlm_tutorial.inverse_gaussian import NormalInverseGaussian as NormalInverseGaussian
 from mlm_tutorial.layers import PRESETS as PRESETS
 from mlm_tutorial.layers import Layer as Layer
 from mlm_tutorial.layers import LayeredSum as LayeredSum
@@ -52,6 +53,9 @@ from mlm_tutorial.sampling import CompiledModel as CompiledModel
 from mlm_tutorial.sampling import compile_model as compile_model
 from mlm_tutorial.sampling import sample as sample
 from mlm_tutorial.sliders import slider as slider
+from mlm_tutorial.tails import TotalCounts as TotalCounts
+from mlm_tutorial.tails import count_totals as count_totals
+from mlm_tutorial.tails import tail_model as tail_model
 from mlm_tutorial.transforms import IdentifiedScales as IdentifiedScales
 from mlm_tutorial.transforms import LearnedScale as LearnedScale
 from mlm_tutorial.transforms import PooledMeans as PooledMeans

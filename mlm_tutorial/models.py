@@ -125,10 +125,10 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
     """
     _check_cells(cells)
     _require_choice(coordinates, COORDINATES, "coordinates")
-    priors = Priors.from_cells(cells) if priors is None else _checked_priors(priors)
+    priors = Priors.from_cells(cells) if priors is None else checked_priors(priors)
     warn_if_not_identified(cells, priors.known_sigma, priors.pooled, stacklevel=3)
     parameters = ParameterBuilder(cells, priors)
-    coords = _coords(cells) | {"mlm_cell": np.arange(len(cells)), "mlm_statistic": ["mean", "sum_sq"]}
+    coords = model_coords(cells) | {"mlm_cell": np.arange(len(cells)), "mlm_statistic": ["mean", "sum_sq"]}
     # Transforms keep every scale positive; checks that they do take time to compile.
     with CellModel(coords=coords, check_bounds=False) as model:
         data = {name: pm.Data(name, value, dims=_DATA_DIMS[name]) for name, value in _data(cells).items()}
@@ -138,8 +138,8 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
             mu, variance = _joined(*parameters.plain(), cells)
         places = data["mlm_codes"]
         absent = bool(cells.absent)
-        total_mean = _total(mu, places, range(len(cells.layers)), absent)
-        total_variance = _total(variance, places, parameters.with_spread, absent)
+        total_mean = sum_of_layers(mu, places, range(len(cells.layers)), absent)
+        total_variance = sum_of_layers(variance, places, parameters.with_spread, absent)
         NormalCells(
             "mlm_cells",
             mu=total_mean,
@@ -204,14 +204,14 @@ def observation_model(
         raise TypeError("observation_model() missing 1 required argument: 'layers'")
     _require_choice(parametrization, PARAMETRIZATIONS, "parametrization")
     cells = cell_statistics(frame, total, layers, allow_absent=allow_absent)
-    priors = Priors.from_cells(cells) if priors is None else _checked_priors(priors)
+    priors = Priors.from_cells(cells) if priors is None else checked_priors(priors)
     warn_if_not_identified(cells, priors.known_sigma, priors.pooled, stacklevel=3)
     parameters = ParameterBuilder(cells, priors)
     if parametrization != "marginal" and parameters.known[0] == 0:
         raise ValueError(f"a {parametrization} model needs a baseline with some spread, but it is known to be 0")
     rows = Table(frame, cells.layers, total).rows(cells.labels, absent=cells.absent)
-    places = _places(rows.codes, [len(cells.labels[name]) for name in cells.layers])
-    with LayeredModel(coords=_coords(cells) | {"observation": np.arange(len(rows))}) as model:
+    places = places_of(rows.codes, [len(cells.labels[name]) for name in cells.layers])
+    with LayeredModel(coords=model_coords(cells) | {"observation": np.arange(len(rows))}) as model:
         model._know(cells, priors)
         mu, sigma = parameters.plain()
         codes = pm.Data("mlm_codes", places, dims=("observation", "mlm_layer"))
@@ -219,8 +219,8 @@ def observation_model(
         all_mu, all_variance = _joined(mu, sigma, cells)
         if parametrization == "marginal":
             absent = bool(cells.absent)
-            mean = _total(all_mu, codes, range(len(cells.layers)), absent)
-            sd = pm.math.sqrt(_total(all_variance, codes, parameters.with_spread, absent))
+            mean = sum_of_layers(all_mu, codes, range(len(cells.layers)), absent)
+            sd = pm.math.sqrt(sum_of_layers(all_variance, codes, parameters.with_spread, absent))
         else:
             mean, sd = mu[BASELINE], sigma[BASELINE]
             for j, name in enumerate(cells.layers):
@@ -255,7 +255,8 @@ def _check_cells(cells: Any) -> None:
     cells.require_decomposable()
 
 
-def _checked_priors(priors: Any) -> Priors:
+def checked_priors(priors: Any) -> Priors:
+    """Return `priors`; raise TypeError unless they are Priors."""
     if not isinstance(priors, Priors):
         raise TypeError(f"priors must be mlm.Priors, got {type(priors).__name__}")
     return priors
@@ -266,7 +267,8 @@ def _require_choice(given: str, choices: Sequence[str], argument: str) -> None:
         raise ValueError(f"unknown {argument} {given!r}; expected one of {', '.join(choices)}")
 
 
-def _coords(cells: Cells) -> dict[str, list]:
+def model_coords(cells: Cells) -> dict[str, list]:
+    """Return the coordinates of a model's layers."""
     return {dim_of(name): coordinate_of(cells.labels[name])[0] for name in cells.layers} | {
         "mlm_layer": list(cells.layers)
     }
@@ -275,19 +277,19 @@ def _coords(cells: Cells) -> dict[str, list]:
 def _data(cells: Cells) -> dict[str, np.ndarray]:
     """Return the data of a cell model by name."""
     return {
-        "mlm_codes": _places(cells.codes, [len(cells.labels[name]) for name in cells.layers]),
+        "mlm_codes": places_of(cells.codes, [len(cells.labels[name]) for name in cells.layers]),
         "mlm_n": cells.n.astype(float),  # PyMC keeps integers in 32 bits, too few for large cells
         "mlm_statistics": np.column_stack([cells.mean, cells.sum_sq]),
     }
 
 
-def _places(codes: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+def places_of(codes: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
     """Return the positions of each row's contributors in a vector of baseline, all contributors, and a zero, (n, J)."""
     starts = np.cumsum([1, *sizes])
     return np.where(codes < 0, starts[-1], codes + starts[:-1])
 
 
-def _total(values, places, layers: Sequence[int], absent: bool):
+def sum_of_layers(values, places, layers: Sequence[int], absent: bool):
     """Return the baseline's value plus those of each row's contributors in some layers, 0 where one is absent."""
     if absent:
         values = pm.math.concatenate([values, np.zeros(1)])
