@@ -1,5 +1,8 @@
 """Simulation-based calibration: the truth should look like one more draw of the posterior."""
 
+from dataclasses import replace
+from typing import Any
+
 import arviz as az
 import numpy as np
 import pymc as pm
@@ -8,17 +11,19 @@ import xarray as xr
 from mlm_tutorial.cells import Cells
 from mlm_tutorial.known import known_vector
 from mlm_tutorial.layers import BASELINE
+from mlm_tutorial.levy import log_density
 from mlm_tutorial.models import CellModel, cell_model
 from mlm_tutorial.names import OWN, variable_of
 from mlm_tutorial.priors import Priors
 from mlm_tutorial.progress import counting, show_progress
 from mlm_tutorial.sampling import CompiledModel, compile_model, sample_quickly
+from mlm_tutorial.tails import TotalCounts, tail_model
 
 __all__ = ["calibrate"]
 
 
 def calibrate(
-    cells: Cells,
+    cells: Cells | TotalCounts,
     n_simulations: int,
     seed: int,
     *,
@@ -39,9 +44,9 @@ def calibrate(
 
     Parameters
     ----------
-    cells : Cells
+    cells : Cells or TotalCounts
         The design: who contributes to which cell, and how many observations each has. Their totals are used
-        only for default priors.
+        only for default priors. With counts, the model is :func:`tail_model`, and totals are simulated row by row.
     n_simulations : int
         Number of replicates.
     seed : int
@@ -81,8 +86,10 @@ def calibrate(
         raise ValueError(f"n_simulations must be at least 1, got {n_simulations}")
     if draws * chains % n_ranks:
         raise ValueError(f"draws * chains must be a multiple of n_ranks, got {draws} * {chains} and {n_ranks}")
-    model = cell_model(cells, priors, coordinates) if compiled is None else compiled.model
-    for name, value in model.refit(cells)[0].items():  # the model may have been fitted to other cells in between
+    design: Any = cells.by_row() if isinstance(cells, TotalCounts) else cells
+    cells = design.cells if isinstance(design, TotalCounts) else design
+    model = _model(design, priors, coordinates) if compiled is None else compiled.model
+    for name, value in model.refit(design)[0].items():  # the model may have been fitted to other cells in between
         model[name].set_value(value.astype(model[name].dtype))
     rng = np.random.default_rng(seed)
     names = [variable_of(kind, name) for name in (BASELINE, *cells.layers) for kind in ("mu", "sigma")]
@@ -92,8 +99,10 @@ def calibrate(
         for kind in ("tau", "floor", "spread")
         if variable_of(kind, name) in model.named_vars
     ]
+    names += [name for name in ("skewness", "tail_weight") if name in model.named_vars]
+    observed = f"{OWN}counts" if isinstance(design, TotalCounts) else f"{OWN}cells"
     *parameters, simulated = pm.draw(
-        [model[name] for name in (*names, f"{OWN}cells")],
+        [model[name] for name in (*names, observed)],
         draws=n_simulations,
         random_seed=int(rng.integers(2**31)),
         mode="FAST_COMPILE",  # compiling with numba takes longer than a few hundred draws
@@ -109,8 +118,7 @@ def calibrate(
     with counting(n_simulations, "Fitting simulated data sets", "simulated data sets fitted", shown) as count:
         for i in range(n_simulations):
             count(i)
-            mean, sum_sq = simulated[i].T
-            replicate = Cells(cells.layers, cells.labels, cells.codes, cells.n, mean, sum_sq, cells.absent)
+            replicate = _replicate(design, simulated[i])
             named, divergences = sample_quickly(
                 compiled.with_cells(replicate), names, int(rng.integers(2**31)), draws, tune, chains
             )
@@ -124,6 +132,21 @@ def calibrate(
             ranks.append((thinned < truth).sum("s"))
     found = xr.concat(ranks, dim="simulation")
     return _without_known(found, model).assign_attrs(n_ranks=n_ranks, seed=seed, failed=int(failed))
+
+
+def _model(design: Cells | TotalCounts, priors: Priors | None, coordinates: str) -> CellModel:
+    if isinstance(design, Cells):
+        return cell_model(design, priors, coordinates)
+    if coordinates != "identified":
+        raise ValueError(f"a model of counts has identified coordinates only, got {coordinates!r}")
+    return tail_model(design, priors)
+
+
+def _replicate(design: Any, simulated: np.ndarray) -> Any:
+    """Return the same design with simulated data."""
+    if isinstance(design, TotalCounts):
+        return design.by_row(simulated)
+    return replace(design, mean=simulated[:, 0], sum_sq=simulated[:, 1])
 
 
 def _without_known(ranks: xr.Dataset, model: CellModel) -> xr.Dataset:
@@ -144,8 +167,15 @@ def _with_totals(draws: xr.Dataset, cells: Cells) -> xr.Dataset:
     return draws.assign(total=np.sqrt(_of_cells(draws, cells, "sigma", power=2)))
 
 
-def _with_log_likelihood(draws: xr.Dataset, cells: Cells) -> xr.Dataset:
-    """Add the log likelihood of the cells' data, up to a constant; `draws` have the totals already."""
+def _with_log_likelihood(draws: xr.Dataset, data: Cells | TotalCounts) -> xr.Dataset:
+    """Add the log likelihood of the data, up to a constant; `draws` have the totals already."""
+    if isinstance(data, TotalCounts):
+        at = {f"{OWN}cell": xr.DataArray(data.cell, dims="row")}
+        mean, variance = _of_cells(draws, data.cells, "mu").isel(at), draws["total"].isel(at) ** 2
+        deviation = xr.DataArray(data.value, dims="row") - mean
+        each = xr.apply_ufunc(log_density, deviation, variance, draws["skewness"], draws["tail_weight"])
+        return draws.assign(log_likelihood=each.sum("row"))
+    cells = data
     n, mean, sum_sq = (xr.DataArray(values, dims=f"{OWN}cell") for values in (cells.n, cells.mean, cells.sum_sq))
     squares = sum_sq + n * (mean - _of_cells(draws, cells, "mu")) ** 2
     each = -n * np.log(draws["total"]) - squares / (2 * draws["total"] ** 2)

@@ -9,6 +9,7 @@ import xarray as xr
 
 from mlm_tutorial.cells import REQUIRED
 from mlm_tutorial.layers import TOTAL
+from mlm_tutorial.levy import draw_totals
 from mlm_tutorial.parameters import Parameters, distinct
 from mlm_tutorial.rows import Table
 
@@ -36,9 +37,9 @@ def predictive_check(
     r"""Compare a table with tables that the model simulates from its posterior.
 
     With mean M and variance V of a row's total in one draw of the posterior, each row has a residual
-    :math:`r = (x - M) / \sqrt{V}`. If the model is right, residuals are independent and standard normal. For every draw
-    of the posterior the rows' own residuals and simulated ones give four numbers, which are large where the model does
-    not fit:
+    :math:`r = (x - M) / \sqrt{V}`. If the model is right, residuals are independent and have mean 0 and variance 1.
+    For every draw of the posterior the rows' own residuals and simulated ones give four numbers, which are large where
+    the model does not fit:
 
     - averages of cells: the average of n times a cell's squared mean residual; large where layers do not simply add up,
       or rows are not independent;
@@ -47,7 +48,8 @@ def predictive_check(
     - lean: the absolute skewness of all residuals;
     - tails: their kurtosis, 3 for a normal distribution.
 
-    Mean and variance of a row have parameters of their own, which fit them. Lean and tails have none. Rounding is part
+    Mean and variance of a row have parameters of their own, which fit them. Lean and tails have none, except in a
+    posterior of :func:`tail_model`. Rounding is part
     of what is simulated: where all totals are multiples of one step, such as a minute, simulated ones are too.
 
     Parameters
@@ -103,7 +105,8 @@ def predictive_check(
     for i, s in enumerate(picked):
         mean, variance = (values[cell, 0] for values in parameters.totals(unique, slice(s, s + 1)))
         own[i] = _misfits((x - mean) / np.sqrt(variance), cell, n)
-        new = _simulate(mean, variance, step, x[0], rng)
+        tails = parameters.tails and (parameters.tails[0][s], parameters.tails[1][s])
+        new = _simulate(mean, variance, tails, step, x[0], rng)
         simulated[i] = _misfits((new - mean) / np.sqrt(variance), cell, n)
     p = np.where(np.isnan(own).any(axis=0), np.nan, (simulated >= own).mean(axis=0))
     repeated = bool((n > 1).any())
@@ -111,7 +114,7 @@ def predictive_check(
         _AVERAGES: "do the layers add up?" if repeated else "without repeats, what does not add up looks like spread",
         _SPREADS: "do the spreads add up?" if repeated else "no cell has two rows",
         _LEAN: "does one side reach further than the other?",
-        _TAILS: "are there more far totals than a normal has?",
+        _TAILS: f"are there more far totals than {'a normal' if parameters.tails is None else 'the model'} has?",
     }
     columns = {"data": np.median(own, axis=0), "model": np.median(simulated, axis=0), "p": p, "alarm": p < 0.001}
     return pd.DataFrame(columns | {"asks": list(asks.values())}, index=pd.Index(asks, name="aspect"))
@@ -134,14 +137,13 @@ def _misfits(r: np.ndarray, cell: np.ndarray, n: np.ndarray) -> list[float]:
     return [float(np.mean(n * average**2)), float(spreads), float(lean), float(tails)]
 
 
-def _simulate(mean, variance, step: float | None, start: float, rng: np.random.Generator) -> np.ndarray:
+def _simulate(mean, variance, tails, step: float | None, start: float, rng: np.random.Generator) -> np.ndarray:
     """Return new totals, rounded as the table's are."""
-    z = rng.standard_normal(len(mean))
     if step is None:
-        return mean + np.sqrt(variance) * z
+        return draw_totals(mean, variance, tails, rng)
     # Rounding adds a variance of step**2 / 12, which the fitted one contains (Sheppard 1898).
     before = np.maximum(variance - step**2 / 12, variance / 100)
-    return start + step * np.rint((mean + np.sqrt(before) * z - start) / step)
+    return start + step * np.rint((draw_totals(mean, before, tails, rng) - start) / step)
 
 
 def _step(x: np.ndarray) -> float | None:

@@ -12,6 +12,7 @@ from scipy.special import gammainc, gammaincc
 
 from mlm_tutorial.cells import REQUIRED, Cells
 from mlm_tutorial.layers import BASELINE, TOTAL
+from mlm_tutorial.levy import draw_variances_given_total, local_variance, slope
 from mlm_tutorial.names import positions
 from mlm_tutorial.parameters import Parameters, distinct, in_blocks
 from mlm_tutorial.rows import Table
@@ -26,6 +27,9 @@ MISMATCH_P = 0.001
 
 #: Relative difference of variances below which there is no warning, however significant it is.
 MISMATCH_SIZE = 0.2
+
+#: Draws of the posterior over which what the parameters leave open is averaged where totals have tails.
+DRAWS_WITH_TAILS = 64
 
 
 class VarianceMismatchWarning(UserWarning):
@@ -51,6 +55,10 @@ def decompose(
     (a multivariate normal conditioned on a linear combination; Gelman et al. 2013, *Bayesian Data Analysis*,
     appendix A). The result is averaged over the draws of the posterior, so that it carries the parameters' uncertainty,
     including what only the prior says about how a layer's variance is shared.
+
+    Of a posterior of :func:`tail_model` the expectation is the same, and the covariance has a larger or smaller factor
+    than V that depends on x, see :func:`mlm_tutorial.levy.local_variance`. That part of ``sd`` is averaged over 64
+    draws.
 
     A layer that is absent in a row contributes exactly zero to it. A contributor whose spread is known to be zero
     contributes its mean.
@@ -132,10 +140,35 @@ def _split(parameters: Parameters, x: np.ndarray, codes: np.ndarray) -> tuple[np
         k = cell[rows]
         deviation = (x[rows] - center[k])[:, None]
         mean[rows] = a[k] + b[k] * deviation
-        variance = within[k] + var_a[k] + 2 * deviation * cov[k] + deviation**2 * var_b[k]
+        left = (
+            within[k]
+            if parameters.tails is None
+            else _left_with_tails(parameters, parameters.tails, x[rows], codes[rows])
+        )
+        variance = left + var_a[k] + 2 * deviation * cov[k] + deviation**2 * var_b[k]
         # Rounding may leave a variance of -1e-30 where a contribution is certain.
         sd[rows] = np.sqrt(np.maximum(variance, 0))
     return mean, sd
+
+
+def _left_with_tails(parameters: Parameters, tails: tuple, x: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return the variance of every contribution given the parameters, (N, 1 + J), averaged over some of the draws.
+
+    With tails it depends on the total, and is an integral for each total and draw.
+    """
+    some = np.unique(np.linspace(0, parameters.n_draws - 1, DRAWS_WITH_TAILS).astype(int))
+    few = parameters.at(some)
+    skewness, tail_weight = (values[some] for values in tails)
+    totals, place = np.unique(np.column_stack([codes, x]), axis=0, return_inverse=True)
+    unique, cell = distinct(totals[:, :-1].astype(int))
+    out = np.empty((len(totals), 1 + codes.shape[1]))
+    for block in few.blocks(len(totals), 4 * out.shape[1]):
+        mu, v = few.components(unique[cell[block]])
+        mean, variance = mu.sum(axis=0), v.sum(axis=0)
+        a = local_variance(totals[block, -1:] - mean, variance, skewness, tail_weight)
+        w = v / variance
+        out[block] = (a * w * (1 - w)).mean(axis=-1).T
+    return out[place.ravel()]
 
 
 def _joint_draws(parameters: Parameters, x, codes, n_draws: int, rng) -> np.ndarray:
@@ -150,6 +183,12 @@ def _joint_draws(parameters: Parameters, x, codes, n_draws: int, rng) -> np.ndar
             into[..., 0] = values[0][draws, None]
             for j, code in enumerate(codes.T):
                 into[..., j + 1] = values[j + 1][:, draws].T[:, code]
+        if parameters.tails is not None:
+            # Given their random variances, contributions are normal as well; the mean of each moves with its variance.
+            skewness, weight = (values[draws, None] for values in parameters.tails)
+            z = draw_variances_given_total(x - out.sum(axis=-1), v, skewness, weight, rng)
+            out += (slope(skewness, weight)[..., None]) * (z - v * (1 - skewness**2)[..., None])
+            v = z
         out += np.sqrt(v) * rng.standard_normal(out.shape)
         missing = x[:, None] - out.sum(axis=-1, keepdims=True)
         out += v / v.sum(axis=-1, keepdims=True) * missing
@@ -253,12 +292,16 @@ def _moments_of_totals(parameters: Parameters, centered, codes, f) -> dict[str, 
     """Return moments of the cells' means and variances in each draw: averages over rows, shape (S,).
 
     ``between`` is the variance of means, ``within`` the average variance, ``within_sq`` the average square of the
-    variance, ``product`` the average of the variance times the mean's squared deviation.
+    variance, ``product`` the average of the variance times the mean's squared deviation. ``cumulants`` is
+    the average of what third and fourth cumulants add to the variance of a squared deviation, 0 for normal totals.
     """
-    moments = {name: np.zeros(parameters.n_draws) for name in ("between", "within", "within_sq", "product")}
+    names = ("between", "within", "within_sq", "product", "cumulants")
+    moments = {name: np.zeros(parameters.n_draws) for name in names}
+    skewness, tail_weight = (0.0, 0.0) if parameters.tails is None else parameters.tails
     for block in parameters.blocks(len(codes), 2):
         # Without the baseline's mean: a large offset would cost digits in the squares.
-        deviation = sum(values[codes[block, j]] for j, values in enumerate(centered)) ** 2
+        shift = sum(values[codes[block, j]] for j, values in enumerate(centered))
+        deviation = shift**2
         variance = parameters.variance[0] + sum(
             values[codes[block, j]] for j, values in enumerate(parameters.variance[1:])
         )
@@ -267,6 +310,8 @@ def _moments_of_totals(parameters: Parameters, centered, codes, f) -> dict[str, 
         moments["within"] += weight @ variance
         moments["product"] += weight @ (deviation * variance)
         moments["within_sq"] += weight @ variance**2
+        fourth = 3 * (1 + 4 * skewness**2) * tail_weight**2 * variance
+        moments["cumulants"] += weight @ (fourth + 4 * shift * 3 * skewness * tail_weight * variance)
     return moments
 
 
@@ -297,7 +342,7 @@ def predictive_p_value(sum_sq: float, n: int, moments: dict[str, np.ndarray]) ->
     """
     mean = n * moments["between"] + (n - 1) * moments["within"]
     squares = (n - 2) * moments["within_sq"] + moments["within"] ** 2
-    variance = 2 * squares + 4 * n * moments["product"]
+    variance = 2 * squares + 4 * n * moments["product"] + n * moments["cumulants"]
     shape = mean**2 / variance
     x = sum_sq * mean / variance
     return float(2 * min(gammainc(shape, x).mean(), gammaincc(shape, x).mean()))

@@ -14,6 +14,8 @@ from pymc.pytensorf import normalize_rng_param
 from pytensor.tensor.random.utils import normalize_size_param
 from scipy.special import digamma, factorial, kve
 
+from mlm_tutorial.levy import log_density
+
 __all__ = ["NormalInverseGaussian", "log_bessel_k1e"]
 
 #: Below this argument the power series of K_1 is summed, above it the logarithm is a polynomial in its inverse.
@@ -164,18 +166,6 @@ class NormalInverseGaussian(Continuous):
 
     def logp(value, mu, sigma, skewness, tail_weight):
         """Return the log density."""
-        logp = log_density(value - mu, sigma**2, skewness, tail_weight)
+        logp = log_density(value - mu, sigma**2, skewness, tail_weight, pt, log_bessel_k1e)
         right = (sigma > 0, abs(skewness) < 1, tail_weight > 0)
         return check_parameters(logp, *right, msg="sigma > 0, -1 < skewness < 1, tail_weight > 0")
-
-
-def log_density(deviation, variance, skewness, tail_weight):
-    """Return the log density of a deviation from the mean, see :class:`NormalInverseGaussian`."""
-    rest = 1 - skewness**2
-    alpha = 1 / (tail_weight * rest)
-    t, z0 = alpha * deviation, variance * alpha**2 * rest
-    z = pt.sqrt(z0**2 + 2 * skewness * t * z0 + t**2)
-    # z - z0 without cancellation, where both are large.
-    further = t * (2 * skewness * z0 + t) / (z + z0)
-    exponent = t * (skewness * further - t) / (z + z0)
-    return pt.log(alpha * z0 * pt.sqrt(rest) / (np.pi * z)) + log_bessel_k1e(z) + exponent

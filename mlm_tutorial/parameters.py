@@ -1,7 +1,7 @@
 """The parameters of a posterior as arrays indexed by rows and cells, in blocks that fit into memory."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -31,6 +31,8 @@ class Parameters:
         Labels of each layer as the posterior has them, see :func:`mlm_tutorial.names.positions`.
     absent : frozenset of str
         Layers that a row may lack.
+    tails : tuple of numpy.ndarray, optional
+        Skewness and tail weight in each draw, both of shape (S,); None where totals are normal.
     """
 
     layers: tuple[str, ...]
@@ -38,6 +40,7 @@ class Parameters:
     variance: list[np.ndarray]
     coordinates: dict[str, xr.DataArray]
     absent: frozenset[str]
+    tails: tuple[np.ndarray, np.ndarray] | None = None
 
     @classmethod
     def of(cls, idata: xr.DataTree, layers: Sequence[str]) -> "Parameters":
@@ -67,12 +70,19 @@ class Parameters:
             variance=[values**2 for values in sigma],
             coordinates={name: posterior[dim] for name, dim in zip(layers, dims, strict=True)},
             absent=absent_layers(idata) & set(layers),
+            tails=_tails(posterior),
         )
 
     @property
     def n_draws(self) -> int:
         """Number of draws S, of all chains together."""
         return self.mu[0].size
+
+    def at(self, draws: np.ndarray) -> "Parameters":
+        """Return the parameters of some of the draws."""
+        mu, variance = ([x[..., draws] for x in values] for values in (self.mu, self.variance))
+        tails = None if self.tails is None else (self.tails[0][draws], self.tails[1][draws])
+        return replace(self, mu=mu, variance=variance, tails=tails)
 
     def totals(self, codes: np.ndarray, draws: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance of the totals of some cells, each of shape (C, S), or in some of the draws."""
@@ -100,6 +110,14 @@ def in_blocks(n: int, width: int) -> Iterator[slice]:
     """Yield slices of `n` rows, so short that an array of a slice's rows and `width` columns fits into a block."""
     step = max(1, BLOCK // max(width, 1))
     return (slice(start, min(start + step, n)) for start in range(0, n, step))
+
+
+def _tails(posterior: xr.Dataset) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return skewness and tail weight of a posterior of :func:`mlm_tutorial.tail_model`."""
+    if not {"skewness", "tail_weight"} <= set(posterior.data_vars):
+        return None
+    skewness, weight = (posterior[x].transpose("chain", "draw").values.ravel() for x in ("skewness", "tail_weight"))
+    return skewness, weight
 
 
 def _by_draw(posterior: xr.Dataset, kind: str, component: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from scipy.special import ndtr, ndtri
 
 from mlm_tutorial.cells import REQUIRED
 from mlm_tutorial.layers import TOTAL
+from mlm_tutorial.levy import draw_totals, log_density, slope
 from mlm_tutorial.names import variable_of
 from mlm_tutorial.parameters import Parameters, distinct, in_blocks
 from mlm_tutorial.rows import Rows, Table
@@ -21,6 +22,8 @@ __all__ = ["log_predictive_density", "predict"]
 
 #: Newton's last step for a quantile, in units of the mixture's least standard deviation; the error is its square.
 LAST_STEP = 1e-4
+
+GOLDEN_RATIO = (1 + 5**0.5) / 2
 
 
 def predict(
@@ -51,6 +54,10 @@ def predict(
     population's. Where a layer's spreads are known and all equal, a new contributor has the same. The mean is
     integrated out exactly. The excess is drawn, once for every draw of the posterior, in strata and from a fixed seed:
     mean, sd and interval of a row depend only on its labels.
+
+    In a posterior of :func:`tail_model` totals have skewness and heavy tails. Their intervals are those of normals
+    given a random variance, one for every draw of the posterior and evenly spread; a new contributor's mean is drawn
+    like the excess.
 
     Parameters
     ----------
@@ -94,6 +101,7 @@ def predict(
         m, v = marginal.totals(unique[block])
         mean[block] = m.mean(axis=1)
         sd[block] = np.sqrt(v.mean(axis=1) + m.var(axis=1))
+        m, v = _as_normals(marginal, m, v)
         for out, p in ((lower, (1 - prob) / 2), (upper, (1 + prob) / 2)):
             out[block] = _mixture_quantile(p, m, np.sqrt(v), mean[block], sd[block])
     statistics = {"mean": mean, "sd": sd, "lower": lower, "upper": upper}
@@ -116,7 +124,8 @@ def log_predictive_density(
 
     .. math:: \log \frac{1}{S} \sum_s \mathrm{Normal}(x_i; M_{is}, V_{is})
 
-    with M, V and new contributors as in :func:`predict`. Each row is evaluated by itself: rows with the same new
+    with M, V and new contributors as in :func:`predict`; for a posterior of :func:`tail_model` the density is that of
+    :class:`NormalInverseGaussian`. Each row is evaluated by itself: rows with the same new
     contributor do not inform one another. The sum over rows that the posterior has not seen estimates how well the
     model predicts (Vehtari, Gelman and Gabry 2017, *Practical Bayesian model evaluation using leave-one-out
     cross-validation and WAIC*, section 2); on rows that it has seen, it is too high.
@@ -157,7 +166,10 @@ def log_predictive_density(
     for block in marginal.blocks(len(out), 4):
         cells, local = np.unique(c[block], return_inverse=True)
         m, v = marginal.totals(unique[cells])
-        out[block] = _log_mixture_density(x[block], m, v, local)
+        if marginal.tails is None:
+            out[block] = _log_mixture_density(x[block], m, v, local)
+        else:
+            out[block] = _log_average(log_density(x[block, None] - m[local], v[local], *marginal.tails))
     value = np.empty(len(rows))
     value[order] = out[np.cumsum(first) - 1]
     return xr.DataArray(value, {"observation": np.arange(len(rows))}, "observation", "log_predictive_density")
@@ -226,9 +238,13 @@ def _with_one_new_contributor(
     for name, population in populations.items():
         j = parameters.layers.index(name)
         v = population.floor_sq + population.spread_sq * _stratified_exponentials(parameters.n_draws, name)
-        v += population.tau**2 * (1 + 1 / population.m)
+        average, between = population.average, population.tau**2 * (1 + 1 / population.m)
+        if parameters.tails is None:
+            v += between
+        else:  # the mean is normal, and the rest is not
+            average = average + np.sqrt(between) * ndtri(_stratified(parameters.n_draws, f"mean of {name}"))
         # Before the last row, which is that of an absent layer.
-        mu[1 + j] = np.insert(mu[1 + j], population.m, population.average, axis=0)
+        mu[1 + j] = np.insert(mu[1 + j], population.m, average, axis=0)
         variance[1 + j] = np.insert(variance[1 + j], population.m, v, axis=0)
         codes[:, j] = np.minimum(codes[:, j], population.m)
     return replace(parameters, mu=mu, variance=variance), codes
@@ -236,8 +252,13 @@ def _with_one_new_contributor(
 
 def _stratified_exponentials(n: int, layer: str) -> np.ndarray:
     """Return `n` standard exponentials, one per n-th part of the distribution, in an order set by the layer's name."""
-    rng = np.random.default_rng(zlib.crc32(layer.encode()))
-    return -np.log1p(-(rng.permutation(n) + rng.random(n)) / n)
+    return -np.log1p(-_stratified(n, layer))
+
+
+def _stratified(n: int, name: str) -> np.ndarray:
+    """Return `n` numbers between 0 and 1, one in each n-th part, in an order set by a name."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    return (rng.permutation(n) + rng.random(n)) / n
 
 
 def _mixture_quantile(p: float, mu: np.ndarray, sigma: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
@@ -285,9 +306,33 @@ def _log_mixture_density(x: np.ndarray, mu: np.ndarray, variance: np.ndarray, co
     terms *= terms
     terms *= (-0.5 / variance)[component]
     terms += log_scale[component]
+    return _log_average(terms)
+
+
+def _log_average(terms: np.ndarray) -> np.ndarray:
+    """Return the logarithm of the average over draws, from logarithms of shape (N, S), which are overwritten."""
     largest = terms.max(axis=1)
     terms -= largest[:, None]
     return largest + np.log(np.exp(terms, out=terms).mean(axis=1))
+
+
+def _as_normals(parameters: Parameters, mu: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return totals (C, S) with tails as normals given one random variance in each draw, spread evenly over the draws.
+
+    The random variance is made from a normal and a uniform number (Michael, Schucany and Haas 1976, *Generating random
+    variates using transformations with multiple roots*), the same for all cells.
+    """
+    if parameters.tails is None:
+        return mu, variance
+    skewness, tail_weight = parameters.tails
+    mean, shape = variance * (1 - skewness**2), (variance / tail_weight) ** 2 * (1 - skewness**2)
+    # Evenly spread points of a square, in an order that has nothing to do with that of the draws.
+    k = np.random.default_rng(0).permutation(parameters.n_draws)
+    first, second = (k + 0.5) / len(k), (k * GOLDEN_RATIO) % 1
+    y = mean / shape * ndtri(first) ** 2
+    root = 1 / (1 + y / 2 + np.sqrt(y + y**2 / 4))
+    z = mean * np.where(second < 1 / (1 + root), root, 1 / root)
+    return mu + slope(skewness, tail_weight) * (z - mean), z
 
 
 def _joint_draws(
@@ -315,7 +360,8 @@ def _joint_draws(
                 mu, v = (np.hstack([a[:, :-1], b, a[:, -1:]]) for a, b in zip((mu, v), new, strict=True))
             mean += mu[:, rows.codes[:, j]]
             variance += v[:, rows.codes[:, j]]
-        out[block] = mean + np.sqrt(variance) * rng.standard_normal(mean.shape)
+        tails = None if parameters.tails is None else tuple(values[s, None] for values in parameters.tails)
+        out[block] = draw_totals(mean, variance, tails, rng)
     return out
 
 

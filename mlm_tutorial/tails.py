@@ -8,12 +8,14 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 
 from mlm_tutorial.builders import ParameterBuilder
 from mlm_tutorial.cells import REQUIRED, Cells, cell_statistics
 from mlm_tutorial.identifiability import warn_if_not_identified
-from mlm_tutorial.inverse_gaussian import NormalInverseGaussian, log_density
+from mlm_tutorial.inverse_gaussian import NormalInverseGaussian, log_bessel_k1e
 from mlm_tutorial.layers import BASELINE, TOTAL
+from mlm_tutorial.levy import log_density
 from mlm_tutorial.models import CellModel, checked_priors, model_coords, places_of, sampler_options, sum_of_layers
 from mlm_tutorial.priors import Priors
 from mlm_tutorial.tables import open_table
@@ -53,6 +55,29 @@ class TotalCounts:
         how = "distinct totals" if self.width is None else f"bins of {self.width:g}"
         rows, cells = self.cells.n_observations, len(self.cells)
         return f"<TotalCounts: {rows:,} observations, {len(self):,} {how} in {cells:,} cells>"
+
+    def by_row(self, totals: np.ndarray | None = None) -> "TotalCounts":
+        """Return one count for each observation, of other totals if any are given, in the order of the counts.
+
+        Parameters
+        ----------
+        totals : numpy.ndarray, shape (N,), optional
+        """
+        repeated = np.repeat(np.arange(len(self)), self.n)
+        codes = self.cells.codes[self.cell[repeated]]
+        each = np.arange(len(repeated))
+        totals = self.value[repeated] if totals is None else np.asarray(totals, float)
+        name = self._groups.layers[-1]
+        groups = Cells(
+            self._groups.layers,
+            {**self.cells.labels, name: tuple(each.tolist())},
+            np.column_stack([codes, each]),
+            np.ones(len(each), np.int64),
+            totals,
+            np.zeros(len(each)),
+            self.cells.absent,
+        )
+        return _counts(groups, None)
 
     def merge(self, other: "TotalCounts") -> "TotalCounts":
         """Combine with the counts of another part of the data.
@@ -153,9 +178,24 @@ class TailModel(CellModel):
     Made by :func:`tail_model`.
     """
 
-    def refit(self, cells: Any):
-        """Refuse other cells: counts are not determined by them."""
-        raise TypeError("a model of counted totals takes other data by with_data, not by with_cells")
+    def refit(self, counts: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return data and starts of this model for other counts.
+
+        Parameters
+        ----------
+        counts : TotalCounts
+            As many counts as those of the model, in cells with the same layers and labels. Priors are not changed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `counts` is not a :class:`TotalCounts`, or does not fit the model.
+        """
+        _check_counts(counts)
+        data, starts = super().refit(counts.cells)
+        if len(counts) != self.n_counts:
+            raise ValueError(f"the model has {self.n_counts} counts, got {len(counts)}; make and compile a new model")
+        return {"mlm_codes": data["mlm_codes"]} | _data(counts), starts
 
 
 def tail_model(counts: TotalCounts, priors: Priors | None = None) -> TailModel:
@@ -191,8 +231,7 @@ def tail_model(counts: TotalCounts, priors: Priors | None = None) -> TailModel:
     UnidentifiedWarning
         As :func:`cell_model` does.
     """
-    if not isinstance(counts, TotalCounts):
-        raise TypeError(f"expected TotalCounts, got {type(counts).__name__}; make them with mlm.count_totals")
+    _check_counts(counts)
     cells = counts.cells
     cells.require_decomposable()
     priors = Priors.from_cells(cells) if priors is None else checked_priors(priors)
@@ -205,9 +244,7 @@ def tail_model(counts: TotalCounts, priors: Priors | None = None) -> TailModel:
             places_of(cells.codes, [len(cells.labels[name]) for name in cells.layers]),
             dims=("mlm_cell", "mlm_layer"),
         )
-        cell = pm.Data("mlm_cell_of", counts.cell, dims="mlm_count")
-        n = pm.Data("mlm_n", counts.n.astype(float), dims="mlm_count")
-        value = pm.Data("mlm_values", counts.value, dims="mlm_count")
+        cell, n, value = (pm.Data(name, values, dims="mlm_count") for name, values in _data(counts).items())
         mu, variance = parameters.identified()
         skewness = pm.Uniform("skewness", -1, 1)
         tail_weight = pm.HalfNormal("tail_weight", priors.sigma_scale_of(BASELINE))
@@ -227,14 +264,24 @@ def tail_model(counts: TotalCounts, priors: Priors | None = None) -> TailModel:
             dims="mlm_count",
         )
     model._know(cells, priors)
-    model.coordinates, model._parameters = "identified", parameters
+    model.coordinates, model._parameters, model.n_counts = "identified", parameters, len(counts)
     model.starts = parameters.starts(cells)
     model.sampler_options = sampler_options(parameters.n_free + 2, cells.n_observations)
     return model
 
 
+def _check_counts(counts: Any) -> None:
+    if not isinstance(counts, TotalCounts):
+        raise TypeError(f"expected TotalCounts, got {type(counts).__name__}; make them with mlm.count_totals")
+
+
+def _data(counts: TotalCounts) -> dict[str, np.ndarray]:
+    """Return the data of counts by name."""
+    return {"mlm_cell_of": counts.cell, "mlm_n": counts.n.astype(float), "mlm_values": counts.value}
+
+
 def _log_density_of_counts(value, mean, variance, skewness, tail_weight, n):
-    return n * log_density(value - mean, variance, skewness, tail_weight)
+    return n * log_density(value - mean, variance, skewness, tail_weight, pt, log_bessel_k1e)
 
 
 def _draw_totals(mean, variance, skewness, tail_weight, n, size):

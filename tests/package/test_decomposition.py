@@ -621,7 +621,13 @@ def one_layer_posterior(rng, x, code, m, sigma, scale, n_draws=200):
 def moments_of(mu, code, sigma):
     between = mu[:, code].var(axis=1)
     within = np.full(len(mu), sigma**2)
-    return {"between": between, "within": within, "within_sq": within**2, "product": between * within}
+    return {
+        "between": between,
+        "within": within,
+        "within_sq": within**2,
+        "product": between * within,
+        "cumulants": 0 * within,
+    }
 
 
 class TestAnotherVariance:

@@ -1,16 +1,21 @@
 """Counts of distinct totals, and the model of totals with skew and heavy tails."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import xarray as xr
 from scipy import stats
 
 import mlm_tutorial as mlm
+from mlm_tutorial.levy import local_variance
 from tests.package.test_inverse_gaussian import of_scipy
 
 LAYERS = ["layer_1", "layer_2"]
+TAILS = {"skewness": 0.6, "tail_weight": 4.0}
 
 
 def whole_totals(n, seed):
@@ -158,3 +163,92 @@ def test_sums_of_contributions_have_the_distribution_of_their_total():
     totals = frame.loc[frame["layer_1"] == 0, "total"]
     assert stats.kstest(totals, of_scipy(1.5, np.sqrt(6), -0.6, 2.0).cdf).pvalue > 1e-4
     assert stats.kstest(totals, stats.norm(1.5, np.sqrt(6)).cdf).pvalue < 1e-10
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """Return a truth, rows with tails, and a posterior that holds the truth in every draw."""
+    truth = mlm.PRESETS["cc_27"].centered()
+    frame = skewed_totals(truth, 400, 0.6, 4.0, seed=9)
+    draws = np.ones((2, 1000, 1))
+    variables = {name: (("chain", "draw"), value * draws[..., 0]) for name, value in TAILS.items()}
+    for kind in ("mu", "sigma"):
+        variables[f"{kind}_baseline"] = (("chain", "draw"), getattr(truth.baseline, kind) * draws[..., 0])
+        for layer in truth.layers:
+            variables[f"{kind}_{layer.name}"] = (("chain", "draw", layer.name), getattr(layer, kind) * draws)
+    posterior = xr.Dataset(variables, {layer.name: list(layer.labels) for layer in truth.layers})
+    return truth, frame, xr.DataTree.from_dict({"posterior": posterior})
+
+
+def moments(truth, frame):
+    """Return mean and variance of every component of every row, each of shape (N, 1 + J)."""
+    labels = {layer.name: frame[layer.name] for layer in truth.layers} | {"baseline": [0] * len(frame)}
+    pairs = np.array([[layer.coefficients[k] for k in labels[layer.name]] for layer in truth])
+    return pairs[..., 0].T, pairs[..., 1].T ** 2
+
+
+def test_a_total_is_split_as_by_the_density_of_its_parts(shop):
+    truth, frame, idata = shop
+    mu, v = moments(truth, frame)
+    x, total = frame["total"].to_numpy()[:, None], v.sum(axis=1, keepdims=True)
+    found = mlm.decompose(idata, frame, layers=LAYERS, draws=400, rng=1)
+    w = v / total
+    deviation = x - mu.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found["mean"], mu + w * deviation, atol=1e-8)
+    a = local_variance(deviation, total, 0.6, 4.0)
+    np.testing.assert_allclose(found["sd"], np.sqrt(a * w * (1 - w)), rtol=1e-8)
+    assert a.max() > 2 * total.max()
+    draws = found["draws"].to_numpy()
+    np.testing.assert_allclose(draws.sum(axis=2), np.broadcast_to(x[:, 0], draws.shape[:2]), atol=1e-8)
+    # Squares of 400 x 400 standardized draws, each component: their average is 1 within five standard errors.
+    squares = ((draws - found["mean"].to_numpy()) / found["sd"].to_numpy()) ** 2
+    by_row = squares.mean(axis=0)
+    assert (abs(by_row.mean(axis=0) - 1) < 5 * by_row.std(axis=0) / np.sqrt(len(frame))).all()
+
+
+def test_predictions_have_the_quantiles_and_densities_of_the_total(shop):
+    truth, frame, idata = shop
+    mu, v = moments(truth, frame)
+    mean, sd = mu.sum(axis=1), np.sqrt(v.sum(axis=1))
+    exact = of_scipy(mean, sd, 0.6, 4.0)
+    found = mlm.predict(idata, frame, LAYERS, ci_prob=0.9, draws=2000, rng=1)
+    np.testing.assert_allclose(found["mean"], mean, atol=1e-8)
+    np.testing.assert_allclose(found["sd"], sd, rtol=1e-8)
+    for name, p in (("lower", 0.05), ("upper", 0.95)):
+        np.testing.assert_allclose(exact.cdf(found[name].to_numpy()), p, atol=0.004)
+    first = found["draws"].to_numpy()[:, 0]
+    assert stats.kstest(first, of_scipy(mean[0], sd[0], 0.6, 4.0).cdf).pvalue > 1e-4
+    density = mlm.log_predictive_density(idata, frame, layers=LAYERS)
+    np.testing.assert_allclose(density, exact.logpdf(frame["total"]), rtol=1e-8)
+
+
+def test_shares_do_not_warn_of_a_sum_of_squares_that_tails_explain(shop):
+    truth, _, idata = shop
+    for seed in range(20):
+        cells = mlm.cell_statistics(skewed_totals(truth, 60, 0.6, 4.0, seed), layers=LAYERS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", mlm.VarianceMismatchWarning)
+            mlm.variance_shares(idata, cells)
+
+
+def test_a_check_against_the_model_with_tails_raises_no_alarm(shop):
+    _, frame, idata = shop
+    table = mlm.predictive_check(idata, frame, layers=LAYERS)
+    assert not table["alarm"].any()
+    normal = xr.DataTree.from_dict(
+        {"posterior": idata["posterior"].to_dataset().drop_vars(["skewness", "tail_weight"])}
+    )
+    assert mlm.predictive_check(normal, frame, layers=LAYERS).loc["tails", "alarm"]
+
+
+@pytest.mark.slow
+def test_ranks_of_the_truth_are_uniform():
+    """200 replicates, each of 20 p-values above 1e-6: fails by chance in 1 of 50,000 runs."""
+    counts = mlm.count_totals(mlm.PRESETS["cc_22"].simulate(300, rng=10), layers=LAYERS)
+    ranks = mlm.calibrate(counts, 200, seed=11)
+    assert ranks.attrs["failed"] <= 10
+    assert {"skewness", "tail_weight", "log_likelihood"} <= set(ranks.data_vars)
+    for values in ranks.data_vars.values():
+        for row in np.atleast_2d(values.transpose("simulation", ...).to_numpy().reshape(200, -1).T):
+            observed = np.histogram(row, bins=20, range=(0, 101))[0]
+            assert stats.chisquare(observed).pvalue > 1e-6
