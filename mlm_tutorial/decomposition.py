@@ -57,8 +57,7 @@ def decompose(
     including what only the prior says about how a layer's variance is shared.
 
     Of a posterior of :func:`tail_model` the expectation is the same, and the covariance has a larger or smaller factor
-    than V that depends on x, see :func:`mlm_tutorial.levy.local_variance`. That part of ``sd`` is averaged over 64
-    draws.
+    than V that depends on x. That part of ``sd`` is averaged over 64 draws.
 
     A layer that is absent in a row contributes exactly zero to it. A contributor whose spread is known to be zero
     contributes its mean.

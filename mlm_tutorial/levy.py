@@ -1,7 +1,7 @@
 r"""Totals as sums of increments of one Lévy process, of normal-inverse-Gaussian kind, given their parameters.
 
 Each contribution has its own mean and variance; all share a skewness :math:`\rho` and a tail weight :math:`\kappa`, see
-:class:`mlm_tutorial.NormalInverseGaussian`. A contribution is normal given its own random variance, an inverse Gaussian
+``NormalInverseGaussian``. A contribution is normal given its own random variance, an inverse Gaussian
 with mean :math:`v_j (1 - \rho^2)`; these variances add up to that of the total.
 """
 
@@ -20,7 +20,7 @@ def _log_bessel_k1e(z: np.ndarray) -> np.ndarray:
 
 
 def log_density(deviation, variance, skewness, tail_weight, library: Any = np, log_bessel_k1e: Any = _log_bessel_k1e):
-    """Return the log density of a total's deviation from its mean, see :class:`mlm_tutorial.NormalInverseGaussian`.
+    """Return the log density of a total's deviation from its mean, see ``NormalInverseGaussian``.
 
     Parameters
     ----------

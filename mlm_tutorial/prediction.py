@@ -125,7 +125,7 @@ def log_predictive_density(
     .. math:: \log \frac{1}{S} \sum_s \mathrm{Normal}(x_i; M_{is}, V_{is})
 
     with M, V and new contributors as in :func:`predict`; for a posterior of :func:`tail_model` the density is that of
-    :class:`NormalInverseGaussian`. Each row is evaluated by itself: rows with the same new
+    :class:`mlm_tutorial.NormalInverseGaussian`. Each row is evaluated by itself: rows with the same new
     contributor do not inform one another. The sum over rows that the posterior has not seen estimates how well the
     model predicts (Vehtari, Gelman and Gabry 2017, *Practical Bayesian model evaluation using leave-one-out
     cross-validation and WAIC*, section 2); on rows that it has seen, it is too high.

@@ -55,17 +55,14 @@ def test(options: argparse.Namespace, more: list[str]) -> int:
 
 
 def parallel(more: list[str]) -> list[str]:
-    """Return the options of pytest that run test files at the same time, one more than cores, if memory allows it.
-
-    Many tests wait, for a server, a browser or the slowest of four chains; with a process a core, a quarter of the
-    processor's time was idle.
+    """Return the options of pytest that run test files at the same time, as many as cores and memory allow.
 
     If `more` names a file or an option that needs a single process, tests run one after another.
     """
     alone = {"-x", "--exitfirst", "-s", "--pdb", "--lf", "--last-failed", "-n"}
     if alone & set(more) or any(part.split("::")[0].endswith((".py", ".ipynb")) for part in more):
         return []
-    workers = min((os.cpu_count() or 1) + 1, int(machine.memory() / MEMORY_OF_TESTS))
+    workers = min(os.cpu_count() or 1, int(machine.memory() / MEMORY_OF_TESTS))
     # By file: a notebook is one file, and slow fixtures are shared within a file. conftest.py sets the order.
     return ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"] if workers > 1 else []
 

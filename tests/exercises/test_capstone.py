@@ -445,9 +445,9 @@ def test_a_good_analysis_finds_what_is_planted(monkeypatch):
 
 @pytest.mark.slow
 def test_each_claim_is_found_by_a_good_analysis_in_99_of_100_tables(monkeypatch):
-    """A claim that is found in 99.5 % of tables gives more than seven misses in 300 in one of 5,000 runs."""
-    missed = missed_in(range(1000, 1300), monkeypatch)
-    limit = stats.binom.ppf(1 - 1e-4, 300, 0.005)
+    """A claim that is found in 99.5 % of tables misses more than six of 200 in one of 13,000 runs; in 95 %, in 88 %."""
+    missed = missed_in(range(1000, 1200), monkeypatch)
+    limit = stats.binom.ppf(1 - 1e-4, 200, 0.005)
     assert all(len(seeds) <= limit for seeds in missed.values()), missed
 
 
