@@ -14,9 +14,9 @@ from pymc.pytensorf import normalize_rng_param
 from pytensor.tensor.random.utils import normalize_size_param
 from scipy.special import digamma, factorial, kve
 
-from mlm_tutorial.levy import log_density
+from mlm_tutorial.levy import log_front, log_rest
 
-__all__ = ["NormalInverseGaussian", "log_bessel_k1e"]
+__all__ = ["NormalInverseGaussian", "log_bessel_k1e", "log_bessel_k1e_over_z"]
 
 #: Below this argument the power series of K_1 is summed, above it the logarithm is a polynomial in its inverse.
 BORDER = 2.0
@@ -26,7 +26,13 @@ N_TERMS, DEGREE = 10, 17
 
 
 def log_bessel_k1e(z):
-    r"""Return :math:`\log(e^z K_1(z))`, K_1 the modified Bessel function of the second kind, of order one.
+    """Return the logarithm of exp(z) K_1(z), see :func:`log_bessel_k1e_over_z`."""
+    z = pt.as_tensor(z)
+    return log_bessel_k1e_over_z(z) + pt.log(z)
+
+
+def log_bessel_k1e_over_z(z):
+    r"""Return :math:`\log(e^z K_1(z) / z)`, K_1 the modified Bessel function of the second kind, of order one.
 
     Up to 2 it is the power series (Abramowitz and Stegun 1964, *Handbook of mathematical functions*, 9.6.11)
 
@@ -48,14 +54,16 @@ def log_bessel_k1e(z):
         Of the shape of `z`.
     """
     z = pt.as_tensor(z)
+    below = z < BORDER
     small = pt.minimum(z, BORDER)
-    of_i1, of_rest = _series()
+    of_i1, of_sum = _series()
     square = small**2 / 4
-    i1 = small / 2 * _polynomial(of_i1, square)
-    k1 = 1 / small + pt.log(small / 2) * i1 - small / 4 * _polynomial(of_rest, square)
-    large = pt.maximum(z, BORDER)
-    above = 0.5 * np.log(np.pi / 2) - 0.5 * pt.log(large) + _polynomial(_ratio(), 2 * BORDER / large - 1)
-    return pt.where(z < BORDER, pt.log(k1) + small, above)
+    k1_over_z = 1 / small**2 + 0.5 * pt.log(small / 2) * _polynomial(of_i1, square) - _polynomial(of_sum, square) / 4
+    inverse = 1 / pt.maximum(z, BORDER)
+    leading = np.sqrt(np.pi / 2) * inverse * pt.sqrt(inverse)
+    # One logarithm for both: it is what takes most of the time.
+    exponent = pt.where(below, small, _polynomial(_ratio(), 2 * BORDER * inverse - 1))
+    return pt.log(pt.where(below, k1_over_z, leading)) + exponent
 
 
 def _series() -> tuple[np.ndarray, np.ndarray]:
@@ -166,6 +174,7 @@ class NormalInverseGaussian(Continuous):
 
     def logp(value, mu, sigma, skewness, tail_weight):
         """Return the log density."""
-        logp = log_density(value - mu, sigma**2, skewness, tail_weight, pt, log_bessel_k1e)
+        shape = (sigma**2, skewness, tail_weight, pt)
+        logp = log_front(*shape) + log_rest(value - mu, *shape, log_bessel_k1e_over_z)
         right = (sigma > 0, abs(skewness) < 1, tail_weight > 0)
         return check_parameters(logp, *right, msg="sigma > 0, -1 < skewness < 1, tail_weight > 0")

@@ -5,6 +5,7 @@ Each contribution has its own mean and variance; all share a skewness :math:`\rh
 with mean :math:`v_j (1 - \rho^2)`; these variances add up to that of the total.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,30 @@ from scipy.stats import geninvgauss
 N_NODES, REACH = 80, 6.5
 
 
-def _log_bessel_k1e(z: np.ndarray) -> np.ndarray:
-    return np.log(kve(1, z))
+def _log_k1e_over_z(z: np.ndarray) -> np.ndarray:
+    return np.log(kve(1, z) / z)
 
 
-def log_density(deviation, variance, skewness, tail_weight, library: Any = np, log_bessel_k1e: Any = _log_bessel_k1e):
+def log_density(deviation, variance, skewness, tail_weight):
     """Return the log density of a total's deviation from its mean, see ``NormalInverseGaussian``.
+
+    Parameters
+    ----------
+    deviation, variance, skewness, tail_weight : array_like of float
+        Their shapes broadcast.
+    """
+    front = log_front(variance, skewness, tail_weight, np)
+    return front + log_rest(deviation, variance, skewness, tail_weight, np, _log_k1e_over_z)
+
+
+def log_front(variance, skewness, tail_weight, library: Any):
+    """Return the part of the log density that is the same for all totals of a cell, in NumPy or ``pytensor.tensor``."""
+    alpha = 1 / (tail_weight * (1 - skewness**2))
+    return library.log(variance * alpha**3 * (1 - skewness**2) ** 1.5 / np.pi)
+
+
+def log_rest(deviation, variance, skewness, tail_weight, library: Any, log_k1e_over_z: Callable):
+    """Return the part of the log density that differs from total to total, see :func:`log_front`.
 
     Parameters
     ----------
@@ -28,8 +47,8 @@ def log_density(deviation, variance, skewness, tail_weight, library: Any = np, l
         Their shapes broadcast.
     library : module
         NumPy or ``pytensor.tensor``.
-    log_bessel_k1e : function
-        Returns the logarithm of exp(z) K_1(z) in that library.
+    log_k1e_over_z : callable
+        The logarithm of exp(z) K_1(z) / z in that library.
     """
     rest = 1 - skewness**2
     alpha = 1 / (tail_weight * rest)
@@ -37,8 +56,7 @@ def log_density(deviation, variance, skewness, tail_weight, library: Any = np, l
     z = library.sqrt(z0**2 + 2 * skewness * t * z0 + t**2)
     # z - z0 without cancellation, where both are large.
     further = t * (2 * skewness * z0 + t) / (z + z0)
-    exponent = t * (skewness * further - t) / (z + z0)
-    return library.log(alpha * z0 * library.sqrt(rest) / (np.pi * z)) + log_bessel_k1e(z) + exponent
+    return t * (skewness * further - t) / (z + z0) + log_k1e_over_z(z)
 
 
 def local_variance(deviation, variance, skewness, tail_weight) -> np.ndarray:
