@@ -108,24 +108,34 @@ def test_bad_arguments_are_refused():
         mlm.tail_model(mlm.cell_statistics(frame, layers=LAYERS))
 
 
-def test_the_models_density_is_that_of_every_row():
-    frame = whole_totals(300, seed=5)
-    counts = mlm.count_totals(frame, layers=LAYERS)
-    model = mlm.tail_model(counts)
+@pytest.mark.parametrize("pooled", [True, False])
+@pytest.mark.parametrize(
+    ("absent", "known"), [({}, {}), ({"layer_1": 0.3}, {}), ({"layer_1": 0.3}, {"layer_2": 0, "layer_1": {1: 0.7}})]
+)
+def test_the_models_density_is_that_of_every_row(pooled, absent, known):
+    frame = mlm.PRESETS["cc_27"].simulate(300, rng=5, absent=absent)
+    frame = frame.assign(total=frame["total"].round())
+    counts = mlm.count_totals(frame, layers=LAYERS, allow_absent=list(absent))
+    priors = mlm.Priors.from_cells(counts.cells, pooled=pooled, known_sigma=known)
+    model = mlm.tail_model(counts, priors)
     rng = np.random.default_rng(6)
-    names = ["mu_baseline", "sigma_baseline", *(f"{kind}_{name}" for kind in ("mu", "sigma") for name in LAYERS)]
-    wanted = [model[name] for name in [*names, "skewness", "tail_weight"]]
-    values = model.compile_fn([*model.replace_rvs_by_values(wanted), model.observedlogp], on_unused_input="ignore")
+    names = [f"{kind}_{name}" for kind in ("mu", "sigma") for name in ("baseline", *LAYERS)] + list(TAILS)
+    wanted = [*model.replace_rvs_by_values([model[name] for name in names]), model.observedlogp]
+    values = model.compile_fn(wanted, on_unused_input="ignore", mode="FAST_COMPILE")
+    codes = [frame[name].cat.codes.to_numpy() for name in LAYERS]
     for _ in range(3):
         point = {name: value + 0.2 * rng.normal(size=np.shape(value)) for name, value in model.initial_point().items()}
         *found, logp = values(point)
-        at = dict(zip([*names, "skewness", "tail_weight"], found, strict=True))
-        codes = [frame[name].cat.codes.to_numpy() for name in LAYERS]
-        mean = at["mu_baseline"] + sum(at[f"mu_{name}"][code] for name, code in zip(LAYERS, codes, strict=True))
-        variance = at["sigma_baseline"] ** 2
-        variance = variance + sum(at[f"sigma_{name}"][code] ** 2 for name, code in zip(LAYERS, codes, strict=True))
+        at = dict(zip(names, found, strict=True))
+        # A code of -1 points to the last place, which is that of an absent layer.
+        parts = [[np.append(at[f"{kind}_{name}"], 0.0) for name in LAYERS] for kind in ("mu", "sigma")]
+        mean = at["mu_baseline"] + sum(mu[code] for mu, code in zip(parts[0], codes, strict=True))
+        variance = at["sigma_baseline"] ** 2 + sum(sd[code] ** 2 for sd, code in zip(parts[1], codes, strict=True))
         rows = of_scipy(mean, np.sqrt(variance), at["skewness"], at["tail_weight"]).logpdf(frame["total"])
         assert logp == pytest.approx(rows.sum(), rel=1e-9)
+        for name, value in known.items():
+            if value == 0:
+                assert (at[f"sigma_{name}"] == 0).all()
 
 
 def skewed_totals(truth, n, skewness, tail_weight, seed):
@@ -153,7 +163,7 @@ def test_means_spreads_and_tails_are_recovered_and_a_normal_model_is_beaten():
     for name, value in {"skewness": 0.4, "tail_weight": 3.0}.items():
         draws = idata["posterior"][name]
         assert abs(draws.mean() - value) < 4.5 * draws.std()
-        assert draws.std() < 0.1
+        assert draws.std() < 0.2
 
 
 def test_sums_of_contributions_have_the_distribution_of_their_total():
@@ -244,7 +254,7 @@ def test_a_check_against_the_model_with_tails_raises_no_alarm(shop):
 @pytest.mark.slow
 def test_ranks_of_the_truth_are_uniform():
     """200 replicates, each of 20 p-values above 1e-6: fails by chance in 1 of 50,000 runs."""
-    counts = mlm.count_totals(mlm.PRESETS["cc_22"].simulate(300, rng=10), layers=LAYERS)
+    counts = mlm.count_totals(mlm.PRESETS["cc_22"].simulate(100, rng=10), layers=LAYERS)
     ranks = mlm.calibrate(counts, 200, seed=11)
     assert ranks.attrs["failed"] <= 10
     assert {"skewness", "tail_weight", "log_likelihood"} <= set(ranks.data_vars)
