@@ -253,12 +253,14 @@ def test_a_check_against_the_model_with_tails_raises_no_alarm(shop):
 
 @pytest.mark.slow
 def test_ranks_of_the_truth_are_uniform():
-    """200 replicates, each of 20 p-values above 1e-6: fails by chance in 1 of 50,000 runs."""
+    """100 replicates, each of 20 p-values above 1e-6: fails by chance in 1 of 50,000 runs. A posterior half as wide
+    as it should be gives p-values below 1e-9.
+    """
     counts = mlm.count_totals(mlm.PRESETS["cc_22"].simulate(100, rng=10), layers=LAYERS)
-    ranks = mlm.calibrate(counts, 200, seed=11)
-    assert ranks.attrs["failed"] <= 10
+    ranks = mlm.calibrate(counts, 100, seed=11)
+    assert ranks.attrs["failed"] <= 5
     assert {"skewness", "tail_weight", "log_likelihood"} <= set(ranks.data_vars)
     for values in ranks.data_vars.values():
-        for row in np.atleast_2d(values.transpose("simulation", ...).to_numpy().reshape(200, -1).T):
+        for row in np.atleast_2d(values.transpose("simulation", ...).to_numpy().reshape(100, -1).T):
             observed = np.histogram(row, bins=20, range=(0, 101))[0]
             assert stats.chisquare(observed).pvalue > 1e-6
