@@ -49,8 +49,8 @@ def predictive_check(
     - tails: their kurtosis, 3 for a normal distribution.
 
     Mean and variance of a row have parameters of their own, which fit them. Lean and tails have none, except in a
-    posterior of :func:`tail_model`. Rounding is part
-    of what is simulated: where all totals are multiples of one step, such as a minute, simulated ones are too.
+    posterior of :func:`tail_model`. Rounding is part of what is simulated: where all totals are multiples of one step,
+    such as a minute, simulated ones are too.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from pymc.pytensorf import normalize_rng_param
 from pytensor.tensor.random.utils import normalize_size_param
 from scipy.special import digamma, factorial, kve
 
-from mlm_tutorial.levy import log_front, log_rest
+from mlm_tutorial.levy import log_front, log_rest, mixing_moments, slope
 
 __all__ = ["NormalInverseGaussian", "log_bessel_k1e", "log_bessel_k1e_over_z"]
 
@@ -106,18 +106,12 @@ class NormalInverseGaussianRV(SymbolicRandomVariable):
         size = normalize_size_param(size)
         if rv_size_is_none(size):
             size = implicit_size_from_params(mu, sigma, skewness, tail_weight, ndims_params=cls.ndims_params)
-        slope, mean, shape = _mixing(sigma, skewness, tail_weight)
+        mean, shape = mixing_moments(sigma**2, skewness, tail_weight)
         rng_1, z = pt.random.wald(mean, shape, size=size, rng=rng, return_next_rng=True)
         rng_2, noise = pt.random.normal(0.0, 1.0, size=size, rng=rng_1, return_next_rng=True)
-        draws = mu + slope * (z - mean) + pt.sqrt(z) * noise
+        draws = mu + slope(skewness, tail_weight) * (z - mean) + pt.sqrt(z) * noise
         inputs = [rng, size, mu, sigma, skewness, tail_weight]
         return cls(inputs=inputs, outputs=[rng_2, draws])(*inputs)
-
-
-def _mixing(sigma, skewness, tail_weight):
-    """Return beta, and the mean and shape of the inverse Gaussian from which the variance is drawn."""
-    rest = 1 - skewness**2
-    return skewness / (tail_weight * rest), sigma**2 * rest, (sigma**2 / tail_weight) ** 2 * rest
 
 
 class NormalInverseGaussian(Continuous):

@@ -50,17 +50,22 @@ def log_rest(deviation, variance, skewness, tail_weight, library: Any, log_k1e_o
     log_k1e_over_z : callable
         The logarithm of exp(z) K_1(z) / z in that library.
     """
-    rest = 1 - skewness**2
-    alpha = 1 / (tail_weight * rest)
-    t, z0 = alpha * deviation, variance * alpha**2 * rest
-    z = library.sqrt(z0**2 + 2 * skewness * t * z0 + t**2)
+    _, t, z0, z = _without_units(deviation, variance, skewness, tail_weight, library)
     # z - z0 without cancellation, where both are large.
     further = t * (2 * skewness * z0 + t) / (z + z0)
     return t * (skewness * further - t) / (z + z0) + log_k1e_over_z(z)
 
 
+def _without_units(deviation, variance, skewness, tail_weight, library: Any = np):
+    """Return alpha, and t, z_0 and z as in ``NormalInverseGaussian``."""
+    rest = 1 - skewness**2
+    alpha = 1 / (tail_weight * rest)
+    t, z0 = alpha * deviation, variance * alpha**2 * rest
+    return alpha, t, z0, library.sqrt(z0**2 + 2 * skewness * t * z0 + t**2)
+
+
 def local_variance(deviation, variance, skewness, tail_weight) -> np.ndarray:
-    r"""Return what takes the place of the variance V in the covariance of contributions given their total.
+    r"""Return the factor a(x) of the covariance of contributions given their total x; the variance V for normals.
 
     The contributions are increments of one process, so that given the total x their covariance is
     :math:`a(x)\,(\mathrm{diag}(w) - w w^T)` with :math:`w_j = v_j / V`: with the characteristic function
@@ -84,10 +89,8 @@ def local_variance(deviation, variance, skewness, tail_weight) -> np.ndarray:
         In the square of the totals' unit.
     """
     deviation, variance, skewness, tail_weight = np.broadcast_arrays(deviation, variance, skewness, tail_weight)
-    rest = 1 - skewness**2
-    alpha = 1 / (tail_weight * rest)
-    t, z0 = alpha * deviation, variance * alpha**2 * rest
-    z, d = np.sqrt(z0**2 + 2 * skewness * t * z0 + t**2), z0 * np.sqrt(rest)
+    alpha, _, z0, z = _without_units(deviation, variance, skewness, tail_weight)
+    d = z0 * np.sqrt(1 - skewness**2)
     # The root in K_0 as z + p^2: then the integrand is smooth, and exp(-p^2) ends it.
     node, weight = np.polynomial.legendre.leggauss(N_NODES)
     integral = np.zeros(z.shape)
@@ -98,11 +101,10 @@ def local_variance(deviation, variance, skewness, tail_weight) -> np.ndarray:
     return z * integral / (alpha**2 * kve(1, z))
 
 
-def draw_variances(variance, skewness, tail_weight, rng: np.random.Generator) -> np.ndarray:
-    """Return draws of the random variance, of the broadcast shape of the arguments."""
+def mixing_moments(variance, skewness, tail_weight):
+    """Return mean and shape of the inverse Gaussian from which the random variance is drawn."""
     rest = 1 - skewness**2
-    shape = np.broadcast_shapes(np.shape(variance), np.shape(skewness), np.shape(tail_weight))
-    return rng.wald(variance * rest, (variance / tail_weight) ** 2 * rest, size=shape)
+    return variance * rest, (variance / tail_weight) ** 2 * rest
 
 
 def draw_totals(mean, variance, tails, rng: np.random.Generator) -> np.ndarray:
@@ -111,8 +113,9 @@ def draw_totals(mean, variance, tails, rng: np.random.Generator) -> np.ndarray:
     if tails is None:
         return mean + np.sqrt(variance) * noise
     skewness, tail_weight = tails
-    z = draw_variances(variance, skewness, tail_weight, rng)
-    return mean + slope(skewness, tail_weight) * (z - variance * (1 - skewness**2)) + np.sqrt(z) * noise
+    expected, shape = mixing_moments(variance, skewness, tail_weight)
+    z = rng.wald(expected, shape)
+    return mean + slope(skewness, tail_weight) * (z - expected) + np.sqrt(z) * noise
 
 
 def slope(skewness, tail_weight):
@@ -143,13 +146,10 @@ def draw_variances_given_total(deviation, variances, skewness, tail_weight, rng:
     """
     variance = variances.sum(axis=-1)
     deviation, skewness, tail_weight, variance = np.broadcast_arrays(deviation, skewness, tail_weight, variance)
-    rest = 1 - skewness**2
-    alpha = 1 / (tail_weight * rest)
-    t, z0 = alpha * deviation, variance * alpha**2 * rest
-    z = np.sqrt(z0**2 + 2 * skewness * t * z0 + t**2)
+    alpha, _, _, z = _without_units(deviation, variance, skewness, tail_weight)
     left = z / alpha**2 * geninvgauss.rvs(-1, z, random_state=rng)
     out = np.zeros(np.broadcast_shapes(variances.shape, (*variance.shape, 1)))
-    delta = np.broadcast_to(variances, out.shape) * (alpha * rest**1.5)[..., None]
+    delta = np.broadcast_to(variances, out.shape) * (alpha * (1 - skewness**2) ** 1.5)[..., None]
     after = np.cumsum(delta[..., ::-1], axis=-1)[..., ::-1]  # of this part and all later ones
     for j in range(out.shape[-1] - 1):
         first, others = delta[..., j], after[..., j + 1]

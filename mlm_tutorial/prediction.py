@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri
 
 from mlm_tutorial.cells import REQUIRED
 from mlm_tutorial.layers import TOTAL
-from mlm_tutorial.levy import draw_totals, log_density, slope
+from mlm_tutorial.levy import draw_totals, log_density, mixing_moments, slope
 from mlm_tutorial.names import variable_of
 from mlm_tutorial.parameters import Parameters, distinct, in_blocks
 from mlm_tutorial.rows import Rows, Table
@@ -325,7 +325,7 @@ def _as_normals(parameters: Parameters, mu: np.ndarray, variance: np.ndarray) ->
     if parameters.tails is None:
         return mu, variance
     skewness, tail_weight = parameters.tails
-    mean, shape = variance * (1 - skewness**2), (variance / tail_weight) ** 2 * (1 - skewness**2)
+    mean, shape = mixing_moments(variance, skewness, tail_weight)
     # Evenly spread points of a square, in an order that has nothing to do with that of the draws.
     k = np.random.default_rng(0).permutation(parameters.n_draws)
     first, second = (k + 0.5) / len(k), (k * GOLDEN_RATIO) % 1
