@@ -41,7 +41,8 @@ def log_bessel_k1e_over_z(z):
 
     and above 2, where :math:`K_1(z) \approx \sqrt{\pi/2z}\, e^{-z}`, the logarithm of their ratio is a polynomial in
     :math:`1/z` through Chebyshev points. Everything is elementary, so that PyTensor differentiates and compiles it. The
-    absolute error of the logarithm is below 1e-12 from 1e-8 to 1e4, that of its derivative below 1e-10 relative.
+    absolute error of the logarithm is below 1e-12 from 1e-8 to 1e4, that of its derivative below 1e-10,
+    relative where it is large.
 
     Parameters
     ----------
