@@ -30,6 +30,12 @@ TARGET_ACCEPT = 0.9
 FEW_OBSERVATIONS = 500
 TARGET_ACCEPT_OF_FEW = 0.98
 
+#: Draws of each chain. Scales that are learned from few contributors mix slowly: with 1,000 draws one random structure
+#: in twenty misses a limit of the convergence check by a little. In more dimensions the draws are as many as elsewhere:
+#: there, layers are large, and each draw takes long.
+DRAWS = 1000
+DRAWS_WHEN_POOLED = 2000
+
 
 class LayeredModel(pm.Model):
     """A PyMC model with the names of its layers and the labels of their contributors.
@@ -151,7 +157,7 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
     model._know(cells, priors)
     model.coordinates, model._parameters = coordinates, parameters
     model.starts = parameters.starts(cells) if coordinates == "identified" else {}
-    model.sampler_options = sampler_options(parameters.n_free, cells.n_observations)
+    model.sampler_options = sampler_options(parameters.n_free, cells.n_observations, priors.pooled)
     return model
 
 
@@ -305,9 +311,10 @@ def _joined(mu, sigma, cells: Cells):
     return all_mu, all_sigma**2
 
 
-def sampler_options(n_dimensions: int, n_observations: float = np.inf) -> dict:
+def sampler_options(n_dimensions: int, n_observations: float = np.inf, pooled: bool = False) -> dict:
     """Return options of ``nutpie.sample`` that suit a number of dimensions and of observations."""
     target_accept = TARGET_ACCEPT_OF_FEW if n_observations < FEW_OBSERVATIONS else TARGET_ACCEPT
     if n_dimensions > MANY_DIMENSIONS:
-        return {"adaptation": "diag", "tune": 500, "target_accept": target_accept}
-    return {"adaptation": "low_rank", "tune": 1000, "target_accept": target_accept}
+        return {"adaptation": "diag", "tune": 500, "draws": DRAWS, "target_accept": target_accept}
+    draws = DRAWS_WHEN_POOLED if pooled else DRAWS
+    return {"adaptation": "low_rank", "tune": 1000, "draws": draws, "target_accept": target_accept}

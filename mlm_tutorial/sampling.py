@@ -149,7 +149,7 @@ def compile_model(model: pm.Model) -> CompiledModel:
 def sample(
     model: pm.Model | CompiledModel,
     seed: int | None = None,
-    draws: int = 1000,
+    draws: int | None = None,
     tune: int | None = None,
     chains: int = 4,
     progress: bool | None = None,
@@ -163,8 +163,10 @@ def sample(
         A model is compiled first; a compiled one is sampled at once.
     seed : int, optional
         Seed of all randomness. Without one, a seed is drawn, and recorded.
-    draws, chains : int
-        Draws kept in each chain, and chains.
+    draws : int, optional
+        Draws kept in each chain. Default: 1,000, or 2,000 for cells whose contributors are pooled, up to 150
+        dimensions.
+    chains : int
     tune : int, optional
         Tuning draws before them. Default: 1,000, or 500 above 150 dimensions.
     progress : bool, optional
@@ -200,7 +202,8 @@ def sample(
         seed = int(np.random.default_rng().integers(2**31))
     reporting = {"progress_callback": shown.report, "progress_rate": int(1000 * INTERVAL)}
     options = _default_options(compiled) | (reporting if progress else {}) | nutpie_options
-    options |= {"draws": draws, "chains": chains, "seed": seed} | ({} if tune is None else {"tune": tune})
+    asked = {"draws": draws, "tune": tune}
+    options |= {"chains": chains, "seed": seed} | {name: n for name, n in asked.items() if n is not None}
     start = time.perf_counter()
     shown.sampling()
     try:
@@ -209,7 +212,7 @@ def sample(
         shown.stop()
         raise
     sampling_seconds = time.perf_counter() - start
-    shown.end(draws, tree["sample_stats"], compile_seconds)
+    shown.end(options["draws"], tree["sample_stats"], compile_seconds)
     gradients = sum(int(tree[group]["n_steps"].sum()) for group in ("sample_stats", "warmup_sample_stats"))
     tree["sample_stats"] = _tidy_statistics(tree["sample_stats"].to_dataset())
     if not nutpie_options.get("save_warmup", False):

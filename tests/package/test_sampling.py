@@ -2,6 +2,7 @@
 
 import arviz as az
 import numpy as np
+import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
@@ -96,6 +97,23 @@ def test_without_a_seed_one_is_drawn_and_recorded(line):
 def test_draws_and_chains_are_as_many_as_asked(line):
     idata = mlm.sample(line, seed=1, draws=30, tune=40, chains=3)
     assert dict(idata["posterior"].sizes) == {"chain": 3, "draw": 30}
+
+
+def test_default_draws_are_more_where_scales_are_learned_from_few_contributors(line):
+    """2,000 in each chain of a pooled cell model, 1,000 without pooling, in many dimensions, and for other models."""
+    cells, wide = (
+        small_cells(),
+        mlm.cell_statistics(
+            pd.DataFrame({"total": np.arange(600.0) % 7, "a": np.arange(600) % 40, "b": np.arange(600) % 39}),
+            layers=["a", "b"],
+        ),
+    )
+    pooled, plain = mlm.cell_model(cells), mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=False))
+    draws = [model.sampler_options["draws"] for model in (pooled, plain, mlm.cell_model(wide))]
+    assert draws == [2000, 1000, 1000]
+    assert mlm.sample(line, seed=1)["posterior"].sizes["draw"] == 1000
+    quick = mlm.sample(mlm.compile_model(pooled), seed=1, chains=1, tune=20)
+    assert quick["posterior"].sizes["draw"] == 2000
 
 
 def test_groups_and_dims_are_named():
