@@ -189,11 +189,9 @@ def test_contributor_numbers_decide_the_split_only_without_pooling():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pooled", [False, True])
-def test_a_thousand_unequal_contributors_converge_at_default_settings(pooled):
-    """Layers of 1,000 and 20 contributors, the k-th with 1/k of the first one's rows."""
-    cells = unequal_layers()
-    idata = mlm.sample(mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=pooled)), seed=14)
+def test_a_thousand_unequal_contributors_converge_at_default_settings():
+    """Layers of 1,000 and 20 contributors, the k-th with 1/k of the first one's rows; the benchmark has more such."""
+    idata = mlm.sample(mlm.cell_model(unequal_layers()), seed=14)
     # The largest of 2,000 R-hats; the benchmark measures the seconds.
     mlm.check_convergence(idata, max_rhat=1.015)
     assert idata.attrs["gradients"] < 240_000  # 187,000 and 196,000 were measured

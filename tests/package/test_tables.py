@@ -15,47 +15,30 @@ from scipy import stats
 import mlm_tutorial as mlm
 from mlm_tutorial.files import save_posterior
 from tests.support.problems import AS_IT_STANDS, LAYERS, PRIORS, SMALL_TRUTH, small_cells, small_posterior
+from tools import project, results
+from tools.stress import tables
 
 FALSE_ALARM = 1e-4  # of one test function, shared among its comparisons (Bonferroni)
 
 
-def pairs():
-    gauge = mlm.load_gauge()
-    return gauge.assign(
-        pair=[f"{part}:{operator}" for part, operator in zip(gauge["part"], gauge["operator"], strict=True)]
-    )
-
-
-def six_groups():
-    rng = np.random.default_rng(5)
-    group = np.repeat(np.arange(6), 3)
-    return pd.DataFrame({"y": rng.normal(0, 1.5, 6)[group] + rng.normal(size=18), "group": group})
-
-
-def few_rows():
-    return mlm.PRESETS["cc_27"].simulate(20, rng=3)
-
-
-# Public tables and others of a few rows: how to get them, and the names of totals and layers.
-TABLES = {
-    "gauge": (mlm.load_gauge, "impedance", ["part", "operator"]),
-    "gauge with pairs": (pairs, "impedance", ["part", "operator", "pair"]),
-    "penicillin": (mlm.load_penicillin, "diameter", ["plate", "sample"]),
-    "paste": (mlm.load_paste, "strength", ["batch", "sample"]),
-    "six groups": (six_groups, "y", ["group"]),
-    "radon": (mlm.load_radon, "log_radon", ["county", "floor"]),
-    "twenty rows": (few_rows, "total", ["layer_1", "layer_2"]),
-}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TABLES)
-def test_a_small_table_passes_at_the_defaults_with_every_seed(name):
-    """Ten seeds of ten. Before contributors were pooled and nested layers had coordinates, it was two to four."""
-    load, total, layers = TABLES[name]
-    compiled = mlm.compile_model(mlm.cell_model(mlm.cell_statistics(load(), total, layers)))
-    for seed in range(10):
-        mlm.check_convergence(mlm.sample(compiled, seed=seed))
+@pytest.mark.parametrize("name", tables.TABLES)
+def test_a_small_table_passes_at_the_defaults(name):
+    """Two seeds; ten are stored. Before contributors were pooled and nested layers had coordinates, a third passed."""
+    compiled = tables.compiled(name)
+    for seed in (100, 101):
+        assert "reason" not in tables.fit(compiled, seed)
+
+
+def test_each_small_table_passed_at_the_defaults_with_every_stored_seed():
+    fits = results.read("small_tables")["fits"]
+    assert list(fits) == list(tables.TABLES)
+    for found in fits.values():
+        assert [row["seed"] for row in found] == list(range(tables.SEEDS))
+        assert not any("reason" in row for row in found)
+        assert all(row["max_rhat"] <= 1.01 and min(row["min_ess_bulk"], row["min_ess_tail"]) >= 400 for row in found)
+    page = (project.RESULTS / "tables" / "small_tables.md").read_text(encoding="utf-8")
+    assert page == tables.table(fits)
 
 
 # --- known spreads ---
