@@ -45,6 +45,8 @@ class ParameterBuilder:
         Where each component is in a vector of all contributors, baseline first.
     known : numpy.ndarray, shape (1 + sum of m_j,)
         Known standard deviations, NaN for those to estimate.
+    prior_values : dict of str to numpy.ndarray
+        Numbers of the priors that a model in identified coordinates was built with; none before it is built.
     """
 
     def __init__(self, cells: Cells, priors: Priors):
@@ -53,6 +55,7 @@ class ParameterBuilder:
         ends = np.cumsum([0, 1, *(len(cells.labels[name]) for name in cells.layers)])
         self.slices = [slice(start, end) for start, end in pairwise(ends)]
         self.known = known_vector(cells, priors.known_sigma)
+        self.prior_values = {}
         self.absent = [name for name in cells.layers if name in cells.absent]
         # For each layer the positions of its contributors whose spread is not known.
         self.free = [np.flatnonzero(np.isnan(self.known[part])) for part in self.slices[1:]]
@@ -165,6 +168,11 @@ class ParameterBuilder:
         variances = starting_variances(cells, self._sigma_scales(), self.known)
         return starts | {"mlm_sigma": np.sqrt(variances[np.isnan(self.known)])}
 
+    def _from_priors(self, name, values):
+        """Return numbers of the priors as a constant of the model, whose values a compiled model can change."""
+        self.prior_values[name] = np.asarray(values, float)
+        return changeable(values, name)
+
     def _identified_means(self):
         cells, priors, estimates = self.cells, self.priors, self.estimates
         sizes = [len(cells.labels[name]) for name in cells.layers]
@@ -172,17 +180,20 @@ class ParameterBuilder:
         groups = Groups(sizes)
         if priors.pooled:
             # In its logarithm: with few contributors the posterior reaches far above its median.
-            tau = pm.HalfNormal("mlm_tau", changeable(scales), shape=len(sizes))
+            tau = pm.HalfNormal("mlm_tau", self._from_priors("tau", scales), shape=len(sizes))
             for j, name in enumerate(cells.layers):
                 pm.Deterministic(variable_of("tau", name), tau[j])
             sd = groups.each(tau)
         else:
             sd = groups.each(np.array(scales))
         head = [priors.baseline_mu_sd, *(priors.mu_sd_of(name) for name in self.absent)]
-        sd = pm.math.concatenate([changeable(head), sd]) if priors.pooled else changeable(np.concatenate([head, sd]))
+        if priors.pooled:
+            sd = pm.math.concatenate([self._from_priors("mu_sd", head), sd])
+        else:
+            sd = self._from_priors("mu_sd", np.concatenate([head, sd]))
         z = pm.Normal(
             "mlm_mu",
-            changeable([priors.baseline_mu, *np.zeros(len(self.absent) + sum(sizes))]),
+            self._from_priors("mu", [priors.baseline_mu, *np.zeros(len(self.absent) + sum(sizes))]),
             sd,
             default_transform=None,
             transform=PooledMeans(
@@ -215,18 +226,23 @@ class ParameterBuilder:
             self.baseline_is_free,
         )
         scales = self._sigma_scales()[np.isnan(self.known)]
-        return pm.Weibull("mlm_sigma", 2, changeable(scales), default_transform=None, transform=transform) ** 2
+        scales = self._from_priors("sigma", scales)
+        return pm.Weibull("mlm_sigma", 2, scales, default_transform=None, transform=transform) ** 2
 
     def _pooled_variances(self):
         spreading = [self.cells.layers[j] for j in self.spreading]
-        half = changeable([self.priors.sigma_scale_of(name) / np.sqrt(2) for name in spreading])
-        scale = [changeable([self.priors.sigma_scale_of(BASELINE) ** 2])] if self.baseline_is_free else []
+        half = np.array([self.priors.sigma_scale_of(name) / np.sqrt(2) for name in spreading])
+        baseline = [self.priors.sigma_scale_of(BASELINE) ** 2] if self.baseline_is_free else []
+        scale = [self._from_priors("baseline", baseline)] if baseline else []
         of_layer = np.repeat(np.arange(len(spreading)), [len(self.free[j]) for j in self.spreading])
         if spreading:
             units = [self._unit_of_spread(j) for j in self.spreading]
             transform = LearnedScale(units)
-            spread = pm.Weibull("mlm_spread", 2, half, default_transform=None, transform=transform)
-            scale += [half**2, spread[of_layer] ** 2]
+            # A function of a changeable constant would be a constant that is not changeable: each has its own.
+            spread = pm.Weibull(
+                "mlm_spread", 2, self._from_priors("spread", half), default_transform=None, transform=transform
+            )
+            scale += [self._from_priors("floor", half**2), spread[of_layer] ** 2]
         counts = [self.cells.counts(name)[self.free[j]] for name, j in zip(spreading, self.spreading, strict=True)]
         transform = PooledVariances(
             counts,

@@ -7,8 +7,9 @@ layers finds the function compiled.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -29,7 +30,7 @@ from pytensor.tensor.shape import Reshape, SpecifyShape
 from pytensor.tensor.subtensor import IncSubtensor, Subtensor
 from pytensor.tensor.variable import TensorConstant
 
-__all__ = ["changeable", "changeable_as_data", "constants_as_data"]
+__all__ = ["changeable", "changeable_as_data", "constants_as_data", "name_of_changeable"]
 
 # Operations whose whole numbers are sizes, or positions that follow from sizes, with the first input that is one.
 _SIZES_FROM = {
@@ -46,7 +47,7 @@ _SIZES_FROM = {
 # Keeps the vectors of sizes and numbers among a function's inputs until they are read.
 _ANCHOR = Assert("the vectors of sizes and numbers begin with zero")
 
-_CHANGEABLE = "mlm_changeable"
+_CHANGEABLE = "mlm_changeable_"
 
 _AFTER_ALL_OTHERS = 1000.0  # PyTensor's own rewrites have positions up to 100
 
@@ -54,45 +55,64 @@ _compile = pymc.pytensorf.compile
 _patching = threading.Lock()
 
 
-def changeable(values) -> Variable:
+def changeable(values, name: str) -> Variable:
     """Return a constant vector for which `changeable_as_data` compiles a function that does not depend on its values.
 
-    Other constants are folded first, and a vector whose entries are equal becomes one number.
+    Other constants are folded first, and a vector whose entries are equal becomes one number. In the compiled function
+    the values are those of the shared variable :func:`name_of_changeable`.
     """
-    return pt.constant(np.asarray(values, float), name=_CHANGEABLE)
+    return pt.constant(np.asarray(values, float), name=name_of_changeable(name))
+
+
+def name_of_changeable(name: str) -> str:
+    """Return the name of the shared variable that stands for a changeable constant."""
+    return _CHANGEABLE + name
+
+
+def _is_changeable(variable: Variable) -> bool:
+    return (variable.name or "").startswith(_CHANGEABLE)
 
 
 @contextmanager
-def changeable_as_data(model: pm.Model) -> Iterator[None]:
-    """Return a context in which a model's log density has shared variables in place of changeable constants."""
+def changeable_as_data(model: pm.Model) -> Iterator[dict[str, Variable]]:
+    """Return a context in which a model's log density has shared variables in place of changeable constants.
+
+    They are what the context gives, by name.
+    """
     logp = model.logp()
-    found = {x: pytensor.shared(x.data, shape=x.type.shape) for x in ancestors([logp]) if x.name == _CHANGEABLE}
+    found = {x: pytensor.shared(x.data, x.name, shape=x.type.shape) for x in ancestors([logp]) if _is_changeable(x)}
     [logp] = clone_replace([logp], found)
     with patch.object(model, "logp", lambda: logp):
-        yield
+        yield {variable.name: variable for variable in found.values()}
 
 
 @contextmanager
-def constants_as_data() -> Iterator[None]:
-    """Return a context in which ``nutpie.compile_pymc_model`` compiles constants and sizes as data."""
-    with _patching, patch.object(pymc.pytensorf, "compile", _compile_with_data):
+def constants_as_data(known: Mapping[str, Variable] | None = None) -> Iterator[None]:
+    """Return a context in which ``nutpie.compile_pymc_model`` compiles constants and sizes as data.
+
+    Changeable constants become those that are `known` by their names: the density and what is computed from draws read
+    the same numbers.
+    """
+    compile_function = partial(_compile_with_data, known or {})
+    with _patching, patch.object(pymc.pytensorf, "compile", compile_function):
         yield
 
 
-def _compile_with_data(inputs, outputs, *args, **kwargs):
+def _compile_with_data(known, inputs, outputs, *args, **kwargs):
     """Compile a function as PyMC does; where numba is to compile it, with constants and sizes as shared variables."""
     if kwargs.get("mode") != "NUMBA":
         return _compile(inputs, outputs, *args, **kwargs)
-    first, *others = with_constants_shared(outputs)
+    first, *others = with_constants_shared(outputs, known)
     sizes, numbers = pytensor.shared(np.zeros(1, int), "mlm_sizes"), pytensor.shared(np.zeros(1), "mlm_numbers")
     kwargs["mode"] = get_mode("NUMBA").register((_SizesAsData(sizes, numbers), _AFTER_ALL_OTHERS))
     return _compile(inputs, [_ANCHOR(first, pt.eq(sizes[0], 0), pt.eq(numbers[0], 0)), *others], *args, **kwargs)
 
 
-def with_constants_shared(outputs: Sequence) -> list:
+def with_constants_shared(outputs: Sequence, known: Mapping[str, Variable]) -> list:
     """Return the same outputs of a graph with shared variables in place of constants that look like data."""
     constants = [variable for variable in ancestors(outputs) if _looks_like_data(variable)]
-    shared = {x: pytensor.shared(x.data, shape=x.type.shape, borrow=True) for x in constants}
+    shared = {x: pytensor.shared(x.data, shape=x.type.shape, borrow=True) for x in constants if x.name not in known}
+    shared |= {x: known[x.name] for x in constants if x.name in known}
     return clone_replace(list(outputs), shared)
 
 
@@ -166,7 +186,7 @@ def _looks_like_data(variable: Any) -> bool:
     if not isinstance(variable, TensorConstant):
         return False
     values = np.asarray(variable.data)
-    if values.size != 1 or variable.name == _CHANGEABLE:
+    if values.size != 1 or _is_changeable(variable):
         return values.size > 0
     value = values.item()
     return isinstance(value, float) and np.isfinite(value) and not (2 * value).is_integer()

@@ -1,5 +1,6 @@
 """PyMC models of a layered sum: one for every observation, one for every cell. All share names and priors."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import pymc as pm
 from mlm_tutorial.builders import ParameterBuilder
 from mlm_tutorial.cells import REQUIRED, Cells, cell_statistics
 from mlm_tutorial.distributions import NormalCells, StandardNormal
-from mlm_tutorial.identifiability import warn_if_not_identified
+from mlm_tutorial.identifiability import UnidentifiedWarning, warn_if_not_identified
 from mlm_tutorial.layers import BASELINE, TOTAL
 from mlm_tutorial.names import coordinate_of, dim_of, variable_of
 from mlm_tutorial.priors import Priors
@@ -91,6 +92,32 @@ class CellModel(LayeredModel):
             raise ValueError(f"the model has {len(self.cells)} cells, got {len(cells)}; make and compile a new model")
         starts = self._parameters.starts(cells) if self.coordinates == "identified" else {}
         return _data(cells), starts
+
+    @property
+    def prior_values(self) -> dict[str, np.ndarray]:
+        """Numbers of the priors that a compiled model can change, by name; none in log coordinates."""
+        return self._parameters.prior_values
+
+    def with_priors(self, priors: Priors) -> "CellModel":
+        """Return the model of the same cells in the same coordinates with other priors.
+
+        Parameters
+        ----------
+        priors : Priors
+            Pooled if those of the model are, with the same known spreads.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `priors` are not :class:`Priors`, or differ in more than numbers.
+        """
+        for what in ("pooled", "known_sigma"):
+            if getattr(checked_priors(priors), what) != getattr(self.priors, what):
+                raise ValueError(f"the priors have other {what} than the model's; make and compile a new model")
+        with warnings.catch_warnings():
+            # Whether means are identified depends on neither number: it was said when this model was made.
+            warnings.simplefilter("ignore", UnidentifiedWarning)
+            return cell_model(self.cells, priors, self.coordinates)
 
 
 def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "identified") -> CellModel:

@@ -18,8 +18,9 @@ from pymc.backends.arviz import find_constants, find_observations
 from mlm_tutorial.builders import KNOWN_SIGMA
 from mlm_tutorial.callbacks import callbacks_by_address
 from mlm_tutorial.cells import Cells
-from mlm_tutorial.constants import changeable_as_data, constants_as_data
+from mlm_tutorial.constants import changeable_as_data, constants_as_data, name_of_changeable
 from mlm_tutorial.models import CellModel, LayeredModel, sampler_options
+from mlm_tutorial.priors import Priors
 from mlm_tutorial.progress import INTERVAL, SamplingProgress, show_progress
 
 __all__ = ["CompiledModel", "compile_model", "sample"]
@@ -84,6 +85,35 @@ class CompiledModel:
         data, starts = self.model.refit(cells)
         return dataclasses.replace(self.with_data(**data), starts=starts)
 
+    def with_priors(self, priors: Priors) -> "CompiledModel":
+        """Replace the priors of a cell model, usually without compiling again; data and starts stay as they are.
+
+        Where two vectors of the first priors had the same numbers, the compiled function does not tell them apart, and
+        the model is compiled again; so is one in log coordinates.
+
+        Parameters
+        ----------
+        priors : Priors
+            Pooled if those of the model are, with the same known spreads.
+
+        Returns
+        -------
+        CompiledModel
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the model is not one of cells, or the priors differ in more than numbers.
+        """
+        if type(self.model) is not CellModel:
+            raise TypeError("only a model made by mlm.cell_model takes priors; make and compile a new model")
+        model = self.model.with_priors(priors)
+        values = {name_of_changeable(name): x for name, x in model.prior_values.items() if x.size}
+        if not values or not values.keys() <= {variable.name for variable in self.nutpie_model.shared_var_keys}:
+            data = {name: value for name, value in self.data.items() if name != KNOWN_SIGMA}
+            return dataclasses.replace(compile_model(model).with_data(**data), starts=self.starts)
+        return dataclasses.replace(self, model=model, nutpie_model=self.nutpie_model.with_data(**values))
+
     def with_data(self, **data: np.ndarray) -> "CompiledModel":
         """Replace data of the same shape without compiling again.
 
@@ -139,7 +169,7 @@ def compile_model(model: pm.Model) -> CompiledModel:
     # that a refit can move them without compiling again.
     variables = {name: pytensor.shared(value, name=f"mlm_start_{name}") for name, value in starts.items()}
     start = time.perf_counter()
-    with callbacks_by_address(), changeable_as_data(model), constants_as_data():
+    with callbacks_by_address(), changeable_as_data(model) as changeable, constants_as_data(changeable):
         compiled = nutpie.compile_pymc_model(model, initial_points=variables)
     seconds = time.perf_counter() - start
     data = {variable.name: variable.get_value() for variable in model.data_vars}

@@ -129,7 +129,7 @@ def taught(name):
 
 @each_answer
 def test_the_right_answer_passes_under_ten_seeds(name, task):
-    """Answers that fit a model are given under one more seed than that of the notebook of solutions, which runs, too."""
+    """Answers that fit a model: one seed beside that of the notebook of solutions, which runs, too."""
     assert fits_a_model(task) == getattr(exercises._checkers(task.number)[task.number], "fits", False)
     for seed in [1] if fits_a_model(task) else range(10):
         result = outcome(name, task, solved(task.solution), seed)

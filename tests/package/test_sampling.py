@@ -1,12 +1,14 @@
 """Sampling: one compilation for many data sets, and a posterior that records its origin."""
 
+import dataclasses
+
 import arviz as az
 import numpy as np
 import pandas as pd
 import pymc as pm
-import pytensor.tensor as pt
 import pytest
 import xarray as xr
+from pytensor.graph.replace import clone_replace
 from scipy import stats
 
 import mlm_tutorial as mlm
@@ -175,28 +177,91 @@ def test_new_data_are_fitted_without_compiling(line):
     np.testing.assert_array_equal(idata["observed_data"]["total"], [11, 12, 13, 14])
 
 
+def differences_of_densities(idata, model):
+    """Return the model's log density minus the sampler's at each draw: a constant, if both are of one posterior."""
+    free, transforms = model.free_RVs, model.rvs_to_transforms
+    x = [rv.type() for rv in free]
+    at_draw = clone_replace(
+        [transforms[rv].forward(rv, *rv.owner.inputs) for rv in free], dict(zip(free, x, strict=True))
+    )
+    forward = function(x, at_draw)
+    density = function(model.value_vars, model.logp())
+    posterior = idata["posterior"].to_dataset().stack(each=("chain", "draw"))
+    sampler = idata["sample_stats"]["lp"].stack(each=("chain", "draw")).values
+    found = []
+    for i, lp in enumerate(sampler):
+        found.append(float(density(*forward(*(posterior[rv.name].isel(each=i).values for rv in free)))) - lp)
+    return np.array(found)
+
+
 def test_a_refit_samples_the_density_of_a_fresh_model_of_the_new_data():
     """The sampler's log density at its own draws is the fresh model's plus the coordinates' Jacobian, to a constant."""
     cells = swapped(small_cells())
     refit = small_compiled().with_cells(cells)
-    idata = mlm.sample(refit, seed=6, draws=25, tune=300, chains=2, store_unconstrained=True)
+    idata = mlm.sample(refit, seed=6, draws=25, tune=300, chains=2)
     np.testing.assert_array_equal(idata["observed_data"]["mlm_cells"].sel(mlm_statistic="mean"), cells.mean)
     # The same density from the model as it stands, of data that it never saw compiled.
     fresh = mlm.cell_model(small_cells(), PRIORS)
     with fresh:
         pm.set_data(fresh.refit(cells)[0])
-    density = function(fresh.value_vars, fresh.logp())
-    posterior = idata["posterior"].to_dataset()
-    transforms = {name: fresh.rvs_to_transforms[fresh[name]] for name in ("mlm_sigma", "mlm_mu")}
-    x = pt.dvector()
-    forward = {name: function([x], f.forward(x, *fresh[name].owner.inputs)) for name, f in transforms.items()}
-    differences = []
-    for chain in range(2):
-        for draw in range(25):
-            at = posterior.isel(chain=chain, draw=draw)
-            point = {f"{n}_{transforms[n].name}__": forward[n](at[n].values) for n in transforms}
-            differences.append(density(**point) - float(idata["sample_stats"]["lp"].isel(chain=chain, draw=draw)))
-    assert np.ptp(differences) < 1e-6
+    assert np.ptp(differences_of_densities(idata, fresh)) < 1e-6
+
+
+def other_numbers(priors):
+    """Return priors that differ from the first ones in every number."""
+    scales = {"baseline": 1.3, "paint": 0.6, "size": 2.0}
+    return dataclasses.replace(priors, baseline_mu=11.0, baseline_mu_sd=0.5, mu_sd=0.7, sigma_scale=scales)
+
+
+@pytest.mark.parametrize("known", [{}, {"paint": 0}])
+def test_with_other_priors_the_density_of_a_model_that_has_them_is_sampled(known):
+    first = mlm.Priors.from_cells(small_cells(), known_sigma=known)
+    compiled = mlm.compile_model(mlm.cell_model(small_cells(), first))
+    changed = compiled.with_priors(other_numbers(first))
+    assert changed.nutpie_model.compiled_logp_func is compiled.nutpie_model.compiled_logp_func
+    assert (changed.model.priors, compiled.model.priors) == (other_numbers(first), first)
+    idata = mlm.sample(changed, seed=1, draws=25, tune=100, chains=1)
+    fresh = mlm.cell_model(small_cells(), other_numbers(first))
+    assert np.ptp(differences_of_densities(idata, fresh)) < 1e-6
+    assert np.ptp(differences_of_densities(idata, compiled.model)) > 1
+
+
+@pytest.mark.slow
+def test_other_priors_give_the_posterior_of_a_model_that_is_compiled_with_them_in_coordinates_of_the_first():
+    other = other_numbers(PRIORS)
+    changed = mlm.sample(small_compiled().with_priors(other), seed=2)
+    fresh, first = mlm.sample(mlm.cell_model(small_cells(), other), seed=3), small_posterior()
+    a, b, c = (parameters(idata) for idata in (changed, fresh, first))
+    worst = []
+    for x in (b, c):
+        error = np.sqrt(az.mcse(a) ** 2 + az.mcse(x) ** 2)
+        scores = (a.mean(["chain", "draw"]) - x.mean(["chain", "draw"])) / error
+        worst.append(max(float(abs(score).max()) for score in scores.data_vars.values()))
+    assert worst[0] < stats.norm.isf(FALSE_ALARM / 2 / 12)
+    assert worst[1] > 20  # the priors are so strong that the first ones would be seen
+
+
+def test_vectors_of_priors_with_the_same_numbers_are_told_apart():
+    """PyTensor merges equal constants: then the model is compiled again, and keeps its data."""
+    equal = mlm.Priors(baseline_mu=8, baseline_mu_sd=1, mu_sd=1, sigma_scale=2**0.5)
+    moved = dataclasses.replace(small_cells(), mean=small_cells().mean + 1)
+    compiled = mlm.compile_model(mlm.cell_model(small_cells(), equal)).with_cells(moved)
+    idata = mlm.sample(compiled.with_priors(other_numbers(equal)), seed=1, draws=25, tune=100, chains=1)
+    fresh = mlm.cell_model(small_cells(), other_numbers(equal))
+    with fresh:
+        pm.set_data(fresh.refit(moved)[0])
+    assert np.ptp(differences_of_densities(idata, fresh)) < 1e-6
+
+
+def test_priors_that_are_compiled_are_not_replaced(line):
+    with pytest.raises(TypeError, match=r"only a model made by mlm\.cell_model takes priors"):
+        line.with_priors(PRIORS)
+    with pytest.raises(ValueError, match="other pooled than the model's"):
+        small_compiled().with_priors(dataclasses.replace(PRIORS, pooled=True))
+    with pytest.raises(ValueError, match="other known_sigma than the model's"):
+        small_compiled().with_priors(dataclasses.replace(PRIORS, known_sigma={"paint": 0}))
+    with pytest.raises(TypeError, match=r"priors must be mlm\.Priors"):
+        small_compiled().with_priors({"mu_sd": 1})
 
 
 def test_swapped_contributors_swap_their_posteriors():

@@ -48,8 +48,10 @@ WORDS = {
     "08": "predictive",
     "09": "cell",
     "10": "identified",
+    "11": "absent",
     "12": "ellipse",
     "13": "radon",
+    "14": "repeatability",
     "15": "flights",
     "17": "Parquet",
 }
@@ -96,11 +98,13 @@ def serious_problems(page, part):
 # Every page
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", PAGES)
-def test_page_is_complete(browser, server, name, width):
-    with opened(browser, server + name, width) as page:
+# Colors do not depend on the width: each page is opened twice, not four times.
+@pytest.mark.parametrize(("width", "theme"), [("phone", "light"), ("desktop", "dark")])
+@pytest.mark.parametrize("name", [*PAGES, "search.html", "genindex.html"])
+def test_page_is_complete_and_has_no_serious_accessibility_problem(browser, server, name, width, theme):
+    with opened(browser, server + name, width, theme) as page:
         typeset(page)
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
         formulas = page.locator(".math.notranslate")
         containers = page.locator("mjx-container")
         assert containers.count() >= formulas.count()
@@ -114,14 +118,6 @@ def test_page_is_complete(browser, server, name, width):
         for source, text, loaded in images:
             assert loaded, source
             assert len(text) >= 15, f"{source} has no text"
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", [*PAGES, "search.html", "genindex.html"])
-def test_page_has_no_serious_accessibility_problem(browser, server, name, theme):
-    with opened(browser, server + name, theme=theme) as page:
-        typeset(page)
-        assert page.evaluate("document.documentElement.dataset.theme") == theme
         assert serious_problems(page, "html") == []
 
 
@@ -176,6 +172,9 @@ def test_notebook_page_has_what_a_reader_uses(browser, server, name):
         assert page.locator("a.right-next, a.left-prev").count() >= 1
         assert page.locator(".cell_output", has_text="mlm-tutorial").last.inner_text().startswith("Python 3")
         assert page.locator("footer", has_text=re.compile(r"Last updated on 20\d\d-\d\d-\d\d")).count()
+        exercises = page.locator("article a", has_text=re.compile("^exercises$")).first.get_attribute("href")
+        number = name.removeprefix("notebooks/")[:2]
+        assert urljoin(page.url, exercises) == f"{server}notebooks/solutions/{number}_solutions.html"
 
 
 def test_notebooks_follow_each_other(browser, server):
@@ -228,15 +227,6 @@ def test_exercises_show_stubs_and_unfold_solutions(browser, server, name):
             assert solutions.nth(k).locator(".cell_input").is_visible()
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_notebook_leads_to_its_exercises(browser, server, name):
-    with opened(browser, server + name) as page:
-        page.locator("article a", has_text=re.compile("^exercises$")).first.click()
-        page.wait_for_load_state("load")
-        number = name.removeprefix("notebooks/")[:2]
-        assert page.url == f"{server}notebooks/solutions/{number}_solutions.html"
-
-
 # Search
 
 
@@ -252,7 +242,7 @@ def test_search_finds_a_word_of_each_notebook(browser, server, number):
 # Without a server
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [page for page in PAGES if page not in EXERCISES[1:]])
 def test_page_works_from_a_folder(browser, name):
     with opened(browser, project.SITE.as_uri() + "/" + name) as page:
         typeset(page)
