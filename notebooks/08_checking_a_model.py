@@ -614,7 +614,7 @@ print(f"true spread of the road: {true_spread:.0f} minutes")
 print(f"prior probability of less: {prior_of_sigma.cdf(true_spread):.0%}")
 
 split = dataclasses.replace(priors, sigma_scale={"baseline": 5, "center": 1, "driver": 1})
-compiled_split = mlm.compile_model(mlm.cell_model(cells, split))
+compiled_split = compiled.with_priors(split)  # other numbers in the same compiled model
 now = [covered_by(compiled_split, seed)[0] for seed in coverage_seeds[:16]]  # the same data sets
 now = pd.concat(now, axis="columns").T
 spreads = [name for name in now if name.startswith("sigma")]

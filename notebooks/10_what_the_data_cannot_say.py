@@ -157,7 +157,7 @@ def split(road_share):
 
 
 priors = {"Nora": nora, "Sam": split(0.1)}
-compiled["Sam"] = mlm.compile_model(mlm.cell_model(cells, priors["Sam"]))
+compiled["Sam"] = compiled["Nora"].with_priors(priors["Sam"])  # other numbers in the same compiled model
 fits["Sam"] = mlm.sample(compiled["Sam"], seed=SEED)
 mlm.check_convergence(fits["Sam"])
 z["Sam"] = surprises(fits["Sam"])
@@ -417,9 +417,9 @@ assert classical.min() > 0
 default = mlm.Priors.from_cells(gauge, pooled=False, known_sigma=spreads)
 
 
-def fitted(priors):
+def shares_of(compiled):
     """Fit the gauge study; return each layer's share of the variance."""
-    fit = mlm.sample(mlm.cell_model(gauge, priors), seed=SEED)
+    fit = mlm.sample(compiled, seed=SEED)
     mlm.check_convergence(fit)
     draws = fit["posterior"]
     found = {name: draws[f"mu_{name}"].var(name, ddof=1) for name in gauge_layers}
@@ -429,7 +429,8 @@ def fitted(priors):
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", mlm.UnidentifiedWarning)
-    shares = {"REML": classical / classical.sum(), "not pooled": fitted(default)}
+    gauge_model = mlm.compile_model(mlm.cell_model(gauge, default))
+shares = {"REML": classical / classical.sum(), "not pooled": shares_of(gauge_model)}
 assert mlm.UnidentifiedWarning in [w.category for w in caught]
 print(next(w.message for w in caught if w.category is mlm.UnidentifiedWarning), end="\n\n")
 pd.DataFrame(shares).T.round(3)
@@ -446,13 +447,12 @@ pd.DataFrame(shares).T.round(3)
 # **Predict first.** Which of the three second opinions will raise an alarm?
 
 # %%
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", mlm.UnidentifiedWarning)  # you have read it
-    wider = replace(default, sigma_scale=3 * default.sigma_scale)
-    shares["another scale of spread"] = fitted(wider)
-    mu_sd = {"part": default.mu_sd, "operator": default.mu_sd, "pair": default.mu_sd / 10}
-    shares["another scale of pairs"] = fitted(replace(default, mu_sd=mu_sd))
-shares["pooled"] = fitted(mlm.Priors.from_cells(gauge, known_sigma=spreads))
+wider = replace(default, sigma_scale=3 * default.sigma_scale)
+shares["another scale of spread"] = shares_of(gauge_model.with_priors(wider))
+mu_sd = {"part": default.mu_sd, "operator": default.mu_sd, "pair": default.mu_sd / 10}
+shares["another scale of pairs"] = shares_of(gauge_model.with_priors(replace(default, mu_sd=mu_sd)))
+pooled_model = mlm.cell_model(gauge, mlm.Priors.from_cells(gauge, known_sigma=spreads))
+shares["pooled"] = shares_of(pooled_model)
 compared = pd.DataFrame(shares).T
 assert abs(compared.loc["not pooled", "part"] - compared.loc["another scale of spread", "part"]) < 0.05
 assert compared.loc["another scale of pairs", "part"] - compared.loc["not pooled", "part"] > 0.2

@@ -529,8 +529,9 @@ def split_prior(share):
 PRIORS = {"Nora": 1 / 3, "Sam": 0.1}
 compiled, fits = {}, {}
 for year, cells in {"last year": last_year, "this year": this_year}.items():
+    first = mlm.compile_model(mlm.cell_model(cells, split_prior(PRIORS["Nora"])))
     for prior, share in PRIORS.items():
-        compiled[year, prior] = mlm.compile_model(mlm.cell_model(cells, split_prior(share)))
+        compiled[year, prior] = first.with_priors(split_prior(share))
         fits[year, prior] = mlm.sample(compiled[year, prior], seed=SEED)
         mlm.check_convergence(fits[year, prior])
 

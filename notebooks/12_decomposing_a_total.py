@@ -215,7 +215,8 @@ year = truth.simulate(10_000, rng=SEED, contributions=True)
 parts_of_year = year[["y_baseline", "y_center", "y_driver"]].to_numpy()
 cells = mlm.cell_statistics(year, layers=layers)
 priors = mlm.Priors.from_cells(cells, pooled=False)
-fit = mlm.sample(mlm.cell_model(cells, priors), seed=SEED)
+compiled = mlm.compile_model(mlm.cell_model(cells, priors))
+fit = mlm.sample(compiled, seed=SEED)
 mlm.check_convergence(fit)
 
 # %%
@@ -343,7 +344,7 @@ print(f"with known parameters chance moves a share by less than {noise:.3f}, nea
 
 # %%
 scales = {"baseline": 5.0, "center": 1.5, "driver": 1.5}
-informed = mlm.sample(mlm.cell_model(cells, replace(priors, sigma_scale=scales)), seed=SEED + 1)
+informed = mlm.sample(compiled.with_priors(replace(priors, sigma_scale=scales)), seed=SEED + 1)
 mlm.check_convergence(informed)
 fits = {"equal shares": fit, "road varies most": informed}
 both = {name: mlm.decompose(one, ito, layers=layers)["mean"].values[0] for name, one in fits.items()}

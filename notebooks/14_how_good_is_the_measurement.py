@@ -165,7 +165,8 @@ layers = ["part", "operator", "pair"]
 cells = mlm.cell_statistics(gauge, total="impedance", layers=layers)
 no_spread = dict.fromkeys(layers, 0)
 priors = mlm.Priors.from_cells(cells, known_sigma=no_spread)
-pooled_fit = mlm.sample(mlm.cell_model(cells, priors), seed=SEED)
+pooled_model = mlm.compile_model(mlm.cell_model(cells, priors))
+pooled_fit = mlm.sample(pooled_model, seed=SEED)
 mlm.check_convergence(pooled_fit)
 
 # %% [markdown]
@@ -363,7 +364,7 @@ print(f"prior of tau: half-normal with a scale of {priors.mu_sd:.1f}, for parts,
 
 # %%
 informed = dataclasses.replace(priors, mu_sd={"part": priors.mu_sd, "operator": 2, "pair": 2})
-informed_fit = mlm.sample(mlm.cell_model(cells, informed), seed=SEED)
+informed_fit = mlm.sample(pooled_model.with_priors(informed), seed=SEED)
 mlm.check_convergence(informed_fit)
 
 informed_seen, informed_population = variances_of(informed_fit, layers)
@@ -402,7 +403,7 @@ assert moved["these three operators"] < 0.05 < moved["any operator"]
 not_pooled = dataclasses.replace(priors, pooled=False)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    unpooled_model = mlm.cell_model(cells, not_pooled)
+    unpooled_model = mlm.compile_model(mlm.cell_model(cells, not_pooled))
 unpooled_fit = mlm.sample(unpooled_model, seed=SEED)
 mlm.check_convergence(unpooled_fit)
 
@@ -420,10 +421,7 @@ def in_the_table(fit):
 
 
 smaller = {"part": priors.mu_sd, "operator": priors.mu_sd, "pair": priors.mu_sd / 10}
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", mlm.UnidentifiedWarning)  # the same sentence as above
-    other_model = mlm.cell_model(cells, dataclasses.replace(not_pooled, mu_sd=smaller))
-other_fit = mlm.sample(other_model, seed=SEED)
+other_fit = mlm.sample(unpooled_model.with_priors(dataclasses.replace(not_pooled, mu_sd=smaller)), seed=SEED)
 mlm.check_convergence(other_fit)
 
 compared = pd.DataFrame(
