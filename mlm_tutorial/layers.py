@@ -1,6 +1,6 @@
 """The truth of a simulation: layers, their contributors, and totals drawn from them."""
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from numbers import Integral, Real
@@ -277,6 +277,9 @@ class LayeredSum:
         probabilities: Mapping[str, Sequence[float] | Mapping] | None = None,
         contributions: bool = False,
         absent: Mapping[str, float] | None = None,
+        *,
+        skewness: float = 0.0,
+        tail_weight: float = 0.0,
     ) -> pd.DataFrame:
         """Draw totals, and who contributed to each.
 
@@ -295,6 +298,12 @@ class LayeredSum:
         absent : mapping of str to float, optional
             For a layer's name, the probability that a row lacks that layer, from 0 up to but not including 1. There
             its label is missing and its contribution is 0; all other rows are the same as without `absent`.
+        skewness : float
+            Shape that all contributions share, between -1 and 1: positive for a longer right tail. See
+            ``NormalInverseGaussian``.
+        tail_weight : float
+            The other shape that they share, in the unit of totals; 0 for normal contributions. Means and standard
+            deviations stay what they are.
 
         Returns
         -------
@@ -304,8 +313,8 @@ class LayeredSum:
         Raises
         ------
         TypeError, ValueError
-            If `n` is not a positive integer, probabilities do not match the contributors or do not sum to one, or
-            `absent` names an unknown layer or is not a share below 1.
+            If `n` is not a positive integer, probabilities do not match the contributors or do not sum to one,
+            `absent` names an unknown layer or is not a share below 1, or a shape is out of its range.
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
             raise TypeError(f"n must be an integer, got {n!r}")
@@ -313,13 +322,14 @@ class LayeredSum:
             raise ValueError(f"n must be at least 1, got {n}")
         weights = self._probabilities(probabilities)
         shares = self._shares_without(absent)
+        draw = _contributions(skewness, tail_weight)
         rng = np.random.default_rng(rng)
         (mu,), (sigma,) = self.baseline.mu, self.baseline.sigma
-        parts = {f"y_{BASELINE}": rng.normal(mu, sigma, size=n)}
+        parts = {f"y_{BASELINE}": draw(np.full(n, mu), np.full(n, sigma), rng)}
         codes = {}
         for layer in self.layers:
             codes[layer.name] = code = rng.choice(len(layer), size=n, p=weights[layer.name])
-            parts[f"y_{layer.name}"] = rng.normal(layer.mu[code], layer.sigma[code])
+            parts[f"y_{layer.name}"] = draw(layer.mu[code], layer.sigma[code], rng)
         for name, share in shares.items():  # drawn last, so that rows with all layers do not depend on it
             lacking = rng.random(n) < share
             codes[name] = np.where(lacking, -1, codes[name])
@@ -364,6 +374,24 @@ class LayeredSum:
                     f"got {share}"
                 )
         return {name: float(given[name]) for name in self.names if name in given}
+
+
+def _contributions(skewness: float, tail_weight: float) -> Callable:
+    """Return the function that draws contributions with given means and standard deviations."""
+    for name, value in (("skewness", skewness), ("tail_weight", tail_weight)):
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise TypeError(f"{name} must be a number, got {value!r}")
+    if not -1 < skewness < 1:
+        raise ValueError(f"skewness must lie between -1 and 1, got {skewness}")
+    if not 0 <= tail_weight < np.inf:
+        raise ValueError(f"tail_weight must be finite and not negative, got {tail_weight}")
+    if tail_weight == 0:
+        if skewness:
+            raise ValueError(f"contributions with a skewness of {skewness} have tails: give them a tail_weight")
+        return lambda mu, sigma, rng: rng.normal(mu, sigma)
+    from mlm_tutorial.levy import draw_totals  # it needs SciPy's distributions, which take a while to import
+
+    return lambda mu, sigma, rng: draw_totals(mu, sigma**2, (skewness, tail_weight), rng)
 
 
 _COLUMNS_OF_COMBINATIONS = ("probability", "mu", "sigma")

@@ -304,6 +304,41 @@ def cc_27_lacking():
     return mlm.PRESETS["cc_27"].simulate(N, rng=20_240_802, contributions=True, absent=SHARES)
 
 
+def test_contributions_with_tails_have_the_moments_of_their_shape():
+    """Means and variances as without tails; skewness and excess kurtosis of each contribution as its formulas say."""
+    rho, kappa, n = 0.5, 2.0, 400_000
+    limit = stats.norm.isf(FALSE_ALARM / 2 / 16)
+    frame = mlm.PRESETS["cc_27"].simulate(n, rng=4, contributions=True, skewness=rho, tail_weight=kappa)
+    np.testing.assert_allclose(frame["total"], frame.filter(like="y_").sum(axis="columns"))
+    for layer in mlm.PRESETS["cc_27"]:
+        for k, (mu, sigma) in layer.coefficients.items():
+            y = frame[f"y_{layer.name}"]
+            y = y if layer.name == "baseline" else y[frame[layer.name] == k]
+            heavy = 3 * (1 + 4 * rho**2) * kappa**2 / sigma**2
+            noise = np.sqrt((2 + heavy) / len(y))
+            assert abs(y.mean() - mu) < limit * sigma / np.sqrt(len(y))
+            assert abs(y.var() / sigma**2 - 1) < limit * noise
+            # Of the third power only that it is the shape's: its error depends on the sixth moment.
+            assert stats.skew(y) == pytest.approx(3 * rho * kappa / sigma, rel=0.15)
+
+
+def test_without_tails_draws_are_the_normal_ones_and_impossible_shapes_are_refused():
+    plain = mlm.PRESETS["cc_27"].simulate(50, rng=4)
+    pd.testing.assert_frame_equal(plain, mlm.PRESETS["cc_27"].simulate(50, rng=4, skewness=0.0, tail_weight=0))
+    assert not plain["total"].equals(mlm.PRESETS["cc_27"].simulate(50, rng=4, tail_weight=1.0)["total"])
+    for shape, says in (
+        ({"skewness": 1.0, "tail_weight": 1}, "between -1 and 1"),
+        ({"skewness": np.nan, "tail_weight": 1}, "between -1 and 1"),
+        ({"tail_weight": -1}, "not negative"),
+        ({"tail_weight": np.inf}, "finite"),
+        ({"skewness": 0.2}, "give them a tail_weight"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            mlm.PRESETS["cc_27"].simulate(5, **shape)
+    with pytest.raises(TypeError, match="skewness must be a number"):
+        mlm.PRESETS["cc_27"].simulate(5, skewness="0.5", tail_weight=1)
+
+
 def test_an_absent_layer_has_no_label_and_adds_zero(cc_27_lacking):
     for name in SHARES:
         lacking = cc_27_lacking[name].isna()
