@@ -30,7 +30,7 @@
 #
 # **You need** [07](07_diagnostics.ipynb) for convergence, [08](08_checking_a_model.ipynb) for predictive checks and power-scaling, and [09](09_integrating_out.ipynb) for cells.
 #
-# **Time** 40 minutes to read, up to three minutes to run.
+# **Time** 40 minutes to read, up to two minutes to run.
 
 # %%
 import logging

@@ -36,7 +36,7 @@
 #
 # **You need** [08](08_checking_a_model.ipynb) and what came before it; [10](10_what_the_data_cannot_say.ipynb) for what data cannot say, and [13](13_partial_pooling.ipynb) for partial pooling.
 #
-# **Time** 40 minutes to read, one to four minutes to run, the first time longest.
+# **Time** 40 minutes to read, one to three minutes to run, the first time longest.
 
 # %%
 import dataclasses

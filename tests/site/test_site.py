@@ -53,6 +53,7 @@ WORDS = {
     "13": "radon",
     "14": "repeatability",
     "15": "flights",
+    "16": "trouble",
     "17": "Parquet",
 }
 
