@@ -37,9 +37,9 @@ PUBLIC = {
 }
 # A module imports only from those before its group.
 ORDER = [
-    {"names", "datasets", "atomic", "libraries", "progress", "undefined"},
+    {"names", "datasets", "atomic", "levy", "libraries", "progress", "undefined"},
     {"notebook", "files", "saving", "callbacks", "constants", "sliders", "warming"},
-    {"layers", "levy", "tables"},
+    {"layers", "tables"},
     {"cells", "rows"},
     {"known", "costs"},
     {"directions"},
