@@ -115,7 +115,7 @@ class CellModel(LayeredModel):
             if getattr(checked_priors(priors), what) != getattr(self.priors, what):
                 raise ValueError(f"the priors have other {what} than the model's; make and compile a new model")
         with warnings.catch_warnings():
-            # Whether means are identified depends on neither number: it was said when this model was made.
+            # Identification does not depend on the numbers of the priors: the warning came when this model was made.
             warnings.simplefilter("ignore", UnidentifiedWarning)
             return cell_model(self.cells, priors, self.coordinates)
 

@@ -105,7 +105,7 @@ class CompiledModel:
         TypeError, ValueError
             If the model is not one of cells, or the priors differ in more than numbers.
         """
-        if type(self.model) is not CellModel:
+        if not isinstance(self.model, CellModel):
             raise TypeError("only a model made by mlm.cell_model takes priors; make and compile a new model")
         model = self.model.with_priors(priors)
         values = {name_of_changeable(name): x for name, x in model.prior_values.items() if x.size}

@@ -180,6 +180,10 @@ class TailModel(CellModel):
     Made by :func:`tail_model`.
     """
 
+    def with_priors(self, priors: Priors) -> "TailModel":
+        """Raise TypeError: a model with tails is made anew for other priors."""
+        raise TypeError("the priors of a model with tails cannot be replaced; make and compile a new model")
+
     def refit(self, counts: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Return data and starts of this model for other counts.
 

@@ -100,7 +100,7 @@ def _look_alike(y: np.ndarray, z: np.ndarray) -> bool:
 
 
 def _mistakes_of_draws(shape: tuple, size, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return what typical mistakes draw, by the hint that each of them earns."""
+    """Return the draws of typical mistakes, by the hint that each mistake earns."""
     mean, variance, rho, kappa = shape
     m, scale = mixing_moments(variance, rho, kappa)
     z, other, short = (rng.wald(m, s, size) for s in (scale, scale, np.sqrt(scale * (1 - rho**2))))

@@ -41,6 +41,10 @@ def test_each_small_table_passed_at_the_defaults_with_every_stored_seed():
     assert page == tables.table(fits)
 
 
+def test_a_table_that_never_passed_is_reported_all_the_same():
+    assert "| odd | 0 of 1 | nan | nan |" in tables.table({"odd": [{"seed": 0, "reason": "not converged"}]})
+
+
 # --- known spreads ---
 
 

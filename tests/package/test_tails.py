@@ -95,6 +95,12 @@ def test_bad_tables_are_refused_in_words_about_the_readers_columns(change, error
     assert "total counted" not in str(caught.value)
 
 
+def test_other_priors_do_not_turn_a_model_with_tails_into_a_normal_one():
+    model = mlm.tail_model(mlm.count_totals(whole_totals(200, seed=3), layers=LAYERS))
+    with pytest.raises(TypeError, match="priors of a model with tails"):
+        model.with_priors(model.priors)
+
+
 def test_bad_arguments_are_refused():
     frame = whole_totals(20, seed=4)
     for width in (0, -1, np.inf, np.nan, "3"):

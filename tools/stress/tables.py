@@ -70,8 +70,8 @@ def table(fits):
     rows = []
     for name, found in fits.items():
         passed = [row for row in found if "reason" not in row]
-        rhat = max(row["max_rhat"] for row in passed)
-        ess = min(min(row["min_ess_bulk"], row["min_ess_tail"]) for row in passed)
+        rhat = max((row["max_rhat"] for row in passed), default=np.nan)
+        ess = min((min(row["min_ess_bulk"], row["min_ess_tail"]) for row in passed), default=np.nan)
         rows.append([name, f"{len(passed)} of {len(found)}", f"{rhat:.3f}", f"{ess:,.0f}"])
     return results.markdown_table(["table", "passed", "largest R-hat", "smallest ESS"], rows, True)
 
