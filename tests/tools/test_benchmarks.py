@@ -17,7 +17,19 @@ import mlm_tutorial as mlm
 from tests.support.problems import function
 from tools import project
 from tools.benchmarks import __main__ as command
-from tools.benchmarks import cold, contributors, engines, problems, ratings, reml, report, rows, samplers, store, words
+from tools.benchmarks import (
+    cold,
+    contributors,
+    engines,
+    problems,
+    ratings,
+    reml,
+    report,
+    rows,
+    samplers,
+    store,
+    words,
+)
 from tools.benchmarks.workers import OutOfTimeError, Worker, measure, peak_memory
 
 NUMBER = {"type": "number", "minimum": 0}
@@ -84,6 +96,11 @@ ROWS = {
         ],
     ),
 }
+ROWS["tails"] = table_of(
+    {"model": TEXT, "problem": TEXT, "days": WHOLE, "flights": WHOLE, "hour": NUMBER, "hour_seen": NUMBER}
+    | {f"{kind}{end}": {"type": "number"} for kind in ("single", "together") for end in ("", "_error", "_days")}
+)
+ROWS["tails"]["properties"]["sampling_seconds"] = NUMBER
 ROWS["samplers"]["properties"] |= {"prepare_seconds": NUMBER, "repeats_failed": WHOLE}
 ROWS["cold"]["required"] += [*cold.STAGES, "seconds"]
 

@@ -6,7 +6,7 @@ A benchmark is a module with ``run``, ``TABLES`` and ``claims``; one with a figu
 from pathlib import Path
 
 from tools import project
-from tools.benchmarks import calibration, cold, contributors, ratings, reml, rows, samplers
+from tools.benchmarks import calibration, cold, contributors, ratings, reml, rows, samplers, tails
 from tools.benchmarks.words import Table
 
 #: The benchmarks by name, in the order in which they are measured.
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "cold": cold,
     "reml": reml,
     "ratings": ratings,
+    "tails": tails,
 }
 
 
