@@ -148,12 +148,6 @@ def test_notebook_page_has_what_a_reader_uses(browser, server, name):
         assert urljoin(page.url, exercises) == f"{server}notebooks/solutions/{number}_solutions.html"
 
 
-def test_notebooks_follow_each_other(browser, server):
-    with opened(browser, server + NOTEBOOKS[1]) as page:
-        assert page.locator("a.left-prev").get_attribute("href").endswith(Path(NOTEBOOKS[0]).name)
-        assert page.locator("a.right-next").get_attribute("href").endswith(Path(NOTEBOOKS[2]).name)
-
-
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_quiz_tells_right_from_wrong(browser, server, name):
     with opened(browser, server + name, "phone") as page:
