@@ -256,7 +256,7 @@ def test_observations_straighten_the_centered_form_and_bend_the_other(browser, s
         assert re.search("by a factor of 7.39, .* by a factor of 1.00", page.locator("#funnel-summary").inner_text())
         page.locator("#funnel-count").focus()
         page.keyboard.press("End")
-        assert page.locator("#funnel-value").inner_text() == "2000"
+        assert page.locator("#funnel-value").inner_text() == "10,000"
         assert curves(page, "funnel-centered") != before
         text = page.locator("#funnel-summary").inner_text()
         assert re.search(r"by a factor of 1\.0\d, .* by a factor of 0\.1\d", text), text
