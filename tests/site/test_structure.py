@@ -42,6 +42,17 @@ def test_next_leads_from_a_chapter_to_its_exercises_and_then_to_the_next_chapter
         assert set(between) <= {following, "book/explore.html"}  # its first figure is that of chapter 10
 
 
+@site_is_built
+@pytest.mark.parametrize("name", ["book/index.html", NOTEBOOKS[9]])
+def test_every_button_in_the_list_of_pages_has_a_name(name):
+    side = page_text(name).split('class="bd-links', 1)[1].split("</nav>")[0]
+    assert (
+        side.count("<summary")
+        == len(re.findall(r'<summary aria-label="Pages under \d\d [^"]+"', side))
+        == len(NOTEBOOKS)
+    )
+
+
 def test_what_is_about_the_course_comes_after_it():
     captions = {part["caption"]: [chapter["file"] for chapter in part["chapters"]] for part in TOC["parts"]}
     assert list(captions)[-1] == "About"
