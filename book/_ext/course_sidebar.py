@@ -8,7 +8,7 @@ UNNAMED = re.compile(r"(<a [^>]*>([^<]+)</a><details[^>]*>)<summary>")
 
 def name_buttons(text):
     """Return the HTML of a list of pages in which every button says whose pages it shows."""
-    return UNNAMED.sub(r'\1<summary aria-label="Pages under \2">', text)
+    return UNNAMED.sub(r'\1<summary><span class="visually-hidden">Pages under \2</span>', text)
 
 
 def wrap_list(app, pagename, templatename, context, doctree):
