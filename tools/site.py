@@ -13,6 +13,11 @@ from tools.steps import run_step
 ASSETS = (
     ("d3/dist/d3.min.js", "plot/d3.min.js"),
     ("@observablehq/plot/dist/plot.umd.min.js", "plot/plot.umd.min.js"),
+    ("reveal.js/dist/reveal.css", "reveal/dist/reveal.css"),
+    ("reveal.js/dist/reveal.js", "reveal/dist/reveal.js"),
+    ("reveal.js/dist/theme/white.css", "reveal/dist/theme/white.css"),
+    ("reveal.js/dist/theme/fonts/source-sans-pro", "reveal/dist/theme/fonts/source-sans-pro"),
+    ("reveal.js/plugin/notes/notes.js", "reveal/plugin/notes/notes.js"),
     ("mathjax/es5/tex-mml-chtml.js", "mathjax/tex-mml-chtml.js"),
     ("mathjax/es5/output/chtml/fonts", "mathjax/output/chtml/fonts"),
     ("mathjax/es5/input/tex/extensions", "mathjax/input/tex/extensions"),
