@@ -27,7 +27,7 @@ def deck(caption: str, notebooks: Sequence[tuple[str, dict]]) -> list[dict]:
         Name without ending, and content, of each notebook.
     """
     titles = [blocks_of(text_of(notebook["cells"][0]))[0].lstrip("# ") for _, notebook in notebooks]
-    contents = "\n".join(f"- [{title}](#/{number})" for number, title in enumerate(titles, 1))
+    contents = "\n".join(f"- {title}" for title in titles)
     cells = [words(f"# {caption}\n\n{contents}", "slide")]
     for name, notebook in notebooks:
         cells += of_notebook(name, notebook)
