@@ -39,6 +39,7 @@ def make_deck(caption, names):
         extra_template_basedirs=[str(ROOT / "book" / "slides")],
         reveal_url_prefix="../reveal",
         reveal_theme="white",
+        exclude_anchor_links=True,
         exclude_input=True,
         exclude_output_prompt=True,
     )
