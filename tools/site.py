@@ -1,12 +1,10 @@
 """Build the site, or one PDF of the whole course, with Jupyter Book from stored outputs."""
 
-import re
 import shutil
-import subprocess
 from pathlib import Path
 
 from mlm_tutorial.atomic import write_atomically
-from tools import environment, npm, project
+from tools import bundle, environment, npm, project
 from tools.console import CourseError, say
 from tools.environment import Environment
 from tools.steps import run_step
@@ -15,6 +13,11 @@ from tools.steps import run_step
 ASSETS = (
     ("d3/dist/d3.min.js", "plot/d3.min.js"),
     ("@observablehq/plot/dist/plot.umd.min.js", "plot/plot.umd.min.js"),
+    ("reveal.js/dist/reveal.css", "reveal/dist/reveal.css"),
+    ("reveal.js/dist/reveal.js", "reveal/dist/reveal.js"),
+    ("reveal.js/dist/theme/white.css", "reveal/dist/theme/white.css"),
+    ("reveal.js/dist/theme/fonts/source-sans-pro", "reveal/dist/theme/fonts/source-sans-pro"),
+    ("reveal.js/plugin/notes/notes.js", "reveal/plugin/notes/notes.js"),
     ("mathjax/es5/tex-mml-chtml.js", "mathjax/tex-mml-chtml.js"),
     ("mathjax/es5/output/chtml/fonts", "mathjax/output/chtml/fonts"),
     ("mathjax/es5/input/tex/extensions", "mathjax/input/tex/extensions"),
@@ -30,7 +33,7 @@ def build(output: Path | None = None, repository: str | None = None, where: Envi
     output : pathlib.Path, optional
         Folder that receives ``_build/html``; by default, that of the site's sources.
     repository : str, optional
-        Address for launch buttons; that of the public repository that the folder was cloned from, if any.
+        Address of the public repository, in place of the one in ``book/_config.yml``.
     where : Environment, optional
         The environment that has Jupyter Book; by default, that of the course.
 
@@ -46,7 +49,8 @@ def build(output: Path | None = None, repository: str | None = None, where: Envi
     """
     where, output = where or environment.of_project(), output or project.BOOK
     assets = fetch_assets(where)
-    say(f"building the site with {', '.join(sorted(path.name for path in assets.iterdir()))}")
+    bundle.write()
+    say(f"building the site with {', '.join(sorted(path.name for path in assets.iterdir()))} and {bundle.NAME}")
     run_step("building the site", [*_command(where, output), "--all"], _variables(where, repository))
     return output / "_build" / "html"
 
@@ -55,6 +59,7 @@ def build_pdf(repository: str | None = None) -> Path:
     """Build one PDF of the whole course; return its path."""
     where = environment.of_project()
     fetch_assets(where)
+    bundle.write()
     missing = [name for name in ("latexmk", "xelatex") if not shutil.which(name)]
     if missing:
         raise CourseError(
@@ -73,7 +78,7 @@ def _command(where: Environment, output: Path) -> list:
 
 
 def _variables(where: Environment, repository: str | None) -> dict[str, str]:
-    return where.variables(COURSE_REPOSITORY=public_repository() if repository is None else repository)
+    return where.variables(**({} if repository is None else {"COURSE_REPOSITORY": repository}))
 
 
 def fetch_assets(where: Environment | None = None) -> Path:
@@ -93,14 +98,3 @@ def fetch_assets(where: Environment | None = None) -> Path:
         copy(modules / name, assets / target)
     write_atomically(stamp, wanted)
     return assets
-
-
-def public_repository() -> str:
-    """Return the address of the public repository that this folder was cloned from; empty when there is none."""
-    try:
-        ask = ["git", "-C", str(project.ROOT), "remote", "get-url", "origin"]
-        address = subprocess.check_output(ask, encoding="utf-8", stderr=subprocess.DEVNULL).strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    found = re.match(r"(?:[a-z]+:/{2}|git@)(github\.com|gitlab\.com)[/:](.+?)(?:\.git)?/?$", address)
-    return f"https://{found.group(1)}/{found.group(2)}" if found else ""

@@ -1,7 +1,6 @@
-"""Sphinx directives of the site: tables of what was measured, and what differs between places of publication."""
+"""Sphinx directives of the site: tables of what was measured, and corrections of pages."""
 
 import json
-import os
 import re
 import sys
 from importlib.metadata import version
@@ -135,20 +134,6 @@ class CourseBenchmark(Directive):
         return [*found, nodes.paragraph("", report.conditions(content))]
 
 
-def add_repository(app, config):
-    """Add launch buttons and a footer; course.py says where the repository is, if anywhere."""
-    options = config.html_theme_options
-    options["extra_footer"] = f"<p>Version {version('mlm-tutorial')}</p>"
-    repository = os.environ.get("COURSE_REPOSITORY")
-    if repository:
-        options.update(repository_url=repository, repository_branch="main", path_to_docs="")
-        options["use_repository_button"] = True
-        options["launch_buttons"] = {
-            "binderhub_url": "https://mybinder.org",
-            "notebook_interface": "jupyterlab",
-        }
-
-
 def lead_to_solutions(app, docname, source):
     """Let links to exercises lead to the site's pages of them, which hold stubs and, folded, solutions."""
     if docname.startswith("notebooks/"):
@@ -170,7 +155,6 @@ def setup(app):
     app.add_directive("course-benchmark", CourseBenchmark)
     app.add_directive("course-plans", CoursePlans)
     app.add_directive("course-versions", CourseVersions)
-    app.connect("config-inited", add_repository)
     app.connect("source-read", lead_to_solutions)
     app.connect("html-page-context", drop_thebe)
     return {"version": version("mlm-tutorial"), "parallel_read_safe": True, "parallel_write_safe": True}

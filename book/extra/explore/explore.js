@@ -86,9 +86,12 @@ function drawSplit() {
 
 // 2. The funnel
 
-const COUNTS = [0, 1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
+const COUNTS = [0, 1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000];
 const AVERAGE = 1;
 const NOISE = 3;
+const LOG_SIGMAS = d3.range(-3.2, 3.2001, 0.02);
+const SHARES = [0.01, 0.05, 0.2, 0.4, 0.6, 0.8]; // of the largest density: the border of each band
+const ZOOM = [0, 2];
 
 // Log density of (theta, log sigma) or (z, log sigma) with a standard normal prior of log sigma.
 function logDensity(x, logSigma, count, centered) {
@@ -98,27 +101,41 @@ function logDensity(x, logSigma, count, centered) {
   return prior + (count ? logNormal(AVERAGE, theta, NOISE / Math.sqrt(count)) : 0);
 }
 
+// At each log sigma the density is normal in x: its middle, its standard deviation, and its logarithm in the middle.
+function ridge(count, centered) {
+  return LOG_SIGMAS.map((y) => {
+    const sigma = Math.exp(y);
+    const precision = count / NOISE ** 2; // of the average of the observations
+    const sd = 1 / Math.sqrt(centered ? 1 / sigma ** 2 + precision : 1 + sigma ** 2 * precision);
+    const middle = AVERAGE * precision * sd ** 2 * (centered ? 1 : sigma);
+    return { y, middle, sd, height: logDensity(middle, y, count, centered) };
+  });
+}
+
+// The borders follow from that exactly, so that no grid can miss a narrow ridge.
 function contours(id, count, centered) {
-  const [low, high] = [-3.2, 3.2];
-  const range = count < 50 ? [-5, 5] : centered ? [0, 2] : [-5, 5];
-  const f = (x, y) => logDensity(x, y, count, centered);
-  const grid = d3.cross(d3.range(range[0], range[1] + 1e-9, (range[1] - range[0]) / 200), d3.range(low, high, 0.05));
-  const peak = d3.max(grid, ([x, y]) => f(x, y));
+  const points = ridge(count, centered);
+  const peak = d3.max(points, (p) => p.height);
+  const range = centered && element("funnel-zoom").checked ? ZOOM : [-5, 5];
+  const band = (share) =>
+    points.map((p) => {
+      const half = p.sd * Math.sqrt(2 * (p.height - peak - Math.log(share)));
+      return { y: p.y, low: p.middle - half, high: p.middle + half }; // not a number where the density is too low
+    });
   return Plot.plot({
     width: widthOf(id),
     height: 300,
     marginLeft: 44,
-    ariaLabel: `Contours of the ${centered ? "centered" : "non-centered"} density with ${count} observations`,
-    color: { type: "linear", scheme: "blues", domain: [0, 1.1] },
+    ariaLabel: `Bands of the ${centered ? "centered" : "non-centered"} density with ${count} observations`,
     x: { label: centered ? "θ" : "z = θ / σ", domain: range },
-    y: { label: "log σ", domain: [low, high] },
+    y: { label: "log σ", domain: d3.extent(LOG_SIGMAS) },
     marks: [
-      Plot.contour({
-        fill: (x, y) => Math.exp(f(x, y) - peak),
-        x1: range[0], x2: range[1], y1: low, y2: high,
-        thresholds: [0.01, 0.05, 0.2, 0.4, 0.6, 0.8],
-        stroke: "#1f3b57", strokeOpacity: 0.6, pixelSize: 3,
-      }),
+      ...SHARES.map((share) =>
+        Plot.areaX(band(share), {
+          y: "y", x1: "low", x2: "high", clip: true, curve: "linear",
+          fill: d3.interpolateBlues(0.1 + 0.85 * share), stroke: "#1f3b57", strokeWidth: 1, strokeOpacity: 0.6,
+        }),
+      ),
       Plot.frame(),
     ],
   });
@@ -126,7 +143,7 @@ function contours(id, count, centered) {
 
 function drawFunnel() {
   const count = COUNTS[Number(element("funnel-count").value)];
-  element("funnel-value").textContent = count;
+  element("funnel-value").textContent = count.toLocaleString("en");
   element("funnel-count").setAttribute("aria-valuetext", `${count} observations`);
   show("funnel-centered", contours("funnel-centered", count, true));
   show("funnel-noncentered", contours("funnel-noncentered", count, false));
@@ -135,7 +152,8 @@ function drawFunnel() {
   const noncentered = centered / Math.exp(2);
   element("funnel-summary").textContent =
     `From log σ = −1 to log σ = 1 the width of the centered picture grows by a factor of ${centered.toFixed(2)}, ` +
-    `that of the non-centered one by a factor of ${noncentered.toFixed(2)}.`;
+    `that of the non-centered one by a factor of ${noncentered.toFixed(2)}.` +
+    (element("funnel-zoom").checked ? ` The centered picture is enlarged: its axis goes from ${ZOOM[0]} to ${ZOOM[1]}.` : "");
 }
 
 element("split-variance").addEventListener("input", drawSplit);
@@ -146,6 +164,7 @@ element("split-reset").addEventListener("click", () => {
   drawSplit();
 });
 element("funnel-count").addEventListener("input", drawFunnel);
+element("funnel-zoom").addEventListener("change", drawFunnel);
 for (const form of document.querySelectorAll(".explorer form")) {
   form.addEventListener("submit", (event) => event.preventDefault());
 }
