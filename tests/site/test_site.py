@@ -3,38 +3,22 @@
 ``python course.py book`` builds the site. Chromium comes from the system; `.ci/run` installs both.
 """
 
-import http.server
 import json
-import os
 import re
 import sys
-import threading
-from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
-import yaml
 
-from tests.support.browsing import BROWSER, WIDTHS, opened
+from tests.support.browsing import WIDTHS, opened
+from tests.support.built_site import EXERCISES, MISSING, NEEDS_SITE, NOTEBOOKS, PAGES, serious_problems, typeset
 from tests.support.contrast import contrast
 from tools import project
 
 sys.path.append(str(project.BOOK / "_ext"))
-AXE = project.CACHE / "npm" / "node_modules" / "axe-core" / "axe.min.js"
-MISSING = [
-    what
-    for what, there in (
-        ("the site (python course.py book)", (project.SITE / "index.html").exists()),
-        ("Chromium", BROWSER is not None),
-    )
-    if not there
-]
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(MISSING) and "CI" not in os.environ, reason="needs " + " and ".join(MISSING)),
-]
+pytestmark = NEEDS_SITE
 
 #: A word that stands in this notebook; the search must find the notebook by it.
 WORDS = {
@@ -56,44 +40,6 @@ WORDS = {
     "16": "trouble",
     "17": "Parquet",
 }
-
-
-def pages_of_toc():
-    toc = yaml.safe_load((project.BOOK / "_toc.yml").read_text(encoding="utf-8"))
-    chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
-    return [f"{name}.html" for name in (toc["root"], *chapters)]
-
-
-PAGES = pages_of_toc()
-NOTEBOOKS = [page for page in PAGES if re.match(r"notebooks/\d\d_", page)]
-EXERCISES = [page for page in PAGES if page.startswith("notebooks/solutions/")]
-
-
-@pytest.fixture(scope="module")
-def server():
-    """Serve the site on a free port of this machine; return its address."""
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(project.SITE))
-    handler.log_message = lambda *args: None
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}/"
-        running.shutdown()
-
-
-def typeset(page):
-    """Wait until mathematics is typeset."""
-    page.evaluate("() => window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true")
-
-
-def serious_problems(page, part):
-    """Return the serious and critical findings of axe-core in a part of a page."""
-    page.add_script_tag(path=str(AXE))
-    found = page.evaluate("part => axe.run(part, {resultTypes: ['violations']})", part)["violations"]
-    return [
-        f"{problem['id']}: {problem['help']}: {[node['html'][:150] for node in problem['nodes'][:3]]}"
-        for problem in found
-        if problem["impact"] in ("serious", "critical")
-    ]
 
 
 # Every page

@@ -1,0 +1,53 @@
+"""What tests of the built site share: its pages, whether it is there, and checks of one page."""
+
+import os
+import re
+
+import pytest
+import yaml
+
+from tests.support.browsing import BROWSER
+from tools import project
+
+AXE = project.CACHE / "npm" / "node_modules" / "axe-core" / "axe.min.js"
+MISSING = [
+    what
+    for what, there in (
+        ("the site (python course.py book)", (project.SITE / "index.html").exists()),
+        ("Chromium", BROWSER is not None),
+    )
+    if not there
+]
+#: Marks of every file that walks the site.
+NEEDS_SITE = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(MISSING) and "CI" not in os.environ, reason="needs " + " and ".join(MISSING)),
+]
+
+
+def pages_of_toc():
+    """Return the addresses of all pages, relative to the site."""
+    toc = yaml.safe_load((project.BOOK / "_toc.yml").read_text(encoding="utf-8"))
+    chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    return [f"{name}.html" for name in (toc["root"], *chapters)]
+
+
+PAGES = pages_of_toc()
+NOTEBOOKS = [page for page in PAGES if re.match(r"notebooks/\d\d_", page)]
+EXERCISES = [page for page in PAGES if page.startswith("notebooks/solutions/")]
+
+
+def typeset(page):
+    """Wait until mathematics is typeset."""
+    page.evaluate("() => window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true")
+
+
+def serious_problems(page, part):
+    """Return the serious and critical findings of axe-core in a part of a page."""
+    page.add_script_tag(path=str(AXE))
+    found = page.evaluate("part => axe.run(part, {resultTypes: ['violations']})", part)["violations"]
+    return [
+        f"{problem['id']}: {problem['help']}: {[node['html'][:150] for node in problem['nodes'][:3]]}"
+        for problem in found
+        if problem["impact"] in ("serious", "critical")
+    ]
