@@ -30,7 +30,7 @@
 const courseMemory = {
   key: "course.progress",
 
-  /** @returns {{read: Object<string, boolean>, quiz: Object<string, Object>, predicted: Object<string, Object>}} */
+  /** @returns {{read: Object<string, boolean>, quiz: Object<string, Object>, predicted: Object<string, Object>, open: boolean}} */
   all() {
     let stored = {};
     try {
@@ -38,7 +38,7 @@ const courseMemory = {
     } catch {
       // Nothing is remembered, or what is there is damaged: begin again.
     }
-    return { read: stored.read ?? {}, quiz: stored.quiz ?? {}, predicted: stored.predicted ?? {} };
+    return { read: stored.read ?? {}, quiz: stored.quiz ?? {}, predicted: stored.predicted ?? {}, open: Boolean(stored.open) };
   },
 
   /**
@@ -66,8 +66,9 @@ const courseMemory = {
   },
 };
 
-/** Name of this page within the site, the same from a server and from a folder. */
-function courseNameOfPage() {
-  const parts = decodeURIComponent(location.pathname).split("/");
-  return parts.slice(-2).join("/").replace(/\.html$/, "").replace(/^.*(?=notebooks\/|book\/|solutions\/)/, "");
+/** Name of a page within the site, the same from a server and from a folder. @param {string} path */
+function courseNameOf(path) {
+  const found = decodeURIComponent(path).match(/(?:notebooks\/solutions|notebooks|book)\/[^/]+(?=\.html$)/);
+  return found ? found[0] : "index";
 }
+const courseNameOfPage = () => courseNameOf(location.pathname);

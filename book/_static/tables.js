@@ -1,7 +1,8 @@
 // Tables: numbers to the right, fewer columns where a screen is narrow, and a hint where a table still has to scroll.
 "use strict";
 
-const NUMBER = /^[-+−~<>≤≥]?\s*[\d.,]+(e[-+]?\d+)?\s*(%|s|ms|h|min|GB|MB|kB|x|×|k|M)?$|^[-–—]?$|^(nan|inf|<NA>)$/i;
+const NUMBER = /^[-+−~<>≤≥]?\s*[\d.,]+(e[-+]?\d+)?\s*(%|s|ms|h|min|GB|MB|kB|x|×|k|M)?(\s*\([-+−\d.,%]+( to [-+−\d.,%]+)?\))?$/i;
+const EMPTY = /^([-–—]?|nan|inf|<NA>|None)$/i;
 
 /**
  * Rows of a table as lists of cells, or null where cells span several columns or rows.
@@ -20,7 +21,7 @@ function alignNumbers(table) {
   const body = grid.filter((row) => row[0].closest("tbody"));
   for (let column = 0; column < grid[0].length; column++) {
     const texts = body.map((row) => row[column].textContent.trim());
-    const number = texts.every((text) => NUMBER.test(text)) && texts.some((text) => /\d/.test(text));
+    const number = texts.every((text) => NUMBER.test(text) || EMPTY.test(text)) && texts.some((text) => /\d/.test(text));
     for (const row of grid) row[column].classList.add(number ? "number" : "words");
   }
 }
@@ -37,7 +38,8 @@ function boxOf(table) {
 }
 
 /**
- * Leave out columns from the end until the table fits; a button shows them.
+ * Leave out columns from the end until the table fits; a button shows them. What names the rows, and the first column
+ * of numbers, stay.
  * @param {HTMLTableElement} table
  * @param {HTMLElement} box
  */
@@ -46,8 +48,9 @@ function showFewerColumns(table, box) {
   if (!grid || grid[0].length < 4 || table.dataset.all) return;
   for (const row of grid) for (const cell of row) cell.classList.remove("left-out");
   table.classList.add("fewer");
+  const firstNumber = grid[0].findIndex((cell, column) => column > 0 && cell.classList.contains("number"));
   let kept = grid[0].length;
-  while (kept > 2 && box.scrollWidth > box.clientWidth + 1) {
+  while (kept - 1 > Math.max(firstNumber, 1) && box.scrollWidth > box.clientWidth + 1) {
     kept -= 1;
     for (const row of grid) row[kept].classList.add("left-out");
   }

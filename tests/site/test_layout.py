@@ -12,6 +12,7 @@ SCREENS = {390: 844, 1440: 900, 1920: 1080}
 # Scripts of the page have seen the new width.
 SETTLED = """() => {
     for (const folded of document.querySelectorAll('article details')) folded.open = true;
+    for (const closed of document.querySelectorAll('.predict-show[aria-expanded="false"]')) closed.click();
     const frame = () => new Promise(requestAnimationFrame);
     return frame().then(frame).then(frame).then(() => true);
 }"""
