@@ -12,7 +12,7 @@ function choicesOf(text) {
   const asked = text.match(/[^.?!:]*(?::[^.?!:]*)?\?/g) ?? [];
   if (asked.length !== 1 || !text.trim().endsWith("?")) return [];
   const question = asked[0].trim().replace(/\?$/, "");
-  const list = question.split(": ")[1] ?? question.match(/^Which[^,]*, (.*)$/)?.[1];
+  const list = question.split(": ")[1];
   if (list) {
     const choices = list.split(/,? or |, /).map((choice) => choice.trim()).filter(Boolean);
     return choices.length > 1 && choices.length < 6 && choices.every((choice) => choice.length < 50) ? choices : [];

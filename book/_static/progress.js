@@ -42,11 +42,11 @@ function sentences() {
     found.push(read[name] ? "You have read this chapter to its end." : "You have not read this chapter to its end yet.");
     if (questions) {
       const right = answers.filter((answer) => answer === "right").length;
-      found.push(`Quiz: ${answers.length} of ${questions} questions answered, ${right} of them right.`);
+      found.push(`Quiz: ${answers.length} of ${questions} questions answered${right ? `, ${right} of them right` : ""}.`);
     }
     if (asked) {
       const right = guesses.filter((guess) => guess.right).length;
-      found.push(`Predictions: ${guesses.length} of ${asked} made, ${right} of them right.`);
+      found.push(`Predictions: ${guesses.length} of ${asked} made${right ? `, ${right} of them right` : ""}.`);
     }
   }
   found.push(`The course: ${chapters.filter((page) => read[page]).length} of ${chapters.length} chapters read.`);

@@ -1,4 +1,4 @@
-"""What the pages remember in the browser: predictions, quizzes, chapters read; and that nothing fails without memory."""
+"""What pages remember in the browser: predictions, quizzes, chapters read; and that nothing fails without memory."""
 
 import re
 
