@@ -2,7 +2,6 @@
 "use strict";
 
 const NUMBER = /^[-+−~<>≤≥]?\s*[\d.,]+(e[-+]?\d+)?\s*(%|s|ms|h|min|GB|MB|kB|x|×|k|M)?(\s*\([-+−\d.,%]+( to [-+−\d.,%]+)?\))?$/i;
-const EMPTY = /^([-–—]?|nan|inf|<NA>|None)$/i;
 
 /**
  * Rows of a table as lists of cells, or null where cells span several columns or rows.
@@ -11,7 +10,7 @@ const EMPTY = /^([-–—]?|nan|inf|<NA>|None)$/i;
 function gridOf(table) {
   const rows = [...table.rows].map((row) => [...row.cells]);
   const simple = rows.every((row) => row.length === rows[0].length && row.every((cell) => cell.colSpan === 1));
-  return simple && rows.length > 1 ? rows : null;
+  return simple && rows.length ? rows : null;
 }
 
 /** @param {HTMLTableElement} table */
@@ -21,7 +20,9 @@ function alignNumbers(table) {
   const body = grid.filter((row) => row[0].closest("tbody"));
   for (let column = 0; column < grid[0].length; column++) {
     const texts = body.map((row) => row[column].textContent.trim());
-    const number = texts.every((text) => NUMBER.test(text) || EMPTY.test(text)) && texts.some((text) => /\d/.test(text));
+    const numbers = texts.filter((text) => NUMBER.test(text));
+    const others = texts.filter((text) => !NUMBER.test(text)); // such as "not finished", or nothing
+    const number = numbers.length > 0 && numbers.length >= others.length && !others.some((text) => /\d/.test(text));
     for (const row of grid) row[column].classList.add(number ? "number" : "words");
   }
 }
@@ -38,32 +39,58 @@ function boxOf(table) {
 }
 
 /**
+ * Put the words that name a row into its first cell, in place of columns of their own.
+ * @param {HTMLTableCellElement[][]} grid
+ * @param {number} count of columns of words
+ */
+function mergeNames(grid, count) {
+  for (const row of grid) {
+    for (const cell of row.slice(1, count)) {
+      cell.classList.add("left-out");
+      const merged = document.createElement("span");
+      merged.className = "merged-name";
+      merged.textContent = `, ${cell.textContent.trim()}`;
+      (row[0].querySelector("p") ?? row[0]).append(merged);
+    }
+  }
+}
+
+/** @param {HTMLTableElement} table */
+function showAllColumns(table) {
+  for (const merged of table.querySelectorAll(".merged-name")) merged.remove();
+  for (const cell of table.querySelectorAll(".left-out")) cell.classList.remove("left-out");
+}
+
+/**
  * Leave out columns from the end until the table fits; a button shows them. What names the rows, and the first column
  * of numbers, stay.
  * @param {HTMLTableElement} table
  * @param {HTMLElement} box
  */
 function showFewerColumns(table, box) {
+  if (table.dataset.all) return;
+  showAllColumns(table);
   const grid = gridOf(table);
-  if (!grid || grid[0].length < 4 || table.dataset.all) return;
-  for (const row of grid) for (const cell of row) cell.classList.remove("left-out");
-  table.classList.add("fewer");
+  if (!grid || grid[0].length < 4) return;
+  const tooWide = () => box.scrollWidth > box.clientWidth + 1;
   const firstNumber = grid[0].findIndex((cell, column) => column > 0 && cell.classList.contains("number"));
+  if (tooWide() && firstNumber > 1) mergeNames(grid, firstNumber);
   let kept = grid[0].length;
-  while (kept - 1 > Math.max(firstNumber, 1) && box.scrollWidth > box.clientWidth + 1) {
+  while (kept - 1 > Math.max(firstNumber, 1) && tooWide()) {
     kept -= 1;
     for (const row of grid) row[kept].classList.add("left-out");
   }
+  const left = grid[0].some((cell) => cell.classList.contains("left-out"));
   let button = box.nextElementSibling?.matches(".more-columns") ? box.nextElementSibling : null;
-  if (kept === grid[0].length) return button?.remove();
+  if (!left) return button?.remove();
   if (!button) {
     button = document.createElement("button");
     button.type = "button";
     button.className = "more-columns course-button";
     box.after(button);
     button.addEventListener("click", () => {
-      table.classList.remove("fewer");
       table.dataset.all = "yes";
+      showAllColumns(table);
       button.remove();
       hintAtScrolling(box);
       box.focus();
