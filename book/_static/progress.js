@@ -18,11 +18,13 @@ function accessibleTick(words) {
 
 /** Marks in the sidebar. */
 function markSidebar() {
-  const { read } = courseMemory.all();
+  const { read, quiz } = courseMemory.all();
   for (const link of document.querySelectorAll("nav.bd-links a.reference.internal")) {
     for (const old of link.querySelectorAll(".course-tick, .course-spoken")) old.remove();
     const name = courseNameOf(new URL(link.href, location.href).pathname);
-    if (read[name]) link.append(...accessibleTick("read to the end"));
+    const answered = Object.keys(quiz[name] ?? {}).length;
+    const words = answered ? `, ${answered} quiz ${answered === 1 ? "question" : "questions"} answered` : "";
+    if (read[name]) link.append(...accessibleTick(`read to the end${words}`));
   }
 }
 

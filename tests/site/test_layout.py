@@ -54,3 +54,17 @@ def test_code_equations_and_tables_fit_every_screen(browser, name):
             if found := page.evaluate(TOO_WIDE):
                 too_wide[width] = found
     assert too_wide == {}
+
+
+def test_copied_code_has_no_breaks_of_the_page(browser, server):
+    with opened(browser, server + NOTEBOOKS[0], "phone") as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        cell = page.locator("div.cell_input", has_text="standard_error = chosen.std()").first
+        button = cell.locator("button.copybtn")
+        button.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_function("navigator.clipboard.readText()")
+        copied = page.evaluate("navigator.clipboard.readText()")
+    source = (project.NOTEBOOKS / "01_simulating_sums.py").read_text(encoding="utf-8")
+    assert len(copied.splitlines()) > 3
+    assert copied in source

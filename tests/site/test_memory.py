@@ -41,7 +41,7 @@ def test_answers_fold_and_the_browser_remembers_predictions_quizzes_and_chapters
         assert output.is_visible()
         assert first.locator("input").input_value() == "four fifths"
         link = page.locator("nav.bd-links li.current > a")
-        assert "read to the end" in link.text_content()
+        assert "read to the end, 1 quiz question answered" in link.text_content()
         page.get_by_role("button", name="Clear my progress").click()
         assert "read to the end" not in link.text_content()
         assert "0 of 17 chapters" in panel.inner_text()
