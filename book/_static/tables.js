@@ -16,7 +16,13 @@ function gridOf(table) {
 /** @param {HTMLTableElement} table */
 function alignNumbers(table) {
   const grid = gridOf(table);
-  if (!grid) return;
+  if (!grid) {
+    // Headings span columns: cells go by what they hold.
+    for (const cell of table.querySelectorAll("tbody td")) {
+      if (NUMBER.test(cell.textContent.trim())) cell.classList.add("number");
+    }
+    return;
+  }
   const body = grid.filter((row) => row[0].closest("tbody"));
   for (let column = 0; column < grid[0].length; column++) {
     const texts = body.map((row) => row[column].textContent.trim());

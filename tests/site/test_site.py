@@ -153,6 +153,8 @@ def test_quiz_tells_right_from_wrong(browser, server, name):
 
 def test_folded_code_unfolds(browser, server):
     with opened(browser, server + NOTEBOOKS[0]) as page:
+        for answer in page.locator("button.predict-show").all():  # answers of predictions are folded, code and all
+            answer.click()
         folded = page.locator("details.hide").first
         assert not folded.locator(".cell_input").is_visible()
         folded.locator("summary").click()
