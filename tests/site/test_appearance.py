@@ -68,9 +68,9 @@ def test_focus_and_fields_are_visible_and_dark_mode_is_dark_everywhere(browser, 
         assert all(borders)
         if theme == "dark":
             assert page.evaluate(GROUNDS) == []
-        page.locator(".MCButton").first.click()
-        page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
-        assert serious_problems(page, ".Quiz") == []
+            page.locator(".MCButton").first.click()
+            page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
+            assert serious_problems(page, ".Quiz") == []
 
 
 def test_a_figure_enlarges_on_a_phone_by_tap_and_by_keyboard(browser, server):
@@ -104,3 +104,17 @@ def test_wide_tables_show_fewer_columns_first_on_a_phone(browser, name):
         numbers = page.locator("td.number")
         assert numbers.count() > 5
         assert set(numbers.evaluate_all("all => all.map(e => getComputedStyle(e).textAlign)")) == {"right"}
+
+
+def test_copied_code_has_no_breaks_of_the_page(browser, server):
+    with opened(browser, server + NOTEBOOKS[0], "phone") as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        cell = page.locator("div.cell_input", has_text="standard_error = chosen.std()").first
+        button = cell.locator("button.copybtn")
+        button.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_function("navigator.clipboard.readText()")
+        copied = page.evaluate("navigator.clipboard.readText()")
+    source = (project.NOTEBOOKS / "01_simulating_sums.py").read_text(encoding="utf-8")
+    assert len(copied.splitlines()) > 3
+    assert copied in source

@@ -54,7 +54,7 @@ def test_terms_of_the_glossary_show_their_meaning_and_lead_to_it(browser, server
         assert not meaning.is_visible()
         funnel.hover()
         assert meaning.is_visible()
-        assert serious_problems(page, "main") == []
+        assert serious_problems(page, "#term-meaning") == []
         funnel.click()
         page.wait_for_url("**/glossary.html#term-funnel")
         assert page.locator("#term-funnel").inner_text().startswith("Funnel")

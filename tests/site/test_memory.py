@@ -24,7 +24,7 @@ def test_answers_fold_and_the_browser_remembers_predictions_quizzes_and_chapters
         first.get_by_role("button", name="yes", exact=True).click()
         assert choice.get_by_role("button", name="the road", exact=True).get_attribute("aria-pressed") == "false"
         choice.get_by_role("button", name="the road", exact=True).click()
-        assert serious_problems(page, "main") == []
+        assert serious_problems(page, ".predict") == []
 
         panel = page.locator(".course-progress")
         assert "You have not read" in panel.inner_text()

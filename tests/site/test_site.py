@@ -15,6 +15,7 @@ import pytest
 from tests.support.browsing import WIDTHS, opened
 from tests.support.built_site import EXERCISES, MISSING, NEEDS_SITE, NOTEBOOKS, PAGES, serious_problems, typeset
 from tests.support.contrast import contrast
+from tests.support.layout import wider_than_their_box
 from tools import project
 
 sys.path.append(str(project.BOOK / "_ext"))
@@ -44,6 +45,9 @@ WORDS = {
 
 # Every page
 
+#: Screens on which code, equations and tables must fit: width and height.
+SCREENS = {"phone": [(390, 844)], "desktop": [(1440, 900), (1920, 1080)]}
+
 
 # Colors do not depend on the width: each page is opened twice, not four times.
 @pytest.mark.parametrize(("width", "theme"), [("phone", "light"), ("desktop", "dark")])
@@ -66,6 +70,7 @@ def test_page_is_complete_and_has_no_serious_accessibility_problem(browser, serv
             assert loaded, source
             assert len(text) >= 15, f"{source} has no text"
         assert serious_problems(page, "html") == []
+        assert wider_than_their_box(page, SCREENS[width]) == {}
 
 
 class Links(HTMLParser):
