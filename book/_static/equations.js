@@ -1,10 +1,10 @@
-// An equation that is wider than its column breaks before relations and after wide spaces, as an author would break it.
-// What is still too wide gets a smaller font.
+// An equation that is wider than its column breaks after wide spaces and commas and before relations, as an author would
+// break it. What is still too wide gets a smaller font.
 "use strict";
 
 // = ∈ ∼ ≈ ≤ ≥ ∝ and arrows, as MathJax names the glyphs of its output
 const RELATIONS = ["3D", "2208", "223C", "2248", "2264", "2265", "221D", "2192", "21D2"].map((code) => `mjx-c${code}`);
-const SMALLEST_EQUATION = 0.5; // of its usual size
+const SMALLEST_EQUATION = 0.45; // of its usual size
 
 /** @param {Element} node */
 const isRelation = (node) =>
@@ -14,6 +14,22 @@ const isWideSpace = (node) => {
   const space = node.matches("mjx-mspace") ? node : node.querySelector(":scope > mjx-mspace:only-child");
   return parseFloat(space?.style.width) >= 1;
 };
+
+/**
+ * Commas outside of brackets, which separate one equation from the next.
+ * @param {HTMLElement} parent
+ */
+function separatingCommas(parent) {
+  const found = new Set();
+  let depth = 0;
+  for (const node of parent.children) {
+    const glyph = node.localName === "mjx-mo" ? node.querySelector("mjx-c")?.classList[0] : "";
+    if (["mjx-c28", "mjx-c5B", "mjx-c7B"].includes(glyph)) depth += 1;
+    if (["mjx-c29", "mjx-c5D", "mjx-c7D"].includes(glyph)) depth -= 1;
+    if (glyph === "mjx-c2C" && depth === 0) found.add(node);
+  }
+  return found;
+}
 
 /**
  * Group the children of a part of a formula into pieces, between which it may break.
@@ -39,7 +55,7 @@ function groupIntoPieces(parent, startsPiece) {
 }
 
 /**
- * Let a formula break after wide spaces, and before relations where that is not enough.
+ * Let a formula break after wide spaces, and where that is not enough after commas, then before relations.
  * @param {HTMLElement} formula
  * @param {number} room
  */
@@ -53,9 +69,14 @@ function makeBreakable(formula, room) {
     }
     groupIntoPieces(parent, (_, before) => isWideSpace(before));
   }
-  const pieces = [...formula.querySelectorAll(".equation-piece:not(.breaks)")];
-  for (const part of pieces.length ? pieces : [formula]) {
-    if (part.getBoundingClientRect().width > room) groupIntoPieces(part, isRelation);
+  for (const startsPiece of [(_, before, commas) => commas.has(before), isRelation]) {
+    const pieces = [...formula.querySelectorAll(".equation-piece:not(.breaks)")];
+    for (const part of pieces.length ? pieces : [formula]) {
+      const commas = separatingCommas(part);
+      if (part.getBoundingClientRect().width > room) {
+        groupIntoPieces(part, (node, before) => startsPiece(node, before, commas));
+      }
+    }
   }
 }
 
