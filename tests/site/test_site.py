@@ -3,35 +3,23 @@
 ``python course.py book`` builds the site. Chromium comes from the system; `.ci/run` installs both.
 """
 
-import http.server
 import json
-import os
 import re
-import threading
-from functools import partial
+import sys
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 
-from tests.support.browsing import BROWSER, WIDTHS, opened
+from tests.support.browsing import WIDTHS, opened
+from tests.support.built_site import MISSING, NEEDS_SITE, serious_problems, typeset
 from tests.support.contrast import contrast
+from tests.support.layout import wider_than_their_box
 from tests.support.pages import EXERCISES, NOTEBOOKS, PAGES, Links
 from tools import project
 
-AXE = project.CACHE / "npm" / "node_modules" / "axe-core" / "axe.min.js"
-MISSING = [
-    what
-    for what, there in (
-        ("the site (python course.py book)", (project.SITE / "index.html").exists()),
-        ("Chromium", BROWSER is not None),
-    )
-    if not there
-]
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(MISSING) and "CI" not in os.environ, reason="needs " + " and ".join(MISSING)),
-]
+sys.path.append(str(project.BOOK / "_ext"))
+pytestmark = NEEDS_SITE
 
 #: A word that stands in this notebook; the search must find the notebook by it.
 WORDS = {
@@ -55,34 +43,10 @@ WORDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def server():
-    """Serve the site on a free port of this machine; return its address."""
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(project.SITE))
-    handler.log_message = lambda *args: None
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}/"
-        running.shutdown()
-
-
-def typeset(page):
-    """Wait until mathematics is typeset."""
-    page.evaluate("() => window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true")
-
-
-def serious_problems(page, part):
-    """Return the serious and critical findings of axe-core in a part of a page."""
-    page.add_script_tag(path=str(AXE))
-    found = page.evaluate("part => axe.run(part, {resultTypes: ['violations']})", part)["violations"]
-    return [
-        f"{problem['id']}: {problem['help']}: {[node['html'][:150] for node in problem['nodes'][:3]]}"
-        for problem in found
-        if problem["impact"] in ("serious", "critical")
-    ]
-
-
 # Every page
+
+#: Screens on which code, equations and tables must fit: width and height.
+SCREENS = {"phone": [(390, 844)], "desktop": [(1440, 900), (1920, 1080)]}
 
 
 # Colors do not depend on the width: each page is opened twice, not four times.
@@ -106,6 +70,7 @@ def test_page_is_complete_and_has_no_serious_accessibility_problem(browser, serv
             assert loaded, source
             assert len(text) >= 15, f"{source} has no text"
         assert serious_problems(page, "html") == []
+        assert wider_than_their_box(page, SCREENS[width]) == {}
 
 
 def test_all_links_inside_the_site_resolve():
@@ -171,6 +136,8 @@ def test_quiz_tells_right_from_wrong(browser, server, name):
 
 def test_folded_code_unfolds(browser, server):
     with opened(browser, server + NOTEBOOKS[0]) as page:
+        for answer in page.locator("button.predict-show").all():  # answers of predictions are folded, code and all
+            answer.click()
         folded = page.locator("details.hide").first
         assert not folded.locator(".cell_input").is_visible()
         folded.locator("summary").click()
