@@ -126,8 +126,9 @@ def count_totals(
         Names of the columns with the totals, and with the contributors of each layer.
     width : float, optional
         Count in bins of this width, each represented by the average of its totals; by default every total by itself.
-        Keep bins narrow: of half a standard deviation of the totals they were harmless in a table that was tried, of
-        two standard deviations no fit converged.
+        Keep bins narrow. In 327,346 flights, whose totals have a standard deviation of 18 minutes, bins of 3 minutes
+        moved no mean by more than 0.07 of its posterior standard deviation, bins of 10 minutes moved one by half of it.
+        With bins of two standard deviations no fit converged.
     partial, allow_absent : bool, list of str
         As for :func:`cell_statistics`.
 

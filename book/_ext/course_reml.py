@@ -47,6 +47,26 @@ class CourseReml(Directive):
         return [table(("variance of", "REML", "this course: these", "this course: all"), lines)]
 
 
+class Share(Directive):
+    """One sentence on the share of a layer in the variance: its contributors', over all rows of the case."""
+
+    required_arguments = 2
+    final_argument_whitespace = True
+
+    def run(self):
+        """Return a paragraph."""
+        case, name = self.arguments[0], self.arguments[1]
+        ours = {
+            row["component"]: row[f"{MODEL}_seen" if row["contributors"] else f"{MODEL}_median"]
+            for row in rows_of(case)
+        }
+        reml_of = {row["component"]: row["reml"] for row in rows_of(case)}
+        share, their = (values[name] / sum(values.values()) for values in (ours, reml_of))
+        return [
+            nodes.paragraph("", f"That is {share:.0%} of the variance in this table; with REML's numbers, {their:.0%}.")
+        ]
+
+
 class Agreement(Directive):
     """One sentence on how far both are apart."""
 
@@ -67,4 +87,5 @@ def setup(app):
     """Register the directives with Sphinx."""
     app.add_directive("course-reml", CourseReml)
     app.add_directive("course-reml-agreement", Agreement)
+    app.add_directive("course-reml-share", Share)
     return {"version": version("mlm-tutorial"), "parallel_read_safe": True, "parallel_write_safe": True}

@@ -101,6 +101,8 @@ function makePrediction(paragraph) {
   }
 
   const show = courseButton("Show the answer", "predict-show");
+  // Leaving the field shows a line, which may move the button away from under the pointer before it is released.
+  show.addEventListener("mousedown", (event) => event.preventDefault());
   const verdict = document.createElement("p");
   verdict.className = "predict-verdict";
   verdict.setAttribute("role", "status");
@@ -112,7 +114,7 @@ function makePrediction(paragraph) {
   let shown = false;
   show.addEventListener("click", () => {
     shown = !shown;
-    remember({ shown });
+    remember(field ? { said: field.value.trim(), shown } : { shown });
     document.dispatchEvent(new Event("toggle")); // tables and equations get their width now
   });
   for (const part of answer) part.addEventListener("beforematch", () => remember({ shown: true }));

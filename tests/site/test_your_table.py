@@ -52,6 +52,15 @@ def test_what_the_page_says_of_its_numbers_holds():
     assert operators["own_upper"] > 100 * operators["own_lower"]
     assert seen("penicillin", "sample") > seen("penicillin", "plate") > seen("penicillin", "residual")
     assert seen("paste", "sample") > seen("paste", "batch")
+    paste = {name: seen("paste", name) for case, name in ROWS if case == "paste"}
+    assert paste["sample"] > sum(paste.values()) / 2
     batches = ROWS["paste", "batch"]
     assert batches["own_lower"] < 0.1
     assert batches["own_upper"] > seen("paste", "sample")
+
+
+@site_is_built
+def test_the_share_of_casks_is_that_of_the_stored_numbers():
+    row = {name: found for (case, name), found in ROWS.items() if case == "paste"}
+    share = row["sample"]["reml"] / sum(found["reml"] for found in row.values())
+    assert re.search(rf"with REML.s numbers, {share:.0%}\.", page_text("book/your_table.html"))
