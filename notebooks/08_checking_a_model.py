@@ -141,7 +141,7 @@ plt.show()
 # A check of the model is worth nothing if the draws do not represent its posterior, so the questions of 07 come first.
 
 # %%
-how = {"draws": 2000, "target_accept": 0.98}  # tau mixes slowly: many of the 16 carriers have few flights
+how = {"draws": 2000, "target_accept": 0.99}  # tau mixes slowly: many of the 16 carriers have few flights
 fits = {"normal": mlm.sample(normal_model, seed=SEED, **how)}
 mlm.check_convergence(fits["normal"])
 
