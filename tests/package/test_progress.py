@@ -3,6 +3,7 @@
 import _thread
 import io
 import re
+import signal
 import sys
 import threading
 import time
@@ -123,6 +124,15 @@ def test_nothing_changes_a_line_after_its_end(notebook):
     assert notebook.outputs == [["one", "two"]]
 
 
+@pytest.fixture
+def interruptible():
+    """Let an interruption reach Python: a shell has what it starts in the background ignore them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("tune", [10, 20_000], ids=["while drawing", "while tuning"])
 def test_a_fit_that_is_stopped_says_how_far_it_was_and_leaves_no_thread(notebook, wide, tune):
     mlm.sample(wide, seed=1, draws=20, progress=True)

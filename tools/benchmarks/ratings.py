@@ -18,7 +18,7 @@ LAYERS = ["student", "teacher", "department"]
 RESIDUAL = "residual"
 #: Rows and contributors of InstEval, the ratings of lectures at ETH Zurich that come with lme4.
 SIZES = {"rows": 73_421, "student": 2_972, "teacher": 1_128, "department": 14}
-SMALL = {"rows": 120, "student": 24, "teacher": 12, "department": 3}
+SMALL = {"rows": 100, "student": 40, "teacher": 20, "department": 3}
 #: Standard deviations that lme4 finds in InstEval, and the mean of its ratings.
 SCALES = {"student": 0.326, "teacher": 0.517, "department": 0.09, RESIDUAL: 1.178}
 MEAN = 3.2
