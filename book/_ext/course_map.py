@@ -12,6 +12,7 @@ from docutils.parsers.rst import Directive
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT))
 from course_site import PLANS, notebook_times  # noqa: E402
+from course_slides import parts  # noqa: E402
 from course_sources import repository_of  # noqa: E402
 
 #: What each notebook adds to those before it.
@@ -40,8 +41,6 @@ PATHS = {
     "Analyst": ("A", "#C04000", ["02", "07", "10", "14", "17"]),
     "Instructor": ("I", "#6A6A6A", [number for session in PLANS["Full day"] for number in session]),
 }
-PARTS = (("Part I: first steps", 1, 3), ("Part II: build and judge", 4, 8))
-PARTS += (("Part III: make it right, and fast", 9, 12), ("Part IV: use it", 13, 17))
 WIDTH, TOP, ROW, LANE = 340, 34, 46, 26
 
 
@@ -91,10 +90,7 @@ class CourseMap(Directive):
         for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py")):
             title = re.search(r"^# # (.*)", path.read_text(encoding="utf-8"), re.MULTILINE).group(1)
             pages[path.stem[:2]] = (f"../notebooks/{path.stem}.html", title)
-        drawings = [
-            part_drawing(title, [number for number in sorted(pages) if first <= int(number) <= last], pages)
-            for title, first, last in PARTS
-        ]
+        drawings = [part_drawing(caption, [name[:2] for name in names], pages) for _, caption, names in parts()]
         paths = nodes.bullet_list()
         for name, (sign, _, stops) in PATHS.items():
             which = "all, in order" if len(stops) == len(IDEAS) else ", ".join(stops)
@@ -116,11 +112,13 @@ class CourseFacts(Directive):
         about, sets = tasks()
         text = {
             "time": f"The whole course takes {time_of(sorted(IDEAS))}, exercises not counted.",
-            "exercises": f" {about} tasks in {sets} sets say at once: right, or a hint that names the likely mistake.",
+            "exercises": f"{about} tasks in {sets} sets say at once: right, or a hint that names the likely mistake.",
             "authors": f"Written by {config.author}.".replace("by The", "by the"),
             "questions": f"Ask at {repository}/issues." if repository else "In a class, ask your instructor.",
         }[self.arguments[0]]
-        lead = [nodes.strong("", "Exercises that answer.")] if text.startswith(" ") else []
+        lead = []
+        if self.arguments[0] == "exercises":
+            lead = [nodes.strong("", "Exercises that answer."), nodes.Text(" ")]
         return [nodes.paragraph("", "", *lead, nodes.Text(text))]
 
 

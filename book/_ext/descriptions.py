@@ -27,7 +27,7 @@ def shortened(text, longest=LONGEST):
 
 
 def description(doctree, title):
-    """Return what a page is about: its first paragraphs that are sentences, without mathematics."""
+    """Return the opening sentences of a page, from paragraphs that have no formulas."""
     found = []
     for paragraph in doctree.findall(nodes.paragraph) if doctree is not None else ():
         plain = isinstance(paragraph.parent, nodes.section) and not list(paragraph.findall(nodes.math))

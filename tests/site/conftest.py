@@ -9,11 +9,17 @@ import pytest
 from tools import project
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A handler that prints no line for a request."""
+
+    def log_message(self, *args):
+        """Print nothing."""
+
+
 @pytest.fixture(scope="module")
 def server():
     """Serve the site on a free port of this machine; return its address."""
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(project.SITE))
-    handler.log_message = lambda *args: None
+    handler = partial(Quiet, directory=str(project.SITE))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{running.server_port}/"
