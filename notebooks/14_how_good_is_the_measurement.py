@@ -475,63 +475,14 @@ mlm.identification(cells, known_sigma=no_spread)[["means", "spreads"]]
 # ## When spreads are not known
 #
 # `known_sigma` made two promises: that one residual is enough, and that the scatter of repeats is all baseline.
-# Take the promises back, and every part, operator and pair gets a spread of its own.
+# Without it, `mlm.cell_model(cells)` gives every part, operator and pair a spread of its own.
+# Then the scatter of repeats is a sum of four variances, and [10](10_what_the_data_cannot_say.ipynb) showed that data of this kind fix only such sums: the prior shares them out.
+# The variances between contributors do not mind.
+# But `sigma_baseline` is then a part of the repeatability, as large as the prior says, and no discovery about the gauge.
+# So with free spreads, report the sum, and never the baseline alone.
 #
-# **Predict first.** Which changes: the variances between contributors, the repeatability, or the residual `sigma_baseline`?
-
-# %%
-own_fit = mlm.sample(mlm.cell_model(cells), seed=SEED)
-mlm.check_convergence(own_fit)
-
-posterior = own_fit["posterior"].to_dataset()
-scatter = posterior["sigma_baseline"] ** 2
-by_operator = scatter + (posterior["sigma_part"] ** 2).mean("part") + posterior["sigma_operator"] ** 2
-who = [label[-1] for label in posterior["pair"].values]  # pair "1A" belongs to operator A
-pair_scatter = (posterior["sigma_pair"] ** 2).assign_coords(operator=("pair", who))
-by_operator = by_operator + pair_scatter.groupby("operator").mean()
-
-own_seen, _ = variances_of(own_fit, layers)
-repeatability = by_operator.mean("operator").to_numpy().ravel()
-pd.DataFrame(
-    {
-        "one residual": seen.median(),
-        "own spreads": own_seen.assign(repeat=repeatability).median(),
-        "of it baseline": {"repeat": float(scatter.median())},
-    }
-).loc[["part", "operator", "pair", "repeat"]].round(2)
-
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Intervals of the repeatability, a standard deviation, of operators A, B and C in the model with own spreads, with medians as dots, and crosses for the standard deviation of their own repeats. Each interval is much wider than the distance between the dots. A line marks the one residual of the classical model, which lies within all three."}} tags=["hide-input"]
-raw = np.sqrt(gauge.groupby(["operator", "part"])["impedance"].var().groupby("operator").mean())
-low, middle, high = np.quantile(np.sqrt(by_operator.values.reshape(-1, 3)), [0.05, 0.5, 0.95], axis=0)
-_, ax = plt.subplots(figsize=(7.5, 2.6))
-ax.hlines(range(3), low, high, color=mlm.COLORS["estimate"], linewidth=2.5)
-ax.plot(middle, range(3), "o", color=mlm.COLORS["estimate"], label="own spreads, 90 %")
-ax.plot(raw, range(3), "x", color=mlm.COLORS["truth"], markersize=9, label="sd of own repeats")
-ax.axvline(np.sqrt(seen["repeat"].median()), color=mlm.COLORS["alternative"], label="one residual")
-ax.set(yticks=range(3), yticklabels=[f"operator {x}" for x in "ABC"], xlabel="repeatability (0.01 °C per watt)")
-ax.invert_yaxis()
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-plt.show()
-
-assert np.allclose(own_seen[layers].median(), seen[layers].median(), rtol=0.15)
-assert abs(np.median(repeatability) / seen["repeat"].median() - 1) < 0.15
-assert float(scatter.median()) < 0.5 * np.median(repeatability)
-assert list(by_operator["operator"].values) == ["A", "B", "C"]
-less_steady = float((by_operator.sel(operator="C") > by_operator.sel(operator="B")).mean())
-print(f"probability that Cem (C) is less steady than Bo (B): {less_steady:.0%}")
-assert 0.5 < less_steady < 0.95
-
-# %% [markdown]
-# The variances between contributors stay, and so does the repeatability: the data fix them.
-# What changes is the residual: the square of `sigma_baseline` is now less than half of the repeatability's variance.
-# That is not a discovery about the gauge.
-# The prior shares the scatter among four components, and [10](10_what_the_data_cannot_say.ipynb) showed that data of this kind cannot object.
-# So never report `sigma_baseline` of this model as the repeatability; report the sum.
-#
-# What you gain is a question that one residual cannot ask: is one operator's hand less steady?
-# *Differences* of spreads within a layer are fixed by the data.
-# By their own repeats (the crosses) Cem is the least steady; the posterior, which takes the three for alike unless the data object, is not sure of it.
-# (Look at the probability and not at how the intervals overlap: operators share most of their scatter, so their spreads move together.)
+# What such a model can be asked is whether one operator's hand is less steady than another's.
+# *Differences* of spreads within a layer are fixed by the data: the other variances are the same on both sides.
 #
 # (The readings are whole numbers. A rounding error is uniform, with a variance of 1/12, which is about a sixth of the repeatability's. A display with one more digit would take that part away; it is a small part of gauge R&R.)
 #

@@ -266,7 +266,7 @@ def predicted():
     for i in range(n):
         d = {name: values[i] for name, values in draws.items()}
         replicate = mlm.Cells(cells.layers, cells.labels, cells.codes, cells.n, *d["mlm_cells"].T)
-        idata = mlm.sample(compiled.with_cells(replicate), seed=i, draws=400, tune=400, chains=2)
+        idata = mlm.sample(compiled.with_cells(replicate), seed=i, draws=200, tune=300, chains=2)
         # A new contributor of the same population; means are about the average of those that are known.
         new = rng.normal(0, d["tau_who"] * np.sqrt(1 + 1 / 6))
         variance = d["floor_who"] ** 2 + rng.exponential(d["spread_who"] ** 2)
