@@ -20,6 +20,7 @@ from mlm_tutorial.diagnostics import check_convergence as check_convergence
 from mlm_tutorial.diagnostics import efficiency as efficiency
 from mlm_tutorial.diagnostics import recovery as recovery
 from mlm_tutorial.distributions import NormalCells as NormalCells
+from mlm_tutorial.distributions import RegressionCells as RegressionCells
 from mlm_tutorial.distributions import StandardNormal as StandardNormal
 from mlm_tutorial.exercises import check as check
 from mlm_tutorial.exercises.capstone import Capstone as Capstone
@@ -60,3 +61,4 @@ from mlm_tutorial.transforms import IdentifiedScales as IdentifiedScales
 from mlm_tutorial.transforms import LearnedScale as LearnedScale
 from mlm_tutorial.transforms import PooledMeans as PooledMeans
 from mlm_tutorial.transforms import PooledVariances as PooledVariances
+from mlm_tutorial.transforms import SlopesAndMeans as SlopesAndMeans

@@ -13,15 +13,24 @@ from mlm_tutorial.known import known_vector
 from mlm_tutorial.layers import BASELINE
 from mlm_tutorial.moments import (
     MomentEstimates,
+    SlopeEstimates,
     moment_estimates,
     parents_of,
     scale_error,
+    slope_estimates,
     starting_means,
     starting_variances,
 )
-from mlm_tutorial.names import dim_of, parameter_names, variable_of
+from mlm_tutorial.names import COVARIATE, dim_of, parameter_names, variable_of
 from mlm_tutorial.priors import Priors
-from mlm_tutorial.transforms import Groups, IdentifiedScales, LearnedScale, PooledMeans, PooledVariances
+from mlm_tutorial.transforms import (
+    Groups,
+    IdentifiedScales,
+    LearnedScale,
+    PooledMeans,
+    PooledVariances,
+    SlopesAndMeans,
+)
 
 KNOWN_SIGMA = "mlm_known_sigma"
 
@@ -65,16 +74,38 @@ class ParameterBuilder:
         self.with_spread = [j for j, part in enumerate(self.slices[1:]) if not np.all(self.known[part] == 0)]
 
     @cached_property
+    def slopes(self) -> SlopeEstimates | None:
+        """Rough slopes of the covariates; None where there are none."""
+        return slope_estimates(self.cells, self.slope_sds) if self.cells.covariates else None
+
+    @property
+    def slope_sds(self) -> np.ndarray:
+        """Prior standard deviations of the slopes, shape (K,)."""
+        return np.array([self.priors.slope_sd_of(name) for name in self.cells.covariates], float)
+
+    @property
+    def net(self) -> Cells:
+        """The cells less what their covariates add at rough slopes."""
+        return self.slopes.net if self.slopes else self.cells
+
+    @cached_property
     def estimates(self) -> MomentEstimates:
-        """Moment estimates of the cells."""
-        return moment_estimates(self.cells)
+        """Moment estimates of the cells, less what covariates add."""
+        return self.slopes.estimates if self.slopes else moment_estimates(self.cells)
 
     @property
     def n_free(self) -> int:
         """Number of means and standard deviations to estimate."""
-        return self.known.size - len(self.cells.layers) + int(np.isnan(self.known).sum())
+        n_means = self.known.size - len(self.cells.layers) + len(self.cells.covariates)
+        return n_means + int(np.isnan(self.known).sum())
 
     # Plain coordinates: a variable of its own for everything that has a prior.
+
+    def plain_slopes(self):
+        """Add the slopes to the model in context; return them, or None without covariates."""
+        if not self.cells.covariates:
+            return None
+        return pm.Normal("slope", 0, self.slope_sds, dims=COVARIATE)
 
     def plain(self) -> tuple[dict, dict]:
         """Add plain variables to the model in context; return means and standard deviations by component."""
@@ -136,9 +167,11 @@ class ParameterBuilder:
     # Identified coordinates: one vector per kind of parameter, each with a transform.
 
     def identified(self) -> tuple:
-        """Add vectors in identified coordinates to the model in context; return all means and all variances."""
+        """Add vectors in identified coordinates to the model in context; return means, variances, slopes or None."""
         pooled = self.priors.pooled
-        mu = self._identified_means()
+        mu, slopes = self._identified_means()
+        if slopes is not None:
+            slopes = pm.Deterministic("slope", slopes, dims=COVARIATE)
         known = self._known_data()
         if not np.isnan(self.known).any():
             variance = known**2
@@ -149,7 +182,7 @@ class ParameterBuilder:
             pm.Deterministic(f"{kind}_{BASELINE}", values[0])
             for name, part in zip(self.cells.layers, self.slices[1:], strict=True):
                 pm.Deterministic(variable_of(kind, name), values[part], dims=dim_of(name))
-        return mu, variance
+        return mu, variance, slopes
 
     def starts(self, cells: Cells) -> dict[str, np.ndarray]:
         """Return starting values for the chains of a model in identified coordinates, given the data of these cells."""
@@ -157,15 +190,17 @@ class ParameterBuilder:
         return parameters._starts()
 
     def _starts(self) -> dict[str, np.ndarray]:
-        cells, priors, estimates = self.cells, self.priors, self.estimates
+        cells, priors, estimates = self.net, self.priors, self.estimates
         starts = {"mlm_mu": starting_means(estimates, cells)}
+        if self.slopes:
+            starts["mlm_mu"] = np.concatenate([starts["mlm_mu"], self.slopes.slopes])
         if priors.pooled:
             starts["mlm_tau"] = np.array(estimates.mean_scales)
         if not np.isnan(self.known).any():
             return starts
         if priors.pooled:
             return starts | self._pooled_variance_starts()
-        variances = starting_variances(cells, self._sigma_scales(), self.known)
+        variances = starting_variances(self.net, self._sigma_scales(), self.known)
         return starts | {"mlm_sigma": np.sqrt(variances[np.isnan(self.known)])}
 
     def _from_priors(self, name, values):
@@ -190,31 +225,38 @@ class ParameterBuilder:
         if priors.pooled:
             sd = pm.math.concatenate([self._from_priors("mu_sd", head), sd])
         else:
-            sd = self._from_priors("mu_sd", np.concatenate([head, sd]))
+            sd = self._from_priors("mu_sd", np.concatenate([head, sd, self.slope_sds]))
+        if priors.pooled and self.slopes:
+            sd = pm.math.concatenate([sd, self._from_priors("slope_sd", self.slope_sds)])
+        transform = PooledMeans(
+            [cells.counts(name) for name in cells.layers],
+            estimates.means,
+            estimates.shrunken_means,
+            estimates.mean,
+            estimates.variance,
+            parents_of(cells),
+            {cells.layers.index(name): estimates.averages[cells.layers.index(name)] for name in self.absent},
+            cells.n_observations,
+        )
+        if self.slopes:
+            rough = self.slopes
+            transform = SlopesAndMeans(transform, rough.slopes, rough.root, rough.effects, rough.shrunken)
+        n_slopes = len(cells.covariates)
         z = pm.Normal(
             "mlm_mu",
-            self._from_priors("mu", [priors.baseline_mu, *np.zeros(len(self.absent) + sum(sizes))]),
+            self._from_priors("mu", [priors.baseline_mu, *np.zeros(len(self.absent) + sum(sizes) + n_slopes)]),
             sd,
             default_transform=None,
-            transform=PooledMeans(
-                [cells.counts(name) for name in cells.layers],
-                estimates.means,
-                estimates.shrunken_means,
-                estimates.mean,
-                estimates.variance,
-                parents_of(cells),
-                {cells.layers.index(name): estimates.averages[cells.layers.index(name)] for name in self.absent},
-                cells.n_observations,
-            ),
+            transform=transform,
         )
         # Independent normals minus their average are a zero-sum normal; the average is not in the likelihood.
-        means = z[len(head) :]
+        means = z[len(head) : len(head) + sum(sizes)]
         means = means - groups.each(groups.sums(means) / sizes)
         if self.absent:
             shift = pt.concatenate([z[1 : len(head)], np.zeros(1)])
             place = [self.absent.index(name) if name in self.absent else -1 for name in cells.layers]
             means = means + shift[groups.each(np.array(place))]
-        return pt.concatenate([z[:1], means])
+        return pt.concatenate([z[:1], means]), z[len(head) + sum(sizes) :] if n_slopes else None
 
     def _identified_variances(self):
         counts = [self.cells.counts(self.cells.layers[j])[self.free[j]] for j in self.spreading]

@@ -13,7 +13,7 @@ from mlm_tutorial.known import known_vector
 from mlm_tutorial.layers import BASELINE
 from mlm_tutorial.levy import log_density
 from mlm_tutorial.models import CellModel, cell_model
-from mlm_tutorial.names import OWN, variable_of
+from mlm_tutorial.names import COVARIATE, OWN, variable_of
 from mlm_tutorial.priors import Priors
 from mlm_tutorial.progress import counting, show_progress
 from mlm_tutorial.sampling import CompiledModel, compile_model, sample_quickly
@@ -99,7 +99,7 @@ def calibrate(
         for kind in ("tau", "floor", "spread")
         if variable_of(kind, name) in model.named_vars
     ]
-    names += [name for name in ("skewness", "tail_weight") if name in model.named_vars]
+    names += [name for name in ("skewness", "tail_weight", "slope") if name in model.named_vars]
     observed = f"{OWN}counts" if isinstance(design, TotalCounts) else f"{OWN}cells"
     *parameters, simulated = pm.draw(
         [model[name] for name in (*names, observed)],
@@ -146,7 +146,7 @@ def _replicate(design: Any, simulated: np.ndarray) -> Any:
     """Return the same design with simulated data."""
     if isinstance(design, TotalCounts):
         return design.by_row(simulated)
-    return replace(design, mean=simulated[:, 0], sum_sq=simulated[:, 1])
+    return replace(design, mean=simulated[:, 0], sum_sq=simulated[:, 1], x_total=simulated[:, 2:])
 
 
 def _without_known(ranks: xr.Dataset, model: CellModel) -> xr.Dataset:
@@ -177,7 +177,15 @@ def _with_log_likelihood(draws: xr.Dataset, data: Cells | TotalCounts) -> xr.Dat
         return draws.assign(log_likelihood=each.sum("row"))
     cells = data
     n, mean, sum_sq = (xr.DataArray(values, dims=f"{OWN}cell") for values in (cells.n, cells.mean, cells.sum_sq))
-    squares = sum_sq + n * (mean - _of_cells(draws, cells, "mu")) ** 2
+    expected = _of_cells(draws, cells, "mu")
+    if cells.covariates:
+        center, _ = cells.covariate_moments()
+        dims, slope, other = (f"{OWN}cell", COVARIATE), draws["slope"], f"{OWN}other"
+        expected = expected + xr.dot(xr.DataArray(cells.x_mean - center, dims=dims), slope, dim=COVARIATE)
+        products = xr.DataArray(cells.x_products, dims=(*dims, other))
+        fitted = xr.dot(products, slope, slope.rename({COVARIATE: other}).drop_vars(other), dim=(COVARIATE, other))
+        sum_sq = sum_sq - 2 * xr.dot(xr.DataArray(cells.x_total, dims=dims), slope, dim=COVARIATE) + fitted
+    squares = sum_sq + n * (mean - expected) ** 2
     each = -n * np.log(draws["total"]) - squares / (2 * draws["total"] ** 2)
     return draws.assign(log_likelihood=each.sum(f"{OWN}cell"))
 

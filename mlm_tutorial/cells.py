@@ -7,7 +7,7 @@ sum of squares are sufficient.
 import unicodedata
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -22,12 +22,12 @@ from scipy.sparse.linalg import lsqr
 
 from mlm_tutorial.layers import label_index, single_contributor_message
 from mlm_tutorial.names import TOTAL, require_layer, text_of
-from mlm_tutorial.tables import group_rows, labels_column, open_table
+from mlm_tutorial.tables import group_rows, labels_column, open_table, product_column
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Sufficient statistics of observations, C cells in J layers.
+    r"""Sufficient statistics of observations, C cells in J layers.
 
     Attributes
     ----------
@@ -45,6 +45,20 @@ class Cells:
         Sum of squared deviations from the cell's mean.
     absent : frozenset of str
         Names of the layers that a row may lack.
+    covariates : tuple of str
+        Names of the K numbers that each row has beside its labels.
+    x_mean : numpy.ndarray of float, shape (C, K)
+        Averages of the covariates in each cell.
+    x_products : numpy.ndarray of float, shape (C, K, K)
+        Sums of products of the covariates' deviations from the cell's averages.
+    x_total : numpy.ndarray of float, shape (C, K)
+        Sums of products of these deviations and those of the totals.
+
+    Notes
+    -----
+    With covariates, a total's mean is the cell's plus :math:`(x_i - \bar x)^\top\beta`. Count, means and sums of
+    products are sufficient for it: the density of a cell's rows is a function of them (section 14.2 of Gelman et al.
+    2013, *Bayesian Data Analysis*).
     """
 
     layers: tuple[str, ...]
@@ -54,12 +68,23 @@ class Cells:
     mean: np.ndarray
     sum_sq: np.ndarray
     absent: frozenset[str] = frozenset()
+    covariates: tuple[str, ...] = ()
+    x_mean: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    x_products: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    x_total: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def __post_init__(self):
+        if not self.covariates:  # the same shapes as with covariates, so that nothing has to ask
+            for name, shape in {"x_mean": (0,), "x_products": (0, 0), "x_total": (0,)}.items():
+                object.__setattr__(self, name, np.zeros((len(self.n), *shape)))
 
     def __len__(self) -> int:
         return len(self.n)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name}: {len(self.labels[name])}" for name in self.layers)
+        if self.covariates:
+            sizes += f"; covariates {', '.join(self.covariates)}"
         return f"<Cells: {self.n_observations:,} observations in {len(self)} cells; {sizes}>"
 
     @property
@@ -84,6 +109,76 @@ class Cells:
         total = self.sum_sq.sum() + self.n @ deviation**2
         return float(center), float(total / max(self.n_observations - 1, 1))
 
+    def covariate_moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the covariates' means, shape (K,), and covariances, shape (K, K), over all rows (divisor N - 1)."""
+        center = self.n @ self.x_mean / self.n_observations
+        deviation = self.x_mean - center
+        products = self.x_products.sum(axis=0) + (self.n[:, None] * deviation).T @ deviation
+        return center, products / max(self.n_observations - 1, 1)
+
+    def net_of(self, slopes: np.ndarray) -> "Cells":
+        """Return the cells of totals less what the covariates add to them, which have no covariates.
+
+        Parameters
+        ----------
+        slopes : array_like of float, shape (K,)
+            What a total gains with a unit of each covariate. Covariates count from their means over all rows.
+        """
+        slopes = np.asarray(slopes, float)
+        center, _ = self.covariate_moments()
+        fitted = np.einsum("ckl,k,l->c", self.x_products, slopes, slopes)
+        return replace(
+            self,
+            mean=self.mean - (self.x_mean - center) @ slopes,
+            # Not below zero by rounding: a sum of squares is none.
+            sum_sq=np.maximum(self.sum_sq - 2 * self.x_total @ slopes + fitted, 0.0),
+            covariates=(),
+        )
+
+    def without_covariates(self) -> "Cells":
+        """Return the cells of totals less the least squares estimate of what the covariates add to them."""
+        return self._net
+
+    def slope_equations(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the normal equations of the slopes, with all contributors' means fitted, shapes (K, K) and (K,).
+
+        Their solution is the least squares estimate of a regression of the totals on layers and covariates (Frisch and
+        Waugh 1933, *Partial time regressions as compared with individual trends*). A covariate that is a function of
+        the labels leaves a row of zeros.
+        """
+        matrix, right = self._slope_equations
+        return matrix.copy(), right.copy()
+
+    @cached_property
+    def _slope_equations(self) -> tuple[np.ndarray, np.ndarray]:
+        center, _ = self.covariate_moments()
+        x = self.x_mean - center
+        residual = np.stack([column - self._fitted(column) for column in x.T], axis=1) if self.covariates else x
+        # What is left of a covariate that the labels determine is rounding.
+        scale = np.sqrt(self.n @ x**2)
+        residual = np.where(np.sqrt(self.n @ residual**2) > 1e-7 * scale, residual, 0.0)
+        weighted = self.n[:, None] * residual
+        mean, _ = self.total_moments()
+        return self.x_products.sum(axis=0) + weighted.T @ residual, self.x_total.sum(axis=0) + weighted.T @ (
+            self.mean - mean
+        )
+
+    @cached_property
+    def _net(self) -> "Cells":
+        """The cells less the least squares estimate of what their covariates add."""
+        if not self.covariates:
+            return self
+        matrix, right = self._slope_equations
+        unit = np.sqrt(np.maximum(np.diag(matrix), np.finfo(float).tiny))
+        return self.net_of(np.linalg.lstsq(matrix / np.outer(unit, unit), right / unit, rcond=1e-10)[0] / unit)
+
+    @cached_property
+    def _rank_of_slopes(self) -> int:
+        """Number of slopes that the data estimate beside the means of all contributors."""
+        matrix, _ = self._slope_equations
+        unit = np.sqrt(np.maximum(np.diag(matrix), np.finfo(float).tiny))
+        return int(np.linalg.matrix_rank(matrix / np.outer(unit, unit), hermitian=True, rtol=1e-10)) if unit.size else 0
+
     def design(self) -> csr_array:
         """Return the design matrix: the contributors of each cell as zeros and ones.
 
@@ -100,21 +195,24 @@ class Cells:
         return csr_array((np.ones(rows.size), (rows, columns[rows, layers])), (len(self), starts[-1]))
 
     def additive_means(self) -> np.ndarray:
-        """Return the cells' means from an additive fit by weighted least squares on the layers, shape (C,)."""
+        """Return the cells' means from an additive fit by weighted least squares on the layers, shape (C,).
+
+        With covariates they are part of the fit, and a cell's mean is that at its average covariates.
+        """
         return self._additive_means.copy()
 
     @cached_property
     def _additive_means(self) -> np.ndarray:  # cached: seconds with thousands of contributors
         center, _ = self.total_moments()
-        design = self.design()
-        weight = np.sqrt(self.n)
-        fit = lsqr(
-            design.multiply(weight[:, None]).tocsr(),
-            (self.mean - center) * weight,
-            atol=1e-10,
-            btol=1e-10,
-        )[0]
-        return center + design @ fit
+        if self.covariates:
+            return self.mean - self._net.mean + self._net._additive_means
+        return center + self._fitted(self.mean - center)
+
+    def _fitted(self, values: np.ndarray) -> np.ndarray:
+        """Return the weighted least squares fit of one value of each cell by the layers, shape (C,)."""
+        design, weight = self.design(), np.sqrt(self.n)
+        scaled = design.multiply(weight[:, None]).tocsr()
+        return design @ lsqr(scaled, values * weight, atol=1e-10, btol=1e-10)[0]
 
     def rank(self) -> int:
         """Return the rank of :meth:`design`, the number of means that the data identify.
@@ -142,7 +240,7 @@ class Cells:
             A variance, in squared units of the total; always positive.
         """
         # Means that the data cannot distinguish use up no degrees of freedom: the rank counts, not the contributors.
-        dof = self.n_observations - self.rank()
+        dof = self.n_observations - self.rank() - self._rank_of_slopes
         if dof <= 0 or self.exactly_additive():
             return self.total_moments()[1]
         return self._residual_sum_sq / dof
@@ -158,7 +256,8 @@ class Cells:
 
     @cached_property
     def _residual_sum_sq(self) -> float:
-        return float(np.sum(self.sum_sq + self.n * (self.mean - self._additive_means) ** 2))
+        net = self._net
+        return float(np.sum(net.sum_sq + net.n * (net.mean - net._additive_means) ** 2))
 
     def lookalikes(self) -> dict[str, list[tuple]]:
         """Return labels that differ only in case, in spaces or in their type, such as 101 and "101".
@@ -180,7 +279,7 @@ class Cells:
         return alike
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per cell: a column for each layer, then ``n``, ``mean`` and ``sum_sq``.
+        """Return one row per cell: a column for each layer, then ``n``, ``mean`` and ``sum_sq``, and covariates' means.
 
         Returns
         -------
@@ -188,7 +287,8 @@ class Cells:
             Labels keep their type. Where rows lack a layer the label is None, and the column holds objects.
         """
         columns = {name: _label_column(self.labels[name], self.codes[:, j]) for j, name in enumerate(self.layers)}
-        return pd.DataFrame(columns | {"n": self.n, "mean": self.mean, "sum_sq": self.sum_sq})
+        covariates = dict(zip(self.covariates, self.x_mean.T, strict=True))
+        return pd.DataFrame(columns | {"n": self.n, "mean": self.mean, "sum_sq": self.sum_sq} | covariates)
 
     def merge(self, other: "Cells") -> "Cells":
         """Combine with the cells of another part of the data.
@@ -221,26 +321,43 @@ class Cells:
                 "cells to merge must be made with the same allow_absent: "
                 f"expected {sorted(self.absent)}, got {sorted(other.absent)}"
             )
+        if self.covariates != other.covariates:
+            raise ValueError(
+                "cells to merge must have the same covariates in the same order: "
+                f"expected {self.covariates}, got {other.covariates}"
+            )
         for name in self.layers:
             _refuse_one_label_of_two_types(name, self.labels[name], other.labels[name])
         labels = {name: _sorted_labels([*self.labels[name], *other.labels[name]]) for name in self.layers}
         codes = np.vstack([part._recode(labels) for part in (self, other)])
         unique, position = np.unique(codes, axis=0, return_inverse=True)
-        n, mean, sum_sq = np.zeros((3, 2, len(unique)))
+        # The total first, then the covariates: means, and sums of products of deviations.
+        size = 1 + len(self.covariates)
+        n, mean, products = np.zeros((2, len(unique))), np.zeros((2, len(unique), size)), []
         for i, part in enumerate((self, other)):
             cell = position.ravel()[i * len(self) :][: len(part)]
-            n[i, cell], mean[i, cell], sum_sq[i, cell] = part.n, part.mean, part.sum_sq
+            n[i, cell], mean[i, cell] = part.n, np.column_stack([part.mean, part.x_mean])
+            found = np.zeros((len(unique), size, size))
+            found[cell, 0, 0], found[cell, 0, 1:], found[cell, 1:, 1:] = part.sum_sq, part.x_total, part.x_products
+            products.append(found)
         both = n.sum(axis=0)
-        delta = np.where((n > 0).all(axis=0), mean[1] - mean[0], 0.0)
-        first = np.where(n[0] > 0, mean[0], mean[1])
+        delta = np.where((n > 0).all(axis=0)[:, None], mean[1] - mean[0], 0.0)
+        first = np.where((n[0] > 0)[:, None], mean[0], mean[1])
+        mean = first + delta * (n[1] / both)[:, None]
+        between = np.einsum("c,ci,ck->cik", n[0] * n[1] / both, delta, delta)
+        product = products[0] + products[1] + between
         return Cells(
             layers=self.layers,
             labels=labels,
             codes=unique,
             n=both.astype(np.int64),
-            mean=first + delta * n[1] / both,
-            sum_sq=sum_sq.sum(axis=0) + delta**2 * n[0] * n[1] / both,
+            mean=mean[:, 0],
+            sum_sq=product[:, 0, 0],
             absent=self.absent,
+            covariates=self.covariates,
+            x_mean=mean[:, 1:],
+            x_products=product[:, 1:, 1:],
+            x_total=product[:, 0, 1:],
         )
 
     def _recode(self, labels: Mapping[str, tuple]) -> np.ndarray:
@@ -271,6 +388,9 @@ class Cells:
                 )
             if len(self.labels[name]) < 2 and name not in self.absent:
                 raise ValueError(single_contributor_message(name, self.labels[name][0]))
+        for name, products, mean in zip(self.covariates, self.x_products.T.diagonal().T, self.x_mean.T, strict=True):
+            if products.max() == 0 and np.all(mean == mean[0]):
+                raise ValueError(f"covariate {name!r} is {mean[0]:g} in every row, so nothing shows what it adds")
         if self.sum_sq.max() == 0 and np.all(self.mean == self.mean[0]):
             raise ValueError(f"all totals are equal ({self.mean[0]:g}), so there is no spread to decompose")
 
@@ -286,6 +406,7 @@ def cell_statistics(
     *,
     partial: bool = False,
     allow_absent: Sequence[str] = (),
+    covariates: Sequence[str] = (),
 ) -> Cells:
     """Reduce a table of observations to its cells.
 
@@ -307,6 +428,9 @@ def cell_statistics(
     allow_absent : list of str
         Names of the layers that a row may lack: there a missing label (None, NaN or NaT) means that the layer took no
         part in the total. In all other layers a missing label is an error.
+    covariates : list of str
+        Names of columns with numbers that a total depends on linearly beside its labels, such as a distance or a
+        temperature. A column of zeros and ones will do.
 
     Returns
     -------
@@ -316,20 +440,20 @@ def cell_statistics(
     Raises
     ------
     TypeError
-        If `frame` is not a table, `total` is not numeric, a name is not a string, labels are lists or other things that
-        cannot be hashed, or `layers` is not given.
+        If `frame` is not a table, `total` or a covariate is not numeric, a name is not a string, labels are lists or
+        other things that cannot be hashed, or `layers` is not given.
     KeyError
         If a column does not exist.
     ValueError
         If a column is named twice, a layer has a name that a model needs for something else, the frame is empty, a
-        total is missing or infinite, a label is missing, a name in `allow_absent` is not a layer, or the whole cannot
-        be decomposed (see `partial`).
+        total or a covariate is missing or infinite, a label is missing, a name in `allow_absent` is not a layer, a
+        covariate is the same in all rows, or the whole cannot be decomposed (see `partial`).
     """
     if layers is REQUIRED:  # Python cannot require an argument that follows one with a default
         raise TypeError("cell_statistics() missing 1 required argument: 'layers'")
-    data, layers = open_table(frame, total, layers)
+    data, layers, covariates = open_table(frame, total, layers, covariates)
     absent = _checked_absent(allow_absent, layers)
-    grouped = group_rows(data, total, layers, absent)
+    grouped = group_rows(data, total, layers, absent, covariates)
     labels: dict[str, tuple] = {}
     columns: list[list[int]] = []
     for j, name in enumerate(layers):
@@ -350,10 +474,23 @@ def cell_statistics(
         mean=grouped["__pivot"].to_numpy()[order] + mean,
         sum_sq=sum_sq,
         absent=absent,
+        covariates=tuple(covariates),
+        **_covariate_statistics(grouped.iloc[order], len(covariates)),
     )
     if not partial:
         cells.require_decomposable()
     return cells
+
+
+def _covariate_statistics(grouped: pd.DataFrame, k: int) -> dict[str, np.ndarray]:
+    """Return means and sums of products of the covariates from columns of :func:`group_rows`."""
+    (mean, total), products = np.zeros((2, len(grouped), k)), np.zeros((len(grouped), k, k))
+    for i in range(k):
+        mean[:, i] = grouped[f"__pivot_z{i}"] + grouped[f"__mean_z{i}"]
+        total[:, i] = grouped[f"__xz{i}"]
+        for m in range(i, k):
+            products[:, i, m] = products[:, m, i] = grouped[product_column(i, m)]
+    return {"x_mean": mean, "x_products": products, "x_total": total}
 
 
 def _checked_absent(allow_absent: Sequence[str], layers: list[str]) -> frozenset[str]:

@@ -10,7 +10,7 @@ import xarray as xr
 from mlm_tutorial.cells import REQUIRED
 from mlm_tutorial.layers import TOTAL
 from mlm_tutorial.levy import draw_totals
-from mlm_tutorial.parameters import Parameters, distinct
+from mlm_tutorial.parameters import Parameters, covariates_of, distinct
 from mlm_tutorial.rows import Table
 
 __all__ = ["predictive_check"]
@@ -88,15 +88,15 @@ def predictive_check(
     """
     if layers is REQUIRED:
         raise TypeError("predictive_check() missing 1 required argument: 'layers'")
-    table = Table(frame, layers, total)
+    table = Table(frame, layers, total, covariates_of(idata))
     parameters = Parameters.of(idata, table.layers)
     rows = table.rows(parameters.coordinates, parameters.absent)
     rng = np.random.default_rng(rng)
-    x, codes = np.asarray(rows.totals), rows.codes
+    x, codes, covariates = np.asarray(rows.totals), rows.codes, rows.x
     step = _step(x)
     if len(x) > max_rows:
         chosen = rng.permutation(len(x))[:max_rows]
-        x, codes = x[chosen], codes[chosen]
+        x, codes, covariates = x[chosen], codes[chosen], covariates[chosen]
     unique, cell = distinct(codes)
     n = np.bincount(cell)
     size = parameters.n_draws
@@ -104,6 +104,7 @@ def predictive_check(
     own, simulated = np.empty((2, draws, 4))
     for i, s in enumerate(picked):
         mean, variance = (values[cell, 0] for values in parameters.totals(unique, slice(s, s + 1)))
+        mean = mean + parameters.of_covariates(covariates, slice(s, s + 1))[:, 0]
         own[i] = _misfits((x - mean) / np.sqrt(variance), cell, n)
         tails = parameters.tails and (parameters.tails[0][s], parameters.tails[1][s])
         new = _simulate(mean, variance, tails, step, x[0], rng)

@@ -13,8 +13,8 @@ from scipy.special import gammainc, gammaincc
 from mlm_tutorial.cells import REQUIRED, Cells
 from mlm_tutorial.layers import BASELINE, TOTAL
 from mlm_tutorial.levy import draw_variances_given_total, local_variance, slope
-from mlm_tutorial.names import positions
-from mlm_tutorial.parameters import Parameters, distinct, in_blocks
+from mlm_tutorial.names import COVARIATES, positions
+from mlm_tutorial.parameters import Parameters, covariates_of, distinct, distinct_rows, in_blocks
 from mlm_tutorial.rows import Table
 
 __all__ = ["VarianceMismatchWarning", "decompose", "variance_shares"]
@@ -60,14 +60,16 @@ def decompose(
     than V that depends on x. That part of ``sd`` is averaged over 64 draws.
 
     A layer that is absent in a row contributes exactly zero to it. A contributor whose spread is known to be zero
-    contributes its mean.
+    contributes its mean. What covariates add, :math:`(x_i - \bar x)^\top \beta`, is a component of its own, as
+    uncertain as the slopes are.
 
     Parameters
     ----------
     idata : xarray.DataTree
         A posterior with variables named as in :func:`cell_model`.
     frame : data frame
-        One row per observation: any table that :func:`cell_statistics` takes. It is read in pieces.
+        One row per observation: any table that :func:`cell_statistics` takes, with the model's covariates. It is read
+        in pieces.
     total : str
         Name of the column with the totals.
     layers : list of str
@@ -81,8 +83,8 @@ def decompose(
     -------
     xarray.Dataset
         ``mean`` and ``sd`` of every contribution in the units of the total, dims (observation, component). Components
-        are ``baseline`` and the layers; means add up to the total. With `draws`, also ``draws``, dims (sample,
-        observation, component), each of which adds up to the total.
+        are ``baseline``, the layers, and ``covariates`` where the model has some; means add up to the total. With
+        `draws`, also ``draws``, dims (sample, observation, component), each of which adds up to the total.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def decompose(
     """
     if layers is REQUIRED:
         raise TypeError("decompose() missing 1 required argument: 'layers'")
-    table = Table(frame, layers, total)
+    table = Table(frame, layers, total, covariates_of(idata))
     parameters = Parameters.of(idata, table.layers)
     hint = dict.fromkeys(
         table.layers,
@@ -103,27 +105,29 @@ def decompose(
     )
     rows = table.rows(parameters.coordinates, parameters.absent, hint=hint)
     x, codes = np.asarray(rows.totals), rows.codes
-    mean, sd = _split(parameters, x, codes)
+    mean, sd = _split(parameters, x, codes, rows.x)
     data: dict[str, Any] = {"mean": (("observation", "component"), mean), "sd": (("observation", "component"), sd)}
     if draws:
         rng = np.random.default_rng(rng)
-        data["draws"] = (("sample", "observation", "component"), _joint_draws(parameters, x, codes, draws, rng))
-    return xr.Dataset(data, {"observation": np.arange(len(x)), "component": [BASELINE, *table.layers]})
+        data["draws"] = (("sample", "observation", "component"), _joint_draws(parameters, x, codes, rows.x, draws, rng))
+    return xr.Dataset(data, {"observation": np.arange(len(x)), "component": parameters.components_of_a_total})
 
 
-def _split(parameters: Parameters, x: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and sd of every contribution, each of shape (N, 1 + J).
+def _split(
+    parameters: Parameters, x: np.ndarray, codes: np.ndarray, covariates: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and sd of every contribution, each of shape (N, 1 + J), or one column more with covariates.
 
     Within a cell, the expected contribution is linear in x with coefficients that vary by draw. So a cell is described
     by the coefficients' first and second moments, and no array has both rows and draws.
     """
-    unique, cell = distinct(codes)
-    n_components = 1 + codes.shape[1]
+    unique, at, cell = distinct_rows(codes, covariates)
+    n_components = len(parameters.components_of_a_total)
     # By cell: the totals' expected mean; then intercept and slope, their variances and covariance, and what is left.
     center = np.empty(len(unique))
     a, b, var_a, var_b, cov, within = np.empty((6, len(unique), n_components))
     for block in parameters.blocks(len(unique), n_components):
-        mu, v = parameters.components(unique[block])
+        mu, v = parameters.components(unique[block], at[block])
         total_mean, total_variance = mu.sum(axis=0), v.sum(axis=0)
         center[block] = total_mean.mean(axis=-1)
         w = v / total_variance
@@ -162,7 +166,7 @@ def _left_with_tails(parameters: Parameters, tails: tuple, x: np.ndarray, codes:
     unique, cell = distinct(totals[:, :-1].astype(int))
     out = np.empty((len(totals), 1 + codes.shape[1]))
     for block in few.blocks(len(totals), 4 * out.shape[1]):
-        mu, v = few.components(unique[cell[block]])
+        mu, v = few.components(unique[cell[block]], np.zeros((len(cell[block]), 0)))
         mean, variance = mu.sum(axis=0), v.sum(axis=0)
         a = local_variance(totals[block, -1:] - mean, variance, skewness, tail_weight)
         w = v / variance
@@ -170,11 +174,11 @@ def _left_with_tails(parameters: Parameters, tails: tuple, x: np.ndarray, codes:
     return out[place.ravel()]
 
 
-def _joint_draws(parameters: Parameters, x, codes, n_draws: int, rng) -> np.ndarray:
-    """Return draws (n_draws, N, 1 + J): simulate from the model, then distribute the rest of the total."""
+def _joint_draws(parameters: Parameters, x, codes, covariates, n_draws: int, rng) -> np.ndarray:
+    """Return draws (n_draws, N, components): simulate from the model, then distribute the rest of the total."""
     size = parameters.n_draws
     picked = rng.choice(size, size=n_draws, replace=n_draws > size)
-    y = np.empty((n_draws, len(x), 1 + codes.shape[1]))
+    y = np.empty((n_draws, len(x), len(parameters.components_of_a_total)))
     for block in in_blocks(n_draws, y[0].size):
         draws = picked[block]
         out, v = y[block], np.empty_like(y[block])
@@ -182,6 +186,8 @@ def _joint_draws(parameters: Parameters, x, codes, n_draws: int, rng) -> np.ndar
             into[..., 0] = values[0][draws, None]
             for j, code in enumerate(codes.T):
                 into[..., j + 1] = values[j + 1][:, draws].T[:, code]
+        if parameters.covariates:
+            out[..., -1], v[..., -1] = parameters.of_covariates(covariates, draws).T, 0.0
         if parameters.tails is not None:
             # Given their random variances, contributions are normal as well; the mean of each moves with its variance.
             skewness, weight = (values[draws, None] for values in parameters.tails)
@@ -206,8 +212,9 @@ def variance_shares(idata: xr.DataTree, cells: Cells, *, ci_prob: float | None =
               + v_0 + \sum_j E_i[v_{j,k_j(i)}]
 
     Variances and covariances of means are taken over rows (divided by N), and the mean and the variance of an absent
-    layer are 0 in its row. Where layers occur independently of one another, as in a balanced table, the covariances are
-    zero. Elsewhere they belong to no layer alone and have a row of their own, which may be negative.
+    layer are 0 in its row. What covariates add is a component with a mean and no variance. Where layers occur
+    independently of one another, as in a balanced table, the covariances are zero. Elsewhere they belong to no layer
+    alone and have a row of their own, which may be negative.
 
     The data fix the sum of all parts. They fix the parts that come from means only where layers are separable: in
     nested layers, pairs beside their parts, or contributors that always come together, the means of one layer can rise
@@ -233,7 +240,8 @@ def variance_shares(idata: xr.DataTree, cells: Cells, *, ci_prob: float | None =
     Raises
     ------
     ValueError
-        If the posterior lacks a layer or has an extra one, or `cells` have a contributor that is not in it.
+        If the posterior lacks a layer or has an extra one, `cells` have a contributor that is not in it, or other
+        covariates.
 
     Warns
     -----
@@ -248,6 +256,7 @@ def variance_shares(idata: xr.DataTree, cells: Cells, *, ci_prob: float | None =
     """
     parameters = Parameters.of(idata, cells.layers)
     codes = _codes_of(cells, parameters)
+    require_covariates(cells, parameters.covariates)
     f = cells.n / cells.n_observations
     parts, centered = {(BASELINE, "spreads"): parameters.variance[0]}, []
     for j, name in enumerate(cells.layers):
@@ -257,9 +266,14 @@ def variance_shares(idata: xr.DataTree, cells: Cells, *, ci_prob: float | None =
         centered.append(mu - p @ mu)
         parts[name, "means"] = p @ centered[-1] ** 2
         parts[name, "spreads"] = p @ v
-    moments = _moments_of_totals(parameters, centered, codes, f)
-    if len(cells.layers) > 1:
-        parts[COVARIANCE, "means"] = moments["between"] - sum(parts[name, "means"] for name in cells.layers)
+    if cells.covariates:
+        _, covariance = cells.covariate_moments()
+        share = (cells.n_observations - 1) / cells.n_observations
+        parts[COVARIATES, "means"] = share * np.einsum("ks,km,ms->s", parameters.slope, covariance, parameters.slope)
+    moments = _moments_of_totals(parameters, centered, codes, f, cells)
+    means = [part for (_, source), part in parts.items() if source == "means"]
+    if len(means) > 1:
+        parts[COVARIANCE, "means"] = moments["between"] - sum(means)
     variance: Any = sum(parts.values())
     prob = az.rcParams["stats.ci_prob"] if ci_prob is None else ci_prob
     rows = []
@@ -287,7 +301,13 @@ def _codes_of(cells: Cells, parameters: Parameters) -> np.ndarray:
     return codes
 
 
-def _moments_of_totals(parameters: Parameters, centered, codes, f) -> dict[str, np.ndarray]:
+def require_covariates(cells: Cells, expected: tuple[str, ...]) -> None:
+    """Raise ValueError unless cells have the covariates of a posterior, in its order."""
+    if cells.covariates != expected:
+        raise ValueError(f"the posterior has the covariates {list(expected)}, the cells have {list(cells.covariates)}")
+
+
+def _moments_of_totals(parameters: Parameters, centered, codes, f, cells: Cells) -> dict[str, np.ndarray]:
     """Return moments of the cells' means and variances in each draw: averages over rows, shape (S,).
 
     ``between`` is the variance of means, ``within`` the average variance, ``within_sq`` the average square of the
@@ -297,10 +317,16 @@ def _moments_of_totals(parameters: Parameters, centered, codes, f) -> dict[str, 
     names = ("between", "within", "within_sq", "product", "cumulants")
     moments = {name: np.zeros(parameters.n_draws) for name in names}
     skewness, tail_weight = (0.0, 0.0) if parameters.tails is None else parameters.tails
+    center, _ = cells.covariate_moments()
     for block in parameters.blocks(len(codes), 2):
         # Without the baseline's mean: a large offset would cost digits in the squares.
         shift = sum(values[codes[block, j]] for j, values in enumerate(centered))
+        if cells.covariates:
+            shift = shift + (cells.x_mean[block] - center) @ parameters.slope
         deviation = shift**2
+        if cells.covariates:  # the rows of a cell differ in their means, too
+            products = cells.x_products[block] / cells.n[block, None, None]
+            deviation += np.einsum("ckm,ks,ms->cs", products, parameters.slope, parameters.slope)
         variance = parameters.variance[0] + sum(
             values[codes[block, j]] for j, values in enumerate(parameters.variance[1:])
         )

@@ -2,6 +2,7 @@
 
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import arviz as az
@@ -10,8 +11,8 @@ import pandas as pd
 import xarray as xr
 
 from mlm_tutorial.layers import BASELINE, LayeredSum
-from mlm_tutorial.names import OWN, dim_of, positions, variable_of
-from mlm_tutorial.parameters import absent_layers
+from mlm_tutorial.names import COVARIATE, OWN, dim_of, positions, variable_of
+from mlm_tutorial.parameters import Parameters, absent_layers
 from mlm_tutorial.sampling import posterior_of
 
 __all__ = ["ConvergenceError", "check_convergence", "efficiency", "recovery"]
@@ -138,7 +139,9 @@ def efficiency(idata: xr.DataTree) -> pd.DataFrame:
     return pd.DataFrame([row])
 
 
-def recovery(idata: xr.DataTree, truth: LayeredSum, ci_prob: float | None = None) -> pd.DataFrame:
+def recovery(
+    idata: xr.DataTree, truth: LayeredSum, ci_prob: float | None = None, *, slopes: Mapping[str, float] | None = None
+) -> pd.DataFrame:
     """Compare a posterior with the truth that its data were simulated from.
 
     Parameters
@@ -149,6 +152,9 @@ def recovery(idata: xr.DataTree, truth: LayeredSum, ci_prob: float | None = None
         Compared after centering, because the models' means sum to zero in every layer that no row lacks.
     ci_prob : float, optional
         Probability of the equal-tailed intervals; ArviZ's default if None.
+    slopes : mapping of str to float, optional
+        True slopes of the covariates, as for :meth:`LayeredSum.simulate`. The baseline's true mean is then that at the
+        covariates' averages, where the models have theirs.
 
     Returns
     -------
@@ -159,10 +165,14 @@ def recovery(idata: xr.DataTree, truth: LayeredSum, ci_prob: float | None = None
     Raises
     ------
     ValueError
-        If the posterior lacks a layer or a contributor of the truth.
+        If the posterior lacks a layer or a contributor of the truth, or has other covariates.
     """
     posterior = posterior_of(idata)
-    rows = {}
+    slopes, rows = dict(slopes or {}), {}
+    parameters = Parameters.of(idata, truth.names)
+    if set(slopes) != set(parameters.covariates):
+        raise ValueError(f"the posterior has the covariates {list(parameters.covariates)}, slopes name {list(slopes)}")
+    shift = sum(slopes[name] * x for name, x in zip(parameters.covariates, parameters.center, strict=True))
     for layer in truth.centered(absent=absent_layers(idata)):
         for kind, truths in (("mu", layer.mu), ("sigma", layer.sigma)):
             variable = variable_of(kind, layer.name)
@@ -170,13 +180,17 @@ def recovery(idata: xr.DataTree, truth: LayeredSum, ci_prob: float | None = None
                 raise ValueError(f"the posterior has no {variable!r}; it has {', '.join(posterior)}")
             draws = posterior[variable]
             if layer.name == BASELINE:
-                rows[variable] = {"truth": truths[0]} | _summary(draws, ci_prob)
+                true = truths[0] + (shift if kind == "mu" else 0.0)
+                rows[variable] = {"truth": true} | _summary(draws, ci_prob)
                 continue
             places = positions(draws[dim_of(layer.name)], layer.labels)
             for label, place, true in zip(layer.labels, places, truths, strict=True):
                 if place < 0:
                     raise ValueError(f"the posterior of {variable!r} has no contributor {label!r}")
                 rows[f"{variable}[{label}]"] = {"truth": true} | _summary(draws[..., place], ci_prob)
+    for name in parameters.covariates:
+        draws = posterior["slope"].sel({COVARIATE: name})
+        rows[f"slope[{name}]"] = {"truth": slopes[name]} | _summary(draws, ci_prob)
     table = pd.DataFrame.from_dict(rows, orient="index")
     table["covered"] = (table["lower"] <= table["truth"]) & (table["truth"] <= table["upper"])
     return table.rename_axis("parameter")

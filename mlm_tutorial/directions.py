@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from mlm_tutorial.cells import Cells
 from mlm_tutorial.layers import BASELINE
+from mlm_tutorial.names import COVARIATES
 
 #: Parameters up to which all flat directions are computed; beyond, an iterative solver finds a few random ones.
 FEW_PARAMETERS = 100
@@ -29,7 +30,7 @@ class System:
     codes : numpy.ndarray of int, shape (C, J)
         Positions of contributors, -1 where the layer is absent or the contributor's parameter is known.
     free : numpy.ndarray of bool, shape (P,)
-        Which parameters are not known; baseline first, then the contributors, layer by layer.
+        Which parameters are not known; baseline first, then the contributors, layer by layer, and slopes of covariates.
     scale : numpy.ndarray of float, shape (F,)
         Length of the columns of the F free parameters.
     matrix : scipy.sparse.csr_array, shape (., F)
@@ -53,12 +54,19 @@ class System:
 
     @property
     def components(self) -> tuple[str, ...]:
-        """Baseline and layers."""
-        return (BASELINE, *self.cells.layers)
+        """Baseline and layers, and the covariates where there are equations of slopes."""
+        names = (BASELINE, *self.cells.layers)
+        return names if len(self.free) == 1 + sum(layer_sizes(self.cells)) else (*names, COVARIATES)
+
+    @property
+    def owners(self) -> np.ndarray:
+        """The component of every parameter: 0 for the baseline, then 1, 2, ..., shape (P,)."""
+        found = component_of_each(self.cells)
+        return np.append(found, np.full(len(self.free) - len(found), 1 + len(self.cells.layers)))
 
     def block(self, component: str) -> np.ndarray:
         """Return the directions' part in one component, shape (m, K)."""
-        return self.directions[component_of_each(self.cells) == self.components.index(component)]
+        return self.directions[self.owners == self.components.index(component)]
 
     def fixes(self, component: str) -> bool:
         """Return whether the data fix all parameters of a component, or they are known."""
@@ -88,7 +96,11 @@ class System:
 
 
 def system_of_means(cells: Cells) -> System:
-    """Return the equations of the means: those of the cells, and a sum to zero for each layer that is never absent."""
+    """Return the equations of means and slopes.
+
+    They are those of the cells, a sum to zero for each layer that is never absent, and what covariates say inside of
+    cells.
+    """
     sizes, owners = layer_sizes(cells), component_of_each(cells)
     ruled = [j for j, name in enumerate(cells.layers, 1) if name not in cells.absent]
     # Any factor would do. With this one a constraint weighs about as much as a cell's equation.
@@ -96,7 +108,15 @@ def system_of_means(cells: Cells) -> System:
     matrix = cells.design()
     if ruled:
         matrix = vstack([matrix, csr_array(rule)])
-    return solve(cells, cells.codes, np.ones(len(owners), bool), matrix)
+    if cells.covariates:
+        center, covariance = cells.covariate_moments()
+        unit = np.sqrt(np.diag(covariance))
+        between = np.zeros((matrix.shape[0], len(unit)))
+        between[: len(cells)] = (cells.x_mean - center) / unit
+        inside = cells.x_products.sum(axis=0) / (unit[:, None] * unit * cells.n_observations)
+        matrix = hstack([matrix, csr_array(between)])
+        matrix = vstack([matrix, hstack([csr_array((len(unit), len(owners))), csr_array(len(cells) * inside)])])
+    return solve(cells, cells.codes, np.ones(len(owners) + len(cells.covariates), bool), matrix)
 
 
 def system_of_variances(cells: Cells, known: np.ndarray) -> System:
@@ -110,7 +130,9 @@ def system_of_variances(cells: Cells, known: np.ndarray) -> System:
 
 def solve(cells: Cells, codes: np.ndarray, free: np.ndarray, matrix) -> System:
     """Return the flat directions of equations among the parameters that are not known."""
-    owners = component_of_each(cells)[free]
+    owners = component_of_each(cells)
+    slopes = len(free) - len(owners)
+    owners = np.append(owners, np.full(slopes, 1 + len(cells.layers)))[free]
     matrix = matrix.tocsc()[:, np.flatnonzero(free)]
     scale = np.sqrt(np.asarray(matrix.power(2).sum(axis=0)).ravel())
     scale[scale == 0] = 1  # a parameter in no equation
@@ -125,7 +147,7 @@ def solve(cells: Cells, codes: np.ndarray, free: np.ndarray, matrix) -> System:
         null, rng = None, np.random.default_rng(0)
         moves = project(matrix, null, rng.normal(size=(len(owners), 1)) * (owners[:, None] == np.unique(owners)))
     moves = moves[:, np.abs(moves).max(axis=0, initial=0) > MOVES]
-    of_component = owners == np.arange(1 + len(cells.layers))[:, None]
+    of_component = owners == np.arange(1 + len(cells.layers) + (slopes > 0))[:, None]
     moved = np.array([np.abs(moves[own]).max(axis=0, initial=0) > MOVES for own in of_component])
     directions = np.zeros((len(free), moves.shape[1]))
     directions[free] = moves / scale[:, None]
@@ -278,11 +300,13 @@ def beyond_pairs(system: System, pairs: list[Pair]) -> list[str]:
     moves = system.directions[system.free] * system.scale[:, None]
     if moves.shape[1] > 4:  # a few random sums of them do as well
         moves = moves @ np.random.default_rng(0).normal(size=(moves.shape[1], 3))
-    known = (diags_array(system.scale) @ _explained(system, pairs)[np.flatnonzero(system.free)]).tocsr()
+    explained = _explained(system, pairs)
+    explained = vstack([explained, csr_array((len(system.free) - explained.shape[0], explained.shape[1]))]).tocsr()
+    known = (diags_array(system.scale) @ explained[np.flatnonzero(system.free)]).tocsr()
     length = np.sqrt(np.asarray(known.power(2).sum(axis=0)).ravel())
     known = (known @ diags_array(1 / np.where(length > 0, length, 1))).tocsr()
     left = project(csr_array(known.T), None, moves)
-    owners = component_of_each(system.cells)[system.free]
+    owners = system.owners[system.free]
     large = MOVES * np.abs(moves).max(initial=1)
     return [name for j, name in enumerate(system.components) if np.abs(left[owners == j]).max(initial=0) > large]
 

@@ -16,7 +16,7 @@ from mlm_tutorial.cells import Cells
 from mlm_tutorial.directions import aliases, layer_sizes, nested_in, system_of_means, system_of_variances
 from mlm_tutorial.known import Known, checked_known_sigma, known_vector
 from mlm_tutorial.layers import BASELINE
-from mlm_tutorial.names import require_layer
+from mlm_tutorial.names import COVARIATES, require_layer
 from mlm_tutorial.signs import (
     EXACT_SUMS,
     notes_on_constant_totals,
@@ -68,7 +68,8 @@ def identification(
     Returns
     -------
     pandas.DataFrame
-        Indexed by ``component``: the baseline, the layers, and the contrasts that were asked for. ``means`` and
+        Indexed by ``component``: the baseline, the layers, the covariates where there are some (for which ``means``
+        says whether all slopes are fixed), and the contrasts that were asked for. ``means`` and
         ``spreads`` say whether all of the component's means, and all of its variances, are fixed by the data; for a
         contrast, whether that combination of means, and that of variances, is estimable. ``because`` says why in
         words. ``attrs["notes"]`` lists possible problems of the table: signs, not proofs.
@@ -89,13 +90,16 @@ def identification(
     means, spreads = system_of_means(cells), system_of_variances(cells, known)
     means_words, spreads_words = words_of_means(means), words_of_spreads(spreads)
     notes = [*notes_on_residuals(cells, spreads), *notes_on_rows(cells), *notes_on_labels(cells)]
-    notes += notes_on_constant_totals(cells)
-    notes += notes_on_reused_labels(cells)
+    net = cells.without_covariates()
+    notes += notes_on_constant_totals(net)
+    notes += notes_on_reused_labels(net)
     rows = {}
     for name in (BASELINE, *cells.layers):
         words = [f"Means: {means_words[name]}", f"Spreads: {spreads_words[name]}"]
         words += [f"Note: {text}" for names, text in notes if name in names]
         rows[name] = (means.fixes(name), spreads.fixes(name), " ".join(words))
+    if cells.covariates:
+        rows[COVARIATES] = (means.fixes(COVARIATES), True, f"Slopes: {means_words[COVARIATES]}")
     for name, contrast in (contrasts or {}).items():
         if name in rows:
             raise ValueError(f"a contrast cannot be called {name!r}, a component has that name")

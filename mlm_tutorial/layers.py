@@ -280,6 +280,7 @@ class LayeredSum:
         *,
         skewness: float = 0.0,
         tail_weight: float = 0.0,
+        slopes: Mapping[str, float] | None = None,
     ) -> pd.DataFrame:
         """Draw totals, and who contributed to each.
 
@@ -304,17 +305,21 @@ class LayeredSum:
         tail_weight : float
             The other shape that they share, in the unit of totals; 0 for normal contributions. Means and standard
             deviations stay what they are.
+        slopes : mapping of str to float, optional
+            What a total gains with a unit of each covariate, by its name. Covariates are standard normal; they are
+            drawn last, and all other columns but the totals are the same as without them.
 
         Returns
         -------
         pandas.DataFrame
-            `n` rows: ``total`` and one categorical column per layer.
+            `n` rows: ``total``, one categorical column per layer, and a column per covariate.
 
         Raises
         ------
         TypeError, ValueError
             If `n` is not a positive integer, probabilities do not match the contributors or do not sum to one,
-            `absent` names an unknown layer or is not a share below 1, or a shape is out of its range.
+            `absent` names an unknown layer or is not a share below 1, a shape is out of its range, or a slope is not a
+            finite number or has the name of another column.
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
             raise TypeError(f"n must be an integer, got {n!r}")
@@ -341,7 +346,22 @@ class LayeredSum:
             for layer in self.layers
         }
         columns = {TOTAL: sum(parts.values()), **columns}
+        for name, slope in self._checked_slopes(slopes, [*columns, *parts]).items():
+            columns[name] = rng.standard_normal(n)
+            columns[TOTAL] = columns[TOTAL] + slope * columns[name]
         return pd.DataFrame(columns | parts if contributions else columns)
+
+    def _checked_slopes(self, slopes, taken: Sequence[str]) -> dict[str, float]:
+        given = {} if slopes is None else slopes
+        if not isinstance(given, Mapping):
+            raise TypeError(f"slopes must map a covariate's name to its slope, got {type(given).__name__}")
+        check_layer_names(self.names, list(given))
+        for name, slope in given.items():
+            if name in taken:
+                raise ValueError(f"a covariate cannot be named {name!r}: the simulated data have such a column")
+            if isinstance(slope, (bool, np.bool_)) or not isinstance(slope, Real) or not np.isfinite(float(slope)):
+                raise TypeError(f"slopes: that of {name!r} must be a finite number, got {slope!r}")
+        return {name: float(slope) for name, slope in given.items()}
 
     def _probabilities(self, probabilities) -> dict[str, np.ndarray]:
         """Return one checked array of probabilities for every layer."""

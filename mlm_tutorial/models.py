@@ -9,10 +9,10 @@ import pymc as pm
 
 from mlm_tutorial.builders import ParameterBuilder
 from mlm_tutorial.cells import REQUIRED, Cells, cell_statistics
-from mlm_tutorial.distributions import NormalCells, StandardNormal
+from mlm_tutorial.distributions import NormalCells, RegressionCells, StandardNormal
 from mlm_tutorial.identifiability import UnidentifiedWarning, warn_if_not_identified
 from mlm_tutorial.layers import BASELINE, TOTAL
-from mlm_tutorial.names import coordinate_of, dim_of, variable_of
+from mlm_tutorial.names import COVARIATE, COVARIATE_MEAN, coordinate_of, dim_of, variable_of
 from mlm_tutorial.priors import Priors
 from mlm_tutorial.rows import Table
 
@@ -85,7 +85,7 @@ class CellModel(LayeredModel):
             If `cells` is not a :class:`Cells`, or does not fit the model.
         """
         _check_cells(cells)
-        for what in ("layers", "labels", "absent"):
+        for what in ("layers", "labels", "absent", "covariates"):
             if getattr(cells, what) != getattr(self.cells, what):
                 raise ValueError(f"the cells have other {what} than the model; make and compile a new model")
         if len(cells) != len(self.cells):
@@ -142,8 +142,9 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
         A PyMC model with the variables ``mu_baseline``, ``sigma_baseline``, and for each layer ``mu_<layer>`` and
         ``sigma_<layer>`` with the layer as dim and its labels as coords. Pooled models also have ``tau_<layer>``, the
         standard deviation of the contributors' means, and ``floor_<layer>`` and ``spread_<layer>``, see
-        :class:`Priors`. Observed is ``mlm_cells``, mean and centered sum of squares of each cell. Everything else that
-        is needed has a name that begins with ``mlm_``.
+        :class:`Priors`. With covariates, ``slope`` is what a total gains with a unit of each, and means are those at
+        the covariates' averages over all rows. Observed is ``mlm_cells``, mean and centered sum of squares of each
+        cell, then the products with covariates. Everything else that is needed has a name that begins with ``mlm_``.
 
     Raises
     ------
@@ -161,26 +162,31 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
     priors = Priors.from_cells(cells) if priors is None else checked_priors(priors)
     warn_if_not_identified(cells, priors.known_sigma, priors.pooled, stacklevel=3)
     parameters = ParameterBuilder(cells, priors)
-    coords = model_coords(cells) | {"mlm_cell": np.arange(len(cells)), "mlm_statistic": ["mean", "sum_sq"]}
+    statistics = ["mean", "sum_sq", *(f"products with {name}" for name in cells.covariates)]
+    coords = model_coords(cells) | {"mlm_cell": np.arange(len(cells)), "mlm_statistic": statistics}
     # Transforms keep every scale positive; checks that they do take time to compile.
     with CellModel(coords=coords, check_bounds=False) as model:
         data = {name: pm.Data(name, value, dims=_DATA_DIMS[name]) for name, value in _data(cells).items()}
         if coordinates == "identified":
-            mu, variance = parameters.identified()
+            mu, variance, slopes = parameters.identified()
         else:
             mu, variance = _joined(*parameters.plain(), cells)
+            slopes = parameters.plain_slopes()
         places = data["mlm_codes"]
         absent = bool(cells.absent)
         total_mean = sum_of_layers(mu, places, range(len(cells.layers)), absent)
         total_variance = sum_of_layers(variance, places, parameters.with_spread, absent)
-        NormalCells(
-            "mlm_cells",
-            mu=total_mean,
-            sigma=pm.math.sqrt(total_variance),
-            n=data["mlm_n"],
-            observed=data["mlm_statistics"],
-            dims=("mlm_cell", "mlm_statistic"),
-        )
+        of_cells = {
+            "sigma": pm.math.sqrt(total_variance),
+            "n": data["mlm_n"],
+            "observed": data["mlm_statistics"],
+            "dims": ("mlm_cell", "mlm_statistic"),
+        }
+        if slopes is None:
+            NormalCells("mlm_cells", mu=total_mean, **of_cells)
+        else:
+            total_mean = total_mean + (data["mlm_x_mean"] * slopes).sum(axis=1)
+            RegressionCells("mlm_cells", mu=total_mean, slope=slopes, root=data["mlm_x_root"], **of_cells)
     model._know(cells, priors)
     model.coordinates, model._parameters = coordinates, parameters
     model.starts = parameters.starts(cells) if coordinates == "identified" else {}
@@ -192,6 +198,9 @@ _DATA_DIMS = {
     "mlm_codes": ("mlm_cell", "mlm_layer"),
     "mlm_n": ("mlm_cell",),
     "mlm_statistics": ("mlm_cell", "mlm_statistic"),
+    "mlm_x_mean": ("mlm_cell", COVARIATE),
+    "mlm_x_root": ("mlm_cell", COVARIATE, "mlm_direction"),
+    COVARIATE_MEAN: (COVARIATE,),
 }
 
 
@@ -203,6 +212,7 @@ def observation_model(
     priors: Priors | None = None,
     *,
     allow_absent: Sequence[str] = (),
+    covariates: Sequence[str] = (),
 ) -> LayeredModel:
     """Return the model of every single observation.
 
@@ -217,8 +227,8 @@ def observation_model(
         each; or sampled directly. The posterior of the parameters is the same.
     priors : Priors, optional
         Default :meth:`Priors.from_cells` of the frame's cells, which pools the contributors of each layer.
-    allow_absent : list of str
-        Layers that a row may lack, as for :func:`cell_statistics`.
+    allow_absent, covariates : list of str
+        Layers that a row may lack, and columns with numbers, as for :func:`cell_statistics`.
 
     Returns
     -------
@@ -236,17 +246,18 @@ def observation_model(
     if layers is REQUIRED:
         raise TypeError("observation_model() missing 1 required argument: 'layers'")
     _require_choice(parametrization, PARAMETRIZATIONS, "parametrization")
-    cells = cell_statistics(frame, total, layers, allow_absent=allow_absent)
+    cells = cell_statistics(frame, total, layers, allow_absent=allow_absent, covariates=covariates)
     priors = Priors.from_cells(cells) if priors is None else checked_priors(priors)
     warn_if_not_identified(cells, priors.known_sigma, priors.pooled, stacklevel=3)
     parameters = ParameterBuilder(cells, priors)
     if parametrization != "marginal" and parameters.known[0] == 0:
         raise ValueError(f"a {parametrization} model needs a baseline with some spread, but it is known to be 0")
-    rows = Table(frame, cells.layers, total).rows(cells.labels, absent=cells.absent)
+    rows = Table(frame, cells.layers, total, cells.covariates).rows(cells.labels, absent=cells.absent)
     places = places_of(rows.codes, [len(cells.labels[name]) for name in cells.layers])
     with LayeredModel(coords=model_coords(cells) | {"observation": np.arange(len(rows))}) as model:
         model._know(cells, priors)
         mu, sigma = parameters.plain()
+        slopes = parameters.plain_slopes()
         codes = pm.Data("mlm_codes", places, dims=("observation", "mlm_layer"))
         observed = pm.Data("mlm_totals", rows.totals, dims="observation")
         all_mu, all_variance = _joined(mu, sigma, cells)
@@ -261,6 +272,11 @@ def observation_model(
                 k = rows.codes[:, j]
                 drawn = np.flatnonzero((k >= 0) & (known[k] != 0))
                 mean = mean + _contributions(name, mu[name], sigma[name], k, drawn, parametrization)
+        if slopes is not None:
+            center, _ = cells.covariate_moments()
+            x = pm.Data("mlm_x", rows.x - center, dims=("observation", COVARIATE))
+            pm.Data(COVARIATE_MEAN, center, dims=COVARIATE)
+            mean = mean + (x * slopes).sum(axis=1)
         pm.Normal(TOTAL, mean, sd, observed=observed, dims="observation")
     return model
 
@@ -302,18 +318,40 @@ def _require_choice(given: str, choices: Sequence[str], argument: str) -> None:
 
 def model_coords(cells: Cells) -> dict[str, list]:
     """Return the coordinates of a model's layers."""
-    return {dim_of(name): coordinate_of(cells.labels[name])[0] for name in cells.layers} | {
-        "mlm_layer": list(cells.layers)
-    }
+    return (
+        {dim_of(name): coordinate_of(cells.labels[name])[0] for name in cells.layers}
+        | {"mlm_layer": list(cells.layers)}
+        | _coords_of_covariates(cells)
+    )
+
+
+def _coords_of_covariates(cells: Cells) -> dict[str, list]:
+    k = len(cells.covariates)
+    return {COVARIATE: list(cells.covariates), "mlm_direction": list(range(k))} if k else {}
 
 
 def _data(cells: Cells) -> dict[str, np.ndarray]:
     """Return the data of a cell model by name."""
-    return {
+    data = {
         "mlm_codes": places_of(cells.codes, [len(cells.labels[name]) for name in cells.layers]),
         "mlm_n": cells.n.astype(float),  # PyMC keeps integers in 32 bits, too few for large cells
-        "mlm_statistics": np.column_stack([cells.mean, cells.sum_sq]),
+        "mlm_statistics": np.column_stack([cells.mean, cells.sum_sq, cells.x_total]),
     }
+    if cells.covariates:
+        center, _ = cells.covariate_moments()
+        data |= {"mlm_x_mean": cells.x_mean - center, "mlm_x_root": _root_of_products(cells.x_products)}
+        data[COVARIATE_MEAN] = center
+    return data
+
+
+def _root_of_products(products: np.ndarray) -> np.ndarray:
+    """Return R with R R' = S for each cell, a column for each direction in which its covariates vary, else zeros."""
+    # In units of each cell's own: covariates may differ by powers of ten.
+    unit = np.sqrt(np.diagonal(products, axis1=1, axis2=2))
+    safe = np.where(unit > 0, unit, 1.0)
+    value, vector = np.linalg.eigh(products / (safe[:, :, None] * safe[:, None, :]))
+    value = np.where(value > 1e-12 * value[:, -1:], value, 0.0)
+    return safe[:, :, None] * vector * np.sqrt(value)[:, None, :]
 
 
 def places_of(codes: np.ndarray, sizes: Sequence[int]) -> np.ndarray:

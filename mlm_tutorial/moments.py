@@ -13,7 +13,16 @@ from scipy.sparse.linalg import lsqr
 from mlm_tutorial.cells import Cells
 from mlm_tutorial.identifiability import nested_in
 
-__all__ = ["MomentEstimates", "moment_estimates", "parents_of", "scale_error", "starting_means", "starting_variances"]
+__all__ = [
+    "MomentEstimates",
+    "SlopeEstimates",
+    "moment_estimates",
+    "parents_of",
+    "scale_error",
+    "slope_estimates",
+    "starting_means",
+    "starting_variances",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +76,68 @@ def moment_estimates(cells: Cells) -> MomentEstimates:
     squares = squares * variance / average if average > 0 else np.full(len(cells), variance)
     variances, _, variance_scales, _ = _effects(cells, squares - variance, cells.n / (2 * variance**2))
     return MomentEstimates(mean, variance, means, variances, shrunken, mean_scales, variance_scales, averages)
+
+
+@dataclass(frozen=True, eq=False)
+class SlopeEstimates:
+    """Rough posterior of K slopes: normal, with the contributors' means taken out.
+
+    Attributes
+    ----------
+    slopes : numpy.ndarray, shape (K,)
+    root : numpy.ndarray, shape (K, K)
+        A root of the covariance: ``root @ root.T``.
+    effects, shrunken : list of numpy.ndarray
+        For each layer the averages of the covariates of each contributor, estimated as the means of
+        :class:`MomentEstimates` are, shape (m_j, K).
+    net : Cells
+        The cells less what the covariates add at these slopes.
+    estimates : MomentEstimates
+        Of these.
+    """
+
+    slopes: np.ndarray
+    root: np.ndarray
+    effects: list[np.ndarray]
+    shrunken: list[np.ndarray]
+    net: Cells
+    estimates: MomentEstimates
+
+
+def slope_estimates(cells: Cells, slope_sd: np.ndarray) -> SlopeEstimates:
+    """Return the slopes' rough posterior, with the contributors' means integrated out at estimated scales.
+
+    A mixed model's normal equations (Henderson 1975, *Best linear unbiased estimation and prediction under a selection
+    model*), with scales from least squares residuals.
+
+    Parameters
+    ----------
+    cells : Cells
+        With covariates.
+    slope_sd : numpy.ndarray, shape (K,)
+        Prior standard deviations.
+    """
+    first = moment_estimates(cells.without_covariates())
+    precision = cells.n / first.variance
+    center, _ = cells.covariate_moments()
+    x, (mean, _) = cells.x_mean - center, cells.total_moments()
+    fitted, found = np.empty_like(x), []
+    for k, column in enumerate(x.T):
+        own, shrunken, _, fitted[:, k] = _effects(cells, column, precision, first.mean_scales)
+        found.append((own, shrunken))
+    between = precision[:, None] * (x - fitted)
+    matrix = cells.x_products.sum(axis=0) / first.variance + between.T @ x
+    right = cells.x_total.sum(axis=0) / first.variance + between.T @ (cells.mean - mean)
+    # In units of the prior: slopes may differ by powers of ten.
+    scaled = (matrix + matrix.T) / 2 * np.outer(slope_sd, slope_sd) + np.eye(len(slope_sd))
+    root = slope_sd[:, None] * np.linalg.inv(np.linalg.cholesky(scaled)).T
+    slopes = slope_sd * np.linalg.solve(scaled, right * slope_sd)
+    net = cells.net_of(slopes)
+    effects, shrunken = (
+        [np.stack([column[j] for column in columns], axis=1) for j in range(len(cells.layers))]
+        for columns in zip(*found, strict=True)
+    )
+    return SlopeEstimates(slopes, root, effects, shrunken, net, moment_estimates(net))
 
 
 def starting_means(estimates: MomentEstimates, cells: Cells) -> np.ndarray:
@@ -140,19 +211,20 @@ def _averages(cells: Cells, variance: float) -> tuple[list[float], np.ndarray]:
     return found.tolist(), x @ found
 
 
-def _effects(cells: Cells, values: np.ndarray, precision: np.ndarray):
+def _effects(cells: Cells, values: np.ndarray, precision: np.ndarray, scales: list[float] | None = None):
     """Return effects, shrunken effects and scales by layer, and fitted values, of `values` with known precisions."""
     by_layer = []
     for name, codes in zip(cells.layers, cells.codes.T, strict=True):
         has = codes >= 0
         by_layer.append((has, codes[has], np.bincount(codes[has], precision[has], minlength=len(cells.labels[name]))))
-    scales = []
+    given, scales = scales, []
     for has, codes, weight in by_layer:
         average = np.bincount(codes, (precision * values)[has], minlength=len(weight)) / weight
         average -= np.average(average, weights=weight)
         # E[w average^2] = w scale^2 + 1; not below a tenth of the average standard error.
         excess = weight @ average**2 - len(weight)
         scales.append(float(np.sqrt(max(excess, len(weight) / 100) / weight.sum())))
+    scales = scales if given is None else given
     prior = [np.full(len(weight), scale) for (*_, weight), scale in zip(by_layer, scales, strict=True)]
     by_column = np.concatenate([[np.sqrt(cells.n_observations / precision.sum())], *prior])
     root = np.sqrt(precision)

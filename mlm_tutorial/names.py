@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 BASELINE = "baseline"
 TOTAL = "total"
 
+#: Dim of the slopes, and the component that is what all covariates add to a total.
+COVARIATE = "covariate"
+COVARIATES = "covariates"
+
 #: Prefix of the package's own variables, dims and data.
 OWN = "mlm_"
+
+#: Data of a model with covariates: the values at which a total's mean is the sum of the contributors' means alone.
+COVARIATE_MEAN = f"{OWN}covariate_mean"
 
 #: Kinds of parameters; the variable of a layer is ``<kind>_<layer>``. The last two are contributions of single rows.
 KINDS = ("mu", "sigma", "tau", "floor", "spread", "excess", "y", "z")
@@ -54,8 +61,15 @@ def parameter_names(kind: str, layers: Sequence[str], labels: Mapping[str, Seque
     return names
 
 
-def check_layer_names(layers: Sequence[str]) -> None:
-    """Raise ValueError if a model of these layers would use one name for two things."""
+def check_layer_names(layers: Sequence[str], covariates: Sequence[str] = ()) -> None:
+    """Raise ValueError if a model of these layers and covariates would use one name for two things."""
+    for name in covariates:
+        if not name:
+            raise ValueError("a covariate's name is empty; rename the column")
+        if name in (BASELINE, COVARIATES, "n", "mean", "sum_sq") or name.startswith((OWN, "__")):
+            raise ValueError(f"{name!r} cannot name a covariate, the package uses that name; rename the column")
+    for name in {COVARIATE, COVARIATES} & set(layers) if covariates else ():
+        raise ValueError(f"{name!r} cannot name a layer where there are covariates; rename the column")
     for name in layers:
         if not name:
             raise ValueError("a layer's name is empty; rename the column")

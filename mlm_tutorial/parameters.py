@@ -1,16 +1,17 @@
 """The parameters of a posterior as arrays indexed by rows and cells, in blocks that fit into memory."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from mlm_tutorial.layers import BASELINE
-from mlm_tutorial.names import dim_of, variable_of
+from mlm_tutorial.names import COVARIATE, COVARIATE_MEAN, COVARIATES, dim_of, variable_of
 from mlm_tutorial.sampling import posterior_of
 
-__all__ = ["Parameters", "absent_layers", "distinct"]
+__all__ = ["Parameters", "absent_layers", "covariates_of", "distinct", "distinct_rows"]
 
 #: Numbers in one array of a block: 2 MB, which fit into a processor's cache.
 BLOCK = 2**18
@@ -33,6 +34,11 @@ class Parameters:
         Layers that a row may lack.
     tails : tuple of numpy.ndarray, optional
         Skewness and tail weight in each draw, both of shape (S,); None where totals are normal.
+    covariates : tuple of str
+        Names of the K covariates.
+    slope : numpy.ndarray, shape (K, S)
+    center : numpy.ndarray, shape (K,)
+        Values from which covariates count.
     """
 
     layers: tuple[str, ...]
@@ -41,6 +47,9 @@ class Parameters:
     coordinates: dict[str, xr.DataArray]
     absent: frozenset[str]
     tails: tuple[np.ndarray, np.ndarray] | None = None
+    covariates: tuple[str, ...] = ()
+    slope: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    center: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def of(cls, idata: xr.DataTree, layers: Sequence[str]) -> "Parameters":
@@ -71,6 +80,7 @@ class Parameters:
             coordinates={name: posterior[dim] for name, dim in zip(layers, dims, strict=True)},
             absent=absent_layers(idata) & set(layers),
             tails=_tails(posterior),
+            **_slopes(idata),
         )
 
     @property
@@ -78,23 +88,44 @@ class Parameters:
         """Number of draws S, of all chains together."""
         return self.mu[0].size
 
+    @property
+    def components_of_a_total(self) -> list[str]:
+        """Baseline and layers, and what the covariates add where there are any."""
+        return [BASELINE, *self.layers, *([COVARIATES] if self.covariates else [])]
+
+    def of_covariates(self, x: np.ndarray, draws: Any = slice(None)) -> np.ndarray:
+        """Return what covariates of shape (N, K) add to a total in some draws, (N, S); zeros without covariates."""
+        return (x - self.center) @ self.slope[:, draws] if self.covariates else np.zeros((len(x), 1))
+
     def at(self, draws: np.ndarray) -> "Parameters":
         """Return the parameters of some of the draws."""
         mu, variance = ([x[..., draws] for x in values] for values in (self.mu, self.variance))
         tails = None if self.tails is None else (self.tails[0][draws], self.tails[1][draws])
-        return replace(self, mu=mu, variance=variance, tails=tails)
+        return replace(self, mu=mu, variance=variance, tails=tails, slope=self.slope[:, draws])
 
-    def totals(self, codes: np.ndarray, draws: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and variance of the totals of some cells, each of shape (C, S), or in some of the draws."""
+    def totals(
+        self, codes: np.ndarray, draws: slice = slice(None), x: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and variance of the totals of some cells, each of shape (C, S), or in some of the draws.
+
+        They are at covariates `x`, shape (C, K), or where these count from.
+        """
         mean, variance = (np.tile(values[0][draws], (len(codes), 1)) for values in (self.mu, self.variance))
         for j in range(len(self.layers)):
             mean += self.mu[1 + j][:, draws][codes[:, j]]
             variance += self.variance[1 + j][:, draws][codes[:, j]]
+        if self.covariates and x is not None:
+            mean += self.of_covariates(x, draws)
         return mean, variance
 
-    def components(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and variance of the components of some cells, each of shape (1 + J, C, S)."""
-        mean, variance = np.empty((2, 1 + len(self.layers), len(codes), self.n_draws))
+    def components(self, codes: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and variance of the components of cells at covariates `x`, each of shape (1 + J, C, S).
+
+        With covariates there is one component more, which has no variance.
+        """
+        mean, variance = np.empty((2, len(self.components_of_a_total), len(codes), self.n_draws))
+        if self.covariates:
+            mean[-1], variance[-1] = self.of_covariates(x), 0.0
         for values, out in ((self.mu, mean), (self.variance, variance)):
             out[0] = values[0]
             for j in range(len(self.layers)):
@@ -120,6 +151,27 @@ def _tails(posterior: xr.Dataset) -> tuple[np.ndarray, np.ndarray] | None:
     return skewness, weight
 
 
+def covariates_of(idata: xr.DataTree) -> tuple[str, ...]:
+    """Return the covariates of a posterior; none where there are no slopes."""
+    posterior = posterior_of(idata)
+    return tuple(map(str, posterior[COVARIATE].values)) if COVARIATE in posterior.get("slope", posterior).dims else ()
+
+
+def _slopes(idata: xr.DataTree) -> dict[str, Any]:
+    """Return names, slopes and centers of the covariates."""
+    posterior, names = posterior_of(idata), covariates_of(idata)
+    if not names:
+        return {"slope": np.zeros((0, posterior.sizes["chain"] * posterior.sizes["draw"]))}
+    if "constant_data" not in idata.children or COVARIATE_MEAN not in idata["constant_data"]:
+        raise ValueError(f"the posterior has slopes, but the group constant_data lacks {COVARIATE_MEAN!r}")
+    values = posterior["slope"].transpose("chain", "draw", COVARIATE).values.astype(float)
+    return {
+        "covariates": names,
+        "slope": values.reshape(-1, values.shape[-1]).T,
+        "center": idata["constant_data"][COVARIATE_MEAN].values.astype(float),
+    }
+
+
 def _by_draw(posterior: xr.Dataset, kind: str, component: str) -> np.ndarray:
     """Return one variable with all draws of all chains in the last dimension, and a row of zeros after its rows."""
     values = posterior[variable_of(kind, component)]
@@ -137,6 +189,17 @@ def absent_layers(idata: xr.DataTree) -> frozenset[str]:
     named = getattr(idata, "attrs", {}).get("absent", ())
     # NetCDF returns a list of one string as that string, and longer lists as arrays.
     return frozenset([named] if isinstance(named, str) else map(str, named)) - {""}
+
+
+def distinct_rows(codes: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return distinct rows of codes, their covariates, and for each row its position among them.
+
+    With covariates nearly every row is another one, and each is taken for distinct.
+    """
+    if x.shape[1]:
+        return codes, x, np.arange(len(codes))
+    unique, position = distinct(codes)
+    return unique, np.zeros((len(unique), 0)), position
 
 
 def distinct(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from mlm_tutorial.cells import REQUIRED
 from mlm_tutorial.layers import TOTAL
 from mlm_tutorial.levy import draw_totals, log_density, mixing_moments, slope
 from mlm_tutorial.names import variable_of
-from mlm_tutorial.parameters import Parameters, distinct, in_blocks
+from mlm_tutorial.parameters import Parameters, covariates_of, distinct_rows, in_blocks
 from mlm_tutorial.rows import Rows, Table
 from mlm_tutorial.sampling import posterior_of
 
@@ -65,7 +65,8 @@ def predict(
         A posterior with variables named as in :func:`cell_model`.
     frame : data frame
         One row per total to predict: any table that :func:`cell_statistics` takes. It is read in pieces, and
-        needs no totals. Layers that may be absent in the model may be absent here.
+        needs no totals. Layers that may be absent in the model may be absent here. It has the model's covariates in
+        columns of the same names.
     layers : list of str
         Names of the columns with the contributors of each layer.
     draws : int
@@ -93,12 +94,12 @@ def predict(
     prob = az.rcParams["stats.ci_prob"] if ci_prob is None else ci_prob
     if not 0 < prob < 1:
         raise ValueError(f"ci_prob must be between 0 and 1, got {ci_prob}")
-    rows, parameters, populations = _read(idata, Table(frame, layers))
+    rows, parameters, populations = _read(idata, Table(frame, layers, covariates=covariates_of(idata)))
     marginal, codes = _with_one_new_contributor(parameters, populations, rows)
-    unique, cell = distinct(codes)
+    unique, x, cell = distinct_rows(codes, rows.x)
     mean, sd, lower, upper = np.empty((4, len(unique)))
     for block in marginal.blocks(len(unique)):
-        m, v = marginal.totals(unique[block])
+        m, v = marginal.totals(unique[block], x=x[block])
         mean[block] = m.mean(axis=1)
         sd[block] = np.sqrt(v.mean(axis=1) + m.var(axis=1))
         m, v = _as_normals(marginal, m, v)
@@ -135,7 +136,8 @@ def log_predictive_density(
     idata : xarray.DataTree
         A posterior with variables named as in :func:`cell_model`.
     frame : data frame
-        One row per observation: any table that :func:`cell_statistics` takes. It is read in pieces.
+        One row per observation: any table that :func:`cell_statistics` takes, with the model's covariates. It is read
+        in pieces.
     total : str
         Name of the column with the totals.
     layers : list of str
@@ -153,9 +155,9 @@ def log_predictive_density(
     """
     if layers is REQUIRED:
         raise TypeError("log_predictive_density() missing 1 required argument: 'layers'")
-    rows, parameters, populations = _read(idata, Table(frame, layers, total))
+    rows, parameters, populations = _read(idata, Table(frame, layers, total, covariates_of(idata)))
     marginal, codes = _with_one_new_contributor(parameters, populations, rows)
-    unique, cell = distinct(codes)
+    unique, covariates, cell = distinct_rows(codes, rows.x)
     # Rows with the same cell and total have the same density, and rounded totals repeat.
     totals = np.asarray(rows.totals)
     order = np.lexsort((totals, cell))
@@ -165,7 +167,7 @@ def log_predictive_density(
     x, c = x[first], c[first]
     for block in marginal.blocks(len(out), 4):
         cells, local = np.unique(c[block], return_inverse=True)
-        m, v = marginal.totals(unique[cells])
+        m, v = marginal.totals(unique[cells], x=covariates[cells])
         if marginal.tails is None:
             out[block] = _log_mixture_density(x[block], m, v, local)
         else:
@@ -360,6 +362,7 @@ def _joint_draws(
                 mu, v = (np.hstack([a[:, :-1], b, a[:, -1:]]) for a, b in zip((mu, v), new, strict=True))
             mean += mu[:, rows.codes[:, j]]
             variance += v[:, rows.codes[:, j]]
+        mean += parameters.of_covariates(rows.x, s).T
         tails = None if parameters.tails is None else tuple(values[s, None] for values in parameters.tails)
         out[block] = draw_totals(mean, variance, tails, rng)
     return out

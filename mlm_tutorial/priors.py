@@ -36,6 +36,8 @@ class Priors:
     priors decide how the layers share what the data identify only as a sum; and where the data cannot split a variance,
     its shares depend on the number of contributors in each layer.
 
+    Slopes of covariates are ``slope ~ Normal(0, slope_sd)``, pooled or not.
+
     The means of a layer that may be absent are not centered: ``mu_<layer>`` is then such a zero-sum vector plus an
     average of its own, ``Normal(0, mu_sd)``.
 
@@ -50,6 +52,9 @@ class Priors:
     sigma_scale : float or mapping of str to float
         Root mean square of the prior of a standard deviation, for all components or for each by name, the baseline's
         as ``"baseline"``. Those whose spread is known need none.
+    slope_sd : float or mapping of str to float, optional
+        Prior standard deviation of the slopes, for all covariates or for each by name, in units of the total by unit of
+        the covariate. Needed where there are covariates.
     pooled : bool
         Whether contributors are partially pooled.
     known_sigma : mapping, optional
@@ -69,13 +74,14 @@ class Priors:
     sigma_scale: float | Mapping[str, float]
     pooled: bool = True
     known_sigma: Known = field(default_factory=dict)
+    slope_sd: float | Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
         if not isinstance(self.pooled, (bool, np.bool_)):
             raise TypeError(f"pooled must be True or False, got {self.pooled!r}")
         if not np.isfinite(require_number(self.baseline_mu, "baseline_mu")):
             raise ValueError(f"baseline_mu must be finite, got {self.baseline_mu}")
-        for name in ("baseline_mu_sd", "mu_sd", "sigma_scale"):
+        for name in ("baseline_mu_sd", "mu_sd", "sigma_scale", "slope_sd"):
             given = getattr(self, name)
             for value in given.values() if isinstance(given, Mapping) else [given]:
                 if not (np.isfinite(require_number(value, name)) and value > 0):
@@ -89,7 +95,8 @@ class Priors:
         The baseline's mean is within five standard deviations of the totals' average, and the means of contributors
         have a scale of two and a half standard deviations. Each of the J + 1 components has the same prior mean of its
         variance: V / (J + 1), with V the variance about an additive fit of the means. Where spreads are known, the
-        others share what they leave of V, a tenth of it at least.
+        others share what they leave of V, a tenth of it at least. A slope has a scale with which one standard deviation
+        of its covariate moves a total by two and a half of its own.
 
         Parameters
         ----------
@@ -121,11 +128,19 @@ class Priors:
             sigma_scale=float(np.sqrt(left / max(components_with_free_spread(cells, known), 1))),
             pooled=pooled,
             known_sigma=known_sigma or {},
+            slope_sd={
+                name: float(2.5 * sd / np.sqrt(x))
+                for name, x in zip(cells.covariates, np.diag(cells.covariate_moments()[1]), strict=True)
+            },
         )
 
     def mu_sd_of(self, layer: str) -> float:
         """Return the scale of one layer's means."""
         return _by_name(self.mu_sd, layer, "mu_sd")
+
+    def slope_sd_of(self, covariate: str) -> float:
+        """Return the scale of one slope."""
+        return _by_name(self.slope_sd, covariate, "slope_sd")
 
     def sigma_scale_of(self, component: str) -> float:
         """Return the scale of the standard deviations of the baseline or of one layer."""

@@ -15,7 +15,7 @@ import pyarrow as pa
 import xarray as xr
 
 from mlm_tutorial.names import is_missing, positions
-from mlm_tutorial.tables import TOTALS, labels_column, open_labels, open_table
+from mlm_tutorial.tables import TOTALS, covariate_column, labels_column, open_table
 
 #: Rows that are turned into Python objects at a time.
 PIECE = 100_000
@@ -38,6 +38,8 @@ class Rows:
         Position of each row's contributors among the known ones; -1 where the layer is absent. Contributors that are
         not known have positions after the known ones, in the order of `new`.
     totals : numpy.ndarray of float, shape (N,), or None
+    x : numpy.ndarray of float, shape (N, K)
+        Values of the covariates.
     new : dict of str to tuple
         Labels of each layer that are not known, in the order in which they occur first.
     """
@@ -45,6 +47,7 @@ class Rows:
     layers: tuple[str, ...]
     codes: np.ndarray
     totals: np.ndarray | None
+    x: np.ndarray
     new: dict[str, tuple]
 
     def __len__(self) -> int:
@@ -62,22 +65,24 @@ class Table:
         Names of the columns with the contributors' labels.
     total : str, optional
         Name of the column with the totals. Without it, totals are neither needed nor read.
+    covariates : sequence of str
+        Names of the columns with the covariates.
 
     Raises
     ------
     TypeError
-        If `frame` is not a table, `total` is not numeric, or a name is not a string.
+        If `frame` is not a table, `total` or a covariate is not numeric, or a name is not a string.
     KeyError
         If a column does not exist.
     ValueError
         If `layers` is empty, or a column is named twice.
     """
 
-    def __init__(self, frame: Any, layers: Sequence[str], total: str | None = None):
-        data, names = open_labels(frame, layers) if total is None else open_table(frame, total, layers)
-        self.layers, self.total = tuple(names), total
-        columns = [labels_column(j) for j in range(len(names))]
-        self._data = data.select(*columns, *([] if total is None else [TOTALS]))
+    def __init__(self, frame: Any, layers: Sequence[str], total: str | None = None, covariates: Sequence[str] = ()):
+        data, names, covariates = open_table(frame, total, layers, covariates)
+        self.layers, self.total, self.covariates = tuple(names), total, tuple(covariates)
+        self._numbers = ([] if total is None else [TOTALS]) + [covariate_column(k) for k in range(len(covariates))]
+        self._data = data.select(*(labels_column(j) for j in range(len(names))), *self._numbers)
 
     def rows(
         self,
@@ -108,29 +113,35 @@ class Table:
         TypeError
             If a label is not hashable.
         ValueError
-            If there are no rows, a total is missing or infinite, or a label is missing or not known where it must be.
+            If there are no rows, a total or a covariate is missing or infinite, or a label is missing or not known
+            where it must be.
         """
         columns = [
             _Codes(name, known[name], name in absent, name in new, (hint or {}).get(name)) for name in self.layers
         ]
-        codes, totals, bad, n = [], [], _Bad(), 0
-        for labels, x in _pieces(self._data, len(self.layers), self.total is not None):
-            codes.append(
-                np.stack([column.of(values, n) for column, values in zip(columns, labels, strict=True)], axis=1)
-            )
-            if x is not None:
-                bad.look_at(~np.isfinite(x), n)
-                totals.append(x)
+        codes: list[np.ndarray] = []
+        numbers: list[np.ndarray] = []
+        bad, n = [_Bad() for _ in self._numbers], 0
+        for labels, values in _pieces(self._data, len(self.layers), self._numbers):
+            codes.append(np.stack([column.of(part, n) for column, part in zip(columns, labels, strict=True)], axis=1))
+            for wrong, flags in zip(bad, ~np.isfinite(values.T), strict=True):
+                wrong.look_at(flags, n)
+            numbers.append(values)
             n += len(codes[-1])
         if n == 0:
             raise ValueError("the frame is empty; expected one row at least")
-        bad.require_none(self.total, "missing or infinite totals")
+        names = [*([] if self.total is None else [self.total]), *self.covariates]
+        for name, wrong in zip(names, bad, strict=True):
+            wrong.require_none(name, f"missing or infinite {'totals' if name == self.total else 'values'}")
+        found = np.concatenate(numbers)
+        first = len(names) - len(self.covariates)
         for column in columns:
             column.require_labels()
         return Rows(
             layers=self.layers,
             codes=np.concatenate(codes),
-            totals=None if self.total is None else np.concatenate(totals),
+            totals=None if self.total is None else found[:, 0],
+            x=found[:, first:],
             new={column.layer: tuple(column.new) for column in columns},
         )
 
@@ -220,20 +231,21 @@ class _Codes:
                 ) from None
 
 
-def _pieces(data, n_layers: int, with_total: bool) -> Iterator[tuple[list[list], np.ndarray | None]]:
-    """Yield labels of every layer, and totals, in batches of rows in the order of the table."""
+def _pieces(data, n_layers: int, numbers: list[str]) -> Iterator[tuple[list[list], np.ndarray]]:
+    """Yield labels of every layer, and numbers, in batches of rows in the order of the table."""
     if data.implementation.is_spark_like():
         # Only one partition at a time is on the driver.
         for part in batched(data.to_native().toLocalIterator(), PIECE):
-            labels = list(zip(*part, strict=True))
-            totals = labels.pop() if with_total else None
-            x = None if totals is None else np.array([np.nan if v is None else v for v in totals], dtype=float)
-            yield [list(column) for column in labels], x
+            columns = list(zip(*part, strict=True))
+            rows = [[np.nan if v is None else v for v in column] for column in columns[n_layers:]]
+            x = np.array(rows, dtype=float).T if rows else np.zeros((len(part), 0))
+            yield [list(column) for column in columns[:n_layers]], x
         return
     for table in _eager_parts(data):
         for start in range(0, len(table), PIECE):
             piece = table[start : start + PIECE]
-            x = piece[TOTALS].to_numpy().astype(float) if with_total else None
+            values = [piece[name].to_numpy().astype(float) for name in numbers]
+            x = np.stack(values, axis=1) if values else np.zeros((len(piece), 0))
             yield [piece[labels_column(j)].to_list() for j in range(n_layers)], x
 
 

@@ -1,9 +1,11 @@
 """Tables of observations of any kind: what their columns must be, and their rows grouped by contributors.
 
-Any table that narwhals supports will do. Inside this module the column of totals is called ``__x`` and those of labels
-``__0``, ``__1`` and so on, because several libraries read a name such as ``a.b``, ``*`` or ``^a$`` as an expression.
+Any table that narwhals supports will do. Inside this module the column of totals is called ``__x``, those of labels
+``__0``, ``__1`` and so on, and those of covariates ``__z0``, ``__z1``, because several libraries read a name such as
+``a.b``, ``*`` or ``^a$`` as an expression.
 """
 
+import itertools
 import re
 import warnings
 from collections import Counter
@@ -20,54 +22,76 @@ from mlm_tutorial.names import check_layer_names, is_missing
 
 TOTALS = "__x"
 
+#: Rows of a table in memory that are grouped at a time where there are covariates.
+PIECE = 1_000_000
+
 
 def labels_column(j: int) -> str:
     """Return the name of the column with the labels of layer `j`, counted from 0."""
     return f"__{j}"
 
 
-def open_table(frame: Any, total: str, layers: Sequence[str]) -> tuple[Any, list[str]]:
+def covariate_column(k: int) -> str:
+    """Return the name of the column with the values of covariate `k`, counted from 0."""
+    return f"__z{k}"
+
+
+def product_column(k: int, m: int) -> str:
+    """Return the name of the column with a group's centered products of covariates `k` and `m`, where k <= m."""
+    return f"__zz{k}_{m}"
+
+
+def open_table(
+    frame: Any, total: str | None, layers: Sequence[str], covariates: Sequence[str] = ()
+) -> tuple[Any, list[str], list[str]]:
     """Check the columns of a table and give them the names of this module.
 
     Parameters
     ----------
     frame : data frame or lazy frame
         One row per observation.
-    total, layers : str, list of str
-        Names of the columns with the totals, and with the contributors' labels.
+    total, layers, covariates : str or None, list of str, list of str
+        Names of the columns with the totals, with the contributors' labels, and with numbers of the rows. Without a
+        name of the totals, the table needs none.
 
     Returns
     -------
     narwhals.DataFrame or narwhals.LazyFrame
-        Columns ``__x`` (float) and ``__0``, ``__1`` and so on, still to be computed where the table is lazy.
+        Columns ``__x`` (float), ``__0``, ``__1`` and so on, and ``__z0``, ``__z1`` and so on (float), still to be
+        computed where the table is lazy.
     list of str
         The layers.
+    list of str
+        The covariates.
 
     Raises
     ------
     TypeError, KeyError, ValueError
         For bad tables and columns as in :func:`mlm_tutorial.cell_statistics`.
     """
-    data, layers = _opened(frame, layers, total)
-    dtype = data.collect_schema()[TOTALS]
-    if not dtype.is_numeric():
-        raise TypeError(f"column {total!r} must be numeric, got {dtype}; {_conversion(data, total)}")
-    return data.with_columns(nw.col(TOTALS).cast(nw.Float64)), layers
+    data = _as_narwhals(frame)
+    layers, covariates = _checked_columns(data, layers, covariates, total)
+    numbers = ({} if total is None else {total: TOTALS}) | {c: covariate_column(k) for k, c in enumerate(covariates)}
+    data = _renamed(data, numbers | {name: labels_column(j) for j, name in enumerate(layers)})
+    _refuse_nested(data, layers)
+    schema = data.collect_schema()
+    for name, column in numbers.items():
+        if not schema[column].is_numeric():
+            advice = _conversion(data, name, column)
+            raise TypeError(f"column {name!r} must be numeric, got {schema[column]}; {advice}")
+    return data.with_columns(*(nw.col(column).cast(nw.Float64) for column in numbers.values())), layers, covariates
 
 
-def open_labels(frame: Any, layers: Sequence[str]) -> tuple[Any, list[str]]:
-    """Check the columns of a table without totals, see :func:`open_table`."""
-    return _opened(frame, layers)
-
-
-def group_rows(data: Any, total: str, layers: list[str], absent: Iterable[str] = ()) -> pd.DataFrame:
+def group_rows(
+    data: Any, total: str, layers: list[str], absent: Iterable[str] = (), covariates: Sequence[str] = ()
+) -> pd.DataFrame:
     """Group the rows of a table from :func:`open_table` by their labels.
 
     Parameters
     ----------
     data : narwhals.DataFrame or narwhals.LazyFrame
-        Columns ``__x``, ``__0``, ``__1`` and so on.
-    total, layers : str, list of str
+        Columns ``__x``, ``__0``, ``__1`` and so on, and ``__z0``, ``__z1`` and so on.
+    total, layers, covariates : str, list of str, sequence of str
         Their names in the reader's table, for messages.
     absent : iterable of str
         Layers whose labels may be missing.
@@ -76,19 +100,23 @@ def group_rows(data: Any, total: str, layers: list[str], absent: Iterable[str] =
     -------
     pandas.DataFrame
         One row per group, in any order: labels in ``__0`` and so on, None where one is missing, then ``__n``,
-        ``__pivot``, ``__mean`` (of the totals less the pivot) and ``__sum_sq``.
+        ``__pivot``, ``__mean`` (of the totals less the pivot) and ``__sum_sq``. For each covariate k also
+        ``__pivot_z<k>``, ``__mean_z<k>``, its sum of products with the totals ``__xz<k>``, and with covariate m >= k
+        ``__zz<k>_<m>``; sums are of deviations from the group's means.
 
     Raises
     ------
     TypeError, ValueError
-        If there are no rows, a total is missing or infinite, a label is missing, or labels cannot be hashed.
+        If there are no rows, a total or a covariate is missing or infinite, a label is missing, or labels cannot be
+        hashed.
     """
     keys = [labels_column(j) for j in range(len(layers))]
     try:
-        groups = _group(data, keys)
+        groups = _group(data, keys, len(covariates))
         required = {key: name for key, name in zip(keys, layers, strict=True) if name not in absent}
-        if groups.empty or _has_bad_values(groups, list(required)):
-            _check_values(data, total, required, dict(zip(keys, layers, strict=True)))  # names the value and its row
+        if groups.empty or _has_bad_values(groups, list(required), len(covariates)):
+            numbers = {TOTALS: total} | {covariate_column(k): name for k, name in enumerate(covariates)}
+            _check_values(data, numbers, required, dict(zip(keys, layers, strict=True)))  # names the value and its row
         groups = _with_one_missing_label(groups, keys)
         for key in keys:  # pandas groups by lists of one length, and fails with others
             hash(tuple(groups[key]))
@@ -99,15 +127,6 @@ def group_rows(data: Any, total: str, layers: list[str], absent: Iterable[str] =
 
 
 # --- columns ---
-
-
-def _opened(frame: Any, layers: Sequence[str], *total: str) -> tuple[Any, list[str]]:
-    data = _as_narwhals(frame)
-    layers = _checked_columns(data, layers, *total)
-    names = dict.fromkeys(total, TOTALS) | {name: labels_column(j) for j, name in enumerate(layers)}
-    data = _renamed(data, names)
-    _refuse_nested(data, layers)
-    return data, layers
 
 
 def _as_narwhals(frame: Any):
@@ -129,21 +148,25 @@ def _as_narwhals(frame: Any):
         ) from None
 
 
-def _checked_columns(data, layers: Sequence[str], *total: str) -> list[str]:
-    if isinstance(layers, str) or not isinstance(layers, Iterable):
-        raise TypeError(f"layers must be a list of column names, got {layers!r}")
-    layers = list(layers)
+def _checked_columns(
+    data, layers: Sequence[str], covariates: Sequence[str], total: str | None
+) -> tuple[list[str], list[str]]:
+    for what, given in (("layers", layers), ("covariates", covariates)):
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise TypeError(f"{what} must be a list of column names, got {given!r}")
+    layers, covariates = list(layers), list(covariates)
     if not layers:
         raise ValueError("layers is empty; name at least one column of contributors")
-    wanted = [*total, *layers]
+    wanted = [*([] if total is None else [total]), *layers, *covariates]
     columns = data.collect_schema().names()
     for name in wanted:
         if not isinstance(name, str):
             raise TypeError(f"column names must be strings, got {name!r}{_rename_hint(columns)}")
     for name, count in Counter(wanted).items():
         if count > 1:
-            raise ValueError(f"column {name!r} is named {count} times; total and layers must all differ")
-    check_layer_names(layers)
+            what = "total, layers and covariates" if covariates else "total and layers"
+            raise ValueError(f"column {name!r} is named {count} times; {what} must all differ")
+    check_layer_names(layers, covariates)
     missing = [name for name in wanted if name not in columns]
     if missing:
         hint = f"; {missing[0]!r} is in the index: call reset_index() on the frame first"
@@ -151,7 +174,7 @@ def _checked_columns(data, layers: Sequence[str], *total: str) -> list[str]:
             hint = _rename_hint(columns)
         listed = ", ".join(map(str, columns))
         raise KeyError(f"no column {missing[0]!r} in the frame; it has {listed}{hint}")
-    return layers
+    return layers, covariates
 
 
 def _index_names(data) -> list:
@@ -191,11 +214,11 @@ def _first_value(data, column: str) -> list:
     return _collect(data.select(column).drop_nulls().head(1))[column].to_list()
 
 
-def _conversion(data, total: str) -> str:
-    """Return advice on converting totals that are not numeric, based on the first of them."""
-    first = _first_value(data, TOTALS)
+def _conversion(data, name: str, place: str) -> str:
+    """Return advice on converting a column that is not numeric, based on its first value; `place` is its name here."""
+    first = _first_value(data, place)
     value = first[0] if first else None
-    column = f"frame[{total!r}]"
+    column = f"frame[{name!r}]"
     if isinstance(value, Decimal):
         return f"convert it to numbers first, in pandas: {column}.astype(float) (the first value is {value!r})"
     if isinstance(value, str) and "," in value:
@@ -257,34 +280,87 @@ def _with_one_missing_label(grouped: pd.DataFrame, keys: list[str]) -> pd.DataFr
     return _merge_groups(grouped, keys)
 
 
-def _group(data, keys: list[str]) -> pd.DataFrame:
-    """Return a row per cell in one pass: labels, ``__n``, ``__count`` of totals, ``__pivot``, ``__mean``, ``__sum_sq``.
+def _group(data, keys: list[str], n_covariates: int = 0) -> pd.DataFrame:
+    """Return a row per cell in one pass: labels, ``__n``, counts, pivots, means, and centered sums of products.
 
     Means are those of x minus a pivot: an offset of 1e9 would otherwise cost nine digits.
     """
     if data.implementation.is_dask():
-        return _group_partitions(data.to_native(), keys)
-    # The median of a few rows, because the mean of all would take another pass. Only this number is collected.
-    middle = data.select(TOTALS).filter(nw.col(TOTALS).is_finite()).head(1_000).select(nw.col(TOTALS).median())
-    pivot = _collect(middle)[TOTALS].to_list()[0] or 0.0
-    # The grouped variance is each backend's own, and none of those left computes it as sum(x^2) - n mean^2.
+        return _group_partitions(data.to_native(), keys, n_covariates)
+    if n_covariates and isinstance(data, nw.DataFrame) and len(data) > PIECE:
+        # The columns of sums would take several times the memory of the table.
+        pieces = [_group(data[i : i + PIECE], keys, n_covariates) for i in range(0, len(data), PIECE)]
+        return _merge_groups(pd.concat(pieces, ignore_index=True), keys)
+    numbers = [TOTALS, *(covariate_column(k) for k in range(n_covariates))]
+    pairs = list(itertools.combinations(range(len(numbers)), 2))
+    pivots, units = _pivots_and_units(data, numbers)
+    # The grouped variance is each backend's own, and none of those left computes it as sum(x^2) - n mean^2. Products
+    # come from it, too: the variance of a sum of two, less the variances of both, is twice their covariance.
+    centered = [(nw.col(name) - pivot) / unit for name, pivot, unit in zip(numbers, pivots, units, strict=True)]
+    sums = [f"__sum{i}_{k}" for i, k in pairs]
+    data = data.select(
+        *keys,
+        *(value.alias(name) for name, value in zip(numbers, centered, strict=True)),
+        *((centered[i] + centered[k]).alias(name) for name, (i, k) in zip(sums, pairs, strict=True)),
+    )
     grouped = _collect(
-        data.with_columns(nw.col(TOTALS) - pivot)
-        .group_by(*keys)
-        .agg(
+        data.group_by(*keys).agg(
             nw.len().alias("__n"),
-            nw.col(TOTALS).count().alias("__count"),
-            nw.col(TOTALS).mean().alias("__mean"),
-            nw.col(TOTALS).var(ddof=0).alias("__var"),
+            *(nw.col(name).count().alias(f"__count{i}") for i, name in enumerate(numbers)),
+            *(nw.col(name).mean().alias(f"__mean{i}") for i, name in enumerate(numbers)),
+            *(nw.col(name).var(ddof=0).alias(f"__var{name}") for name in (*numbers, *sums)),
         )
     )
     table = {name: pd.Series(grouped[name].to_list(), dtype=object) for name in keys}
-    table |= {name: grouped[name].to_numpy().astype(np.int64) for name in ("__n", "__count")}
-    n, variance = table["__n"], np.nan_to_num(grouped["__var"].to_numpy().astype(float))
+    n = grouped["__n"].to_numpy().astype(np.int64)
+    counts = [grouped[f"__count{i}"].to_numpy().astype(np.int64) for i in range(len(numbers))]
     # A cell with one row has no spread; rounding must not leave one, nor a negative one.
-    sum_sq = np.where(n > 1, np.maximum(variance, 0) * n, 0.0)
-    mean = grouped["__mean"].to_numpy().astype(float)
-    return pd.DataFrame(table | {"__pivot": float(pivot), "__mean": mean, "__sum_sq": sum_sq})
+    variance = {
+        name: np.where(n > 1, np.maximum(np.nan_to_num(grouped[f"__var{name}"].to_numpy().astype(float)), 0), 0.0)
+        for name in (*numbers, *sums)
+    }
+    means = [grouped[f"__mean{i}"].to_numpy().astype(float) for i in range(len(numbers))]
+    products = {(i, i): variance[name] for i, name in enumerate(numbers)}
+    for name, (i, k) in zip(sums, pairs, strict=True):
+        covariance = (variance[name] - products[i, i] - products[k, k]) / 2
+        # Where one of the two does not vary, rounding must not leave a product.
+        largest = np.sqrt(products[i, i] * products[k, k])
+        products[i, k] = np.clip(covariance, -largest, largest)
+    table |= {"__n": n, "__count": np.minimum.reduce(counts)}
+    for i, (pivot, unit, mean) in enumerate(zip(pivots, units, means, strict=True)):
+        table |= {_pivot(i): np.full(len(n), pivot), _mean(i): mean * unit}
+    return pd.DataFrame(table | {_product(*ik): n * units[ik[0]] * units[ik[1]] * x for ik, x in products.items()})
+
+
+def _pivots_and_units(data, numbers: list[str]) -> tuple[list[float], list[float]]:
+    """Return the medians of a few rows, and powers of two near their spreads.
+
+    Of a few rows, because the mean of all would take another pass. In units of like size a sum of two columns keeps the
+    digits of both; multiplication by a power of two rounds nothing.
+    """
+    pivots, units = [], []
+    for name in numbers:
+        few = data.select(name).filter(nw.col(name).is_finite()).head(1_000)
+        found = _collect(few.select(nw.col(name).median().alias("middle"), nw.col(name).std().alias("sd")))
+        pivots.append(float(found["middle"].to_list()[0] or 0.0))
+        sd = float(found["sd"].to_list()[0] or 0.0)
+        units.append(float(2.0 ** np.round(np.log2(sd))) if len(numbers) > 1 and 0 < sd < np.inf else 1.0)
+    return pivots, units
+
+
+def _pivot(i: int) -> str:
+    """Return the column of a number's pivots in a table of groups; 0 is the total, then come the covariates."""
+    return f"__pivot_z{i - 1}" if i else "__pivot"
+
+
+def _mean(i: int) -> str:
+    return f"__mean_z{i - 1}" if i else "__mean"
+
+
+def _product(i: int, k: int) -> str:
+    if i:
+        return product_column(i - 1, k - 1)
+    return f"__xz{k - 1}" if k else "__sum_sq"
 
 
 def _collect(data) -> nw.DataFrame:
@@ -293,7 +369,7 @@ def _collect(data) -> nw.DataFrame:
     return data.collect(engine="streaming") if data.implementation.is_polars() else data.collect()
 
 
-def _group_partitions(frame, keys: list[str]) -> pd.DataFrame:
+def _group_partitions(frame, keys: list[str], n_covariates: int) -> pd.DataFrame:
     """Group a Dask frame: each partition where it is, then the cells of several partitions, as in a tree.
 
     Dask's own grouped variance is sum(x^2) - n mean^2.
@@ -302,50 +378,54 @@ def _group_partitions(frame, keys: list[str]) -> pd.DataFrame:
         _group_partition,
         aggregate=_merge_groups,
         combine=_merge_groups,
-        chunk_kwargs={"keys": keys},
+        chunk_kwargs={"keys": keys, "n_covariates": n_covariates},
         aggregate_kwargs={"keys": keys},
         combine_kwargs={"keys": keys},
-        meta=_group_partition(frame._meta, keys),
+        meta=_group_partition(frame._meta, keys, n_covariates),
         split_every=8,
     ).compute()
 
 
-def _group_partition(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    return _group(nw.from_native(frame), keys)
+def _group_partition(frame: pd.DataFrame, keys: list[str], n_covariates: int) -> pd.DataFrame:
+    return _group(nw.from_native(frame), keys, n_covariates)
 
 
 def _merge_groups(groups: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Merge cells with the same labels (Chan, Golub and LeVeque 1979); each part comes with its own pivot."""
     if groups.empty:
         return groups
-    # The difference of two pivots is exact or nearly so; adding a pivot to a mean would round the mean.
-    pivot = groups["__pivot"].iloc[0]
-    groups["__mean"] += groups["__pivot"] - pivot
     key = groups.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
     first = np.unique(key, return_index=True)[1]
-    n, mean = groups["__n"].to_numpy(), groups["__mean"].to_numpy()
+    n = groups["__n"].to_numpy()
 
     def add(values):
         return np.bincount(key, weights=values)
 
     merged = groups.iloc[first].reset_index(drop=True)
     merged["__n"], merged["__count"] = add(n).astype(np.int64), add(groups["__count"]).astype(np.int64)
-    merged["__pivot"], merged["__mean"] = pivot, add(n * mean) / add(n)
-    between = n * (mean - merged["__mean"].to_numpy()[key]) ** 2
-    merged["__sum_sq"] = add(groups["__sum_sq"] + between)
+    deviations = []
+    for i in range(sum(name.startswith("__pivot") for name in groups)):
+        # The difference of two pivots is exact or nearly so; adding a pivot to a mean would round the mean.
+        pivot = groups[_pivot(i)].iloc[0]
+        mean = (groups[_mean(i)] + (groups[_pivot(i)] - pivot)).to_numpy()
+        merged[_pivot(i)], merged[_mean(i)] = pivot, add(n * mean) / add(n)
+        deviations.append(mean - merged[_mean(i)].to_numpy()[key])
+    for i, k in itertools.combinations_with_replacement(range(len(deviations)), 2):
+        merged[_product(i, k)] = add(groups[_product(i, k)] + n * deviations[i] * deviations[k])
     return merged
 
 
-def _has_bad_values(grouped: pd.DataFrame, keys: list[str]) -> bool:
-    """Return whether a label or a total is missing, or a total is infinite."""
+def _has_bad_values(grouped: pd.DataFrame, keys: list[str], n_covariates: int) -> bool:
+    """Return whether a label or a number is missing, or a number is infinite."""
     labels = any(grouped[name].isna().any() for name in keys)
-    return labels or (grouped["__n"] != grouped["__count"]).any() or not np.isfinite(grouped["__mean"]).all()
+    finite = all(np.isfinite(grouped[_mean(i)]).all() for i in range(1 + n_covariates))
+    return labels or (grouped["__n"] != grouped["__count"]).any() or not finite
 
 
-def _check_values(data, total: str, required: dict[str, str], layers: dict[str, str]) -> None:
+def _check_values(data, numbers: dict[str, str], required: dict[str, str], layers: dict[str, str]) -> None:
     """Raise ValueError if there are no rows, or missing or infinite values, and say where."""
     schema = data.collect_schema()
-    bad = {TOTALS: nw.col(TOTALS).is_null() | ~nw.col(TOTALS).is_finite()}
+    bad = {column: nw.col(column).is_null() | ~nw.col(column).is_finite() for column in numbers}
     for key in required:
         bad[key] = nw.col(key).is_null()
         if schema[key].is_float():
@@ -359,10 +439,11 @@ def _check_values(data, total: str, required: dict[str, str], layers: dict[str, 
     for key, flag in bad.items():
         count = summary[f"__bad{key}"].to_list()[0]
         if count:
-            what = "missing or infinite totals" if key == TOTALS else "missing labels"
-            name = total if key == TOTALS else layers[key]
+            what = "missing or infinite values" if key in numbers else "missing labels"
+            what = "missing or infinite totals" if key == TOTALS else what
+            name = (numbers | layers)[key]
             raise ValueError(f"column {name!r} has {count} {what}; the first is {_first_bad_row(data, flag, layers)}")
-    raise ValueError("a label or a total is missing, or a total is infinite")  # that the flags above do not detect
+    raise ValueError("a label or a number is missing, or a number is infinite")  # that the flags above do not detect
 
 
 def _first_bad_row(data, flag, layers: dict[str, str]) -> str:

@@ -145,7 +145,7 @@ def count_totals(
         raise TypeError("count_totals() missing 1 required argument: 'layers'")
     if width is not None and not (isinstance(width, (int, float)) and 0 < width < math.inf):
         raise ValueError(f"width must be a positive number, or None to count every total by itself, got {width!r}")
-    _, layers = open_table(frame, total, layers)  # says what is wrong with the columns
+    _, layers, _ = open_table(frame, total, layers)  # says what is wrong with the columns
     counted = f"{total} counted"
     value = nw.col(total).cast(nw.Float64) + 0.0  # 0.0 and -0.0 are one total
     value = value if width is None else (value / width).floor()
@@ -252,7 +252,7 @@ def tail_model(counts: TotalCounts, priors: Priors | None = None) -> TailModel:
             dims=("mlm_cell", "mlm_layer"),
         )
         cell, n, value = (pm.Data(name, values, dims="mlm_count") for name, values in _data(counts).items())
-        mu, variance = parameters.identified()
+        mu, variance, _ = parameters.identified()
         skewness = pm.Uniform("skewness", -1, 1)
         tail_weight = pm.HalfNormal("tail_weight", priors.sigma_scale_of(BASELINE))
         absent = bool(cells.absent)

@@ -12,7 +12,7 @@ import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 from pytensor.graph.basic import Constant
 
-__all__ = ["IdentifiedScales", "LearnedScale", "PooledMeans", "PooledVariances"]
+__all__ = ["IdentifiedScales", "LearnedScale", "PooledMeans", "PooledVariances", "SlopesAndMeans"]
 
 
 class IdentifiedScales(Transform):
@@ -346,9 +346,7 @@ class PooledMeans(Transform):
         of_layer = np.repeat(np.arange(len(n)), sizes)
         self.offsets = np.array([np.where(of_layer == j, np.concatenate(offsets), 0.0) for j in averages or {}])
         self.shrunken = [np.asarray(x, dtype=float) for x in shrunken]
-        self.sums = []  # of each contributor's effect and those of the coarser ones that it belongs to
-        for effect, above in zip(effects, self.parents, strict=True):
-            self.sums.append(np.asarray(effect, float) + sum(self.shrunken[i][at] for i, at in above.items()))
+        self.sums = self.with_coarser(effects, self.shrunken)
         self.coarse_to_fine = sorted(range(len(n)), key=lambda j: len(self.parents[j]))
         # The vector is taken level by level, and put back into the order of its layers.
         starts = np.cumsum([0, *sizes])
@@ -363,20 +361,30 @@ class PooledMeans(Transform):
             self.levels.append(_Level(layers, groups, [np.concatenate(places) for places in above]))
         self.order = order if len(self.levels) > 1 else None
 
-    def forward(self, value, *inputs):
-        """Return the coordinates of means of shape (1 + sum of m_j,), or longer where layers may be absent."""
+    def with_coarser(self, effects: Sequence[np.ndarray], shrunken: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the sums of each contributor's effect and those of the coarser ones that it belongs to, by layer."""
+        return [
+            np.asarray(effect, float) + sum(shrunken[i][at] for i, at in above.items())
+            for effect, above in zip(effects, self.parents, strict=True)
+        ]
+
+    def forward(self, value, *inputs, shifts=None):
+        """Return the coordinates of means of shape (1 + sum of m_j,), or longer where layers may be absent.
+
+        `shifts` are taken from the rough means, by layer: from those of sums with coarser ones, and from shrunken ones.
+        """
         head, means = value[: len(self.units)], value[len(self.units) :]
         parts, found = [], []
-        for level, z, standard in self._standardized(means, found, inputs):
+        for level, z, standard in self._standardized(means, found, inputs, shifts):
             u = (z - standard.center) / standard.scale
             parts.append(_along(level.groups, u, standard.direction, 1 / standard.stretch))
             found.append(z)
         return pt.concatenate([(head - self._head(means, head[1:])) / self.units, self._by_layer(parts)])
 
-    def backward(self, value, *inputs):
-        """Return the means at coordinates."""
+    def backward(self, value, *inputs, shifts=None):
+        """Return the means at coordinates; `shifts` as for :meth:`forward`."""
         found = []
-        for level, w, standard in self._standardized(value[len(self.units) :], found, inputs):
+        for level, w, standard in self._standardized(value[len(self.units) :], found, inputs, shifts):
             u = _along(level.groups, w, standard.direction, standard.stretch)
             found.append(standard.center + standard.scale * u)
         means = self._by_layer(found)
@@ -399,7 +407,7 @@ class PooledMeans(Transform):
         joined = _joined(parts)
         return joined if self.order is None else joined[np.argsort(self.order)]
 
-    def _standardized(self, vector, found, inputs):
+    def _standardized(self, vector, found, inputs, shifts=None):
         """Yield each level, its part of a vector, and what standardizes it.
 
         `found` are the means of the levels before, to which the caller adds those of each level.
@@ -407,7 +415,7 @@ class PooledMeans(Transform):
         *_, sd = inputs
         # Fixed scales stay NumPy arrays: what follows is then computed here, not compiled.
         sd = (sd.data if isinstance(sd, Constant) else sd)[len(self.units) :]
-        precisions, sums = self._evidence(sd)
+        precisions, sums = self._evidence(sd, shifts)
         if self.order is not None:
             vector, sd = vector[self.order], sd[self.order]
         start = 0
@@ -441,15 +449,20 @@ class PooledMeans(Transform):
             stretch=groups.sums(weights / (1 + odds)) ** -0.5,  # of 1 - b'b without cancellation
         )
 
-    def _evidence(self, sd):
+    def _evidence(self, sd, shifts):
         """Return the data's precision about each contributor, nested layers integrated out, and its estimated sum."""
-        precisions, sums = list(self.precisions), list(self.sums)
+        precisions, sums, shrunken = list(self.precisions), list(self.sums), self.shrunken
+        if shifts is not None:
+            sums, shrunken = (
+                [x - shift for x, shift in zip(values, given, strict=True)]
+                for values, given in zip((sums, shrunken), shifts, strict=True)
+            )
         for j in reversed(self.coarse_to_fine):
             found = []
             for b in self._children(j):
                 weight = 1 / (sd[self.firsts[b]] ** 2 + 1 / precisions[b])
                 others = [i for i in self.parents[b] if i != j and i not in self.parents[j]]
-                target = sums[b] - sum(self.shrunken[i][self.parents[b][i]] for i in others)
+                target = sums[b] - sum(shrunken[i][self.parents[b][i]] for i in others)
                 into, size = self.parents[b][j], len(self.precisions[j])
                 precision = _sums_by(into, weight, size)
                 found.append((precision, _sums_by(into, weight * target, size) / precision))
@@ -477,6 +490,82 @@ class PooledMeans(Transform):
         if not len(self.averages):
             return baseline[None]
         return pt.concatenate([(baseline - pt.sum(self.presence * averages))[None], self._average_head(means)])
+
+
+class SlopesAndMeans(Transform):
+    r"""Coordinates of contributors' means and K slopes, where covariates differ from one contributor to another.
+
+    The data fix a contributor's mean at its own average covariates, so its mean at the overall average moves with the
+    slopes, the more the better it is observed. The vector is that of :class:`PooledMeans`, then the slopes. With
+    :math:`\hat\beta` and :math:`L L^\top` rough posterior means and covariances of the slopes,
+
+    .. math:: \beta = \hat\beta + L u,
+
+    and the other coordinates are those of :class:`PooledMeans` with
+    :math:`\hat y_k - \hat x_k^\top (\beta - \hat\beta)` for its :math:`\hat y_k`, where :math:`\hat x_k` are estimated
+    from covariates as :math:`\hat y_k` is from totals.
+
+    Parameters
+    ----------
+    means : PooledMeans
+        Made from totals less what covariates add to them at the rough slopes.
+    slopes : array_like of float, shape (K,)
+        Rough slopes.
+    root : array_like of float, shape (K, K)
+        L, a root of their rough posterior covariance.
+    effects, shrunken : sequence of array_like of float
+        For each layer the covariates' averages of each contributor, estimated as the rough means of
+        :class:`PooledMeans` are, shape (m_j, K).
+    """
+
+    name = "slopesandmeans"
+    ndim_supp = 1
+
+    def __init__(
+        self,
+        means: PooledMeans,
+        slopes: np.ndarray,
+        root: np.ndarray,
+        effects: Sequence[np.ndarray],
+        shrunken: Sequence[np.ndarray],
+    ):
+        self.means, self.slopes, self.root = means, np.asarray(slopes, float), np.asarray(root, float)
+        self.inverse = np.linalg.inv(self.root)
+        self.shrunken, self.sums = list(shrunken), means.with_coarser(effects, shrunken)
+
+    def forward(self, value, *inputs):
+        """Return the coordinates of means and slopes."""
+        value, k = pt.as_tensor(value), len(self.slopes)
+        step = value[-k:] - self.slopes
+        means = self.means.forward(value[:-k], *self._of_means(inputs), shifts=self._shifts(step))
+        return pt.concatenate([means, _product(self.inverse, step)])
+
+    def backward(self, value, *inputs):
+        """Return means and slopes at coordinates."""
+        k = len(self.slopes)
+        step = _product(self.root, value[-k:])
+        means = self.means.backward(value[:-k], *self._of_means(inputs), shifts=self._shifts(step))
+        return pt.concatenate([means, self.slopes + step])
+
+    def log_jac_det(self, value, *inputs):
+        """Return the log determinant of the Jacobian, up to a constant."""
+        # Slopes move the means and not the other way round: the matrix is triangular.
+        return self.means.log_jac_det(value[: -len(self.slopes)], *self._of_means(inputs))
+
+    def _shifts(self, step):
+        """Return what a step of the slopes takes from rough means and their sums, by layer."""
+        return [[_product(x, step) for x in values] for values in (self.sums, self.shrunken)]
+
+    def _of_means(self, inputs):
+        """Return the parameters of the distribution, of which the last two are vectors, without those of the slopes."""
+        *rest, mu, sd = inputs
+        k = len(self.slopes)
+        return (*rest, *((x.data if isinstance(x, Constant) else x)[:-k] for x in (mu, sd)))
+
+
+def _product(matrix, vector):
+    """Return a matrix times a short vector, without BLAS, which PyTensor may not find."""
+    return pt.sum(matrix * vector, axis=1)
 
 
 def _joined(parts):

@@ -19,6 +19,7 @@ from mlm_tutorial.directions import (
     pairs_of_layers,
 )
 from mlm_tutorial.layers import BASELINE
+from mlm_tutorial.names import COVARIATES
 
 
 def readable(name: str) -> str:
@@ -73,14 +74,32 @@ def sentences(system: System) -> list[tuple[set[str], str]]:
             order = np.argsort(np.argsort(key[1]))
             apart.setdefault(order[key[2].ravel()].tobytes(), []).append(pair)
     found += [_groups_sentence(cells, group) for group in apart.values()]
+    found += _sentences_on_slopes(system)
     told = set().union(*(names for names, _ in found))
-    beyond = beyond_pairs(system, pairs)
+    beyond = [name for name in beyond_pairs(system, pairs) if not (COVARIATES in told and name in {BASELINE, *told})]
     lost = [name for name in layers if not system.fixes(name)]
-    if beyond or not told.issuperset(lost):
-        names = [name for name in (beyond or lost) if not system.fixes(name)]
+    untold = beyond or ([] if told.issuperset(lost) else lost)
+    names = [name for name in untold if not system.fixes(name)]
+    if names:
         alone = not any(pair <= set(names) for pair in confounded)
         found.append((set(names), _tied_sentence(cells, names, alone)))
     return found
+
+
+def _sentences_on_slopes(system: System) -> list[tuple[set[str], str]]:
+    """Return a sentence on covariates whose slopes the data do not fix beside the contributors' means."""
+    if COVARIATES not in system.components or system.fixes(COVARIATES):
+        return []
+    moved = np.abs(system.block(COVARIATES)).max(axis=1, initial=0) > MOVES
+    names = [name for name, moves in zip(system.cells.covariates, moved, strict=True) if moves]
+    layers = [name for name in system.confounded_with(COVARIATES) if name != BASELINE]
+    slope = "its slope" if len(names) == 1 else "their slopes"
+    if not layers:
+        text = f"{listed(names)} say the same: how they share what they add is decided by the prior, not by the data."
+        return [({COVARIATES}, text)]
+    verb = "follows" if len(names) == 1 else "follow"
+    text = f"{listed(names)} {verb} from the labels of {listed(layers)}: the split between {slope} and the means is"
+    return [({COVARIATES, *layers}, f"{text} {_SPLIT}.")]
 
 
 def alias_sentences(cells: Cells) -> list[tuple[set[str], str]]:
@@ -143,7 +162,7 @@ def words_of_means(system: System) -> dict[str, str]:
             if name == BASELINE and not told:
                 told = [f"it moves with the means of {listed(system.confounded_with(name))}."]
             words[name] = f"not fixed by the data: {' Also: '.join(told)}"
-        elif name == BASELINE:
+        elif name in (BASELINE, COVARIATES):
             words[name] = "fixed by the data."
         else:
             of = "what each contributor adds" if name in cells.absent else "differences from the layer's average"
@@ -186,7 +205,7 @@ def estimable(means: System, spreads: System, weights: np.ndarray) -> tuple[bool
     """Return whether a contrast of means, and of variances, is estimable, and why not."""
     found, words = [], []
     for system in (means, spreads):
-        vector = weights[system.free] / system.scale
+        vector = _for_system(weights, system)[system.free] / system.scale
         size = np.linalg.norm(vector)
         # What lies in the row space leaves nothing in the null space.
         found.append(size == 0 or bool(np.linalg.norm(system.project(vector[:, None])) <= MOVES * size))
@@ -194,8 +213,13 @@ def estimable(means: System, spreads: System, weights: np.ndarray) -> tuple[bool
         if good:
             words.append(f"This combination of {kind} is fixed by the data.")
         else:
-            used = np.unique(component_of_each(system.cells)[system.free & (weights != 0)])
+            used = np.unique(system.owners[system.free & (_for_system(weights, system) != 0)])
             names = [system.components[j] for j in used if not system.fixes(system.components[j])]
             lost = listed(names)
             words.append(f"This combination of {kind} is not: it depends on what the data do not fix of {lost}.")
     return found[0], found[1], " ".join(words)
+
+
+def _for_system(weights: np.ndarray, system: System) -> np.ndarray:
+    """Return weights of contributors with zeros for a system's slopes."""
+    return np.append(weights, np.zeros(len(system.free) - len(weights)))
