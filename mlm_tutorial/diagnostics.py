@@ -12,7 +12,7 @@ import xarray as xr
 
 from mlm_tutorial.layers import BASELINE, LayeredSum
 from mlm_tutorial.names import COVARIATE, OWN, dim_of, positions, variable_of
-from mlm_tutorial.parameters import Parameters, absent_layers
+from mlm_tutorial.parameters import absent_layers, covariate_means
 from mlm_tutorial.sampling import posterior_of
 
 __all__ = ["ConvergenceError", "check_convergence", "efficiency", "recovery"]
@@ -169,10 +169,10 @@ def recovery(
     """
     posterior = posterior_of(idata)
     slopes, rows = dict(slopes or {}), {}
-    parameters = Parameters.of(idata, truth.names)
-    if set(slopes) != set(parameters.covariates):
-        raise ValueError(f"the posterior has the covariates {list(parameters.covariates)}, slopes name {list(slopes)}")
-    shift = sum(slopes[name] * x for name, x in zip(parameters.covariates, parameters.center, strict=True))
+    means = covariate_means(idata)
+    if set(slopes) != set(means):
+        raise ValueError(f"the posterior has the covariates {list(means)}, slopes name {list(slopes)}")
+    shift = sum(slopes[name] * mean for name, mean in means.items())
     for layer in truth.centered(absent=absent_layers(idata)):
         for kind, truths in (("mu", layer.mu), ("sigma", layer.sigma)):
             variable = variable_of(kind, layer.name)
@@ -188,7 +188,7 @@ def recovery(
                 if place < 0:
                     raise ValueError(f"the posterior of {variable!r} has no contributor {label!r}")
                 rows[f"{variable}[{label}]"] = {"truth": true} | _summary(draws[..., place], ci_prob)
-    for name in parameters.covariates:
+    for name in means:
         draws = posterior["slope"].sel({COVARIATE: name})
         rows[f"slope[{name}]"] = {"truth": slopes[name]} | _summary(draws, ci_prob)
     table = pd.DataFrame.from_dict(rows, orient="index")

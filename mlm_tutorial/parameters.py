@@ -11,7 +11,7 @@ from mlm_tutorial.layers import BASELINE
 from mlm_tutorial.names import COVARIATE, COVARIATE_MEAN, COVARIATES, dim_of, variable_of
 from mlm_tutorial.sampling import posterior_of
 
-__all__ = ["Parameters", "absent_layers", "covariates_of", "distinct", "distinct_rows"]
+__all__ = ["Parameters", "absent_layers", "covariate_means", "covariates_of", "distinct", "distinct_rows"]
 
 #: Numbers in one array of a block: 2 MB, which fit into a processor's cache.
 BLOCK = 2**18
@@ -157,18 +157,24 @@ def covariates_of(idata: xr.DataTree) -> tuple[str, ...]:
     return tuple(map(str, posterior[COVARIATE].values)) if COVARIATE in posterior.get("slope", posterior).dims else ()
 
 
+def covariate_means(idata: xr.DataTree) -> dict[str, float]:
+    """Return the values of a posterior's covariates at which a total's mean is the sum of means alone, by name."""
+    names = covariates_of(idata)
+    if names and ("constant_data" not in idata.children or COVARIATE_MEAN not in idata["constant_data"]):
+        raise ValueError(f"the posterior has slopes, but the group constant_data lacks {COVARIATE_MEAN!r}")
+    return dict(zip(names, idata["constant_data"][COVARIATE_MEAN].values.tolist(), strict=True)) if names else {}
+
+
 def _slopes(idata: xr.DataTree) -> dict[str, Any]:
     """Return names, slopes and centers of the covariates."""
-    posterior, names = posterior_of(idata), covariates_of(idata)
-    if not names:
+    posterior, means = posterior_of(idata), covariate_means(idata)
+    if not means:
         return {"slope": np.zeros((0, posterior.sizes["chain"] * posterior.sizes["draw"]))}
-    if "constant_data" not in idata.children or COVARIATE_MEAN not in idata["constant_data"]:
-        raise ValueError(f"the posterior has slopes, but the group constant_data lacks {COVARIATE_MEAN!r}")
     values = posterior["slope"].transpose("chain", "draw", COVARIATE).values.astype(float)
     return {
-        "covariates": names,
+        "covariates": tuple(means),
         "slope": values.reshape(-1, values.shape[-1]).T,
-        "center": idata["constant_data"][COVARIATE_MEAN].values.astype(float),
+        "center": np.array(list(means.values())),
     }
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import xarray as xr
 
 from mlm_tutorial.names import is_missing, positions
-from mlm_tutorial.tables import TOTALS, covariate_column, labels_column, open_table
+from mlm_tutorial.tables import TOTALS, covariate_column, labels_column, open_labels, open_table
 
 #: Rows that are turned into Python objects at a time.
 PIECE = 100_000
@@ -79,7 +79,9 @@ class Table:
     """
 
     def __init__(self, frame: Any, layers: Sequence[str], total: str | None = None, covariates: Sequence[str] = ()):
-        data, names, covariates = open_table(frame, total, layers, covariates)
+        data, names, covariates = (
+            open_labels(frame, layers, covariates) if total is None else open_table(frame, total, layers, covariates)
+        )
         self.layers, self.total, self.covariates = tuple(names), total, tuple(covariates)
         self._numbers = ([] if total is None else [TOTALS]) + [covariate_column(k) for k in range(len(covariates))]
         self._data = data.select(*(labels_column(j) for j in range(len(names))), *self._numbers)

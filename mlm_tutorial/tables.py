@@ -42,7 +42,7 @@ def product_column(k: int, m: int) -> str:
 
 
 def open_table(
-    frame: Any, total: str | None, layers: Sequence[str], covariates: Sequence[str] = ()
+    frame: Any, total: str, layers: Sequence[str], covariates: Sequence[str] = ()
 ) -> tuple[Any, list[str], list[str]]:
     """Check the columns of a table and give them the names of this module.
 
@@ -50,9 +50,8 @@ def open_table(
     ----------
     frame : data frame or lazy frame
         One row per observation.
-    total, layers, covariates : str or None, list of str, list of str
-        Names of the columns with the totals, with the contributors' labels, and with numbers of the rows. Without a
-        name of the totals, the table needs none.
+    total, layers, covariates : str, list of str, list of str
+        Names of the columns with the totals, with the contributors' labels, and with numbers of the rows.
 
     Returns
     -------
@@ -69,17 +68,12 @@ def open_table(
     TypeError, KeyError, ValueError
         For bad tables and columns as in :func:`mlm_tutorial.cell_statistics`.
     """
-    data = _as_narwhals(frame)
-    layers, covariates = _checked_columns(data, layers, covariates, total)
-    numbers = ({} if total is None else {total: TOTALS}) | {c: covariate_column(k) for k, c in enumerate(covariates)}
-    data = _renamed(data, numbers | {name: labels_column(j) for j, name in enumerate(layers)})
-    _refuse_nested(data, layers)
-    schema = data.collect_schema()
-    for name, column in numbers.items():
-        if not schema[column].is_numeric():
-            advice = _conversion(data, name, column)
-            raise TypeError(f"column {name!r} must be numeric, got {schema[column]}; {advice}")
-    return data.with_columns(*(nw.col(column).cast(nw.Float64) for column in numbers.values())), layers, covariates
+    return _opened(frame, [total], layers, covariates)
+
+
+def open_labels(frame: Any, layers: Sequence[str], covariates: Sequence[str] = ()) -> tuple[Any, list[str], list[str]]:
+    """Check the columns of a table without totals, see :func:`open_table`."""
+    return _opened(frame, [], layers, covariates)
 
 
 def group_rows(
@@ -129,6 +123,23 @@ def group_rows(
 # --- columns ---
 
 
+def _opened(
+    frame: Any, totals: list[str], layers: Sequence[str], covariates: Sequence[str]
+) -> tuple[Any, list[str], list[str]]:
+    data = _as_narwhals(frame)
+    layers, covariates = _checked_columns(data, totals, layers, covariates)
+    numbers = dict.fromkeys(totals, TOTALS) | {name: covariate_column(k) for k, name in enumerate(covariates)}
+    data = _renamed(data, numbers | {name: labels_column(j) for j, name in enumerate(layers)})
+    _refuse_nested(data, layers)
+    schema = data.collect_schema()
+    for name, column in numbers.items():
+        if not schema[column].is_numeric():
+            advice = _conversion(data, name, column)
+            raise TypeError(f"column {name!r} must be numeric, got {schema[column]}; {advice}")
+    numeric = [nw.col(column).cast(nw.Float64) for column in numbers.values()]
+    return data.with_columns(*numeric) if numeric else data, layers, covariates
+
+
 def _as_narwhals(frame: Any):
     # Before narwhals sees it: its own error does not say which table, and DuckDB takes the first of two columns.
     # Polars has no two columns of one name, and lists a lazy frame's only at a cost.
@@ -149,7 +160,7 @@ def _as_narwhals(frame: Any):
 
 
 def _checked_columns(
-    data, layers: Sequence[str], covariates: Sequence[str], total: str | None
+    data, totals: list[str], layers: Sequence[str], covariates: Sequence[str]
 ) -> tuple[list[str], list[str]]:
     for what, given in (("layers", layers), ("covariates", covariates)):
         if isinstance(given, str) or not isinstance(given, Iterable):
@@ -157,7 +168,7 @@ def _checked_columns(
     layers, covariates = list(layers), list(covariates)
     if not layers:
         raise ValueError("layers is empty; name at least one column of contributors")
-    wanted = [*([] if total is None else [total]), *layers, *covariates]
+    wanted = [*totals, *layers, *covariates]
     columns = data.collect_schema().names()
     for name in wanted:
         if not isinstance(name, str):

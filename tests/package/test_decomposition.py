@@ -645,7 +645,7 @@ class TestAnotherVariance:
         for j in range(2):
             p = np.bincount(codes[:, j], f, len(posterior.mu[1 + j]))
             centered.append(posterior.mu[1 + j] - p @ posterior.mu[1 + j])
-        moments = decomposition._moments_of_totals(posterior, centered, codes, f)
+        moments = decomposition._moments_of_totals(posterior, centered, codes, f, cells)
         mu, v = (array.sum(axis=2) for array in at_rows(labels, values, rows))
         n_replicates = 2_000
         x = mu[:, None] + np.sqrt(v[:, None]) * rng.standard_normal((40, n_replicates, len(rows)))
