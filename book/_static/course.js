@@ -1,8 +1,3 @@
-// Search shows excerpts of pages that it fetches; a browser refuses that for pages opened from a folder.
-if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
-  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
-}
-
 // Names that assistive technology reads must contain the text that others see (WCAG 2.5.3).
 function nameControlsByTheirText() {
   for (const control of document.querySelectorAll("summary[aria-label], .search-button-field[aria-label]")) {
