@@ -10,8 +10,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "_ext"))
 
-# The one place of the public repository's address, such as https://github.com/someone/sums. Buttons for Binder, Colab, edits
-# and issues and the address in the citation follow it; while it is empty there are none. The command line can replace it.
+# The one place of the public repository's address, such as https://github.com/someone/sums. Buttons for Binder, Colab,
+# edits and issues and the address in the citation follow it; while it is empty there are none. The command line can
+# replace it.
 course_repository = os.environ.get("COURSE_REPOSITORY", "")
 
 project = html_title = "Decomposing Sums"
@@ -41,7 +42,6 @@ extensions = [
 exclude_patterns = [".course", ".venv", ".hypothesis", ".pytest_cache", ".ruff_cache", "**/_build"]
 external_toc_path = "book/_toc.yml"
 external_toc_exclude_missing = True
-use_multitoc_numbering = False
 numfig = True
 
 # Reading
@@ -49,8 +49,6 @@ nb_execution_mode = "off"  # stored outputs; the tests are what executes noteboo
 nb_merge_streams = True
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 bibtex_bibfiles = ["references.bib"]
-numpydoc_show_class_members = False
-numpydoc_xref_param_type = False
 autodoc_typehints = "none"  # numpydoc says the same, better
 autodoc_member_order = "bysource"
 
@@ -76,7 +74,6 @@ html_extra_path = ["../.course/site/assets", "../.course/site/bundle", "extra"]
 mathjax_path = "../mathjax/tex-mml-chtml.js"
 html_context = {"default_mode": "auto"}
 html_last_updated_fmt = "%Y-%m-%d"
-html_sourcelink_suffix = ""  # a download keeps its name
 html_theme_options = {
     "home_page_in_toc": True,
     "navbar_persistent": [],  # a second search bar otherwise

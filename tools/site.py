@@ -50,7 +50,7 @@ def build(output: Path | None = None, repository: str | None = None, where: Envi
     assets = fetch_assets(where)
     bundle.write()
     say(f"building the site with {', '.join(sorted(path.name for path in assets.iterdir()))} and {bundle.NAME}")
-    run_step("building the site", _command(where, "html", output), _variables(where, repository))
+    run_step("building the site", sphinx_command(where, "html", output), _variables(where, repository))
     return output / "_build" / "html"
 
 
@@ -66,11 +66,12 @@ def build_pdf(repository: str | None = None) -> Path:
             "apt install latexmk texlive-xetex texlive-latex-extra texlive-fonts-recommended fonts-freefont-otf`; "
             "elsewhere install TeX Live (https://tug.org/texlive). Then run this again."
         )
-    run_step("building the PDF (minutes)", _command(where, "latexpdf", project.BOOK), _variables(where, repository))
+    command = sphinx_command(where, "latexpdf", project.BOOK)
+    run_step("building the PDF (minutes)", command, _variables(where, repository))
     return project.BOOK / "_build" / "latex" / "decomposing-sums.pdf"
 
 
-def _command(where: Environment, target: str, output: Path) -> list:
+def sphinx_command(where: Environment, target: str, output: Path) -> list:
     """Return the command that reads every page anew and writes ``_build/html`` or ``_build/latex``."""
     places = [project.ROOT, output / "_build", "--conf-dir", project.BOOK]
     options = ["--fresh-env", "--fail-on-warning", "--quiet"]
