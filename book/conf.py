@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "_ext"))
+sys.path.append(str(Path(__file__).resolve().parent / "_ext"))
 
 # The one place of the public repository's address, such as https://github.com/someone/sums. Buttons for Binder, Colab,
 # edits and issues and the address in the citation follow it; while it is empty there are none. The command line can
