@@ -3,9 +3,6 @@ function nameControlsByTheirText() {
   for (const control of document.querySelectorAll("summary[aria-label], .search-button-field[aria-label]")) {
     control.removeAttribute("aria-label");
   }
-  for (const button of document.querySelectorAll(".theme-switch-button")) {
-    button.setAttribute("aria-label", "Color mode: Light, Dark or System Settings");
-  }
   for (const input of document.querySelectorAll("input.Input-text")) {
     input.setAttribute("aria-label", "Your answer, a number");
   }

@@ -52,7 +52,10 @@ function putTitlesFirst() {
     if (!words.length) return found;
     const { docnames, titles, filenames } = Search._index;
     const pages = docnames
-      .map((name, k) => [name, titles[k], "", null, fitOfTitle(words, titles[k], ALSO_FOUND_BY[name] ?? ""), filenames[k]])
+      .map((name, k) => {
+        const fit = fitOfTitle(words, titles[k], ALSO_FOUND_BY[name] ?? "");
+        return [name, titles[k], "", null, fit, filenames[k], SearchResultKind.title];
+      })
       .filter((page) => page[4] > 0)
       .sort((a, b) => a[4] - b[4] || b[1].localeCompare(a[1]));
     const first = new Set(pages.map((page) => page[0]));

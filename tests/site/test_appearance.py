@@ -78,6 +78,16 @@ def test_focus_and_fields_are_visible_and_dark_mode_is_dark_everywhere(browser, 
             assert serious_problems(page, ".Quiz") == []
 
 
+@pytest.mark.parametrize(("theme", "other"), [("light", "Dark"), ("dark", "Light")])
+def test_the_menu_of_color_modes_is_legible_and_changes_the_page(browser, server, theme, other):
+    with opened(browser, server + "book/setup.html", "phone", theme) as page:
+        page.get_by_role("button", name="Color mode").click()
+        page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
+        assert serious_problems(page, ".theme-switch-container") == []
+        page.get_by_role("button", name=other, exact=True).click()
+        assert page.evaluate("document.documentElement.dataset.theme") == other.lower()
+
+
 def test_a_figure_enlarges_on_a_phone_by_tap_and_by_keyboard(browser, server):
     with opened(browser, server + NOTEBOOKS[0], "phone", "dark") as page:
         button = page.locator("button.enlarge").last
