@@ -207,9 +207,11 @@ def variance_shares(idata: xr.DataTree, cells: Cells, *, ci_prob: float | None =
     model, the variance of its N totals is that of their means plus the average of their variances (the law of total
     variance), and the means are sums over layers:
 
-    .. math:: \mathrm{Var}[x] = \sum_j \mathrm{Var}_i[\mu_{j,k_j(i)}]
-              + 2 \sum_{j<l} \mathrm{Cov}_i[\mu_{j,k_j(i)}, \mu_{l,k_l(i)}]
-              + v_0 + \sum_j E_i[v_{j,k_j(i)}]
+    .. math::
+
+        \mathrm{Var}[x] = {} &\sum_j \mathrm{Var}_i[\mu_{j,k_j(i)}] \\
+        &+ 2 \sum_{j<l} \mathrm{Cov}_i[\mu_{j,k_j(i)}, \mu_{l,k_l(i)}] \\
+        &+ v_0 + \sum_j E_i[v_{j,k_j(i)}]
 
     Variances and covariances of means are taken over rows (divided by N), and the mean and the variance of an absent
     layer are 0 in its row. What covariates add is a component with a mean and no variance. Where layers occur

@@ -55,12 +55,15 @@ class IdentifiedScales(Transform):
 
     .. math::
 
-        l_j = \max(0, \max_k -c_{jk} d_{jk}), \quad
-        A = h\,\mathrm{softplus}(t - \textstyle\sum_j l_j / h - \sum_{i} \sum_k \frac{n_{ik}}{N} v_{ik} / h), \quad
-        p = \mathrm{softmax}(0, \mathrm{logits}),
-
-        v_0 = A p_0, \quad v_{j,r_j} = A p_j + l_j, \quad v_{jk} = v_{j,r_j} + c_{jk} d_{jk} \text{ or }
-        d_{jk}\,\mathrm{softplus}(v_{j,r_j}/d_{jk} + c_{jk}), \quad v_{ik} = d_{ik}\,\mathrm{softplus}(c_{ik}),
+        l_j &= \max(0, \max_k -c_{jk} d_{jk}), \\
+        L &= \textstyle\sum_j l_j + \sum_i \sum_k \frac{n_{ik}}{N} v_{ik}, \\
+        A &= h\,\mathrm{softplus}(t - L / h), \\
+        p &= \mathrm{softmax}(0, \mathrm{logits}), \\
+        v_0 &= A p_0, \\
+        v_{j,r_j} &= A p_j + l_j, \\
+        v_{jk} &= v_{j,r_j} + c_{jk} d_{jk} \text{ or} \\
+        &\phantom{=}\; d_{jk}\,\mathrm{softplus}(v_{j,r_j}/d_{jk} + c_{jk}), \\
+        v_{ik} &= d_{ik}\,\mathrm{softplus}(c_{ik}),
 
     for layers j with a reference and layers i without.
     So :math:`A p_j` is the smallest variance among a layer's reference and well observed contributors.
@@ -618,9 +621,10 @@ class PooledVariances(Transform):
 
     .. math::
 
-        q_{jk} = (1/\lambda_j + 1/d_{jk})^{-1}, \quad e_{jk} = q_{jk}\,\mathrm{softplus}(x_{jk}), \quad
-        A = h\,\mathrm{softplus}\Bigl(t - \sum_{jk} \frac{n_{jk}}{N} e_{jk} / h\Bigr), \quad
-        h = 3V\sqrt{2/N}, \quad p = \mathrm{softmax}(0, \mathrm{logits}),
+        q_{jk} &= (1/\lambda_j + 1/d_{jk})^{-1}, \\
+        e_{jk} &= q_{jk}\,\mathrm{softplus}(x_{jk}), \\
+        A &= h\,\mathrm{softplus}\Bigl(t - \sum_{jk} \frac{n_{jk}}{N} e_{jk} / h\Bigr), \\
+        h &= 3V\sqrt{2/N}, \quad p = \mathrm{softmax}(0, \mathrm{logits}),
 
     and A p are baseline and floors. A contributor with few observations has an excess of the prior's size, and moves
     with it (non-centered); one with many has one of the size of its standard error (centered). All excesses of a layer

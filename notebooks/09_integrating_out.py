@@ -91,10 +91,13 @@ rows.head().round(1)
 # Complete the square: gather all terms with $y$ in a single square, and keep apart what does not contain $y$.
 # The product becomes
 #
-# $$\text{Normal}(y \mid m, v)\; \text{Normal}(x - y \mid c, r)
-# = \underbrace{\text{Normal}(x \mid m + c,\; v + r)}_{\text{no } y \text{ in here}}\;
-# \underbrace{\text{Normal}\!\left(y \,\middle|\, m + w\,(x - m - c),\; w\,r\right)}_{\text{integrates to 1}},
-# \qquad w = \frac{v}{v + r}.$$
+# $$\begin{aligned}
+# &\text{Normal}(y \mid m, v)\; \text{Normal}(x - y \mid c, r) \\
+# &\quad = \underbrace{\text{Normal}(x \mid m + c,\; v + r)}_{\text{no } y \text{ in here}} \\
+# &\qquad \times \underbrace{\text{Normal}\!\left(y \,\middle|\, m + w\,(x - m - c),\; w\,r\right)}_{\text{integrates to 1}},
+# \end{aligned}$$
+#
+# $$w = \frac{v}{v + r}.$$
 #
 # The integral over $y$ leaves the first factor: **means add, variances add**.
 # Nothing is lost, since the second factor says how $y$ is distributed once $x$ is known.

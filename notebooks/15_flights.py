@@ -683,6 +683,10 @@ print(
 )
 
 # %% [markdown]
+# The figure on the [first page](../book/index.md) has another carrier last, Frontier, because its model has the month in place of the day.
+# Fitted to all flights of the year, the model with the day says the same as here, where it saw half of them.
+# The carriers that lose most are too close to rank: name each with its chance.
+#
 # | sentence | may you say it? |
 # |---|---|
 # | "Alaska's flights made up more than Hawaiian's, at equal day" | yes, with the chance above: a difference of means, fixed by the data |

@@ -46,7 +46,7 @@ def parse(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     building.add_argument("--open", action="store_true", help="serve the site on this machine")
     building.add_argument("--port", type=int, help="port to serve on (8000)")
     building.add_argument("--pdf", action="store_true", help="make one PDF instead; needs LaTeX")
-    building.add_argument("--repository", help="address of the public repository; by default, that of book/_config.yml")
+    building.add_argument("--repository", help="address of the public repository; by default, that of book/conf.py")
     making = add("exercises", commands.exercises)
     making.add_argument("--all", action="store_true", help="run every solution, also those that did not change")
     limits = "Limits: --cell-seconds N, --seconds N, --memory GB, --processes N; at the same time: --jobs N."

@@ -1,4 +1,4 @@
-"""Build the site, or one PDF of the whole course, with Jupyter Book from stored outputs."""
+"""Build the site, or one PDF of the whole course, with Sphinx from stored outputs."""
 
 import shutil
 from pathlib import Path
@@ -22,7 +22,6 @@ ASSETS = (
     ("mathjax/es5/output/chtml/fonts", "mathjax/output/chtml/fonts"),
     ("mathjax/es5/input/tex/extensions", "mathjax/input/tex/extensions"),
 )
-_PROGRAM = "from jupyter_book.cli.main import main; main()"
 
 
 def build(output: Path | None = None, repository: str | None = None, where: Environment | None = None) -> Path:
@@ -33,9 +32,9 @@ def build(output: Path | None = None, repository: str | None = None, where: Envi
     output : pathlib.Path, optional
         Folder that receives ``_build/html``; by default, that of the site's sources.
     repository : str, optional
-        Address of the public repository, in place of the one in ``book/_config.yml``.
+        Address of the public repository, in place of the one in ``book/conf.py``.
     where : Environment, optional
-        The environment that has Jupyter Book; by default, that of the course.
+        The environment that has Sphinx; by default, that of the course.
 
     Returns
     -------
@@ -51,7 +50,7 @@ def build(output: Path | None = None, repository: str | None = None, where: Envi
     assets = fetch_assets(where)
     bundle.write()
     say(f"building the site with {', '.join(sorted(path.name for path in assets.iterdir()))} and {bundle.NAME}")
-    run_step("building the site", [*_command(where, output), "--all"], _variables(where, repository))
+    run_step("building the site", sphinx_command(where, "html", output), _variables(where, repository))
     return output / "_build" / "html"
 
 
@@ -67,14 +66,16 @@ def build_pdf(repository: str | None = None) -> Path:
             "apt install latexmk texlive-xetex texlive-latex-extra texlive-fonts-recommended fonts-freefont-otf`; "
             "elsewhere install TeX Live (https://tug.org/texlive). Then run this again."
         )
-    command = [*_command(where, project.BOOK), "--builder", "pdflatex"]
+    command = sphinx_command(where, "latexpdf", project.BOOK)
     run_step("building the PDF (minutes)", command, _variables(where, repository))
     return project.BOOK / "_build" / "latex" / "decomposing-sums.pdf"
 
 
-def _command(where: Environment, output: Path) -> list:
-    sources = ["--config", project.BOOK / "_config.yml", "--toc", project.BOOK / "_toc.yml", "--path-output", output]
-    return [where.python, "-c", _PROGRAM, "build", project.ROOT, *sources, "-W", "--keep-going", "--quiet"]
+def sphinx_command(where: Environment, target: str, output: Path) -> list:
+    """Return the command that reads every page anew and writes ``_build/html`` or ``_build/latex``."""
+    places = [project.ROOT, output / "_build", "--conf-dir", project.BOOK]
+    options = ["--fresh-env", "--fail-on-warning", "--quiet"]
+    return [where.python, "-m", "sphinx", "-M", target, *places, *options]
 
 
 def _variables(where: Environment, repository: str | None) -> dict[str, str]:

@@ -1,6 +1,7 @@
-"""The map of the course on the first page, and what it says of time, tasks and authors: all computed."""
+"""The map of the course on the first page, and what it says of time, tasks, carriers and authors: all computed."""
 
 import html
+import json
 import re
 import sys
 from importlib.metadata import version
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from sphinx import addnodes
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT))
@@ -81,6 +83,71 @@ def tasks():
     return sum(found), len(found)
 
 
+def likely_last(carriers):
+    """Return the carriers that may lose most, each with its chance, the likeliest first.
+
+    >>> likely_last({"A": {"chance_to_lose_most": 0.3}, "B": {"chance_to_lose_most": 0.7}})
+    {'B': 0.7, 'A': 0.3}
+    """
+    chances = {name: one["chance_to_lose_most"] for name, one in carriers.items()}
+    return {name: chances[name] for name in sorted(chances, key=lambda name: -chances[name]) if chances[name] >= 0.1}
+
+
+def listed(words, last):
+    """Return words as a list in a sentence.
+
+    >>> listed(["Frontier", "AirTran", "SkyWest"], "or")
+    'Frontier, AirTran or SkyWest'
+    """
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else words[0]
+
+
+def on_carriers():
+    """Return what the flights say of carriers, in words: who loses most, and why chapter 15 ranks them otherwise."""
+    stored = json.loads((ROOT / "results" / "overview.json").read_text(encoding="utf-8"))["carriers"]
+    (by_month, month), (by_day, day) = ((likely_last(stored[name]), stored[name]) for name in ("month", "day"))
+    means = [month[name]["mean"] for name in by_month]
+    best = min(day, key=lambda name: day[name]["mean"])
+    month_chances, day_chances = (
+        listed([f"{chance:.0%} for {name}" for name, chance in one.items()], "and") for one in (by_month, by_day)
+    )
+    answer = (
+        f"{listed(list(by_month), 'or')}: each some {min(means):.0f} to {max(means):.0f} minutes more than the average "
+        f"carrier, and too close to say which. {best} makes up most, {-month[best]['mean']:.0f} minutes more than the "
+        "average carrier. How sure that is: "
+    )
+    why = (
+        "The carriers that lose most are too close to rank. The model of the figure knows the month of a flight, "
+        f"and the chances to be last are {month_chances}. With the day in place of the month, carriers are compared "
+        f"on the same days, and the chances are {day_chances}. That is the model of "
+    )
+    return answer, why
+
+
+def link(directive, docname, text):
+    """Return a link to a page, for any builder."""
+    here = directive.state.document.settings.env.docname
+    words = nodes.inline("", text)
+    return addnodes.pending_xref(
+        "", words, refdomain="std", reftype="doc", reftarget=docname, refexplicit=True, refdoc=here, refwarn=True
+    )
+
+
+class CourseCarriers(Directive):
+    """A paragraph on carriers: the answer to who loses most, or why two chapters rank them differently."""
+
+    required_arguments = 1
+
+    def run(self):
+        """Return the paragraph."""
+        answer, why = on_carriers()
+        chapter = link(self, "/notebooks/15_flights", "15 Flights")
+        if self.arguments[0] == "why":
+            return [nodes.paragraph("", "", nodes.Text(why), chapter, nodes.Text("."))]
+        question = nodes.strong("", "Which carrier loses most time?")
+        return [nodes.paragraph("", "", question, nodes.Text(f" {answer}"), chapter, nodes.Text("."))]
+
+
 class CourseMap(Directive):
     """The map: a drawing for each part, and the paths in words."""
 
@@ -126,5 +193,6 @@ def setup(app):
     """Register the directives with Sphinx."""
     app.add_directive("course-map", CourseMap)
     app.add_directive("course-facts", CourseFacts)
+    app.add_directive("course-carriers", CourseCarriers)
     app.add_css_file("course_map.css")
     return {"version": version("mlm-tutorial"), "parallel_read_safe": True, "parallel_write_safe": True}

@@ -140,13 +140,11 @@ def lead_to_solutions(app, docname, source):
         source[0] = re.sub(r"\]\(exercises/(\w+)_exercises\.", r"](solutions/\1_solutions.", source[0])
 
 
-def drop_thebe(app, pagename, templatename, context, doctree):
-    """Leave out the scripts of Thebe, which Jupyter Book adds twice and which would ask another host."""
-    context["script_files"] = [
-        script
-        for script in context["script_files"]
-        if "thebe" not in str(script) and "thebe" not in str(getattr(script, "attributes", {}).get("body", ""))
-    ]
+def say_what_is_missing(app, doctree):
+    """Put words in place of a table without rows: nothing has been measured yet, and LaTeX would fail on it."""
+    for found in list(doctree.findall(nodes.table)):
+        if not list(found.findall(nodes.tbody)):
+            found.replace_self(nodes.paragraph("", "Not measured yet."))
 
 
 def setup(app):
@@ -156,5 +154,5 @@ def setup(app):
     app.add_directive("course-plans", CoursePlans)
     app.add_directive("course-versions", CourseVersions)
     app.connect("source-read", lead_to_solutions)
-    app.connect("html-page-context", drop_thebe)
+    app.connect("doctree-read", say_what_is_missing)
     return {"version": version("mlm-tutorial"), "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,11 +1,10 @@
 """Where the course can be had: the zip file that the site ships, and the public repository, if there is one.
 
-The address of the repository is one setting, ``repository: url`` in ``book/_config.yml``. The buttons for Binder,
+The address of the repository is one setting, ``course_repository`` in ``book/conf.py``. The buttons for Binder,
 Colab, issues and edits, and the address in the citation, follow it; while it is empty there are none.
 """
 
 import json
-import os
 import re
 import sys
 from importlib.metadata import version
@@ -85,8 +84,7 @@ def offer_zip(app, pagename, templatename, context, doctree):
 
 def repository_of(config):
     """Return the address of the public repository; empty where there is none."""
-    set_here = os.environ.get("COURSE_REPOSITORY")
-    return config.html_theme_options.get("repository_url", "") if set_here is None else set_here
+    return config.course_repository
 
 
 def add_repository(app, config):
@@ -150,6 +148,7 @@ class CourseCitation(Directive):
 
 def setup(app):
     """Register everything with Sphinx."""
+    app.add_config_value("course_repository", "", "env")
     app.add_config_value("course_site_branch", "gh-pages", "html")
     app.add_role("course-zip", course_zip)
     app.add_directive("course-citation", CourseCitation)

@@ -1,7 +1,13 @@
-"""Say in the head of each page what it is about: for search engines, and for previews of links."""
+"""Say what each page is about: in its head, to search engines and previews of links, and to the site's own search.
+
+The search shows excerpts. A page that is opened from a folder may not read other pages, but it may load a script; so
+the texts of all pages are written into one, which the search page alone loads.
+"""
 
 import html
+import json
 import re
+from pathlib import Path
 
 from docutils import nodes
 
@@ -57,7 +63,39 @@ def add_description(app, pagename, templatename, context, doctree):
     context["metatags"] = context.get("metatags", "") + "\n    " + "\n    ".join(tags)
 
 
+def words_of(node):
+    """Return the text of a paragraph; a formula that is more than a name becomes an ellipsis."""
+    if isinstance(node, nodes.math):
+        return "…" if re.search(r"[\\_^{}]", node.astext()) else node.astext()
+    if isinstance(node, nodes.raw | nodes.math_block):
+        return ""
+    return "".join(map(words_of, node.children)) if node.children else node.astext()
+
+
+def sections(doctree):
+    """Return the anchor, the prose and the code of each section, without those of the sections in it."""
+    found = {}
+    for node in doctree.findall(lambda node: isinstance(node, nodes.paragraph | nodes.literal_block)):
+        section = node.parent
+        while section is not None and not isinstance(section, nodes.section):
+            section = section.parent
+        inside = section is not None and isinstance(section.parent, nodes.section)  # the outermost one is the page
+        parts = found.setdefault(f"#{section['ids'][0]}" if inside else "", ([], []))
+        parts[isinstance(node, nodes.literal_block)].append(" ".join(words_of(node).split()))
+    return [(anchor, *(" ".join(filter(None, part)) for part in parts)) for anchor, parts in found.items()]
+
+
+def write_texts(app, exception):
+    """Write the texts of all pages into a script."""
+    if exception or app.builder.format != "html":
+        return
+    pages = {name: sections(app.env.get_doctree(name)) for name in sorted(app.env.found_docs)}
+    written = json.dumps(pages, ensure_ascii=False, separators=(",", ":"))
+    Path(app.outdir, "_static", "page_texts.js").write_text(f"const pageTexts = {written};\n", encoding="utf-8")
+
+
 def setup(app):
     """Register with Sphinx."""
     app.connect("html-page-context", add_description)
+    app.connect("build-finished", write_texts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

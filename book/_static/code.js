@@ -1,5 +1,6 @@
 // Code wraps where a screen is narrow. Each line becomes a block, so that what wraps is indented further than the line
-// began. The text stays as it was: copying gives the code without these breaks.
+// began. The text stays as it was: copying gives the code without these breaks. Lines of output wrap too, except those of
+// a table, which must stay under one another.
 "use strict";
 
 /**
@@ -28,8 +29,26 @@ function splitIntoLines(pre) {
   pre.replaceChildren(...blocks);
 }
 
+/**
+ * Mark the lines of a table: those of three columns or more, set apart by two spaces, and lines that belong to them. A line
+ * by itself is none, nor is one with a label, two spaces and a text; where that wraps, it goes on under the text.
+ * @param {HTMLElement} pre
+ */
+function markTable(pre) {
+  const lines = [...pre.children];
+  const gaps = lines.map((line) => line.textContent.match(/\S {2,}(?=\S)/g)?.length ?? 0);
+  const inTable = (k) => gaps[k] > 1 && (gaps[k - 1] > 0 || gaps[k + 1] > 0);
+  lines.forEach((line, k) => {
+    const beside = [inTable(k - 1), inTable(k + 1)].filter(Boolean).length;
+    if (inTable(k) || (gaps[k] && beside) || beside === 2) line.classList.add("table-line");
+    const label = line.textContent.match(/^ *\S+(?: \S+)? {2,}(?=\S)/)?.[0].length ?? 0;
+    if (label && label < 16) line.style.setProperty("--hang", `${label}ch`);
+  });
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   for (const pre of document.querySelectorAll("article div.highlight pre")) {
-    if (!pre.closest(".cell_output")) splitIntoLines(pre);
+    splitIntoLines(pre);
+    if (pre.closest(".cell_output")) markTable(pre);
   }
 });

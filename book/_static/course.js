@@ -1,15 +1,7 @@
-// Search shows excerpts of pages that it fetches; a browser refuses that for pages opened from a folder.
-if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
-  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
-}
-
 // Names that assistive technology reads must contain the text that others see (WCAG 2.5.3).
 function nameControlsByTheirText() {
   for (const control of document.querySelectorAll("summary[aria-label], .search-button-field[aria-label]")) {
     control.removeAttribute("aria-label");
-  }
-  for (const button of document.querySelectorAll(".theme-switch-button")) {
-    button.setAttribute("aria-label", "Color mode: Light, Dark or System Settings");
   }
   for (const input of document.querySelectorAll("input.Input-text")) {
     input.setAttribute("aria-label", "Your answer, a number");

@@ -3,6 +3,19 @@
 
 /** @type {HTMLDialogElement | undefined} */
 let figureWindow;
+/** @type {ResizeObserver} */
+let sizes;
+
+/** Say in words where a figure is larger than its window: bars that scroll show on few phones. */
+function sayThatItScrolls() {
+  const box = figureWindow.querySelector(".figure-box");
+  const ways = [
+    box.scrollWidth > box.clientWidth + 1 && "sideways",
+    box.scrollHeight > box.clientHeight + 1 && "down",
+  ].filter(Boolean);
+  figureWindow.querySelector(".scroll-hint").textContent =
+    ways.length ? `Larger than the screen: scroll ${ways.join(" and ")}, by finger or arrow keys` : "";
+}
 
 /** @param {HTMLImageElement} image */
 function enlarge(image) {
@@ -11,11 +24,16 @@ function enlarge(image) {
     figureWindow.className = "figure-window";
     figureWindow.setAttribute("aria-label", "Figure, enlarged");
     figureWindow.innerHTML =
-      '<form method="dialog"><button class="course-button">Close</button></form><div class="figure-box" tabindex="0"></div>';
+      '<form method="dialog"><p class="scroll-hint" id="figure-hint"></p><button class="course-button">Close</button></form>' +
+      '<div class="figure-box" role="group" tabindex="0" autofocus aria-label="Figure" aria-describedby="figure-hint"></div>';
     figureWindow.addEventListener("click", (event) => {
       if (event.target === figureWindow) figureWindow.close();
     });
+    // The page's search takes Escape for itself unless a button has the focus; here it closes the window.
+    figureWindow.addEventListener("keydown", (event) => event.key === "Escape" && event.stopPropagation());
     document.body.append(figureWindow);
+    sizes = new ResizeObserver(sayThatItScrolls);
+    sizes.observe(figureWindow.querySelector(".figure-box"));
   }
   const large = document.createElement("img");
   large.src = image.currentSrc || image.src;
@@ -23,9 +41,8 @@ function enlarge(image) {
   large.style.width = `${Math.max(image.naturalWidth / 1.3, 900)}px`;
   const box = figureWindow.querySelector(".figure-box");
   box.replaceChildren(large);
-  box.setAttribute("role", "group");
-  box.setAttribute("aria-label", "Scroll to see all of the figure");
-  figureWindow.showModal();
+  sizes.observe(large); // its height is known once it is loaded
+  figureWindow.showModal(); // the box takes the focus, so that arrow keys scroll it at once
 }
 
 window.addEventListener("load", () => {

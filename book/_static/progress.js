@@ -92,6 +92,27 @@ function makePanel() {
   return panel;
 }
 
+/**
+ * A quiz begins blank on every visit: say at each question how it was answered before, until it is answered again.
+ * @param {string} name of the page
+ */
+function noteEarlierAnswers(name) {
+  const notes = [...document.querySelectorAll("article .Feedback")].map((feedback, number) => {
+    const verdict = courseMemory.all().quiz[name]?.[number];
+    if (!verdict) return null;
+    const note = document.createElement("p");
+    note.className = "quiz-before";
+    note.textContent = `Answered before: ${verdict === "right" ? "right" : "not right yet"}.`;
+    feedback.after(note);
+    new MutationObserver(() => note.remove()).observe(feedback, { attributes: true, attributeFilter: ["class"] });
+    return note;
+  });
+  document.addEventListener("course:memory", () => {
+    const { quiz } = courseMemory.all();
+    notes.forEach((note, number) => note?.toggleAttribute("hidden", !quiz[name]?.[number])); // cleared, or back again
+  });
+}
+
 window.addEventListener("load", () => {
   const article = document.querySelector("article.bd-article");
   if (!article || document.querySelector("#search-results") || !document.querySelector("nav.bd-links")) return;
@@ -100,6 +121,7 @@ window.addEventListener("load", () => {
   article.append(panel);
   if (!/notebooks\//.test(name)) return;
 
+  noteEarlierAnswers(name);
   new IntersectionObserver((entries, observer) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();

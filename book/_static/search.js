@@ -1,6 +1,10 @@
 // Search: pages whose titles fit come first, excerpts show no TeX, and the page that a result leads to marks the words.
 "use strict";
 
+// The theme fetches each page that it found, which a browser refuses where pages are opened from a folder. One script that
+// the build writes holds the texts of all pages (descriptions.py), for folders and servers alike.
+if (typeof DOCUMENTATION_OPTIONS !== "undefined") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
 /** Words by which a page is looked for and that its title does not contain. */
 const ALSO_FOUND_BY = {
   "book/setup": "install installation setup run start download update windows mac linux",
@@ -48,7 +52,10 @@ function putTitlesFirst() {
     if (!words.length) return found;
     const { docnames, titles, filenames } = Search._index;
     const pages = docnames
-      .map((name, k) => [name, titles[k], "", null, fitOfTitle(words, titles[k], ALSO_FOUND_BY[name] ?? ""), filenames[k]])
+      .map((name, k) => {
+        const fit = fitOfTitle(words, titles[k], ALSO_FOUND_BY[name] ?? "");
+        return [name, titles[k], "", null, fit, filenames[k], SearchResultKind.title];
+      })
       .filter((page) => page[4] > 0)
       .sort((a, b) => a[4] - b[4] || b[1].localeCompare(a[1]));
     const first = new Set(pages.map((page) => page[0]));
@@ -56,22 +63,55 @@ function putTitlesFirst() {
   };
 }
 
-/** @param {string[]} words of the query; prose that has one of them is shown rather than code */
-function showNoTexInExcerpts(words) {
-  Search.htmlToText = (source, anchor) => {
-    const page = new DOMParser().parseFromString(source, "text/html");
-    const article = page.querySelector("article.bd-article") ?? page.body;
-    const part = (anchor && article.querySelector(`#${CSS.escape(anchor.slice(1))}`)) || article;
-    for (const unseen of part.querySelectorAll("script, style, button, .headerlink, summary, h1 .headerlink")) unseen.remove();
-    for (const formula of part.querySelectorAll(".math")) {
-      const tex = formula.textContent.replace(/^\\[([]|\\[)\]]$/g, "").trim();
-      formula.replaceWith(/[\\_^{}]/.test(tex) ? "…" : tex);
+/** The texts of all pages, by name. @returns {Promise<Object<string, string[][]>>} */
+function loadTexts() {
+  return new Promise((resolve) => {
+    const script = document.createElement("script");
+    script.src = new URL("_static/page_texts.js", document.baseURI).href;
+    script.onload = () => resolve(pageTexts);
+    script.onerror = () => resolve({}); // titles alone, then
+    document.head.append(script);
+  });
+}
+
+/**
+ * The text around the words of a query: of prose that has one of them, otherwise of code, otherwise the beginning.
+ * @param {string[][]} sections each an anchor, prose and code
+ * @param {string} anchor of the section that was found, or nothing for all of them
+ * @param {string[]} words
+ */
+function excerptOf(sections, anchor, words) {
+  const some = sections.filter((section) => !anchor || section[0] === anchor);
+  const texts = [1, 2].map((part) => some.map((section) => section[part]).join(" ").trim());
+  const place = (text) => Math.min(...words.map((word) => text.toLowerCase().indexOf(word)).filter((at) => at >= 0));
+  const text = texts.find((one) => place(one) < Infinity) ?? texts[0];
+  if (!text) return null;
+  const from = place(text) < Infinity ? text.lastIndexOf(" ", Math.max(place(text) - 80, 0)) + 1 : 0;
+  const summary = document.createElement("p");
+  summary.className = "context";
+  const cut = text.slice(from, from + 240);
+  const whole = from + 240 >= text.length;
+  summary.textContent = `${from ? "… " : ""}${whole ? cut : `${cut.slice(0, cut.lastIndexOf(" "))} …`}`;
+  return summary;
+}
+
+/** Excerpts under the results. @param {string[]} words */
+function addExcerpts(words) {
+  const results = document.getElementById("search-results");
+  const texts = loadTexts();
+  const stems = words.map((word) => (word.length > 4 ? word.replace(/(es|s)$/, "") : word));
+  new MutationObserver(() => {
+    for (const item of results.querySelectorAll("ul.search > li:not([data-excerpt])")) {
+      item.dataset.excerpt = "yes";
+      const link = new URL(item.querySelector("a").href);
+      const page = decodeURIComponent(link.pathname.slice(new URL(".", document.baseURI).pathname.length));
+      if (item.querySelector("span")) continue; // a name of the package, with a word on what it is
+      texts.then((all) => {
+        const excerpt = excerptOf(all[page.replace(/\.html$/, "")] ?? [], decodeURIComponent(link.hash), stems);
+        if (excerpt) item.append(excerpt);
+      });
     }
-    const all = part.textContent.replace(/\s+/g, " ");
-    for (const cell of part.querySelectorAll("div.cell, pre")) cell.remove();
-    const prose = part.textContent.replace(/\s+/g, " ");
-    return words.some((word) => prose.toLowerCase().includes(word)) ? prose : all;
-  };
+  }).observe(results, { childList: true, subtree: true });
 }
 
 /** Links of results carry the words, so that pages mark them even where nothing is remembered. @param {string[]} query */
@@ -153,9 +193,9 @@ function markOnArrival() {
 document.addEventListener("DOMContentLoaded", () => {
   if (document.getElementById("search-results") && typeof Search !== "undefined") {
     putTitlesFirst();
-    const words = wordsOf(new URLSearchParams(location.search).get("q") ?? "");
-    showNoTexInExcerpts(words);
-    passWordsOn(words);
+    const query = new URLSearchParams(location.search).get("q") ?? "";
+    addExcerpts((query.toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? []).filter((word) => word.length > 2)); // names whole
+    passWordsOn(wordsOf(query));
   } else {
     markOnArrival();
   }

@@ -128,6 +128,7 @@ function fitTables() {
     if (!table.closest(".cell_output")) showFewerColumns(table, box);
     hintAtScrolling(box);
   }
+  for (const pre of document.querySelectorAll("article .cell_output pre")) hintAtScrolling(pre);
 }
 
 window.addEventListener("load", () => {

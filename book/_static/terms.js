@@ -1,4 +1,5 @@
 // A term of the glossary shows its meaning under the pointer and on focus; Escape hides it. The link leads to the glossary.
+// A finger has no pointer to rest: its first tap shows the meaning, and a link under it; its second tap follows the term.
 "use strict";
 
 document.addEventListener("DOMContentLoaded", () => {
@@ -7,15 +8,25 @@ document.addEventListener("DOMContentLoaded", () => {
   const box = document.createElement("div");
   box.className = "term-meaning";
   box.id = "term-meaning";
-  box.setAttribute("role", "tooltip");
+  box.tabIndex = -1; // a tap on the meaning keeps it open
   box.hidden = true;
   document.body.append(box);
   let leaving = 0;
+  let byTouch = false; // of the last press anywhere
+  /** @type {HTMLElement | null} */
+  let tapped = null;
 
   /** @param {HTMLElement} term */
   function show(term) {
     clearTimeout(leaving);
     box.textContent = term.dataset.meaning;
+    if (term === tapped) {
+      const more = document.createElement("a");
+      more.href = term.href;
+      more.textContent = "More in the glossary";
+      box.append(" ", more);
+    }
+    box.setAttribute("role", term === tapped ? "note" : "tooltip"); // a tooltip holds no link
     box.hidden = false;
     term.setAttribute("aria-describedby", box.id);
     const at = term.getClientRects()[0];
@@ -27,21 +38,35 @@ document.addEventListener("DOMContentLoaded", () => {
   function hide() {
     clearTimeout(leaving);
     box.hidden = true;
+    tapped = null;
     for (const term of terms) term.removeAttribute("aria-describedby");
   }
   const hideSoon = () => {
     clearTimeout(leaving);
-    leaving = setTimeout(hide, 200); // time to move the pointer onto the meaning
+    if (!tapped) leaving = setTimeout(hide, 200); // time to move the pointer onto the meaning
   };
   for (const term of terms) {
     term.addEventListener("mouseenter", () => show(term));
     term.addEventListener("focus", () => show(term));
     term.addEventListener("mouseleave", hideSoon);
-    term.addEventListener("blur", hide);
+    term.addEventListener("blur", (event) => {
+      if (!box.contains(event.relatedTarget)) hide();
+    });
+    term.addEventListener("click", (event) => {
+      if (!byTouch || term === tapped) return;
+      event.preventDefault();
+      tapped = term;
+      show(term);
+    });
   }
   box.addEventListener("mouseenter", () => clearTimeout(leaving));
   box.addEventListener("mouseleave", hideSoon);
+  document.addEventListener("pointerdown", (event) => {
+    byTouch = event.pointerType === "touch";
+    if (tapped && !box.contains(event.target) && event.target.closest("a") !== tapped) hide();
+  }, true);
   document.addEventListener("keydown", (event) => {
+    byTouch = false;
     if (event.key === "Escape" && !box.hidden) hide();
   });
 });

@@ -1,9 +1,13 @@
 """What readers see and reach: dark mode, focus, fields, enlarged figures, and tables on a phone."""
 
+import re
+from itertools import pairwise
+
 import pytest
 
 from tests.support.browsing import opened
 from tests.support.built_site import NEEDS_SITE, serious_problems, typeset
+from tests.support.layout import wider_than_their_box
 from tests.support.pages import NOTEBOOKS
 from tools import project
 
@@ -74,6 +78,16 @@ def test_focus_and_fields_are_visible_and_dark_mode_is_dark_everywhere(browser, 
             assert serious_problems(page, ".Quiz") == []
 
 
+@pytest.mark.parametrize(("theme", "other"), [("light", "Dark"), ("dark", "Light")])
+def test_the_menu_of_color_modes_is_legible_and_changes_the_page(browser, server, theme, other):
+    with opened(browser, server + "book/setup.html", "phone", theme) as page:
+        page.get_by_role("button", name="Color mode").click()
+        page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
+        assert serious_problems(page, ".theme-switch-container") == []
+        page.get_by_role("button", name=other, exact=True).click()
+        assert page.evaluate("document.documentElement.dataset.theme") == other.lower()
+
+
 def test_a_figure_enlarges_on_a_phone_by_tap_and_by_keyboard(browser, server):
     with opened(browser, server + NOTEBOOKS[0], "phone", "dark") as page:
         button = page.locator("button.enlarge").last
@@ -84,13 +98,52 @@ def test_a_figure_enlarges_on_a_phone_by_tap_and_by_keyboard(browser, server):
         window = page.get_by_role("dialog")
         assert window.locator("img").bounding_box()["width"] > 2 * small
         assert window.locator("img").get_attribute("alt") == image.get_attribute("alt")
+        # It says that it scrolls, and the keyboard scrolls it at once.
+        hint = window.get_by_text("scroll sideways")
+        assert hint.is_visible()
+        box = page.locator(".figure-box")
+        assert page.evaluate("document.activeElement.matches('.figure-box')")
+        assert box.get_attribute("aria-describedby") == hint.get_attribute("id")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("document.querySelector('.figure-box').scrollLeft > 0")
         assert serious_problems(page, "dialog") == []
         page.keyboard.press("Escape")
-        assert not window.is_visible()
+        window.wait_for(state="hidden")
         assert page.evaluate("document.activeElement.matches('button.enlarge')")
         button.click()
         window.get_by_role("button", name="Close").click()
         assert not window.is_visible()
+
+
+def test_a_figure_that_fits_its_window_says_nothing_of_scrolling(browser, server):
+    with opened(browser, server + NOTEBOOKS[0]) as page:
+        page.locator("button.enlarge").last.click()
+        assert page.locator(".figure-box img").is_visible()
+        assert page.locator("#figure-hint").inner_text() == ""
+
+
+# Notebook 10 prints tables of several columns, 07 and 15 long sentences.
+@pytest.mark.parametrize("number", ["07", "10", "15"])
+def test_lines_of_output_wrap_on_a_phone_and_tables_stay_aligned(browser, server, number):
+    name = next(name for name in NOTEBOOKS if f"/{number}_" in name)
+    with opened(browser, server + name, "phone") as page:
+        outputs = page.eval_on_selector_all(
+            "article .cell_output pre",
+            """all => all.map(pre => ({
+                table: [...pre.querySelectorAll('.table-line')].map(line => getComputedStyle(line).whiteSpace),
+                lines: [...pre.querySelectorAll('.code-line')].map(line =>
+                    line.matches('.table-line') ? '' : line.textContent),
+            }))""",
+        )
+        wrapped = [line for output in outputs for line in output["lines"]]
+        assert max(map(len, wrapped)) > 80
+        row = re.compile(r"\S {2,}\S.*\S {2,}\S")
+        assert not any(row.search(one) and row.search(other) for one, other in pairwise(wrapped))
+        assert {space for output in outputs for space in output["table"]} <= {"pre"}
+        if number == "10":
+            assert sum(len(output["table"]) for output in outputs) >= 3
+        too_wide = wider_than_their_box(page, [(390, 844)]).get(390, [])
+        assert [found for found in too_wide if found.startswith("output")] == []
 
 
 @pytest.mark.parametrize("name", ["book/benchmarks.html", "book/trust.html"])

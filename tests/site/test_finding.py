@@ -41,6 +41,41 @@ def test_search_puts_titles_first_shows_no_tex_and_marks_the_word_on_arrival(bro
         assert page.locator("mark.highlighted").count() == 0
 
 
+def test_search_shows_excerpts_from_a_folder_too(browser):
+    with opened(browser, project.SITE.as_uri() + "/search.html") as page:
+        address = project.SITE.as_uri() + "/"
+        assert results(page, address, "install")[0] == "Set-up"
+        titles = results(page, address, "funnel")
+        page.wait_for_function("n => document.querySelectorAll('ul.search p.context').length >= n", arg=len(titles))
+        excerpts = page.locator("ul.search p.context").all_inner_texts()
+        assert all("funnel" in excerpt.lower() for excerpt in excerpts)
+        assert max(map(len, excerpts)) < 260
+        # A word of code alone shows its code.
+        results(page, address, "to_numpy")
+        page.wait_for_selector("ul.search p.context")
+        assert "to_numpy" in page.locator("ul.search p.context").first.inner_text()
+
+
+def test_a_tapped_term_shows_its_meaning_first_and_leads_on_at_the_second_tap(browser, server):
+    with opened(browser, server + NOTEBOOKS[4], "phone", touch=True) as page:
+        funnel = page.locator("a.term-of-glossary", has_text="funnel").first
+        meaning = page.locator("#term-meaning")
+        funnel.tap()
+        assert meaning.inner_text().startswith("Funnel: The shape of a distribution")
+        assert page.url.endswith(NOTEBOOKS[4])
+        assert serious_problems(page, "#term-meaning") == []
+        page.locator("article p").first.tap(position={"x": 2, "y": 2})
+        assert not meaning.is_visible()
+        funnel.tap()
+        meaning.get_by_role("link", name="More in the glossary").tap()
+        page.wait_for_url("**/glossary.html#term-funnel")
+        page.go_back()
+        funnel.tap()
+        assert page.url.endswith(NOTEBOOKS[4])
+        funnel.tap()
+        page.wait_for_url("**/glossary.html#term-funnel")
+
+
 def test_terms_of_the_glossary_show_their_meaning_and_lead_to_it(browser, server):
     with opened(browser, server + NOTEBOOKS[4]) as page:
         terms = page.locator("article a.term-of-glossary")

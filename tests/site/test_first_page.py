@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.browsing import opened
 from tests.support.pages import NOTEBOOKS, page_text, site_is_built
-from tools import project
+from tools import project, results
 
 sys.path.append(str(project.BOOK / "_ext"))
 PAGE = "book/index.html"
@@ -64,6 +64,53 @@ def test_the_map_leads_to_every_notebook_and_says_its_paths_in_words():
         assert drawn.count(f">{sign}</text>") == len(stops)
         assert f"{name} ({sign}): {'all, in order' if len(stops) == len(IDEAS) else ', '.join(stops)}" in text
     assert text.index("by the Decomposing Sums authors") > 0
+
+
+def names_of_last(model):
+    """Return the carriers that may lose most under a model, the likeliest first."""
+    pytest.importorskip("docutils")
+    from course_map import likely_last
+
+    return list(likely_last(results.read("overview")["carriers"][model]))
+
+
+@site_is_built
+def test_who_loses_most_time_is_answered_before_the_cards():
+    before = article().split("sd-card-title", 1)[0]
+    answer = words_of(before).split("Which carrier loses most time? ")[1]
+    by_month = names_of_last("month")
+    assert len(by_month) == 3
+    assert answer.startswith(f"{', '.join(by_month[:2])} or {by_month[2]}: each some ")
+    assert '"../notebooks/15_flights.html"' in before
+
+
+@site_is_built
+def test_the_first_figure_and_chapter_15_agree_on_what_they_count_and_say_why_they_rank_carriers_differently():
+    after = words_of(article().rsplit("<figcaption", 1)[1])
+    assert "from gate to gate, taxiing included" in after
+    assert "With the day in place of the month" in after
+    assert "A single flight's split is uncertain" in after.replace("\u2019", "'")
+    chapter = page_text("notebooks/15_flights.html")
+    assert "so taxiing counts" in chapter
+    told = re.findall(r"Last was ([\w ]+) or ([\w ]+) \(", words_of(chapter))[-1]
+    assert [*told] == names_of_last("day")
+    assert "has another carrier last" in words_of(chapter)
+    assert names_of_last("month")[0].split()[0] in words_of(chapter).split("has another carrier last, ")[1][:20]
+
+
+@site_is_built
+def test_the_first_figure_is_legible_on_a_phone_and_drawn_once(browser):
+    drawn = results.read("overview")["figures"]
+    for width, name in (("phone", "overview_phone"), ("desktop", "overview")):
+        with opened(browser, f"{project.SITE.as_uri()}/{PAGE}", width) as page:
+            shown = page.eval_on_selector_all(
+                "article figure img",
+                """all => all.filter(i => i.getClientRects().length).map(i =>
+                    [i.currentSrc.split('/').at(-1), i.getBoundingClientRect().width / i.naturalWidth])""",
+            )
+            assert [source for source, _ in shown] == [f"{name}.png"]
+            pixels = shown[0][1] * drawn[name]["dpi"] * drawn[name]["smallest_text_points"] / 72
+            assert pixels >= (11 if width == "phone" else 9)
 
 
 @site_is_built

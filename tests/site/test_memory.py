@@ -41,14 +41,23 @@ def test_answers_fold_and_the_browser_remembers_predictions_quizzes_and_chapters
         assert "1 of 17 chapters" in text
         assert output.is_visible()
         assert first.locator("input").input_value() == "four fifths"
+        # The quiz is blank again; a note at the question says that it was answered.
+        assert page.locator(".Feedback.correct, .Feedback.incorrect").count() == 0
+        note = page.locator(".Quiz .quiz-before")
+        assert re.fullmatch(r"Answered before: (not right yet|right)\.", note.inner_text())
+        assert serious_problems(page, ".Quiz") == []
         link = page.locator("nav.bd-links li.current > a")
         assert "read to the end, 1 quiz question answered" in link.text_content()
         page.get_by_role("button", name="Clear my progress").click()
         assert "read to the end" not in link.text_content()
         assert "0 of 17 chapters" in panel.inner_text()
         assert page.evaluate("localStorage.getItem('course.progress')") is None
+        assert not note.is_visible()
         page.get_by_role("button", name="Cleared. Undo").click()
         assert "1 of 17 chapters" in panel.inner_text()
+        assert note.is_visible()
+        page.locator(".MCButton").first.click()
+        assert note.count() == 0
 
 
 REFUSE = """() => Object.defineProperty(Storage.prototype, 'setItem', {

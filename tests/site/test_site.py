@@ -240,6 +240,20 @@ def test_figures_of_the_interactive_page_are_legible(browser, server, theme):
         assert len(texts) > 10
         for color in set(texts):
             assert contrast(css_color(color), css_color(background)) >= 4.5, (color, background)
+        lines = page.eval_on_selector_all(
+            "#split svg path[stroke-width], #split svg [stroke-width] path",
+            "all => all.map(l => getComputedStyle(l).stroke).filter(color => color !== 'none')",
+        )
+        assert len(set(lines)) >= 4
+        for color in set(lines):
+            assert contrast(css_color(color), css_color(background)) >= 3, (color, background)
+        # The panels have the page's ground, and follow it when the reader changes the mode.
+        assert (sum(css_color(background)) < 1) == (theme == "dark"), background
+        other = {"light": "dark", "dark": "light"}[theme]
+        page.evaluate("mode => document.documentElement.dataset.theme = mode", other)
+        page.wait_for_function(
+            "before => getComputedStyle(document.querySelector('#funnel svg text')).fill !== before", arg=texts[-1]
+        )
 
 
 def css_color(text):

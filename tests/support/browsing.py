@@ -9,9 +9,9 @@ WIDTHS = {"phone": 360, "desktop": 1280}
 
 
 @contextmanager
-def opened(browser, address, width="desktop", theme="light"):
+def opened(browser, address, width="desktop", theme="light", touch=False):
     """Open a page; afterwards, nothing may have left this machine and no script may have failed."""
-    context = browser.new_context(viewport={"width": WIDTHS[width], "height": 800}, color_scheme=theme)
+    context = browser.new_context(viewport={"width": WIDTHS[width], "height": 800}, color_scheme=theme, has_touch=touch)
     outside, errors = [], []
 
     def pass_on(route):

@@ -1,7 +1,15 @@
 // The two figures of book/explore.md. Densities are computed here; Observable Plot draws them.
 "use strict";
 
-const COLORS = { baseline: "#6A6A6A", a: "#0072B2", b: "#8A6200", c: "#C04000" };
+// Figures follow the page's mode: each color stands out from the ground of its own mode.
+const MODES = {
+  light: { baseline: "#6A6A6A", a: "#0072B2", b: "#8A6200", c: "#C04000", border: "#1f3b57", band: d3.interpolateBlues },
+  dark: {
+    baseline: "#B8B8B8", a: "#6CB8EE", b: "#E2B33C", c: "#FF9166", border: "#A9D2F5",
+    band: d3.interpolateRgb("#14202C", "#4FA3E0"),
+  },
+};
+const colors = () => MODES[document.documentElement.dataset.theme] ?? MODES.light;
 const normal = (x, mean, sd) => Math.exp(-0.5 * ((x - mean) / sd) ** 2) / (sd * Math.sqrt(2 * Math.PI));
 const logNormal = (x, mean, sd) => -0.5 * ((x - mean) / sd) ** 2 - Math.log(sd);
 const element = (id) => document.getElementById(id);
@@ -18,9 +26,9 @@ const widthOf = (id) => Math.max(240, Math.min(420, element(id).clientWidth));
 const START = 25; // the baseline's variance, and what the totals of the start are drawn with
 const BASELINE_MEAN = 3;
 const CONTRIBUTORS = [
-  { name: "contributor a", mean: -2, variance: 6, color: COLORS.a, dash: null },
-  { name: "contributor b", mean: 0, variance: 9, color: COLORS.b, dash: "6 3" },
-  { name: "contributor c", mean: 2, variance: 16, color: COLORS.c, dash: "2 3" },
+  { name: "contributor a", mean: -2, variance: 6, hue: "a", dash: null },
+  { name: "contributor b", mean: 0, variance: 9, hue: "b", dash: "6 3" },
+  { name: "contributor c", mean: 2, variance: 16, hue: "c", dash: "2 3" },
 ];
 const xs = d3.range(-20, 26.01, 0.25);
 
@@ -51,13 +59,13 @@ function density(id, points, series, label, top) {
       ...series.map((s) =>
         Plot.line(
           points.filter((p) => p.name === s.name && p.x >= -15 && p.x <= 20),
-          { x: "x", y: "y", stroke: s.color, strokeWidth: 2.5, strokeDasharray: s.dash },
+          { x: "x", y: "y", stroke: colors()[s.hue], strokeWidth: 2.5, strokeDasharray: s.dash },
         ),
       ),
       // Direct labels, one a line, so that no line is told by its colour alone.
       ...series.map((s, i) =>
         Plot.text([s], {
-          x: -14.5, y: top, dy: 10 + 15 * i, textAnchor: "start", fill: s.color, fontWeight: 600, fontSize: 12,
+          x: -14.5, y: top, dy: 10 + 15 * i, textAnchor: "start", fill: colors()[s.hue], fontWeight: 600, fontSize: 12,
           text: (d) => `${s.dash === null ? "—" : s.dash === "6 3" ? "– –" : "···"} ${d.name}`,
         }),
       ),
@@ -67,7 +75,7 @@ function density(id, points, series, label, top) {
 
 function drawSplit() {
   const state = splitState();
-  const baseline = { name: "baseline", color: COLORS.baseline, dash: null };
+  const baseline = { name: "baseline", hue: "baseline", dash: null };
   const parts = [
     ...xs.map((x) => ({ x, y: normal(x, BASELINE_MEAN, Math.sqrt(state.baseline)), name: "baseline" })),
     ...state.contributors.flatMap((c) => xs.map((x) => ({ x, y: normal(x, c.mean, Math.sqrt(c.variance)), ...c }))),
@@ -133,7 +141,7 @@ function contours(id, count, centered) {
       ...SHARES.map((share) =>
         Plot.areaX(band(share), {
           y: "y", x1: "low", x2: "high", clip: true, curve: "linear",
-          fill: d3.interpolateBlues(0.1 + 0.85 * share), stroke: "#1f3b57", strokeWidth: 1, strokeOpacity: 0.6,
+          fill: colors().band(0.1 + 0.85 * share), stroke: colors().border, strokeWidth: 1, strokeOpacity: 0.6,
         }),
       ),
       Plot.frame(),
@@ -168,6 +176,10 @@ element("funnel-zoom").addEventListener("change", drawFunnel);
 for (const form of document.querySelectorAll(".explorer form")) {
   form.addEventListener("submit", (event) => event.preventDefault());
 }
+new MutationObserver(() => {
+  drawSplit();
+  drawFunnel();
+}).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
 let width = window.innerWidth;
 window.addEventListener("resize", () => {
   if (window.innerWidth === width) return; // a phone's address bar changes the height only
