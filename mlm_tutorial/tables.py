@@ -298,6 +298,8 @@ def _group(data, keys: list[str], n_covariates: int = 0) -> pd.DataFrame:
     """
     if data.implementation.is_dask():
         return _group_partitions(data.to_native(), keys, n_covariates)
+    if n_covariates and data.implementation.is_polars():
+        data = data.lazy()  # its sums are then computed in batches, all cores at once
     if n_covariates and isinstance(data, nw.DataFrame) and len(data) > PIECE:
         # The columns of sums would take several times the memory of the table.
         pieces = [_group(data[i : i + PIECE], keys, n_covariates) for i in range(0, len(data), PIECE)]
