@@ -66,6 +66,13 @@ def test_every_notebook_is_in_a_deck_and_the_guide_lists_them():
 
 @site_is_built
 @pytest.mark.parametrize("name", DECKS)
+def test_a_deck_is_as_wide_as_a_phone(name):
+    """Without this line a phone draws a page of 980 pixels and shrinks it."""
+    assert '<meta content="width=device-width, initial-scale=1" name="viewport"/>' in page_text(f"slides/{name}.html")
+
+
+@site_is_built
+@pytest.mark.parametrize("name", DECKS)
 def test_a_deck_works_offline_and_its_slides_fit(browser, name):
     with opened(browser, f"{project.SITE.as_uri()}/slides/{name}.html") as page:
         page.wait_for_function("window.Reveal && Reveal.isReady()")
