@@ -200,7 +200,7 @@ class ParameterBuilder:
             return starts
         if priors.pooled:
             return starts | self._pooled_variance_starts()
-        variances = starting_variances(self.net, self._sigma_scales(), self.known)
+        variances = starting_variances(cells, self._sigma_scales(), self.known)
         return starts | {"mlm_sigma": np.sqrt(variances[np.isnan(self.known)])}
 
     def _from_priors(self, name, values):

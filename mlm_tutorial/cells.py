@@ -168,16 +168,21 @@ class Cells:
         """The cells less the least squares estimate of what their covariates add."""
         if not self.covariates:
             return self
-        matrix, right = self._slope_equations
-        unit = np.sqrt(np.maximum(np.diag(matrix), np.finfo(float).tiny))
-        return self.net_of(np.linalg.lstsq(matrix / np.outer(unit, unit), right / unit, rcond=1e-10)[0] / unit)
+        matrix, right, unit = self._scaled_slope_equations
+        return self.net_of(np.linalg.lstsq(matrix, right, rcond=1e-10)[0] / unit)
 
     @cached_property
     def _rank_of_slopes(self) -> int:
         """Number of slopes that the data estimate beside the means of all contributors."""
-        matrix, _ = self._slope_equations
+        matrix, _, unit = self._scaled_slope_equations
+        return int(np.linalg.matrix_rank(matrix, hermitian=True, rtol=1e-10)) if unit.size else 0
+
+    @property
+    def _scaled_slope_equations(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The equations with ones on the diagonal, and the units of the slopes: these may differ by powers of ten."""
+        matrix, right = self._slope_equations
         unit = np.sqrt(np.maximum(np.diag(matrix), np.finfo(float).tiny))
-        return int(np.linalg.matrix_rank(matrix / np.outer(unit, unit), hermitian=True, rtol=1e-10)) if unit.size else 0
+        return matrix / np.outer(unit, unit), right / unit, unit
 
     def design(self) -> csr_array:
         """Return the design matrix: the contributors of each cell as zeros and ones.

@@ -94,7 +94,10 @@ class Parameters:
         return [BASELINE, *self.layers, *([COVARIATES] if self.covariates else [])]
 
     def of_covariates(self, x: np.ndarray, draws: Any = slice(None)) -> np.ndarray:
-        """Return what covariates of shape (N, K) add to a total in some draws, (N, S); zeros without covariates."""
+        """Return the covariates' part of each row's total in some draws, shape (N, S), for `x` of shape (N, K).
+
+        Without covariates it is zero, of shape (N, 1).
+        """
         return (x - self.center) @ self.slope[:, draws] if self.covariates else np.zeros((len(x), 1))
 
     def at(self, draws: np.ndarray) -> "Parameters":

@@ -309,7 +309,9 @@ def _group(data, keys: list[str], n_covariates: int = 0) -> pd.DataFrame:
     pivots, units = _pivots_and_units(data, numbers)
     # The grouped variance is each backend's own, and none of those left computes it as sum(x^2) - n mean^2. Products
     # come from it, too: the variance of a sum of two, less the variances of both, is twice their covariance.
-    centered = [(nw.col(name) - pivot) / unit for name, pivot, unit in zip(numbers, pivots, units, strict=True)]
+    centered = [nw.col(name) - pivot for name, pivot in zip(numbers, pivots, strict=True)]
+    if n_covariates:  # all units are 1 without them, and a division is a pass over all rows
+        centered = [value / unit for value, unit in zip(centered, units, strict=True)]
     sums = [f"__sum{i}_{k}" for i, k in pairs]
     data = data.select(
         *keys,

@@ -556,7 +556,7 @@ class SlopesAndMeans(Transform):
         return self.means.log_jac_det(value[: -len(self.slopes)], *self._of_means(inputs))
 
     def _shifts(self, step):
-        """Return what a step of the slopes takes from rough means and their sums, by layer."""
+        """Return how far rough means, and their sums with coarser ones, fall in each layer for a step of the slopes."""
         return [[_product(x, step) for x in values] for values in (self.sums, self.shrunken)]
 
     def _of_means(self, inputs):

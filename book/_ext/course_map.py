@@ -103,7 +103,7 @@ def listed(words, last):
 
 
 def on_carriers():
-    """Return what the flights say of carriers, in words: who loses most, and why chapter 15 ranks them otherwise."""
+    """Return sentences on which carriers lose most time, and on why chapter 15 ranks them in another order."""
     stored = json.loads((ROOT / "results" / "overview.json").read_text(encoding="utf-8"))["carriers"]
     (by_month, month), (by_day, day) = ((likely_last(stored[name]), stored[name]) for name in ("month", "day"))
     means = [month[name]["mean"] for name in by_month]
