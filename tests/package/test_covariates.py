@@ -35,6 +35,14 @@ def cells_of(frame, **options):
     return mlm.cell_statistics(frame, layers=LAYERS, covariates=COVARIATES, **options)
 
 
+def without_some_places():
+    """Return the rows of which every fifth lacks a label of `where`."""
+    frame = table_of()
+    frame["where"] = frame["where"].astype("Int64")
+    frame.loc[::5, "where"] = pd.NA
+    return frame
+
+
 @cache
 def small():
     frame = table_of()
@@ -192,42 +200,50 @@ def test_an_unpooled_model_with_a_covariate_of_contributors_warns():
 # --- the model ---
 
 
-def model_of(kind, pooled):
-    frame, cells, _ = small()
+def model_of(kind, pooled, frame, absent=()):
+    cells = cells_of(frame, allow_absent=absent)
     # Not all scales are known, and not all are to be found.
     priors = mlm.Priors.from_cells(cells, pooled=pooled, known_sigma={"where": 0.5})
-    if kind == "rows":
-        return mlm.observation_model(frame, layers=LAYERS, priors=priors, covariates=COVARIATES)
-    return mlm.cell_model(cells, priors, kind)
+    if kind in ("identified", "log"):
+        return mlm.cell_model(cells, priors, kind)
+    options = {"allow_absent": absent, "covariates": COVARIATES}
+    return mlm.observation_model(frame, layers=LAYERS, parametrization=kind, priors=priors, **options)
 
 
 @pytest.mark.filterwarnings("ignore::mlm_tutorial.UnidentifiedWarning")
+@pytest.mark.parametrize("absent", [[], ["where"]])
 @pytest.mark.parametrize("pooled", [True, False])
-@pytest.mark.parametrize("kind", ["identified", "log", "rows"])
-def test_every_model_has_the_density_of_normal_rows(kind, pooled):
+@pytest.mark.parametrize("kind", ["identified", "log", "marginal", "noncentered", "centered"])
+def test_every_model_has_the_density_of_normal_rows(kind, pooled, absent):
     """The log likelihood and that of the rows, written out, differ by one number, whatever the parameters are."""
-    frame, _, _ = small()
-    model = model_of(kind, pooled)
+    frame = without_some_places() if absent else table_of()
+    model = model_of(kind, pooled, frame, absent)
     names = ["mu_baseline", "mu_who", "mu_where", "sigma_baseline", "sigma_who", "slope"]
-    values = model.replace_rvs_by_values([model[name] for name in names])
+    latent = ["y_who", "y_where"] if kind in ("noncentered", "centered") else []
+    values = model.replace_rvs_by_values([model[name] for name in names + latent])
     outputs = [*values, model.logp(model.observed_RVs)]
     function = model.compile_fn(outputs, mode="FAST_COMPILE", on_unused_input="ignore")
     start, rng, differences = model.initial_point(), np.random.default_rng(2), []
     needed = {variable.name for variable in explicit_graph_inputs(outputs)}
     x = frame[COVARIATES].to_numpy()
+    there, place = frame["where"].notna().to_numpy(), frame["where"].fillna(0).to_numpy(int)
     for _ in range(5):
         point = {name: value + 0.3 * rng.normal(size=np.shape(value)) for name, value in start.items()}
         *found, logp = function({name: value for name, value in point.items() if name in needed})
-        mu, who, where, sigma, sigma_who, slope = found
-        mean = mu + who[frame["who"]] + where[frame["where"]] + (x - x.mean(axis=0)) @ slope
-        sd = np.sqrt(sigma**2 + sigma_who[frame["who"]] ** 2 + 0.25)
+        mu, who, where, sigma, sigma_who, slope, *contributions = found
+        mean, sd = mu + (x - x.mean(axis=0)) @ slope, sigma
+        if latent:
+            mean = mean + sum(contributions)
+        else:
+            mean = mean + who[frame["who"]] + np.where(there, where[place], 0)
+            sd = np.sqrt(sigma**2 + sigma_who[frame["who"]] ** 2 + 0.25 * there)
         differences.append(logp - stats.norm.logpdf(frame["total"], mean, sd).sum())
     assert np.ptp(differences) < 1e-6
 
 
 def test_the_transform_is_a_change_of_coordinates():
     """Forward undoes backward, and the log determinant is that of the Jacobian, to a constant."""
-    model = model_of("identified", pooled=True)
+    model = model_of("identified", True, table_of())
     transform, inputs = model.rvs_to_transforms[model["mlm_mu"]], model["mlm_mu"].owner.inputs
     tau, value = model["mlm_tau"], pt.vector("value")
     there = transform.backward(value, *inputs)
@@ -282,8 +298,9 @@ def test_the_fit_finds_the_slopes_and_says_what_it_cannot_tell():
 
 
 @pytest.mark.slow
-def test_published_floor_and_uranium_effects_of_radon():
+def test_floor_and_uranium_effects_of_radon_are_those_of_reml():
     """Gelman and Hill 2006, section 12.6: the floor -0.67, uranium 0.72, with standard errors 0.07 and 0.09."""
+    mixedlm = pytest.importorskip("statsmodels.formula.api").mixedlm
     radon = mlm.load_radon()
     frame = radon.assign(floor=radon["floor"].astype(float))
     cells = mlm.cell_statistics(frame, "log_radon", ["county"], covariates=["floor", "log_uranium"])
@@ -294,6 +311,10 @@ def test_published_floor_and_uranium_effects_of_radon():
     mean = slope.mean(("chain", "draw")).values
     np.testing.assert_allclose(mean, [-0.67, 0.72], atol=0.03)
     np.testing.assert_allclose(slope.std(("chain", "draw")).values, [0.07, 0.09], atol=0.015)
+    reml = mixedlm("log_radon ~ floor + log_uranium", radon, groups="county").fit(reml=True, method="powell")
+    assert reml.converged
+    np.testing.assert_allclose(mean, reml.fe_params[list(cells.covariates)], atol=0.01)
+    np.testing.assert_allclose(slope.std(("chain", "draw")).values, reml.bse_fe[list(cells.covariates)], rtol=0.1)
 
 
 # --- what is made of a fit ---

@@ -107,6 +107,19 @@ def test_partitions_give_the_exact_cells(distributed_frame, offset):
     assert {type(label) for label in got.labels["month"]} == {int}
 
 
+def test_covariates_keep_their_products_with_totals_and_one_another(distributed_frame):
+    columns = random_columns(1e9)
+    rng = np.random.default_rng(3)
+    columns |= {"heat": rng.normal(size=len(columns["total"])), "age": rng.integers(90, size=len(columns["total"]))}
+    options = {"total": "total", "layers": LAYERS, "covariates": ["heat", "age"]}
+    got = cell_statistics(distributed_frame(columns), **options)
+    expected = cell_statistics(pd.DataFrame(columns), **options)
+    assert_same_cells(got, expected)
+    for name in ("x_mean", "x_products", "x_total"):
+        found, exact = getattr(got, name), getattr(expected, name)
+        np.testing.assert_allclose(found, exact, rtol=1e-9, atol=1e-9 * np.abs(exact).max())
+
+
 def test_cells_far_from_each_other_keep_their_small_spreads(distributed_frame):
     assert_exact_spreads(distributed_frame(far_apart()), far_apart())
 
