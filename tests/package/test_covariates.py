@@ -355,7 +355,9 @@ def test_parts_and_predictions_agree_with_their_formulas(tmp_path):
     assert shares.sum() == pytest.approx(1)
     total = (mean.var(axis=0) + variance.mean(axis=0)).mean()
     assert shares["covariates", "means"] == pytest.approx(part.var(axis=0).mean() / total, rel=0.1)
-    assert not mlm.predictive_check(fit, frame, layers=LAYERS, rng=1)["alarm"].any()
+    check = mlm.predictive_check(fit, frame, layers=LAYERS, rng=1)
+    assert not check["alarm"].any()
+    assert 0.5 < check.loc["averages of cells", "data"] < 2  # 25 without the covariates' part
 
 
 @pytest.mark.slow
@@ -387,6 +389,7 @@ def test_simulated_covariates_add_their_slopes():
 def test_the_truth_is_recovered():
     slopes = {"heat": 0.5, "age": -2}
     frame = TRUTH.simulate(3000, rng=2, slopes=slopes)
+    frame["heat"], frame["total"] = frame["heat"] + 5, frame["total"] + 0.5 * 5  # the baseline's mean is not at heat 0
     cells = mlm.cell_statistics(frame, layers=["paint", "size"], covariates=list(slopes))
     fit = mlm.sample(mlm.cell_model(cells), seed=1)
     table = mlm.recovery(fit, TRUTH, 0.999, slopes=slopes)
