@@ -582,7 +582,8 @@ for (mean, variance), slope in zip(settings, slopes, strict=True):
     squares = far_cells.sum_sq - 2 * slope * s_dx + slope**2 * s_dd
     squares += far_cells.n * (far_cells.mean - mean - slope * average) ** 2
     log_scale = np.log(2 * np.pi * variance)
-    by_cells.append(np.sum(-far_cells.n / 2 * log_scale - squares / (2 * variance)))
+    of_cell = -far_cells.n / 2 * log_scale - squares / (2 * variance)
+    by_cells.append(of_cell.sum())
 np.testing.assert_allclose(by_rows, by_cells, rtol=1e-10)
 difference = np.max(np.abs(np.divide(by_rows, by_cells) - 1))
 print(f"largest relative difference at 100 settings: {difference:.0e}")
@@ -603,7 +604,8 @@ assert abs(within - 0.5) < 4.5 * standard_error  # by chance once in 100,000 see
 #
 # With $K$ covariates $b$ and $\bar d$ are vectors and $S_{dd}$ is a matrix, and a cell has $3 + 2K + K(K+1)/2$ numbers.
 # Such cells merge as before, with products of two differences in place of the square.
-# `mlm.cell_model` gives them one variable `slope` more, and counts each covariate from its average over all rows: [13](13_partial_pooling.ipynb) fits a table like that.
+# `mlm.cell_model` adds one variable for them, `slope`, and counts each covariate from its average over all rows.
+# [13](13_partial_pooling.ipynb) fits a table like that.
 #
 # What the algebra needs is a mean that is *linear* in the slopes.
 # A curve can be written like that: give the square of the distance, or its logarithm, a column of its own.

@@ -315,8 +315,8 @@ table.round(3)
 # `log_uranium` is one of the county, written into the row of each of its homes.
 # Ask first what the homes can say about these slopes.
 #
-# **Predict first.** Suppose that nothing were pooled, and every county had a level of its own.
-# Could 919 homes then tell the slope of log uranium?
+# **Predict first.** Suppose that nothing is pooled, and every county has a level of its own.
+# Can 919 homes then tell the slope of log uranium?
 
 # %%
 for names in (["floor"], ["floor", "log_uranium"]):
@@ -326,8 +326,8 @@ for names in (["floor"], ["floor", "log_uranium"]):
 assert not told["means"]
 
 # %% [markdown]
-# The floor's slope they could tell: some counties have homes with detectors on both floors.
-# That of uranium they could not.
+# The floor's slope they can tell: some counties have homes with detectors on both floors.
+# That of uranium they cannot.
 # Whatever a slope adds to the homes of a county, the county's level can take away again.
 # Only pooling says that small deviations from the line are more plausible than large ones, and this is what your model said with `tau`.
 #
@@ -348,12 +348,12 @@ same = {
     "sigma": package["sigma_baseline"],
 }
 beside = table[table["model"] == "with uranium"].set_index("parameter").loc[list(same)]
-beside = beside.drop(columns="model").rename(columns={"here": "by hand"})
+beside = beside.rename(columns={"here": "by hand", "posterior sd": "sd by hand"})
 beside["package"] = [float(values.mean()) for values in same.values()]
-beside["package's sd"] = [float(values.std()) for values in same.values()]
-allowed = beside["book's error"].fillna(beside["posterior sd"]) / 2
+beside["sd, package"] = [float(values.std()) for values in same.values()]
+allowed = beside["book's error"].fillna(beside["sd by hand"]) / 2
 assert np.all((beside["package"] - beside["book"]).abs() < allowed)
-beside.round(3)
+beside[["book", "by hand", "package", "sd by hand", "sd, package"]].round(3)
 
 # %% [markdown]
 # Once more the same slopes.
@@ -366,7 +366,7 @@ beside.round(3)
 basements = by_county.loc[coords["county"]].reset_index().assign(floor=0)
 assembled = mlm.predict(package_idata, basements, ["county"])["mean"].values
 gap = np.abs(assembled - with_uranium) / sds
-print(f"Levels by hand and with the package: at most {gap.max():.2f} posterior standard deviations apart.")
+print(f"Levels by hand and with the package: at most {gap.max():.2f} posterior sd apart.")
 assert gap.max() < 0.35
 
 # %% [markdown]
