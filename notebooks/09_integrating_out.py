@@ -525,7 +525,93 @@ plt.show()
 #
 # The price is a condition: rows can only be put together where they share all contributors.
 # A layer with as many contributors as rows leaves nothing to put together.
-# Neither does a mean that depends on a number of each row, such as the distance to the customer.
+# And where the mean depends on a number of the row itself, such as the distance to the customer, no two rows share a mean.
+# Is that the end of the postcard?
+#
+# ## A distance for every parcel
+#
+# Lena also wrote down how far away each customer lives.
+# A number that a row has beside its labels is a [covariate](../book/glossary.md).
+# Say that parcel $i$ went $d_i$ kilometers and that each of them costs $b$ minutes, the [slope](../book/glossary.md) of the distance.
+# Then the parcel's mean is $M + b\,d_i$, another one for each row of the cell.
+#
+# Do what you did before, and split each deviation at the cell's averages, $\bar x$ of the totals and $\bar d$ of the distances:
+#
+# $$\begin{aligned}
+# x_i - M - b\,d_i = {}& \underbrace{(x_i - \bar x) - b\,(d_i - \bar d)}_{\text{sums to zero over the cell}} \\
+# &+ \underbrace{(\bar x - M - b\,\bar d)}_{\text{the same in every row}} .
+# \end{aligned}$$
+#
+# Square and add up.
+# The mixed terms cancel again, and what is left of the rows is sums:
+#
+# $$\begin{aligned}
+# \sum_i (x_i - M - b\,d_i)^2 = {}& S - 2b\,S_{dx} + b^2 S_{dd} \\
+# &+ n\,(\bar x - M - b\,\bar d)^2 ,
+# \end{aligned}$$
+#
+# $$S_{dx} = \sum_i (d_i - \bar d)(x_i - \bar x), \qquad S_{dd} = \sum_i (d_i - \bar d)^2 .$$
+#
+# This takes the place of the sum of squares in the log likelihood.
+# `mlm.cell_statistics` keeps what it needs, if you name the column.
+#
+# **Predict first.** Head office wants to try any slope that it likes.
+# How many numbers does a cell need now: four, six or one for every parcel?
+
+# %%
+far = rows.assign(distance=rng.gamma(4, 2, len(rows)))  # kilometers
+far["total"] += 0.5 * far["distance"]  # minutes
+far_cells = mlm.cell_statistics(far, "total", layers, covariates=["distance"])
+
+average = far_cells.x_mean[:, 0]
+s_dx, s_dd = far_cells.x_total[:, 0], far_cells.x_products[:, 0, 0]
+far_cells.to_frame().assign(S_dx=s_dx, S_dd=s_dd).round(2)
+
+# %% [markdown]
+# Twelve lines of six numbers: $n$, $\bar x$, $S$, $\bar d$, $S_{dx}$ and $S_{dd}$, none of which depends on $M$, $V$ or $b$.
+# Check them as you checked those of three: rows against cells, at random parameters and slopes.
+
+# %%
+slopes = rng.normal(0, 1, len(settings))
+by_rows, by_cells = [], []
+for (mean, variance), slope in zip(settings, slopes, strict=True):
+    of_row = mean[cell_of_row] + slope * far["distance"]
+    sd_of_row = np.sqrt(variance)[cell_of_row]
+    by_rows.append(stats.norm.logpdf(far["total"], of_row, sd_of_row).sum())
+
+    squares = far_cells.sum_sq - 2 * slope * s_dx + slope**2 * s_dd
+    squares += far_cells.n * (far_cells.mean - mean - slope * average) ** 2
+    log_scale = np.log(2 * np.pi * variance)
+    of_cell = -far_cells.n / 2 * log_scale - squares / (2 * variance)
+    by_cells.append(of_cell.sum())
+np.testing.assert_allclose(by_rows, by_cells, rtol=1e-10)
+difference = np.max(np.abs(np.divide(by_rows, by_cells) - 1))
+print(f"largest relative difference at 100 settings: {difference:.0e}")
+
+# %% [markdown]
+# Equal up to rounding, for any slope.
+# The two sums of products also say by themselves which slope fits best, by least squares.
+
+# %%
+within = s_dx.sum() / s_dd.sum()
+print(f"slope within the cells: {within:.2f} minutes a kilometer")
+standard_error = expected["sigma"].max() / np.sqrt(s_dd.sum())
+assert abs(within - 0.5) < 4.5 * standard_error  # by chance once in 100,000 seeds
+
+# %% [markdown]
+# Lena's parcels were made with half a minute a kilometer.
+# The ratio compares parcels of the same center and driver only, so no center's or driver's mean can get into it.
+#
+# With $K$ covariates $b$ and $\bar d$ are vectors and $S_{dd}$ is a matrix, and a cell has $3 + 2K + K(K+1)/2$ numbers.
+# Such cells merge as before, with products of two differences in place of the square.
+# `mlm.cell_model` adds one variable for them, `slope`, and counts each covariate from its average over all rows.
+# [13](13_partial_pooling.ipynb) fits a table like that.
+#
+# What the algebra needs is a mean that is *linear* in the slopes.
+# A curve can be written like that: give the square of the distance, or its logarithm, a column of its own.
+# One with an unknown inside cannot, such as a distance, yet to be found, beyond which a kilometer costs more. For that you need rows.
+# Nor does the postcard survive a spread that grows with the distance, because the rows of a cell would no longer share $V$.
+# A slope of each driver's own would survive, since a cell has one driver, but the package has one slope for all.
 #
 # ## The same posterior as with all contributions
 #
@@ -666,6 +752,7 @@ mlm.quiz("09")
 #
 # - A sum of independent normals is normal: means add, variances add. Contributions can be integrated out exactly.
 # - Rows with the same contributors form a cell. Count, average and centered sum of squares say all that they can say about a normal model.
+# - So do averages and products of deviations where the mean is linear in numbers of each row, its covariates.
 # - A custom distribution of these statistics needs the log density of the rows, and draws of a normal and a chi-squared.
 # - Subtract before you square. $\sum x^2 - n \bar x^2$ loses all digits when the mean is large.
 # - Cells of parts merge exactly, and the cost of an evaluation depends on the cells, not on the rows.

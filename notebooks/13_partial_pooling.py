@@ -28,14 +28,14 @@
 # **You will learn**
 #
 # 1. to compute complete, no and partial pooling by hand, with one formula and one dial;
-# 2. to add a predictor of contributors, to fit the model, and to compare it with published estimates;
+# 2. to add a predictor of contributors, to fit the model by hand and with the package, and to compare both with published estimates;
 # 3. to predict homes of a contributor that was never measured;
 # 4. to choose the centered or the non-centered form for each contributor;
 # 5. to turn a posterior into a decision, and to test the decision on data that were held out.
 #
 # **You need** [02](02_a_first_fit.ipynb) for pooling, [06](06_noncentered.ipynb) for the two forms and the dial between them, [09](09_integrating_out.ipynb) for cells.
 #
-# **Time** 40 minutes of reading, about a minute of running.
+# **Time** 40 minutes of reading, one to two minutes of running.
 
 # %%
 import arviz as az
@@ -308,6 +308,68 @@ table.round(3)
 # %% [markdown]
 # Both models agree with the book.
 #
+# ## The same with the package
+#
+# The package takes numbers that stand beside the labels as *covariates*, as in [09](09_integrating_out.ipynb), and gives each a slope.
+# `floor` is a number of the home.
+# `log_uranium` is one of the county, written into the row of each of its homes.
+# Ask first what the homes can say about these slopes.
+#
+# **Predict first.** Suppose that nothing is pooled, and every county has a level of its own.
+# Can 919 homes then tell the slope of log uranium?
+
+# %%
+for names in (["floor"], ["floor", "log_uranium"]):
+    home_cells = mlm.cell_statistics(radon, "log_radon", ["county"], covariates=names)
+    told = mlm.identification(home_cells).loc["covariates"]
+    print(f"{' and '.join(names)}. {told['because']}")
+assert not told["means"]
+
+# %% [markdown]
+# The floor's slope they can tell: some counties have homes with detectors on both floors.
+# That of uranium they cannot.
+# Whatever a slope adds to the homes of a county, the county's level can take away again.
+# Only pooling says that small deviations from the line are more plausible than large ones, and this is what your model said with `tau`.
+#
+# So pool.
+# `known_sigma={"county": 0}` gives all homes one residual standard deviation, as in your model: a county moves the level and adds no spread of its own.
+
+# %%
+package_priors = mlm.Priors.from_cells(home_cells, known_sigma={"county": 0})
+package_idata = mlm.sample(mlm.cell_model(home_cells, package_priors), seed=SEED)
+mlm.check_convergence(package_idata)
+
+# %%
+package = package_idata["posterior"]
+same = {
+    "floor_effect": package["slope"].sel(covariate="floor"),
+    "uranium_effect": package["slope"].sel(covariate="log_uranium"),
+    "tau": package["tau_county"],
+    "sigma": package["sigma_baseline"],
+}
+beside = table[table["model"] == "with uranium"].set_index("parameter").loc[list(same)]
+beside = beside.rename(columns={"here": "by hand", "posterior sd": "sd by hand"})
+beside["package"] = [float(values.mean()) for values in same.values()]
+beside["sd, package"] = [float(values.std()) for values in same.values()]
+allowed = beside["book's error"].fillna(beside["sd by hand"]) / 2
+assert np.all((beside["package"] - beside["book"]).abs() < allowed)
+beside[["book", "by hand", "package", "sd by hand", "sd, package"]].round(3)
+
+# %% [markdown]
+# Once more the same slopes.
+# Two things look different.
+# The package counts covariates from their averages over all homes, so its `mu_baseline` is the level of the average home, and not that of a basement where log uranium is 0.
+# And its `mu_county` is what a county has besides the line, so a level has to be put together.
+# `mlm.predict` does that, for a home in the basement of each county.
+
+# %%
+basements = by_county.loc[coords["county"]].reset_index().assign(floor=0)
+assembled = mlm.predict(package_idata, basements, ["county"])["mean"].values
+gap = np.abs(assembled - with_uranium) / sds
+print(f"Levels by hand and with the package: at most {gap.max():.2f} posterior sd apart.")
+assert gap.max() < 0.35
+
+# %% [markdown]
 # ## Does the prior of `tau` rule out zero?
 #
 # The half-normal prior has its highest density at `tau` = 0.
@@ -721,6 +783,7 @@ mlm.quiz("13")
 #
 # - A contributor's own data have the weight $\tau^2/(\tau^2 + \sigma^2/n)$. The rest comes from the others, and `tau` is the dial.
 # - A predictor of contributors belongs in the center of their distribution. One that predicts well lowers `tau`, not `sigma`; small contributors then learn from those that are like them.
+# - The package takes numbers of rows and of contributors as `covariates`. If one follows from the labels, only pooling can tell its slope from the contributors' means.
 # - New contributors come from the population of contributors: draw a level, then an observation.
 # - For a posterior mean it hardly matters whether the prior's density is zero at zero. How much of the prior lies near zero does.
 # - The same weight chooses coordinates: above one half centered, below one half non-centered.

@@ -16,7 +16,19 @@ _ENTRY = re.compile(r"^- \*\*(?P<term>[^*]+)\*\*: (?P<meaning>.+)$", re.MULTILIN
 _APART = (nodes.literal, nodes.literal_block, nodes.reference, nodes.title, nodes.strong, nodes.emphasis, nodes.math)
 _APART += (nodes.math_block, nodes.raw, nodes.image, nodes.caption, nodes.footnote, nodes.citation, nodes.table)
 #: Words of everyday language besides being terms: a link wherever they occur would distract.
-EVERYDAY = {"cell", "combination", "draw", "energy", "label", "step", "graph", "interaction", "weight", "power"}
+EVERYDAY = {
+    "cell",
+    "combination",
+    "draw",
+    "energy",
+    "label",
+    "step",
+    "graph",
+    "interaction",
+    "weight",
+    "power",
+    "slope",
+}
 #: Words that every section uses: a link once a page is enough.
 COMMON = {"Baseline", "Chain", "Contribution", "Contributor", "Layer", "Posterior", "Prior", "Sampler", "Total"}
 

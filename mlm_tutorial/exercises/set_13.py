@@ -15,6 +15,7 @@ from mlm_tutorial.exercises.answers import (
     expect,
     expect_numbers_from_rng,
     frame,
+    instance,
     pair,
     too_far,
     too_far_from_normal,
@@ -493,10 +494,139 @@ def _exact_schools(
     }
 
 
+#: Numbers of pupils in 13.6 that are those of their school, those that differ within schools, and one that differs
+#: within a single school.
+SCHOOL_NUMBERS, PUPIL_NUMBERS, RARE_NUMBER = ("funding", "class_size"), ("age", "days_absent"), "tutoring"
+
+
+def compare_schools(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 13.6."""
+    for with_rare in (False, True):
+        pupils, numbers, tutored = _older_pupils(rng, with_rare)
+        slopes, levels = pair(answer.call(pupils, numbers), "the answer")
+        slopes, levels = _series(slopes, "the slopes"), _series(levels, "the levels")
+        told = [name for name in numbers if name not in SCHOOL_NUMBERS]
+        unknown = [name for name in slopes.index if name not in numbers]
+        if unknown:
+            raise Hint(f"the slopes should be indexed by names in `numbers`; {unknown[0]!r} is none of them")
+        for name in slopes.index:
+            if name in SCHOOL_NUMBERS:
+                raise Hint(
+                    f"the column {name} is the same for all pupils of a school: a school's level can make up for any "
+                    "slope, so the scores do not tell this one"
+                )
+        if with_rare and RARE_NUMBER not in slopes.index:
+            raise Hint(
+                f"the column {RARE_NUMBER} differs between the pupils of one school, {tutored}; that is enough to tell "
+                "its slope"
+            )
+        if missing := [name for name in told if name not in slopes.index]:
+            raise Hint(f"there is no slope of {missing[0]}, which differs between pupils of the same school")
+
+        school, score = pd.Categorical(pupils["school"]), pupils["score"].to_numpy()
+        x, k = pupils[told].to_numpy(float), len(school.categories)
+        member = np.eye(k)[school.codes]
+        average, x_average = (member.T @ y / member.sum(axis=0)[:, None] for y in (score[:, None], x))
+        within_x, within_y = x - x_average[school.codes], score - average[school.codes, 0]
+        right = _least_squares(within_x, within_y)
+        every = pupils[numbers].to_numpy(float)
+        of_numbers = [numbers.index(name) for name in told]
+        across = (
+            "these slopes also compare pupils of different schools, and what the schools do differently gets into "
+            "them; give each school a level of its own"
+        )
+        mistakes = [
+            (_least_squares(x - x.mean(axis=0), score - score.mean()), across),
+            (_least_squares(every - every.mean(axis=0), score - score.mean())[of_numbers], across),
+            (_least_squares(x, score), "a line through zero; schools need levels of their own"),
+            (
+                _least_squares(x_average - x_average.mean(axis=0), average[:, 0] - average.mean()),
+                "these are slopes of the schools' averages, where the schools' own differences count in full",
+            ),
+            (
+                np.array([_least_squares(one[:, None], within_y)[0] for one in within_x.T]),
+                "each slope is found alone; pupils who differ in one number differ in others, so find all together",
+            ),
+            (
+                _least_squares(x - x.mean(axis=0), within_y),
+                "only the scores are counted from their school's average; the numbers need the same",
+            ),
+            (-right, "the slopes have the wrong sign"),
+        ]
+        otherwise = "the slopes are not those of least squares with a level for each school"
+        expect(slopes[told].to_numpy(), right, mistakes, otherwise)
+
+        labels = school.categories.tolist()
+        if sorted(levels.index) != labels:
+            raise Hint(f"the levels should be indexed by the {k} names of the schools")
+        own, moved = average[:, 0], (x_average - x.mean(axis=0)) @ right
+        after = own - moved
+        mistakes = [
+            (own, "the levels are averages of the schools' own pupils; the average pupil is the same for every school"),
+            (own + moved, "the levels are moved the wrong way: what older pupils gain is to be taken away"),
+            (
+                own - x_average @ right,
+                "these are levels of pupils whose numbers are all zero; the task asks for the average pupil",
+            ),
+            (
+                own - (x_average - x_average.mean(axis=0)) @ right,
+                "here every school counts the same in the averages of the numbers; every pupil should",
+            ),
+            (after - score.mean(), "these are distances from the average score; the task asks for levels"),
+            (after - after.mean(), "these are distances from the average level; the task asks for levels"),
+            (score.mean() + moved, "these are scores expected from the numbers; levels are what they leave over"),
+        ]
+        otherwise = "the slopes are right, the levels are not: what would each school's average be with average pupils?"
+        expect(levels[labels].to_numpy(), after, mistakes, otherwise)
+    return "Pupils of the same school told the slopes, and only then could the schools be compared."
+
+
+def _series(value: object, what: str) -> pd.Series:
+    """Return a pandas Series of finite numbers with a name for each."""
+    given = instance(value, pd.Series, "a pandas Series", what)
+    numbers = array(given, (len(given),), what)
+    index = [str(label) for label in given.index]
+    if len(set(index)) < len(index):
+        raise Hint(f"{what} should name each once, but the index has repeated labels")
+    return pd.Series(numbers, index)
+
+
+def _least_squares(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.linalg.lstsq(x, y, rcond=None)[0]
+
+
+def _older_pupils(rng: np.random.Generator, with_rare: bool) -> tuple[pd.DataFrame, list[str], str]:
+    """Return pupils, the names of their numbers, and the school whose pupils differ in the rare one.
+
+    The school with the highest level has the youngest pupils, so that averages have another order than levels.
+    """
+    k = 7
+    names = rng.permutation([f"school {letter}" for letter in "ABCDEFG"])
+    counts = rng.permutation([4, 6, 9, 14, 20, 30, 45])
+    school = np.repeat(np.arange(k), counts)
+    level = np.sort(rng.normal(50, 4, k))[::-1]
+    age = np.sort(rng.uniform(10, 15, k))[school] + rng.uniform(-1, 1, len(school))
+    absent = np.maximum(0, rng.normal(8 + 2 * (age - age.mean()), 2)).round()
+    table = pd.DataFrame({"school": names[school], "age": age.round(2), "days_absent": absent})
+    for name, low, high in zip(SCHOOL_NUMBERS, (-1.5, 18), (1.5, 32), strict=True):
+        table[name] = rng.uniform(low, high, k).round(1)[school]
+    score = level[school] + rng.uniform(4, 6) * table["age"] - rng.uniform(0.5, 1) * absent
+    tutored = int(rng.integers(k))
+    if with_rare:
+        hours = np.where(school == tutored, rng.permutation(len(school)) % 4, 0)
+        hours[np.flatnonzero(school == tutored)[:2]] = 0, 3  # not all alike
+        table[RARE_NUMBER] = hours
+        score += rng.uniform(1, 2) * hours
+    table["score"] = rng.normal(score, 3)
+    numbers = rng.permutation([name for name in table.columns if name not in ("school", "score")]).tolist()
+    return table.sample(frac=1, random_state=rng, ignore_index=True), numbers, str(names[tutored])
+
+
 CHECKERS = {
     "13.1": three_estimates,
     "13.2": predict_homes,
     "13.3": centered_counties,
     "13.4": build_pipes,
     "13.5": fit_schools,
+    "13.6": compare_schools,
 }

@@ -23,6 +23,7 @@
 # | 13.3 | 4 | choose centered or non-centered for each contributor by how much its data say | 2 |
 # | 13.4 | 5 | decide which counties should build pipes | 2 |
 # | 13.5 | 2 | write a partially pooled model with a predictor, sample it and check it | 3 |
+# | 13.6 | 2 | find the slopes that the rows can tell, and compare contributors with them | 3 |
 
 # %%
 import numpy as np
@@ -588,3 +589,161 @@ def fit_schools(pupils, schools, seed):
         school_level = pm.Deterministic("school_level", center + tau * z_school, dims="school")
         pm.Normal("score", school_level[school.codes], sigma, observed=pupils["score"].to_numpy())
     return mlm.sample(model, seed=seed, draws=2000, target_accept=0.95)
+
+
+# %% [markdown] tags=["task:13.6"]
+# ## 13.6 Which school is ahead when its pupils are older? (hard)
+#
+# Pupils of several schools took one test.
+# Older pupils score more, and schools differ in the ages of their pupils.
+# So an average of a school says how it teaches and whom it teaches, all in one.
+#
+# The table `pupils` has one row a pupil, with the `school`, the `score`, and the numbers whose columns are listed in `numbers`.
+# Give every school a level of its own, without pooling.
+# A score is the level of the pupil's school, plus a slope times each number, plus scatter.
+#
+# Some of the numbers are those of the school: they are the same for all of its pupils.
+# Find out which slopes the scores can tell, and estimate those together, by least squares; leave out the other numbers altogether.
+# Then return the level of each school at the average pupil, for whom each number has its average over all pupils.
+#
+# A hint: `mlm.cell_statistics` with `covariates` keeps all that you need.
+# With a level for each school, least squares has the equations of [notebook 09](../09_integrating_out.ipynb): sums over cells of products of deviations.
+
+
+# %% tags=["solution:13.6"]
+def compare_schools(pupils, numbers):
+    """Slopes of numbers that pupils can tell, and levels of schools at the average pupil.
+
+    pupils: pandas.DataFrame with the columns school (str), score (float) and those in numbers, one row a pupil
+    numbers: list of str, names of columns of pupils
+    Returns two pandas.Series of float: the slopes, indexed by those of numbers that have one, and the levels, indexed by
+    school.
+    For pupils = pandas.DataFrame({"school": ["A", "A", "B", "B"], "age": [10, 12, 12, 14], "funding": [1, 1, 2, 2],
+    "score": [4.0, 8.0, 6.0, 10.0]}) and numbers = ["age", "funding"], the slope of age is 2 and the levels are 8 and 6.
+    """
+    ### BEGIN SOLUTION: return two pandas Series, the slopes indexed by names of numbers and the levels by school
+    cells = mlm.cell_statistics(pupils, "score", ["school"], covariates=numbers)
+    products, with_score = cells.x_products.sum(axis=0), cells.x_total.sum(axis=0)
+    told = np.diag(products) > 1e-9 * len(pupils)
+    slopes = np.linalg.solve(products[np.ix_(told, told)], with_score[told])
+    center, _ = cells.covariate_moments()
+    levels = cells.mean - (cells.x_mean - center)[:, told] @ slopes
+    return pd.Series(slopes, np.array(numbers)[told]), pd.Series(levels, cells.labels["school"])
+    ### END SOLUTION
+
+
+# %% tags=["check:13.6"]
+mlm.check("13.6", compare_schools)
+
+
+# %% tags=["mistake:13.6"]
+# earns: also compare pupils of different schools
+def compare_schools(pupils, numbers):
+    told = [name for name in numbers if pupils.groupby("school")[name].agg(np.ptp).max() > 0]
+    x = pupils[told] - pupils[told].mean()
+    slopes = np.linalg.lstsq(x, pupils["score"] - pupils["score"].mean(), rcond=None)[0]
+    levels = (pupils["score"] - x @ slopes).groupby(pupils["school"]).mean()
+    return pd.Series(slopes, told), levels
+
+
+# %% tags=["mistake:13.6"]
+# earns: also compare pupils of different schools
+def compare_schools(pupils, numbers):
+    told = [name for name in numbers if pupils.groupby("school")[name].agg(np.ptp).max() > 0]
+    x = pupils[numbers] - pupils[numbers].mean()
+    slopes = pd.Series(np.linalg.lstsq(x, pupils["score"] - pupils["score"].mean(), rcond=None)[0], numbers)[told]
+    levels = (pupils["score"] - x[told] @ slopes).groupby(pupils["school"]).mean()
+    return slopes, levels
+
+
+# %% tags=["mistake:13.6"]
+# earns: slopes of the schools' averages
+def compare_schools(pupils, numbers):
+    told = [name for name in numbers if pupils.groupby("school")[name].agg(np.ptp).max() > 0]
+    average = pupils.groupby("school")[[*told, "score"]].mean()
+    deviation = average - average.mean()
+    slopes = np.linalg.lstsq(deviation[told], deviation["score"], rcond=None)[0]
+    return pd.Series(slopes, told), average["score"] - (average[told] - pupils[told].mean()) @ slopes
+
+
+# %% tags=["mistake:13.6"]
+# earns: a school's level can make up for any slope
+def compare_schools(pupils, numbers):
+    x = np.column_stack([pd.get_dummies(pupils["school"]), pupils[numbers] - pupils[numbers].mean()]).astype(float)
+    found = np.linalg.lstsq(x, pupils["score"], rcond=None)[0]
+    schools = sorted(pupils["school"].unique())
+    return pd.Series(found[len(schools) :], numbers), pd.Series(found[: len(schools)], schools)
+
+
+# %% tags=["mistake:13.6"]
+# earns: differs between the pupils of one school
+def compare_schools(pupils, numbers):
+    told = [name for name in numbers if pupils.groupby("school")[name].agg(np.ptp).min() > 0]
+    deviation = pupils[[*told, "score"]] - pupils.groupby("school")[[*told, "score"]].transform("mean")
+    slopes = np.linalg.lstsq(deviation[told], deviation["score"], rcond=None)[0]
+    levels = (pupils["score"] - (pupils[told] - pupils[told].mean()) @ slopes).groupby(pupils["school"]).mean()
+    return pd.Series(slopes, told), levels
+
+
+# %% tags=["mistake:13.6"]
+# earns: each slope is found alone
+def compare_schools(pupils, numbers):
+    cells = mlm.cell_statistics(pupils, "score", ["school"], covariates=numbers)
+    squares, with_score = np.diag(cells.x_products.sum(axis=0)), cells.x_total.sum(axis=0)
+    told = squares > 0
+    slopes = with_score[told] / squares[told]
+    center, _ = cells.covariate_moments()
+    levels = cells.mean - (cells.x_mean - center)[:, told] @ slopes
+    return pd.Series(slopes, np.array(numbers)[told]), pd.Series(levels, cells.labels["school"])
+
+
+# %% tags=["mistake:13.6"]
+# earns: only the scores are counted from their school's average
+def compare_schools(pupils, numbers):
+    told = [name for name in numbers if pupils.groupby("school")[name].agg(np.ptp).max() > 0]
+    y = pupils["score"] - pupils.groupby("school")["score"].transform("mean")
+    x = pupils[told] - pupils[told].mean()
+    slopes = np.linalg.lstsq(x, y, rcond=None)[0]
+    return pd.Series(slopes, told), (pupils["score"] - x @ slopes).groupby(pupils["school"]).mean()
+
+
+# %% tags=["mistake:13.6"]
+# earns: averages of the schools' own pupils
+def compare_schools(pupils, numbers):
+    told = [name for name in numbers if pupils.groupby("school")[name].agg(np.ptp).max() > 0]
+    average = pupils.groupby("school")[[*told, "score"]].transform("mean")
+    deviation = pupils[[*told, "score"]] - average
+    slopes = np.linalg.lstsq(deviation[told], deviation["score"], rcond=None)[0]
+    return pd.Series(slopes, told), pupils.groupby("school")["score"].mean()
+
+
+# %% tags=["mistake:13.6"]
+# earns: numbers are all zero
+def compare_schools(pupils, numbers):
+    told = [name for name in numbers if pupils.groupby("school")[name].agg(np.ptp).max() > 0]
+    average = pupils.groupby("school")[[*told, "score"]].transform("mean")
+    deviation = pupils[[*told, "score"]] - average
+    slopes = np.linalg.lstsq(deviation[told], deviation["score"], rcond=None)[0]
+    return pd.Series(slopes, told), (pupils["score"] - pupils[told] @ slopes).groupby(pupils["school"]).mean()
+
+
+# %% tags=["mistake:13.6"]
+# earns: every pupil should
+def compare_schools(pupils, numbers):
+    told = [name for name in numbers if pupils.groupby("school")[name].agg(np.ptp).max() > 0]
+    average = pupils.groupby("school")[[*told, "score"]].mean()
+    deviation = pupils[[*told, "score"]] - average.loc[pupils["school"]].to_numpy()
+    slopes = np.linalg.lstsq(deviation[told], deviation["score"], rcond=None)[0]
+    return pd.Series(slopes, told), average["score"] - (average[told] - average[told].mean()) @ slopes
+
+
+# %% tags=["mistake:13.6"]
+# earns: moved the wrong way
+def compare_schools(pupils, numbers):
+    cells = mlm.cell_statistics(pupils, "score", ["school"], covariates=numbers)
+    products, with_score = cells.x_products.sum(axis=0), cells.x_total.sum(axis=0)
+    told = np.diag(products) > 0
+    slopes = np.linalg.solve(products[np.ix_(told, told)], with_score[told])
+    center, _ = cells.covariate_moments()
+    levels = cells.mean + (cells.x_mean - center)[:, told] @ slopes
+    return pd.Series(slopes, np.array(numbers)[told]), pd.Series(levels, cells.labels["school"])
