@@ -688,6 +688,7 @@ assert abs(to_honolulu.mean()) < 2 * honolulu_error
 #
 # The layers are those of the first model.
 # Days take longer to sample, and what a day adds to near and far flights alike cancels from a slope, as it did from differences of carriers.
+# The question is about means, so let carriers, airports and months add no spread of their own (`known_sigma`, as in [14](14_how_good_is_the_measurement.ipynb)): that compiles faster.
 
 # %%
 seen = seen.join(mlm.load_distances() / 1000, on=["origin", "dest"])  # in units of 1,000 miles
@@ -703,7 +704,8 @@ print(f"one line through all flights: {through_all:+.1f} minutes for each 1,000 
 # At equal carrier, airport, month and hour, will the slope be the same, steeper, or flatter?
 
 # %%
-line_compiled = mlm.compile_model(mlm.cell_model(line_cells))
+means_only = mlm.Priors.from_cells(line_cells, known_sigma=dict.fromkeys(by_month, 0))
+line_compiled = mlm.compile_model(mlm.cell_model(line_cells, means_only))
 lined = mlm.sample(line_compiled, seed=SEED + 2, draws=1000)
 print(f"compiled in {line_compiled.compile_seconds:.0f} s, sampled in {lined.attrs['sampling_seconds']:.0f} s")
 print(mlm.check_convergence(lined).round(3).to_string())
@@ -718,9 +720,9 @@ assert through_all < float(slope.sel(covariate="distance").mean()) - 0.8
 
 # %% [markdown]
 # Flatter.
-# Carriers that fly far make up more on their short flights, too, and one line through all flights gives the distance what is the carriers'.
-# Flights of one carrier from one airport in one month give it less: about a minute for each 1,000 miles.
-# An hour later in the day changes next to nothing, says the model, and it is quite sure of both.
+# Carriers that fly far make up more on flights of any length, and one line through all flights takes for distance what is the carriers'.
+# Compare flights of the same carrier, airport, month and hour, and about a minute for each 1,000 miles is left.
+# An hour later in the day changes next to nothing. The model is quite sure of both.
 #
 # Remember 14 July. The model takes one slope for all flights.
 # If there are weeks that cost far flights more than near ones, then flights of a week share their slope.
@@ -747,16 +749,22 @@ lines = pd.DataFrame(
 error = lines["its standard error"]
 assert (error > 3 * lines["its sd"]).all()
 assert abs(lines.loc["hour", "average of blocks"]) < 3 * error["hour"]
+assert (by_block["distance"] > 0).any()
+assert (by_block["distance"] < 0).any()
+print(
+    f"for each 1,000 miles {-lines.loc['distance', 'in the model']:.1f} minutes less, give or take {2 * error['distance']:.1f};"
+)
+print(f"in {(by_block['distance'] > 0).sum()} of {len(by_block)} blocks far flights lost more than near ones")
 lines.round(2)
 
 # %% [markdown]
-# The model's intervals are much too narrow, for a reason that you know: rows that share something are fewer than they look.
+# The model's intervals are far too narrow, for a reason that you know: flights that share something are worth fewer than they are.
 # Winds that change from week to week would do this to far flights. Whether it was winds, the check does not say.
 #
-# In words that you may repeat: in 2013 a flight lost about a minute less for each 1,000 miles, give or take as much as the last columns say, and in single weeks it was the other way round.
-# For the hour, nothing is left to repeat.
+# The printed line is what you may repeat: give or take two standard errors of the blocks, not of the model.
+# For the hour nothing is left to repeat: the blocks cannot tell its slope from zero.
 #
-# Not that hours are alike. A slope near zero says that no *straight line* rises or falls.
+# That does not make all hours alike. A slope near zero says that no *straight line* rises or falls.
 # So look at what the lines are drawn through.
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two panels of average minutes at equal labels, with bars of two standard errors. Left, against miles: points fall by some three minutes from short flights to flights of 2,500 miles and lie near the straight line; the last point, United's flights to Honolulu at 5,000 miles, lies above the line with a bar of about five minutes either way. Right, against the hour: the line is flat, while points lie one to two minutes above it in the middle of the afternoon and one to two below it in the evening."}} tags=["hide-input"]
@@ -786,7 +794,7 @@ plt.show()
 # %% [markdown]
 # Up to 2,500 miles the line is a fair summary.
 # Over the hours it is none: flights of the afternoon lose more than those of the evening, and a line cannot say so. Hours would do better as a layer.
-# At 5,000 miles there is one point, United's flights to Honolulu, and it does not say much.
+# At 5,000 miles there is one point, United's flights to Honolulu, with the longest bar of all.
 #
 # Now the carriers, counted from the average carrier as before.
 
@@ -813,13 +821,13 @@ table.rename(airlines).sort_values("at equal distance and hour").round(1)
 
 # %% [markdown]
 # Alaska keeps most of its lead, and its place.
-# Hawaiian's lead shrinks, and what is left may be nothing: its distance is so far from everybody's that the answer is mostly the line, and at that end the line rests on other carriers' shorter flights.
+# Hawaiian's shrinks, and what is left may be nothing. Its route is so long that the answer is mostly the line, and there the line rests on flights half as long.
 # Endeavor, whose flights are short, moves up.
 #
-# Three things the slope does not say.
-# It is a straight line, and nobody knows that it stays straight up to 5,000 miles.
-# It does not part Hawaiian from its route: what its route has besides miles is still Hawaiian's.
-# And carriers write their timetables: a minute for 1,000 miles may be flown, or may be planned.
+# There are three things that a slope does not say.
+# It belongs to a straight line, and these flights do not show that it stays straight up to 5,000 miles.
+# It does not part Hawaiian from its route: what the route has besides miles still counts as Hawaiian's.
+# And carriers write their timetables: a minute may be made up in the air, or planned on the ground.
 #
 # ## What you say at dinner, and what you do not
 #
