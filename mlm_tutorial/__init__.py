@@ -10,7 +10,15 @@ import sys
 #: Public names by the module that defines them.
 _NAMES = {
     "layers": ["Layer", "LayeredSum", "PRESETS", "draw_layered_sum"],
-    "datasets": ["load_airlines", "load_flights", "load_gauge", "load_paste", "load_penicillin", "load_radon"],
+    "datasets": [
+        "load_airlines",
+        "load_distances",
+        "load_flights",
+        "load_gauge",
+        "load_paste",
+        "load_penicillin",
+        "load_radon",
+    ],
     "cells": ["Cells", "cell_statistics"],
     "identifiability": ["UnidentifiedWarning", "identification"],
     "distributions": ["NormalCells", "RegressionCells", "StandardNormal"],

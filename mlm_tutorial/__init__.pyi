@@ -7,6 +7,7 @@ from mlm_tutorial.claiming import claims as claims
 from mlm_tutorial.claiming import prior_variants as prior_variants
 from mlm_tutorial.criticism import predictive_check as predictive_check
 from mlm_tutorial.datasets import load_airlines as load_airlines
+from mlm_tutorial.datasets import load_distances as load_distances
 from mlm_tutorial.datasets import load_flights as load_flights
 from mlm_tutorial.datasets import load_gauge as load_gauge
 from mlm_tutorial.datasets import load_paste as load_paste

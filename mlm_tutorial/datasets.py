@@ -42,6 +42,20 @@ def load_airlines() -> pd.Series:
     return _read("airlines.csv", pd.read_csv).set_index("carrier")["name"]
 
 
+def load_distances() -> pd.Series:
+    """Load how far apart the airports at both ends of each route of :func:`load_flights` are.
+
+    Source: as of the flights. Both routes to Eagle (EGE) have two distances there that differ by a mile; the one of
+    more flights is taken.
+
+    Returns
+    -------
+    pandas.Series of float
+        Miles, indexed by ``origin`` and ``dest``.
+    """
+    return _read("routes.csv", pd.read_csv).set_index(["origin", "dest"])["distance"].astype(float)
+
+
 def load_radon() -> pd.DataFrame:
     """Load radon measurements in 919 homes in 85 counties of Minnesota.
 

@@ -26,7 +26,7 @@
 # 2. to find out with a check that can fail whether rows share something that the model does not know;
 # 3. to add a layer for what they share, and to say whose intervals it widens and whose it does not;
 # 4. to predict groups that were not seen, and to count how often such predictions hold;
-# 5. to split a single total into parts, and to say what may be claimed and what may not.
+# 5. to split a single total into parts, to ask what is left of a difference at equal distance, and to say what may be claimed and what may not.
 #
 # **You need** [09](09_integrating_out.ipynb) for cells, [10](10_what_the_data_cannot_say.ipynb) for what a design fixes, [12](12_decomposing_a_total.ipynb) for the parts of a total, [13](13_partial_pooling.ipynb) for pooling.
 #
@@ -631,10 +631,10 @@ plt.show()
 # For means of many flights this hardly matters: an average is near normal whatever the shape of its rows.
 # For "how often does a flight lose an hour?" it matters a lot, and this model must not be asked.
 #
-# ## What you say at dinner, and what you do not
+# ## Is it the carrier or the route?
 #
 # Alaska comes first, and Hawaiian makes up much, too.
-# Is it the carrier or the route?
+# Each of them flies far. Is it the carrier or the route?
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 routes = seen.groupby("carrier", observed=True).apply(
@@ -649,22 +649,190 @@ for code in ["AS", "HA"]:
         f"{airlines[code]} flies {len(routes[code])} route, {origin} to {dest}; others on it: {', '.join(others) or 'none'}"
     )
 
-seattle = flights[(flights["origin"] == "EWR") & (flights["dest"] == "SEA")]
-same_day = seattle.pivot_table(total, "date", "carrier", observed=True).dropna()
-gap = same_day["AS"] - same_day["UA"]
+
+def day_by_day(rows, one, other):
+    """Return the gap of two carriers on each day that both flew, and its standard error over blocks of 14 days."""
+    same_day = rows.pivot_table(total, "date", "carrier", observed=True).dropna()
+    gap = same_day[one] - same_day[other]
+    return gap, gap.groupby(np.arange(len(gap)) // 14).mean().sem()
+
+
+gap, gap_error = day_by_day(flights[(flights["origin"] == "EWR") & (flights["dest"] == "SEA")], "AS", "UA")
 after = difference(daily, "carrier", "AS", "UA")
 print(f"Alaska minus United, in the model: {float(after.mean()):+.1f} minutes, sd {float(after.std()):.1f}")
-blocks = gap.groupby(np.arange(len(gap)) // 14).mean()
 print(f"on the same route and the same {len(gap)} days: {gap.mean():+.1f} minutes,")
-print(f"standard error {blocks.sem():.1f} over blocks of 14 days")
-assert gap.mean() + 3 * blocks.sem() < 0
+print(f"standard error {gap_error:.1f} over blocks of 14 days")
+assert gap.mean() + 3 * gap_error < 0
+to_honolulu, honolulu_error = day_by_day(flights[flights["dest"] == "HNL"], "HA", "UA")
+print(f"Hawaiian minus United, which flies to HNL from EWR, on the same {len(to_honolulu)} days:")
+print(f"{to_honolulu.mean():+.1f} minutes, standard error {honolulu_error:.1f}")
+assert abs(to_honolulu.mean()) < 2 * honolulu_error
 
 # %% [markdown]
 # Hawaiian and its route always come together: they are *[confounded](../book/glossary.md)*, and no model of these flights can part them.
+# United flies to Honolulu, too, but from another airport, and the gap between the two is smaller than twice its standard error.
 # Alaska's only route is flown by United too.
 # Day by day and on equal terms Alaska still makes up more.
 # That comparison needs no model at all, and it is the stronger evidence: the route cannot be behind it.
 # (Timetable, hour and aircraft still can.)
+#
+# ### A number beside the labels
+#
+# Not every carrier has a rival on its routes, but every route has a length.
+# So ask a weaker question, which you can ask about all carriers: what is left of a lead at equal distance?
+#
+# The distance is no label. It is a number in each row, and so is the hour of departure.
+# Name such columns as `covariates`: the mean of a flight is then that of its labels, plus a *slope* for each number times the number, counted from its average.
+# A cell keeps averages of the numbers, and sums of their products with each other and with the total.
+# For straight lines that is all that a normal model needs, so the sampler still sees a few hundred cells and not one flight.
+#
+# The layers are those of the first model.
+# Days take longer to sample, and what a day adds to near and far flights alike cancels from a slope, as it did from differences of carriers.
+# The question is about means, so let carriers, airports and months add no spread of their own (`known_sigma`, as in [14](14_how_good_is_the_measurement.ipynb)): that compiles faster.
+
+# %%
+seen = seen.join(mlm.load_distances() / 1000, on=["origin", "dest"])  # in units of 1,000 miles
+numbers = ["distance", "hour"]
+line_cells = mlm.cell_statistics(seen, total, by_month, covariates=numbers)
+print(line_cells)
+print(mlm.identification(line_cells).loc["covariates", "because"])
+through_all = np.polyfit(seen["distance"], seen[total], 1)[0]
+print(f"one line through all flights: {through_all:+.1f} minutes for each 1,000 miles")
+
+# %% [markdown]
+# **Predict first.** Draw one line through all flights, and that is its slope: far flights make up time.
+# At equal carrier, airport, month and hour, will the slope be the same, steeper, or flatter?
+
+# %%
+means_only = mlm.Priors.from_cells(line_cells, known_sigma=dict.fromkeys(by_month, 0))
+line_compiled = mlm.compile_model(mlm.cell_model(line_cells, means_only))
+lined = mlm.sample(line_compiled, seed=SEED + 2, draws=1000)
+print(f"compiled in {line_compiled.compile_seconds:.0f} s, sampled in {lined.attrs['sampling_seconds']:.0f} s")
+print(mlm.check_convergence(lined).round(3).to_string())
+
+# %%
+slope = lined["posterior"]["slope"]
+for name, step in {"distance": "1,000 miles farther", "hour": "hour later in the day"}.items():
+    one = slope.sel(covariate=name)
+    low, high = one.quantile([0.055, 0.945]).values
+    print(f"for each {step}: {float(one.mean()):+.2f} minutes, 89 % interval {low:+.2f} to {high:+.2f}")
+assert through_all < float(slope.sel(covariate="distance").mean()) - 0.8
+
+# %% [markdown]
+# Flatter.
+# Carriers that fly far make up more on flights of any length, and one line through all flights takes for distance what is the carriers'.
+# Compare flights of the same carrier, airport, month and hour, and about a minute for each 1,000 miles is left.
+# An hour later in the day changes next to nothing. The model is quite sure of both.
+#
+# Remember 14 July. The model takes one slope for all flights.
+# If there are weeks that cost far flights more than near ones, then flights of a week share their slope.
+# So take seven days at a time, and look how far their slopes lie apart.
+# `slope_equations` returns the equations of least squares, from cells again, so there is nothing to sample.
+
+# %%
+of_block = (seen["date"].rank(method="dense").astype(int) - 1) // 7
+by_block = []
+for _, part in seen.groupby(of_block):
+    part_cells = mlm.cell_statistics(part, total, by_date, covariates=numbers, partial=True)
+    by_block.append(np.linalg.solve(*part_cells.slope_equations()))
+by_block = pd.DataFrame(by_block, columns=numbers)
+
+lines = pd.DataFrame(
+    {
+        "in the model": slope.mean(["chain", "draw"]).to_series(),
+        "its sd": slope.std(["chain", "draw"]).to_series(),
+        "average of blocks": by_block.mean(),
+        "its standard error": by_block.sem(),
+        "sd of blocks": by_block.std(),
+    }
+)
+error = lines["its standard error"]
+assert (error > 3 * lines["its sd"]).all()
+assert abs(lines.loc["hour", "average of blocks"]) < 3 * error["hour"]
+assert (by_block["distance"] > 0).any()
+assert (by_block["distance"] < 0).any()
+less = -lines.loc["distance", "in the model"]
+print(f"for each 1,000 miles a flight lost {less:.1f} minutes less, give or take {2 * error['distance']:.1f};")
+print(f"in {(by_block['distance'] > 0).sum()} of {len(by_block)} blocks far flights lost more than near ones")
+lines.round(2)
+
+# %% [markdown]
+# The model's intervals are far too narrow, for a reason that you know: flights that share something are worth fewer than they are.
+# Winds that change from week to week would do this to far flights. Whether it was winds, the check does not say.
+#
+# The printed lines are what you may repeat, give or take two standard errors of the blocks and not of the model.
+# So even that far flights lose less is likely and not certain.
+# For the hour nothing is left to repeat: the blocks cannot tell its slope from zero.
+#
+# That does not make all hours alike. A slope near zero says that no *straight line* rises or falls.
+# So look at what the lines are drawn through.
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two panels of average minutes at equal labels, with bars of two standard errors. Left, against miles: points fall by two to three minutes from short flights to flights of 2,500 miles, close to the straight line; the last point, United's flights to Honolulu near 5,000 miles, lies four minutes above the line, with a bar of four minutes either way. Right, against the hour: the line is nearly flat, but points at 15 and 17 o'clock lie above it, and those from 19 to 21 o'clock one to two minutes below."}} tags=["hide-input"]
+mean_lined, _ = moments(lined, seen, by_month)
+b = slope.mean(["chain", "draw"]).to_series()
+others = ~seen["carrier"].isin(["AS", "HA"])  # one route each: their own means take in whatever a line leaves
+some, block = seen[others], of_block[others]
+left_over = some[total] - mean_lined[others]
+adds = (some[numbers] - seen[numbers].mean()) * b
+
+fig, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
+steps = {"distance": [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.3, 2.6, 5], "hour": np.arange(4.5, 24)}
+for ax, (name, edges), other in zip(axes, steps.items(), numbers[::-1], strict=True):
+    value = left_over - adds[other]  # without what the other number adds
+    value = value - value.groupby(block).transform("mean") + adds[name].groupby(block).transform("mean")
+    step = pd.cut(some[name], edges)
+    y, x = (column.groupby(step, observed=True).mean() for column in (value, some[name]))
+    bar = 2 * value.groupby([step, block], observed=True).mean().groupby(level=0, observed=True).sem()
+    unit = 1000 if name == "distance" else 1
+    ax.errorbar(unit * x, y, bar, fmt="o", color=mlm.COLORS["truth"], label="flights, ± 2 standard errors")
+    ends = np.array([x.min(), x.max()])
+    ax.plot(unit * ends, b[name] * (ends - seen[name].mean()), color=mlm.COLORS["estimate"], label="the line")
+axes[0].set(xlabel="distance (miles)", ylabel="minutes, at equal labels")
+axes[0].legend(loc="lower left")
+axes[1].set(xlabel="hour of departure", xticks=range(6, 24, 3))
+plt.show()
+
+# %% [markdown]
+# Up to 2,500 miles the line is a fair summary.
+# Over the hours it is none: flights of the evening lose less than those of the afternoon, and no straight line can say so. Hours would do better as a layer.
+# Near 5,000 miles there is one point, United's flights to Honolulu, with the longest bar of all. (Bars are from block to block, as before.)
+#
+# Now the carriers, counted from the average carrier as before.
+
+# %%
+carriers = seen.groupby("carrier", observed=True)["distance"].mean()
+table = pd.DataFrame(
+    {
+        "average miles": 1000 * carriers,
+        "as they fly": monthly["posterior"]["mu_carrier"].mean(["chain", "draw"]).to_series(),
+        "at equal distance and hour": lined["posterior"]["mu_carrier"].mean(["chain", "draw"]).to_series(),
+    }
+)
+table["place before"], table["place after"] = (
+    table[name].rank().astype(int) for name in ["as they fly", "at equal distance and hour"]
+)
+for code in ["AS", "HA"]:
+    before, lead = -table.loc[code, "as they fly"], -table.loc[code, "at equal distance and hour"]
+    give = 2 * error["distance"] * abs(carriers[code] - carriers.mean())
+    print(f"{airlines[code]}: {before:.1f} minutes ahead of the average carrier, {lead:.1f} at equal distance,")
+    print(f"    {lead - give:.1f} to {lead + give:.1f} if the slope is moved by two of its standard errors")
+    assert (lead > 2 * give) == (code == "AS")
+assert table.loc["AS", "place after"] == 1
+table.rename(airlines).sort_values("at equal distance and hour").round(1)
+
+# %% [markdown]
+# Alaska keeps most of its lead, and its place.
+# Hawaiian's shrinks, and what is left may be nothing. Its route is so long that the answer is mostly the line, and there the line rests on flights half as long.
+# Endeavor, whose flights are short, moves up.
+#
+# There are three things that a slope does not say.
+# It belongs to a straight line, and these flights do not show that it stays straight up to 5,000 miles.
+# It does not part Hawaiian from its route: what the route has besides miles still counts as Hawaiian's.
+# And carriers write their timetables: a minute may be made up in the air, or planned on the ground.
+#
+# ## What you say at dinner, and what you do not
+#
+# Back to the model with the day, which needs no lines.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 means = daily["posterior"]["mu_carrier"]
@@ -693,6 +861,8 @@ print(
 # | "The day tells more about your flight than carrier and airport" | yes, for a day that you know; for tomorrow you know only how far days differ |
 # | "Flights lose more in December than in September" | for 2013 yes; for other years only with the interval that counts days, and that one is still too short |
 # | "Of this flight's surprise, so many minutes are the carrier's" | no: the split of the spread is the prior's |
+# | "At equal distance Alaska is still ahead" | yes: so says the line, and so say the flights of its rival on the same route |
+# | "At equal distance Hawaiian is still ahead" | no: there the answer depends on the line, whose slope is not known well enough |
 # | "Hawaiian's pilots make up time" | no: one carrier, one route, one timetable of its own making |
 # | "One flight in so many loses an hour" | not from this model: its tail is too short |
 #
@@ -703,7 +873,7 @@ print(
 # ## Check yourself
 #
 # The quiz asks about ideas.
-# In the [exercises](exercises/15_exercises.ipynb) you check for shared days, correct standard errors, and fit and predict a day of your own.
+# In the [exercises](exercises/15_exercises.ipynb) you check for shared days, correct standard errors, fit and predict a day of your own, and tell two slopes apart.
 
 # %%
 mlm.quiz("15")
@@ -715,6 +885,7 @@ mlm.quiz("15")
 # - A fit that converged, with narrow intervals, can rest on flights that are not independent. Add up what a group misses, and divide by what the model allows.
 # - A layer for what rows share makes averages over it honest. Differences within it hardly change; whether their intervals are right takes a check of its own.
 # - Put whole groups aside if new groups are what you want to predict; single rows will not notice.
+# - A number beside the labels is a straight line at equal labels. Ask whether it is straight, and whether rows share its slope.
 # - Claim means and differences that the design fixes. Do not claim a split of spread, a cause that always comes with another, or a tail that the model does not have.
 #
 # ## Going further

@@ -25,7 +25,7 @@
 # **You will learn**
 #
 # 1. to go from a CSV or Parquet file to cells, and to recognize what bad input looks like;
-# 2. to say, before a fit, which questions your table can answer, and which layers cannot be told apart;
+# 2. to say, before a fit, which questions your table can answer, and which layers, or numbers beside them, cannot be told apart;
 # 3. to criticize a fit, to vary both of its priors, and to end in a table of claims;
 # 4. to hand over a table from pandas, Polars, PyArrow or DuckDB, or a folder of parts, and get the same cells;
 # 5. to refit new rows without compiling, and to know when that is refused.
@@ -332,6 +332,65 @@ mlm.plot_decomposition(split, observation=0, labels=labels, unit="minutes of one
 plt.show()
 
 # %% [markdown]
+# ## A number beside the labels
+#
+# Noor asks for two more columns, and gets a file of other deliveries in the same fortnight.
+# It has the floor to which each parcel was carried, and `km`, from the center to its district.
+# (The folded cell makes it, with random numbers of its own.)
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+own = np.random.default_rng([SEED, 2])  # so that no other number of this notebook depends on it
+second = deliveries(2_400, own)
+second["floor"] = own.integers(0, 6, len(second)) + 4 * (second["driver"] == "Fay")  # her district has towers
+second["km"] = second["center"].astype(str).map({"Airport": 7.5, "Harbor": 13.0, "Mill": 4.0, "North": 5.5})
+second["minutes"] = (second["minutes"] + 1.5 * second["floor"]).round().astype(int)
+second.head(3)
+
+# %% [markdown]
+# Neither is a label: each is a number, of which a total may gain so many minutes a unit.
+# Name them as `covariates` in the line that makes the cells. The template goes on as before; rows that you predict or split need the columns, too.
+#
+# **Predict first.** Will the table tell what a floor costs? And what a kilometer costs?
+
+# %%
+with_numbers = mlm.cell_statistics(second, total=TOTAL, layers=LAYERS, covariates=["floor", "km"])
+print(with_numbers)
+answers = mlm.identification(with_numbers, contrasts=QUESTIONS)
+print(answers.loc["covariates", "because"])
+answers[["means"]]
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+assert answers["means"].loc[list(QUESTIONS)].tolist() == [True, False, False, False]
+assert not answers["means"]["covariates"]
+
+# %% [markdown]
+# A floor, yes. A kilometer, no: every center has one distance, so `km` says nothing that `center` does not say already.
+# It even costs you an answer: *Eli from the Harbor against Ada from the Mill* now asks for a comparison at equal kilometers, and no delivery shows one.
+# Leave `km` out, or ask for it only if pooling may decide.
+#
+# What a floor costs is a matter of least squares, and the cells hold all that it takes.
+# (A fit gives the same with everything else, as `idata["posterior"]["slope"]`; [15](15_flights.ipynb) has one, and looks whether such an interval is to be believed.)
+
+# %%
+floor_cells = mlm.cell_statistics(second, total=TOTAL, layers=LAYERS, covariates=["floor"])
+matrix, right = floor_cells.slope_equations()  # of one slope, with all drivers, centers and dates beside it
+slope = (right / matrix).item()
+error = np.sqrt(floor_cells.residual_variance() / matrix.item())
+print(f"{slope:.2f} {UNIT} for each floor, standard error {error:.2f} (the truth is 1.5)")
+
+at_ground_floor = second[TOTAL] - slope * second["floor"]
+for name, values in {"as they are": second[TOTAL], "at equal floors": at_ground_floor}.items():
+    average = values.groupby(second["driver"], observed=True).mean()
+    print(f"Eli - Fay, averages {name}: {average['Eli'] - average['Fay']:.1f} {UNIT}")
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+assert abs(slope - 1.5) < 4 * error < 0.5
+assert mlm.identification(floor_cells)["means"]["covariates"]
+
+# %% [markdown]
+# Nearly half of what Fay takes longer than Eli goes up the stairs of her towers.
+# Without the column, it would be Fay's.
+#
 # ## What stays may be the prior
 #
 # Older advice, this course's included, was shorter: fit again with another `sigma_scale`, and report what stays.
@@ -637,13 +696,14 @@ else:
 # 1. **Question.** Write down the quantity you want, with its unit, before you look: "minutes that Eli takes more than Fay from the same center on the same day".
 # 2. **Total.** Is it a sum, or nearly one? Effects that multiply become sums after a logarithm.
 # 3. **Layers.** Each row has exactly one contributor in each (or declare the layer with `allow_absent`, [11](11_making_the_data_say_it.ipynb)). A column with one label is no layer. If you expect an interaction of two layers, make the pair a layer of its own.
-# 4. **Nesting.** Does each label of one layer occur with one label of another only? Are labels reused (driver 1, 2, 3 at every center)? Then they are different people: make the label unique, `center + "-" + driver`. `mlm.identification(cells)` names both.
-# 5. **Counts.** `cells.counts(layer)`: where contributors have few rows, pooling carries the answer.
-# 6. **Converge.** `mlm.check_convergence(idata)` before any number is read.
-# 7. **Criticize.** Averages, spreads, lean and tails. A check that is passed has said only what it could have found.
-# 8. **Vary both priors.** The scale of means and the split of spreads, one at a time.
-# 9. **Claims.** What stayed *and* is fixed by the data; or what pooling says, with that word. "Caused by" needs more than this model: nobody assigned drivers to centers at random.
-# 10. **Record.** Save the posterior and the claims. The file holds seed, data and versions.
+# 4. **Numbers.** A column of numbers that a total may depend on, such as floors or kilograms, is a covariate. One that follows from the labels tells nothing more.
+# 5. **Nesting.** Does each label of one layer occur with one label of another only? Are labels reused (driver 1, 2, 3 at every center)? Then they are different people: make the label unique, `center + "-" + driver`. `mlm.identification(cells)` names both.
+# 6. **Counts.** `cells.counts(layer)`: where contributors have few rows, pooling carries the answer.
+# 7. **Converge.** `mlm.check_convergence(idata)` before any number is read.
+# 8. **Criticize.** Averages, spreads, lean and tails. A check that is passed has said only what it could have found.
+# 9. **Vary both priors.** The scale of means and the split of spreads, one at a time.
+# 10. **Claims.** What stayed *and* is fixed by the data; or what pooling says, with that word. "Caused by" needs more than this model: nobody assigned drivers to centers at random.
+# 11. **Record.** Save the posterior and the claims. The file holds seed, data and versions.
 #
 # ## What Noor tells her boss
 #

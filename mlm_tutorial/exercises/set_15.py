@@ -453,10 +453,97 @@ def _exact_days(
     return exact if scale is None else {"mu": moments["mu"], "tau": moments["tau"], **exact}
 
 
+def two_slopes(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 15.6."""
+    for table, layers, determined in _tables_with_a_number(rng):
+        cells = cell_statistics(table, "minutes", layers, covariates=["miles"])
+        first, second = pair(answer.call(cells), "the answer")
+        rows = table["miles"].to_numpy(), table["minutes"].to_numpy()
+        x, y = (value - value.mean() for value in rows)
+        within = cells.x_products[:, 0, 0].sum()
+        averages = cells.x_mean[:, 0], cells.mean
+        mistakes = [
+            (
+                np.polyfit(*averages, 1, w=np.sqrt(cells.n))[0],
+                "the first slope is that of a line through the averages of cells; inside a cell rows differ, too",
+            ),
+            (
+                np.polyfit(*averages, 1)[0],
+                "the first slope takes the cells as if each had one row, and leaves out what differs inside them",
+            ),
+            (
+                np.polyfit(*rows[::-1], 1)[0],
+                "the first slope is that of the number on the total; exchange the two",
+            ),
+        ]
+        right = x @ y / (x @ x)
+        at_equal = None if determined else _slope_at_equal_labels(table, layers)
+        if at_equal is not None:
+            mistakes.append((at_equal, "the first slope ignores the labels; this is the one at equal labels"))
+        if within > 0:
+            only_within = cells.x_total[:, 0].sum() / within
+            mistakes.append(
+                (only_within, "the first slope adds up products inside cells; cells also differ from one another")
+            )
+        given = number(first, "the slope of the line through all rows")
+        expect(
+            given, right, mistakes, "the first slope: sums over all rows are those inside cells and those between cells"
+        )
+        if determined:
+            if second is not None:
+                raise Hint(
+                    f"where {determined}, the labels determine the number: no two rows differ in it at equal labels, "
+                    "so there is no second slope, and the task asks for None"
+                )
+            continue
+        if second is None:
+            raise Hint("the second slope is None, but these rows do differ in the number at equal labels")
+        mistakes = [(right, "the second slope is that at equal labels; this is the one through all rows")]
+        if within > 0:
+            mistakes.append((only_within, _ONLY_WITHIN))
+        given = number(second, "the slope at equal labels")
+        expect(given, at_equal, mistakes, "the second slope solves the equations of least squares that the cells give")
+    return "What the first slope has and the second has not belongs to the labels."
+
+
+_ONLY_WITHIN = (
+    "the second slope: this compares rows of one cell only, but contributors' means are sums over layers, "
+    "so different cells tell about the slope, too"
+)
+
+
+def _tables_with_a_number(rng: np.random.Generator) -> list[tuple[pd.DataFrame, list[str], str]]:
+    """Return tables with minutes and miles, their layers, and what determines the miles; empty where labels do not."""
+    layers = ["carrier", "month"]
+    n = 160
+    carrier, month = rng.integers(4, size=n), rng.integers(3, size=n)
+    far = 2.0 * np.arange(4) + rng.uniform(-0.3, 0.3, 4)  # carriers differ in how far they fly
+    of_pair = rng.permutation(np.linspace(0, 6, 12)).reshape(4, 3)
+    miles = [
+        (far[carrier] + rng.normal(0, 0.7, n), ""),
+        (far[carrier], "each carrier flies one distance"),
+        (of_pair[carrier, month] + far[carrier], ""),
+        (far[carrier] + np.array([0.0, 0.5, 2.0])[month], "each carrier adds the same number of miles in a month"),
+    ]
+    frames = []
+    for x, determined in miles:
+        frame = pd.DataFrame({"carrier": carrier, "month": month, "miles": x})
+        frame["minutes"] = -3.0 * far[carrier] + 2 * month + 1.5 * x + rng.normal(0, 4, n)
+        frames.append((frame, layers, determined))
+    return frames
+
+
+def _slope_at_equal_labels(table: pd.DataFrame, layers: list[str]) -> float:
+    """Return the coefficient of the miles in a regression on them and on the labels."""
+    labels = pd.get_dummies(table[layers].astype("category")).to_numpy(float)
+    return float(np.linalg.lstsq(np.column_stack([table["miles"], labels]), table["minutes"])[0][0])
+
+
 CHECKERS = {
     "15.1": model_with_pair,
     "15.2": days_move_together,
     "15.3": blame_range,
     "15.4": shared_days,
     "15.5": predict_tomorrow,
+    "15.6": two_slopes,
 }

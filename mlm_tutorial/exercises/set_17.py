@@ -497,14 +497,16 @@ def _whose(cells: Cells) -> str:
             known = set(column.astype(str).unique())
             if any(len(own) > 1 and own <= known for own in labels):
                 return whose
-    people = {
-        "the example of this set": ({"North", "South"}, {"Ada", "Ben"}),
-        "the example of the notebook": (
+    people = [
+        ("the example of this set", {"North", "South"}, {"Ada", "Ben"}),
+        ("the example of this set", {"Harbor", "North", "South"}, {"Ada", "Ben"}),
+        (
+            "the example of the notebook",
             {"Airport", "Harbor", "Mill", "North"},
             {"Ada", "Ann", "Ben", "Cleo", "Dov", "Eli", "Fay", "Gus", "Hana", "Ivo", "Jana", "Kofi"},
         ),
-    }
-    for whose, (one, other) in people.items():
+    ]
+    for whose, one, other in people:
         if one in labels and other in labels:
             return whose
     # Labels of single letters say nothing, so these tables are known by their totals.
@@ -530,10 +532,90 @@ def _crossed(rng: np.random.Generator) -> pd.DataFrame:
     return table.assign(minutes=rng.normal(35, 6, len(table)))
 
 
+AT_EQUAL, AS_THEY_ARE, NEITHER = VERDICTS = ("at equal numbers", "as they are", "neither")
+
+
+def what_it_tells(answer: Answer, rng: np.random.Generator) -> str:
+    """Check 17.6."""
+    for table, layers, numbers, questions in _tables_with_numbers(rng):
+        asked = {name: weights for name, (weights, _, _) in questions.items()}
+        given = instance(
+            answer.call(table, "minutes", layers, numbers, asked), dict, "a dict with a verdict on each question"
+        )
+        missing = [name for name in asked if name not in given]
+        if missing:
+            raise Hint(f"the answer has no verdict on {missing[0]!r}, which is one of the questions")
+        verdicts = {name: choice(given[name], VERDICTS, f"the verdict on {name!r}") for name in asked}
+        if set(verdicts.values()) == {AS_THEY_ARE} and len(numbers) > 1:
+            raise Hint(
+                f"you say {AS_THEY_ARE!r} of all questions to a table with the numbers {' and '.join(numbers)}; "
+                "a number that follows from one layer leaves other differences alone: judge each question by itself"
+            )
+        for name, (_, right, hints) in questions.items():
+            if verdicts[name] != right:
+                where = f"with the layers {' and '.join(layers)} and the numbers {' and '.join(numbers)}"
+                raise Hint(f"{where}, the verdict on {name!r} is not {verdicts[name]!r}: {hints[verdicts[name]]}")
+    return "A number that follows from labels is equal only for those that share it."
+
+
+def _tables_with_numbers(rng: np.random.Generator) -> list[tuple[pd.DataFrame, list[str], list[str], dict]]:
+    """Return tables, layers, numbers, and questions with weights, the verdict, and a hint for each wrong verdict."""
+    names = [("center", "driver", "km", "kg"), ("ward", "nurse", "beds", "age")]
+    place, person, fixed, own = names[int(rng.integers(len(names)))]
+    a, b, c, d = places = [f"{place[0].upper()}{k}" for k in rng.permutation(9)[:4] + 1]
+    people = ["Ada", "Ben", "Chen"]
+    near, far = int(rng.integers(1, 5)), int(rng.integers(6, 12))
+    of_place = {a: near, b: near, c: far, d: far + 1}
+    crossed = pd.DataFrame(_visits(places, people) * 4, columns=[place, person])
+    nested = pd.DataFrame([(x, f"{x}.{k}") for x in places for k in (1, 2)] * 4, columns=[place, person])
+    for table in (crossed, nested):
+        table[fixed] = table[place].map(of_place)
+        # Contributors differ in their averages, and yet their rows overlap.
+        table[own] = rng.normal(30, 6, len(table)) + 3.0 * pd.factorize(table[person])[0] + table[fixed]
+        table["minutes"] = rng.normal(35, 6, len(table))
+
+    def minus(layer, first, second):
+        return {(layer, first): 1, (layer, second): -1}
+
+    def with_members(first, second):
+        return minus(place, first, second) | minus(person, f"{first}.1", f"{second}.1")
+
+    varies = (
+        f"values of {own} differ from row to row, so rows of both can be compared at equal values, "
+        "even where the averages of the two differ"
+    )
+    same = f"the two have the same number of {fixed}, so it cannot be what makes them differ"
+    follows = f"values of {fixed} follow from the labels of {place}, so their slope and this difference can trade"
+    summed = f"the table cannot say how much of it {fixed} adds, but it tells the sum of both"
+    apart = f"each {person} has one {place}, so this can pass from one layer to the other, and no total changes"
+    tells = {AS_THEY_ARE: varies, NEITHER: varies}
+    shares = {AS_THEY_ARE: same, NEITHER: same}
+    trades = {AT_EQUAL: follows, NEITHER: summed}
+    cannot = {AT_EQUAL: apart, AS_THEY_ARE: apart}
+    people_and_places = {
+        "Ada - Ben": (minus(person, "Ada", "Ben"), AT_EQUAL, tells),
+        f"{a} - {b}": (minus(place, a, b), AT_EQUAL, shares),
+        f"{c} - {a}": (minus(place, c, a), AS_THEY_ARE, trades),
+    }
+    free = {name: (weights, AT_EQUAL, tells) for name, (weights, _, _) in people_and_places.items()}
+    members = {
+        f"{a}.1 - {a}.2": (minus(person, f"{a}.1", f"{a}.2"), AT_EQUAL, tells),
+        f"{d} - {b}": (minus(place, d, b), NEITHER, cannot),
+        f"{a}.1 in {a} - {b}.1 in {b}": (with_members(a, b), AT_EQUAL, shares),
+        f"{d}.1 in {d} - {b}.1 in {b}": (with_members(d, b), AS_THEY_ARE, trades),
+    }
+    return [
+        (crossed, [place, person], [own], free),
+        (crossed, [place, person], [fixed, own], people_and_places),
+        (nested, [place, person], [own, fixed], members),
+    ]
+
+
 CHECKERS = {
     "17.1": cells_of_csv,
     "17.2": cells_of_folder,
     "17.3": refit_or_compile,
     "17.4": what_may_be_claimed,
     "17.5": your_data,
+    "17.6": what_it_tells,
 }

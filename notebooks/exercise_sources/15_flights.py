@@ -23,6 +23,7 @@
 # | 15.3 | 5 | split a single flight, and say how far the data fix its parts | 2 |
 # | 15.4 | 3 | correct standard errors for flights that share a day | 3 |
 # | 15.5 | 4 | fit past days, and predict tomorrow's average | 3 |
+# | 15.6 | 5 | tell the slope of a line through all flights from the slope at equal labels | 3 |
 
 # %%
 import numpy as np
@@ -602,3 +603,103 @@ def predict_tomorrow(minutes, day, n_days, own_sd, n_tomorrow, limit, seed):
         pm.Normal("tomorrow", mu, pm.math.sqrt((tau**2 + own_sd**2) / n_tomorrow))
     idata = mlm.sample(model, seed=seed, target_accept=0.99)
     return idata, float((idata["posterior"]["tomorrow"] > limit).mean())
+
+
+# %% [markdown] tags=["task:15.6"]
+# ## 15.6 Two slopes (hard)
+#
+# Cells have labels and one number beside them, such as the distance of each flight.
+# Return two slopes of the total on the number, both by least squares over all *rows*, from the cells alone:
+#
+# - that of one straight line through all rows, whatever their labels;
+# - that at equal labels: of a regression that also fits a mean to each contributor of every layer.
+#
+# Where the labels determine the number, the second slope is the prior's alone.
+# Then return `None` in its place.
+#
+# What you may use of the cells: `n`, `mean`, and for the number `x_mean[:, 0]`, the averages in the cells; `x_products[:, 0, 0]`, its sums of squared deviations from them; and `x_total[:, 0]`, the sums of products of these deviations and those of the totals.
+# `slope_equations()` returns a matrix of one number and an array of one number: what the slope at equal labels is multiplied by, and the product.
+
+
+# %% tags=["solution:15.6"]
+def two_slopes(cells):
+    """Slope of a line through all rows, and slope at equal labels.
+
+    cells: Cells with one covariate
+    Returns a pair: a float, and a float or None.
+    For example, for the cells of the flights
+        flights = mlm.load_flights().join(mlm.load_distances() / 1000, on=["origin", "dest"])
+        cells = mlm.cell_statistics(flights, "minutes_lost", ["carrier", "origin", "month"], covariates=["distance"])
+    two_slopes(cells) is about (-2.57, -1.18).
+    """
+    ### BEGIN SOLUTION: sums over rows are those within cells plus those between cells; then solve for the second slope
+    x, y = (value - np.average(value, weights=cells.n) for value in (cells.x_mean[:, 0], cells.mean))
+    products = cells.x_total[:, 0].sum() + np.sum(cells.n * x * y)
+    squares = cells.x_products[:, 0, 0].sum() + np.sum(cells.n * x**2)
+    (((left,),), (right,)) = cells.slope_equations()
+    return products / squares, right / left if left > 0 else None
+    ### END SOLUTION
+
+
+# %% tags=["check:15.6"]
+mlm.check("15.6", two_slopes)
+
+
+# %% tags=["mistake:15.6"]
+# earns: a line through the averages of cells
+def two_slopes(cells):
+    (((left,),), (right,)) = cells.slope_equations()
+    slope = np.polyfit(cells.x_mean[:, 0], cells.mean, 1, w=np.sqrt(cells.n))[0]
+    return slope, right / left if left > 0 else None
+
+
+# %% tags=["mistake:15.6"]
+# earns: as if each had one row
+def two_slopes(cells):
+    (((left,),), (right,)) = cells.slope_equations()
+    return np.polyfit(cells.x_mean[:, 0], cells.mean, 1)[0], right / left if left > 0 else None
+
+
+# %% tags=["mistake:15.6"]
+# earns: cells also differ from one another
+def two_slopes(cells):
+    (((left,),), (right,)) = cells.slope_equations()
+    slope = cells.x_total[:, 0].sum() / max(cells.x_products[:, 0, 0].sum(), 1e-12)
+    return slope, right / left if left > 0 else None
+
+
+# %% tags=["mistake:15.6"]
+# earns: this is the one at equal labels
+def two_slopes(cells):
+    (((left,),), (right,)) = cells.slope_equations()
+    slope = right / left if left > 0 else 0.0
+    return slope, slope
+
+
+# %% tags=["mistake:15.6"]
+# earns: this compares rows of one cell only
+def two_slopes(cells):
+    center = cells.n @ cells.x_mean[:, 0] / cells.n.sum()
+    x = cells.x_mean[:, 0] - center
+    within = cells.x_products[:, 0, 0].sum()
+    slope = (cells.x_total[:, 0].sum() + cells.n @ (x * cells.mean)) / (within + cells.n @ x**2)
+    return slope, cells.x_total[:, 0].sum() / within if within > 0 else None
+
+
+# %% tags=["mistake:15.6"]
+# earns: the labels determine the number
+def two_slopes(cells):
+    center = cells.n @ cells.x_mean[:, 0] / cells.n.sum()
+    x = cells.x_mean[:, 0] - center
+    slope = (cells.x_total[:, 0].sum() + cells.n @ (x * cells.mean)) / (
+        cells.x_products[:, 0, 0].sum() + cells.n @ x**2
+    )
+    (((left,),), (right,)) = cells.slope_equations()
+    return slope, right / left if left > 0 else 0.0
+
+
+# %% tags=["mistake:15.6"]
+# earns: should be a pair
+def two_slopes(cells):
+    matrix, right = cells.slope_equations()
+    return right / matrix

@@ -24,6 +24,7 @@
 # | 17.3 | 5 | read a saved posterior again, and know when the next rows need a new model | 2 |
 # | 17.4 | 3 | fit a nested table under two priors, and say what may be claimed | 3 |
 # | 17.5 | 2 | bring your own data, and report which layers of a table can be told apart | 3 |
+# | 17.6 | 2 | say which differences a table tells at equal numbers, such as kilometers | 3 |
 
 # %%
 import dataclasses
@@ -82,6 +83,17 @@ weighed = pd.DataFrame(
 differences = {
     "Eve - Ed": {("clerk", "Eve"): 1, ("clerk", "Ed"): -1},
     "east - west": {("counter", "east"): 1, ("counter", "west"): -1},
+}
+
+# A table for 17.6: two drivers for each of three centers, and the kilometers from the center to its district.
+kilometers = {"Harbor": 11.0, "North": 4.0, "South": 4.0}
+rows = [(center, driver, km, 20 + 2 * km) for center, km in kilometers.items() for driver in ("Ada", "Ben")] * 2
+tours = pd.DataFrame(rows, columns=["center", "driver", "km", "minutes"])
+tours["minutes"] += rng.normal(size=len(tours))
+about_tours = {
+    "Ada - Ben": {("driver", "Ada"): 1, ("driver", "Ben"): -1},
+    "Harbor - North": {("center", "Harbor"): 1, ("center", "North"): -1},
+    "North - South": {("center", "North"): 1, ("center", "South"): -1},
 }
 
 # %% [markdown] tags=["task:17.1"]
@@ -708,3 +720,108 @@ right = your_data
 
 def your_data():
     return right()[3]
+
+
+# %% [markdown] tags=["task:17.6"]
+# ## 17.6 At equal kilometers (hard)
+#
+# A table has numbers beside its labels.
+# Some differ from row to row, such as the weight of a parcel. Others follow from the labels, such as the kilometers from a center to its district.
+# Somebody asks about differences of contributors, and you say what the table can answer, however many rows of this kind it has:
+#
+# - `"at equal numbers"`: it tells the difference that is left between rows whose numbers are equal;
+# - `"as they are"`: it does not, but it tells the difference with whatever the numbers add to it;
+# - `"neither"`: it tells none of the two.
+#
+# Give each question the first verdict that holds.
+# No fit is needed, and no number in the columns of the totals matters.
+
+
+# %% tags=["solution:17.6"]
+def what_it_tells(table, total, layers, numbers, questions):
+    """Verdicts on what a table can tell about differences of contributors.
+
+    table: pandas.DataFrame, one row an observation
+    total: str, name of the column with the totals
+    layers: list of str, names of the columns with labels
+    numbers: list of str, names of the columns with numbers beside the labels
+    questions: dict of str to dict, combinations of means as the contrasts of mlm.identification
+    Returns a dict of str to str: for each question "at equal numbers", "as they are" or "neither".
+    For example, what_it_tells(tours, "minutes", ["center", "driver"], ["km"], about_tours) is
+        {"Ada - Ben": "at equal numbers", "Harbor - North": "as they are", "North - South": "at equal numbers"}.
+    """
+    ### BEGIN SOLUTION: ask the design about all questions twice, with the numbers beside the labels and without them
+    equal, as_is = (
+        mlm.identification(mlm.cell_statistics(table, total, layers, covariates=covariates), contrasts=questions)[
+            "means"
+        ]
+        for covariates in (numbers, [])
+    )
+    return {
+        name: "at equal numbers" if equal[name] else "as they are" if as_is[name] else "neither" for name in questions
+    }
+    ### END SOLUTION
+
+
+# %% tags=["check:17.6"]
+mlm.check("17.6", what_it_tells)
+
+
+# %% tags=["mistake:17.6"]
+# earns: follow from the labels
+def what_it_tells(table, total, layers, numbers, questions):
+    report = mlm.identification(mlm.cell_statistics(table, total, layers), contrasts=questions)
+    return {name: "at equal numbers" if report["means"][name] else "neither" for name in questions}
+
+
+# %% tags=["mistake:17.6"]
+# earns: the two have the same number
+def what_it_tells(table, total, layers, numbers, questions):
+    with_numbers = mlm.identification(mlm.cell_statistics(table, total, layers, covariates=numbers))["means"]
+    without = mlm.identification(mlm.cell_statistics(table, total, layers), contrasts=questions)["means"]
+    verdicts = {}
+    for name, weights in questions.items():
+        equal = all(with_numbers[layer] for layer, _ in weights)
+        verdicts[name] = "at equal numbers" if equal else "as they are" if without[name] else "neither"
+    return verdicts
+
+
+# %% tags=["mistake:17.6"]
+# earns: judge each question by itself
+def what_it_tells(table, total, layers, numbers, questions):
+    with_numbers = mlm.identification(mlm.cell_statistics(table, total, layers, covariates=numbers))["means"]
+    without = mlm.identification(mlm.cell_statistics(table, total, layers), contrasts=questions)["means"]
+    best = "at equal numbers" if with_numbers["covariates"] else "as they are"
+    return {name: best if without[name] else "neither" for name in questions}
+
+
+# %% tags=["mistake:17.6"]
+# earns: differ from row to row
+def what_it_tells(table, total, layers, numbers, questions):
+    without = mlm.identification(mlm.cell_statistics(table, total, layers), contrasts=questions)["means"]
+    verdicts = {}
+    for name, weights in questions.items():
+        gap = sum(w * table.loc[table[layer] == x, numbers].mean() for (layer, x), w in weights.items())
+        equal = without[name] and (gap.abs() < 1e-9).all()
+        verdicts[name] = "at equal numbers" if equal else "as they are" if without[name] else "neither"
+    return verdicts
+
+
+# %% tags=["mistake:17.6"]
+# earns: but it tells the sum of both
+def what_it_tells(table, total, layers, numbers, questions):
+    report = mlm.identification(mlm.cell_statistics(table, total, layers, covariates=numbers), contrasts=questions)
+    return {name: "at equal numbers" if report["means"][name] else "neither" for name in questions}
+
+
+# %% tags=["mistake:17.6"]
+# earns: should be one of
+def what_it_tells(table, total, layers, numbers, questions):
+    report = mlm.identification(mlm.cell_statistics(table, total, layers, covariates=numbers), contrasts=questions)
+    return report["means"].loc[list(questions)].to_dict()
+
+
+# %% tags=["mistake:17.6"]
+# earns: should be a dict
+def what_it_tells(table, total, layers, numbers, questions):
+    return set(questions)

