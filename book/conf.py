@@ -29,6 +29,7 @@ extensions = [
     "sphinx_external_toc",
     "sphinxcontrib.bibtex",
     # in _ext
+    "apart_examples",
     "course_site",
     "course_sources",
     "course_reml",
