@@ -5,7 +5,7 @@
   const inOrder = new Intl.Collator("en", { numeric: true });
 
   /** How labels are compared to find those that differ in case or spaces only. @param {string} label */
-  const plain = (label) => label.normalize("NFKC").trim().replace(/\s+/g, " ").toLowerCase();
+  const plain = (label) => label.normalize("NFKC").replace(/\s+/g, "").toLowerCase();
 
   /**
    * Labels that differ in case or spaces only.

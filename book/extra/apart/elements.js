@@ -1,0 +1,65 @@
+// Elements of the page. Texts of a file become text nodes, and never markup.
+"use strict";
+
+(() => {
+  /** @param {string} id @returns {any} */
+  const element = (id) => document.getElementById(id);
+
+  /**
+   * A new element.
+   * @param {string} tag
+   * @param {Record<string, any>} properties
+   * @param {...(Node | string)} children
+   * @returns {any}
+   */
+  function make(tag, properties = {}, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(properties)) {
+      if (name in made) /** @type {any} */ (made)[name] = value;
+      else made.setAttribute(name, value);
+    }
+    made.append(...children);
+    return made;
+  }
+
+  /** A text as long as a line has room for. @param {string} text */
+  const shortened = (text, longest = 40) => (text.length > longest ? `${text.slice(0, longest - 1)}…` : text);
+
+  /**
+   * A table in a box that scrolls, by keyboard as well.
+   * @param {string} caption
+   * @param {string[]} header
+   * @param {(string | number)[][]} rows texts; the first one of each row names it
+   */
+  function tableOf(caption, header, rows) {
+    const numeric = header.map((_, i) => rows.length > 0 && rows.every((row) => /^[−\d.,\s%–e+to]*$/.test(String(row[i]))));
+    const cell = (/** @type {string | number} */ text, /** @type {number} */ i) =>
+      make(i ? "td" : "th", { className: numeric[i] ? "number" : "", ...(i ? {} : { scope: "row" }) }, shortened(String(text), 120));
+    const table = make(
+      "table",
+      { className: "table" },
+      make("caption", {}, caption),
+      make("thead", {}, make("tr", {}, ...header.map((text, i) => make("th", { scope: "col", className: numeric[i] ? "number" : "" }, text)))),
+      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map(cell)))),
+    );
+    return make("div", { className: "apart-table", tabIndex: 0, role: "region", ariaLabel: caption }, table);
+  }
+
+  /** A list of sentences. @param {string[]} sentences */
+  const listOf = (sentences) => make("ul", {}, ...sentences.map((sentence) => make("li", {}, sentence)));
+
+  /**
+   * Numbers of one size, with as many decimals as their uncertainty leaves meaning to.
+   * @param {number} scale what a difference that matters is like
+   */
+  function formatter(scale) {
+    const decimals = Math.min(12, Math.max(0, 1 - Math.floor(Math.log10(scale > 0 && Number.isFinite(scale) ? scale : 1))));
+    return (/** @type {number} */ value) => {
+      if (!Number.isFinite(value)) return "–";
+      const text = Math.abs(value) >= 1e12 ? value.toExponential(3) : value.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+      return text.replace("-", "−");
+    };
+  }
+
+  Object.assign(apart, { element, make, shortened, tableOf, listOf, formatter });
+})();
