@@ -10,21 +10,22 @@ ROWS, SEED = 4000, 1
 
 
 def tables():
-    """Return the examples: for each name, its text as CSV, its total, and its layers.
+    """Return the examples: for each name, its text as CSV, its total, its layers, and the Python that loads it.
 
     The flights are a sample, because all of them would be most of the site's text.
     """
+    drawn = f".sample({ROWS}, random_state={SEED})"
     flights = mlm.load_flights()[["carrier", "origin", "month", "minutes_lost"]].sample(ROWS, random_state=SEED)
     flights["minutes_lost"] = flights["minutes_lost"].astype(int)
     found = {
-        "gauge": (mlm.load_gauge(), "impedance", ["part", "operator"]),
-        "penicillin": (mlm.load_penicillin(), "diameter", ["plate", "sample"]),
-        "paste": (mlm.load_paste(), "strength", ["batch", "sample"]),
-        "flights": (flights.sort_index(), "minutes_lost", ["carrier", "origin", "month"]),
+        "gauge": (mlm.load_gauge(), "impedance", ["part", "operator"], ""),
+        "penicillin": (mlm.load_penicillin(), "diameter", ["plate", "sample"], ""),
+        "paste": (mlm.load_paste(), "strength", ["batch", "sample"], ""),
+        "flights": (flights.sort_index(), "minutes_lost", ["carrier", "origin", "month"], drawn),
     }
     return {
-        name: {"text": table.to_csv(index=False), "total": total, "layers": layers}
-        for name, (table, total, layers) in found.items()
+        name: {"text": table.to_csv(index=False), "total": total, "layers": layers, "python": f"mlm.load_{name}(){end}"}
+        for name, (table, total, layers, end) in found.items()
     }
 
 

@@ -36,6 +36,7 @@
     /** @type {Map<string, string>} */
     const nameOf = new Map();
     if (join) for (const group of near) for (const label of group) nameOf.set(label, group[0].trim());
+    const joined = Object.fromEntries([...nameOf].filter(([label, name]) => label !== name));
     const labels = [...new Set(texts.map((text) => nameOf.get(text) ?? text))].sort(inOrder.compare);
     const place = new Map(labels.map((label, i) => [label, i]));
     const codeOf = new Int32Array(column.labels.length);
@@ -43,7 +44,7 @@
       const label = column.labels[code];
       codeOf[code] = /** @type {number} */ (place.get(nameOf.get(label) ?? label));
     }
-    return { name: column.name, labels, codes: Int32Array.from(rows, (row) => codeOf[column.codes[row]]), near };
+    return { name: column.name, labels, codes: Int32Array.from(rows, (row) => codeOf[column.codes[row]]), near, joined };
   }
 
   /**

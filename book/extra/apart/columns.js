@@ -101,7 +101,7 @@
     const numbering = NUMBERING.test(column.name) || (whole && numbers.size === column.codes.length && isCounting(numbers));
     return {
       name: column.name, labels: column.labels, codes: column.codes, values, kind, distinct, numbers: numbers.size, whole,
-      numbering, longest, note: kind === "number" ? note : null,
+      numbering, longest, mark, note: kind === "number" ? note : null,
     };
   }
 

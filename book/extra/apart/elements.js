@@ -34,7 +34,7 @@
   function tableOf(caption, header, rows) {
     const numeric = header.map((_, i) => rows.length > 0 && rows.every((row) => /^[−\d.,\s%–e+to]*$/.test(String(row[i]))));
     const cell = (/** @type {string | number} */ text, /** @type {number} */ i) =>
-      make(i ? "td" : "th", { className: numeric[i] ? "number" : "", ...(i ? {} : { scope: "row" }) }, shortened(String(text), 120));
+      make(i ? "td" : "th", { className: numeric[i] ? "number" : "", ...(i ? {} : { scope: "row" }) }, String(text));
     const table = make(
       "table",
       { className: "table" },

@@ -6,22 +6,27 @@
   const MOST_SHOWN = 30; // contributors in a figure: the first and the last ones
   const MOST_ROWS = 500; // contributors in a table of the page; the files hold all
   const MOST_OPTIONS = 300; // labels of a menu; beyond, a field to type in
-  const NEW = "a new one";
+  const LEVEL = "89 % interval"; // as the answers have them
 
-  /** @type {any} answers of the fit, and the choice of columns that it was made for */
+  /** @type {any} The answers of the fit, and the choice of columns that it was made for */
   let now = null;
 
   const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
   const place = (/** @type {string} */ id) => element(`apart-${id}`);
+  const range = (/** @type {(value: number) => string} */ format, /** @type {any} */ { lower, upper }) => `${format(lower)} to ${format(upper)}`;
+  /** The narrowest interval of rows: what sets how many decimals have a meaning. @param {any[]} rows */
+  const narrowest = (rows) => rows.reduce((least, { lower, upper }) => (upper > lower ? Math.min(least, upper - lower) : least), Infinity);
 
   /**
    * Show everything.
    * @param {any} answers
    * @param {any} state of the page
    */
-  function showFound(answers, { chosen, name }) {
-    now = { answers, chosen, name, components: answers.components() };
-    now.format = formatter(Math.min(...now.components.map((/** @type {any} */ row) => row.upper - row.lower).filter((/** @type {number} */ width) => width > 0)));
+  function showFound(answers, state) {
+    const { chosen } = state;
+    const components = answers.components();
+    now = { answers, chosen, components, format: formatter(narrowest(components.map((/** @type {any} */ row) => row.sd))) };
+    now.python = apart.pythonOf(answers, state);
     place("layer").replaceChildren(
       ...chosen.layers.map((/** @type {any} */ layer, /** @type {number} */ i) => make("option", { value: String(i) }, shortened(layer.name))),
     );
@@ -33,7 +38,7 @@
     offerPrediction();
     showPrediction();
     showCheck();
-    place("python").textContent = python();
+    place("python").textContent = now.python;
   }
 
   /** Draw the figures again: another width, or another mode. */
@@ -54,124 +59,120 @@
     return best;
   }
 
+  /** Each layer and the rest: medians of scales; means of shares, which add up to 1. */
   function showComponents() {
     const { components, format } = now;
-    const rows = components.map((/** @type {any} */ row) => [
-      row.name, format(row.sd), `${format(row.lower)} to ${format(row.upper)}`, percent(row.share), `${percent(row.shareLower)} to ${percent(row.shareUpper)}`,
+    const rows = components.map((/** @type {any} */ { component, sd, share }) => [
+      component, format(sd.median), range(format, sd), percent(share.mean), range(percent, share),
     ]);
-    const header = ["part", "standard deviation", "90 % interval", "share of variance", "90 % interval "];
+    const header = ["part", "standard deviation", LEVEL, "share of variance", `${LEVEL} of the share`];
     place("components").replaceChildren(tableOf("Standard deviation of each part, and its share of the variance", header, rows));
-    const points = components.map((/** @type {any} */ row) => ({ name: row.name, mean: 100 * row.share, lower: 100 * row.shareLower, upper: 100 * row.shareUpper }));
+    const points = components.map((/** @type {any} */ { component, share }) => ({
+      name: component, mean: 100 * share.mean, lower: 100 * share.lower, upper: 100 * share.upper,
+    }));
     apart.show(
       place("components-figure"),
-      (/** @type {number} */ width) => apart.intervals(points, width, "share of variance in %"),
-      `Shares of variance: ${components.map((/** @type {any} */ row) => `${row.name} ${percent(row.share)}`).join(", ")}`,
+      (/** @type {number} */ width) => apart.intervals(points, width, "share of the variance in %"),
+      `Shares of the variance: ${components.map((/** @type {any} */ row) => `${row.component} ${percent(row.share.mean)}`).join(", ")}`,
       "shares.svg",
     );
   }
 
-  /** The contributors of the layer that is chosen, the largest first. */
-  function contributors(/** @type {number} */ at) {
-    const rows = now.answers.contributors(now.chosen.layers[at].name);
-    return [...rows].sort((a, b) => b.mean - a.mean);
-  }
+  /** The contributors of a layer, the one that adds most first. @param {string} layer @returns {any[]} */
+  const ordered = (layer) => now.answers.contributors(layer).sort((/** @type {any} */ a, /** @type {any} */ b) => b.mean - a.mean);
 
   function showContributors() {
     const { chosen } = now;
-    const at = Number(place("layer").value);
-    const layer = chosen.layers[at].name;
-    const rows = contributors(at);
-    const format = formatter(Math.min(...rows.map((row) => row.upper - row.lower)));
+    const layer = chosen.layers[Number(place("layer").value)].name;
+    const rows = ordered(layer);
+    const format = formatter(narrowest(rows));
+    const half = MOST_SHOWN / 2;
     const cut = rows.length > MOST_SHOWN;
-    const drawn = cut ? [...rows.slice(0, MOST_SHOWN / 2), ...rows.slice(-MOST_SHOWN / 2)] : rows;
-    const which = cut ? ` Of ${rows.length.toLocaleString("en")} labels you see the ${MOST_SHOWN / 2} highest and the ${MOST_SHOWN / 2} lowest.` : "";
+    const drawn = cut ? [...rows.slice(0, half), ...rows.slice(-half)] : rows;
+    const which = cut ? ` Of ${rows.length.toLocaleString("en")} labels you see the ${half} highest and the ${half} lowest.` : "";
     place("contributors-about").textContent =
-      `Dots are means of ${chosen.name} with 90 % intervals, crosses raw averages. ` +
-      `Where a label has few rows, its dot is drawn towards the middle: that is how much its average can be trusted.${which}`;
+      `What each ${layer} adds to ${chosen.name}, compared with the average. Dots with lines are estimates and their ` +
+      `${LEVEL}s; crosses are raw averages of a label's rows. A dot nearer to 0 than its cross is an average of few rows that was drawn ` +
+      `towards the others.${which}`;
     apart.show(
       place("contributors-figure"),
-      (/** @type {number} */ width) => apart.intervals(drawn.map((row) => ({ ...row, name: row.label })), width, chosen.name),
-      `Means of ${layer} with intervals, ordered: highest ${rows[0].label}, lowest ${rows[rows.length - 1].label}`,
+      (/** @type {number} */ width) => apart.intervals(drawn.map((row) => ({ ...row, name: row.label })), width, `added to ${chosen.name}`),
+      `What each ${layer} adds, with intervals, in order: most ${rows[0].label}, least ${rows[rows.length - 1].label}`,
       "contributors.svg",
     );
     const lines = rows.slice(0, MOST_ROWS).map((row) => [
-      row.label, row.n.toLocaleString("en"), format(row.average), format(row.mean), `${format(row.lower)} to ${format(row.upper)}`,
+      shortened(row.label), row.n.toLocaleString("en"), format(row.raw), format(row.mean), range(format, row),
     ]);
     const caption = rows.length > MOST_ROWS ? `The first ${MOST_ROWS} of ${rows.length.toLocaleString("en")}; the files hold all` : `All ${counted(rows.length, "label")} of ${layer}`;
-    place("contributors").replaceChildren(tableOf(caption, [layer, "rows", "raw average", "mean", "90 % interval"], lines));
+    place("contributors").replaceChildren(tableOf(caption, [layer, "rows", "raw average", "estimate", LEVEL], lines));
   }
 
   function showRow() {
     const { answers, chosen } = now;
     const i = Number(place("row").value) - 1;
     if (!Number.isInteger(i) || i < 0 || i >= chosen.rows.length) {
-      place("row-about").textContent = `Rows have numbers from 1 to ${chosen.rows.length.toLocaleString("en")}.`;
+      place("row-about").textContent = `Rows that can be used have numbers from 1 to ${chosen.rows.length.toLocaleString("en")}.`;
       return;
     }
     const total = chosen.total[i];
-    const labels = labelsOfRow(i);
-    const parts = answers.decompose(total, labels);
-    const format = formatter(Math.min(...parts.map((/** @type {any} */ part) => part.upper - part.lower).filter((/** @type {number} */ width) => width > 0)));
-    const named = parts.map((/** @type {any} */ part) => ({ ...part, name: labels[part.name] === undefined ? part.name : `${part.name} ${labels[part.name]}` }));
-    const sum = named.map((/** @type {any} */ part) => `${part.name} ${format(part.mean)}`).join(", ");
-    place("row-about").textContent = `Row ${i + 1}: ${chosen.name} ${format(total)} = ${sum}.`;
+    const labels = Object.fromEntries(chosen.layers.map((/** @type {any} */ layer) => [layer.name, layer.labels[layer.codes[i]]]));
+    const parts = answers.decompose(total, labels).parts.map((/** @type {any} */ part) => ({ ...part, name: `${part.component} ${part.label}`.trim() }));
+    const format = formatter(narrowest(parts));
+    const sum = parts.map((/** @type {any} */ part) => `${shortened(part.name)} ${format(part.mean)}`).join(", ");
+    place("row-about").textContent = `Row ${i + 1} with the total ${format(total)} is the sum of: ${sum}.`;
     apart.show(
       place("row-figure"),
-      (/** @type {number} */ width) => apart.waterfall(named, total, width, chosen.name),
+      (/** @type {number} */ width) => apart.waterfall(parts, total, width, chosen.name),
       `Parts of row ${i + 1} that add up to ${format(total)}: ${sum}`,
       "row.svg",
     );
-    const lines = named.map((/** @type {any} */ part) => [part.name, format(part.mean), `${format(part.lower)} to ${format(part.upper)}`]);
-    place("row-table").replaceChildren(tableOf(`Parts of row ${i + 1}`, ["part", "mean", "90 % interval"], [...lines, ["total", format(total), "–"]]));
+    const lines = parts.map((/** @type {any} */ part) => [shortened(part.name), format(part.mean), range(format, part)]);
+    place("row-table").replaceChildren(tableOf(`Parts of row ${i + 1}`, ["part", "estimate", LEVEL], [...lines, ["total", format(total), "–"]]));
   }
-
-  /** @param {number} i */
-  const labelsOfRow = (i) => Object.fromEntries(now.chosen.layers.map((/** @type {any} */ layer) => [layer.name, layer.labels[layer.codes[i]]]));
 
   /** A menu of labels for each layer; for very many, a field to type in. */
   function offerPrediction() {
     const fields = now.chosen.layers.map((/** @type {any} */ layer, /** @type {number} */ j) => {
       const id = `apart-predict-${j}`;
-      const options = () => layer.labels.map((/** @type {string} */ label) => make("option", { value: label }, shortened(label)));
+      const options = layer.labels.map((/** @type {string} */ label) => make("option", { value: label }, shortened(label)));
       const field =
         layer.labels.length <= MOST_OPTIONS
-          ? make("select", { id }, ...options(), make("option", { value: "", className: "apart-new" }, NEW))
-          : make("span", {}, make("input", { id, type: "text", list: `${id}-list`, value: layer.labels[0] }), make("datalist", { id: `${id}-list` }, ...options()));
-      return make("p", {}, make("label", { htmlFor: id }, layer.name), field);
+          ? [make("select", { id }, ...options, make("option", { value: "" }, `a new ${shortened(layer.name)}`))]
+          : [make("input", { id, type: "text", list: `${id}-list`, value: layer.labels[0] }), make("datalist", { id: `${id}-list` }, ...options)];
+      return make("p", {}, make("label", { htmlFor: id }, shortened(layer.name)), ...field);
     });
     place("predict").replaceChildren(...fields);
   }
 
   function showPrediction() {
-    const labels = Object.fromEntries(now.chosen.layers.map((/** @type {any} */ layer, /** @type {number} */ j) => [layer.name, element(`apart-predict-${j}`).value]));
-    const unknown = now.chosen.layers.flatMap((/** @type {any} */ layer) => (layer.labels.includes(labels[layer.name]) ? [] : [layer.name]));
-    const { mean, lower, upper } = now.answers.predict(Object.fromEntries(Object.entries(labels).filter(([name]) => !unknown.includes(name))));
-    const who = unknown.length ? ` For ${unknown.join(" and ")}, that is a contributor without any row yet.` : "";
-    const format = formatter((upper - lower) / 10);
-    place("predicted").textContent = `The next ${now.chosen.name} is expected at ${format(mean)}, and with 90 % probability between ${format(lower)} and ${format(upper)}.${who}`;
+    const { answers, chosen } = now;
+    const labels = Object.fromEntries(chosen.layers.map((/** @type {any} */ layer, /** @type {number} */ j) => [layer.name, place(`predict-${j}`).value]));
+    const found = answers.predict(labels);
+    const format = formatter((found.upper - found.lower) / 10);
+    const who = found.unknown.map((/** @type {string} */ name) => ` Its ${name} is one that has no row in the table.`).join("");
+    place("predicted").textContent = `The next ${chosen.name} is expected at ${format(found.mean)}; ${LEVEL}: ${range(format, found)}.${who}`;
   }
 
   function showCheck() {
     const rows = now.answers.check();
-    const alarms = rows.filter((/** @type {any} */ row) => row.alarm);
+    const alarm = rows.some((/** @type {any} */ row) => row.alarm);
+    const sentence = (/** @type {any} */ { p, sentence, alarm }) => `${alarm ? "Look out: " : ""}${sentence}${Number.isFinite(p) ? ` (p = ${p.toFixed(p < 0.01 ? 3 : 2)})` : ""}`;
     place("check").replaceChildren(
-      make("p", {}, alarms.length ? "Not in every respect. Take the numbers above with the following in mind:" : "Nothing here speaks against it. The model, drawn anew, looks like your table in these respects:"),
-      listOf(rows.map((/** @type {any} */ row) => `${row.sentence} (p = ${row.p.toFixed(2)})`)),
+      make("p", {}, `Tables that the fitted model makes up are compared with yours. ${alarm ? "They differ:" : "They look like it:"}`),
+      listOf(rows.map(sentence)),
     );
   }
 
-  const python = () => now.answers.python({ file: now.name, total: now.chosen.name });
-
   function saveCsv() {
-    const header = ["kind", "layer", "label", "rows", "raw average", "mean", "lower", "upper"];
-    const components = now.components.flatMap((/** @type {any} */ row) => [
-      ["standard deviation", row.name, "", "", "", row.sd, row.lower, row.upper],
-      ["share of variance", row.name, "", "", "", row.share, row.shareLower, row.shareUpper],
+    const header = ["kind", "layer", "label", "rows", "raw", "estimate", "lower", "upper"];
+    const components = now.components.flatMap((/** @type {any} */ { component, sd, share }) => [
+      ["standard deviation", component, "", "", "", sd.median, sd.lower, sd.upper],
+      ["share of variance", component, "", "", "", share.mean, share.lower, share.upper],
     ]);
-    const all = now.chosen.layers.flatMap((/** @type {any} */ layer, /** @type {number} */ j) =>
-      contributors(j).map((row) => ["contributor", layer.name, row.label, row.n, row.average, row.mean, row.lower, row.upper]),
+    const contributors = now.chosen.layers.flatMap((/** @type {any} */ { name }) =>
+      ordered(name).map((row) => ["contributor", name, row.label, row.n, row.raw, row.mean, row.lower, row.upper]),
     );
-    apart.save("apart.csv", apart.toCsv([header, ...components, ...all]), "text/csv");
+    apart.save("apart.csv", apart.toCsv([header, ...components, ...contributors]), "text/csv");
   }
 
   place("layer").addEventListener("change", showContributors);
@@ -179,7 +180,7 @@
   place("predict").addEventListener("change", showPrediction);
   place("save-csv").addEventListener("click", saveCsv);
   place("save-json").addEventListener("click", () => apart.save("apart.json", JSON.stringify(now.answers.toJSON(), null, 2), "application/json"));
-  place("save-python").addEventListener("click", () => apart.save("apart.py", python(), "text/x-python"));
+  place("save-python").addEventListener("click", () => apart.save("apart.py", `${now.python}\n`, "text/x-python"));
   new MutationObserver(redrawFound).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
   let width = window.innerWidth;
   window.addEventListener("resize", () => {

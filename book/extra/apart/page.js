@@ -5,9 +5,6 @@
   const { element, make, tableOf, listOf, counted, shortened } = apart;
   const TARGET = 400; // effective draws of every scale
   const STOPPED = "Stopped before the check was passed, so no number is shown as found.";
-  const DISAGREE =
-    "The chains do not agree after all their draws, so no number is shown as found. Try fewer layers: the table above " +
-    "says which parts the data alone cannot find.";
 
   /** @type {any} What is known so far. Later steps are null until the earlier ones are done. */
   const state = { text: null, name: "", table: null, columns: [], chosen: null, cells: null };
@@ -29,20 +26,21 @@
     say(`Reading ${name} …`, "apart-read");
     await shown();
     try {
-      const { text, notes } = apart.decode(await bytesOf());
-      await read(name, text, notes, preset, null, mine);
+      const file = { ...apart.decode(await bytesOf()), name, preset };
+      await read(file, null, mine);
     } catch (error) {
       if (mine === reading) say(`${name}: ${sentenceOf(error)}`, "apart-read");
     }
   }
 
-  /** @param {string} name @param {string} text @param {string[]} notes @param {any} preset @param {boolean | null} header @param {number} mine */
-  async function read(name, text, notes, preset, header, mine) {
+  /** @param {any} file its text, and what is known of it @param {boolean | null} header @param {number} mine */
+  async function read(file, header, mine) {
+    const { name, text } = file;
     const onProgress = (/** @type {number} */ share) => say(`Reading ${name}: ${Math.round(100 * share)} % …`, "apart-read");
     const table = await apart.parse(text, { header, onProgress });
     if (mine !== reading) return;
     const columns = table.columns.map((/** @type {any} */ column) => apart.describe(column, table.separator));
-    Object.assign(state, { text, name, table, columns, notes, preset });
+    Object.assign(state, file, { table, columns });
     const rows = `${counted(table.rows, "row")} and ${counted(columns.length, "column")}`;
     say(`${name}: ${rows}, separated by ${apart.SEPARATORS[table.separator] ?? "other marks"}.`, "apart-read");
     offer();
@@ -165,7 +163,6 @@
     element("apart-stop").focus();
     element("apart-progress").value = 0;
     say("Fitting: four chains draw.");
-    let seen = "";
     try {
       const result = await apart.fit(state.cells, {
         seed: 1,
@@ -174,8 +171,10 @@
         onProgress(/** @type {any} */ now) {
           if (mine !== fitting) return;
           element("apart-progress").value = Math.min(1, now.ess / TARGET) || 0;
-          seen = `${now.draws.toLocaleString("en")} draws a chain in ${now.seconds.toFixed(1)} s; largest R-hat ${now.rhat.toFixed(3)}, least effective draws of a scale ${Math.floor(now.ess).toLocaleString("en")} of ${TARGET}.`;
-          say(seen, "apart-numbers");
+          const checked = Number.isFinite(now.rhat)
+            ? `largest R-hat ${now.rhat.toFixed(3)}, fewest effective draws of a scale ${Math.floor(now.ess).toLocaleString("en")} (${now.worst}); wanted: below 1.01, and ${TARGET}.`
+            : "not checked yet.";
+          say(`${now.draws.toLocaleString("en")} draws in ${now.seconds.toFixed(1)} s; ${checked}`, "apart-numbers");
         },
       });
       if (mine !== fitting) return; // another table or choice came in between
@@ -187,7 +186,7 @@
         const passed = `R-hat ${result.rhat.toFixed(3)}, ${Math.floor(result.ess).toLocaleString("en")} effective draws at least`;
         say(`${mine.signal.aborted ? "Stopped, and the" : "Done. The"} check is passed: ${passed}. What was found stands below.`);
       } else {
-        say(mine.signal.aborted ? STOPPED : DISAGREE);
+        say(STOPPED);
       }
     } catch (error) {
       if (mine === fitting) {
@@ -237,10 +236,10 @@
     });
   }
   element("apart-header").addEventListener("change", async () => {
-    const { name, text, notes } = state;
+    const { name, text, encoding, notes } = state;
     const mine = ++reading;
     try {
-      await read(name, text, notes, null, element("apart-header").checked, mine);
+      await read({ name, text, encoding, notes, preset: null }, element("apart-header").checked, mine);
     } catch (error) {
       if (mine === reading) say(`${name}: ${sentenceOf(error)}`, "apart-read");
     }

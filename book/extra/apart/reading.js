@@ -42,7 +42,7 @@ globalThis.apart ??= { modules: [] };
   /**
    * The text of a file, and what had to be guessed for it.
    * @param {Uint8Array} bytes
-   * @returns {{text: string, notes: string[]}}
+   * @returns {{text: string, encoding: string, notes: string[]}}
    */
   function decode(bytes) {
     if (bytes.length > MAX_BYTES) {
@@ -54,13 +54,13 @@ globalThis.apart ??= { modules: [] };
     }
     const marked = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : null;
     const wide = marked ?? guessUtf16(bytes);
-    if (wide) return { text: new TextDecoder(wide).decode(bytes), notes: [] };
+    if (wide) return { text: new TextDecoder(wide).decode(bytes), encoding: wide, notes: [] };
     if (bytes.subarray(0, 1e6).includes(0)) throw new Refusal("This file is not text: it holds bytes that no letter has.");
     try {
-      return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), notes: [] };
+      return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), encoding: "utf-8", notes: [] };
     } catch {
       const note = "The file is not in UTF-8; it was read as Windows-1252 (Latin-1). Check letters such as é, ö and ñ.";
-      return { text: new TextDecoder("windows-1252").decode(bytes), notes: [note] };
+      return { text: new TextDecoder("windows-1252").decode(bytes), encoding: "windows-1252", notes: [note] };
     }
   }
 
