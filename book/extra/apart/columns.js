@@ -152,11 +152,14 @@
     columns.forEach((column, i) => {
       if (column.kind === "number" && (total < 0 || rank(column) >= rank(columns[total]))) total = i;
     });
-    let layers = columns.filter((column, i) => {
-      if (i === total || column.distinct < 2 || column.numbering || column.kind === "date" || column.longest > 80) return false;
-      const few = column.distinct <= column.codes.length / 2;
-      return few && (column.kind === "text" || (column.whole && column.distinct <= 50));
-    });
+    const labeled = (/** @type {number} */ most) =>
+      columns.filter((column, i) => {
+        if (i === total || column.distinct < 2 || column.numbering || column.kind === "date" || column.longest > 80) return false;
+        return column.distinct <= most && (column.kind === "text" || (column.whole && column.distinct <= 50));
+      });
+    const rows = columns[0].codes.length;
+    let layers = labeled(rows / 2);
+    if (!layers.length) layers = labeled(rows - 1);
     layers = layers.sort((a, b) => Number(b.kind === "text") - Number(a.kind === "text")).slice(0, 5);
     let note = null;
     const found = layers.length <= 5 && columns[0].codes.length <= 2e5 ? repeatedWithin(layers) : null;

@@ -15,7 +15,7 @@
   function make(tag, properties = {}, ...children) {
     const made = document.createElement(tag);
     for (const [name, value] of Object.entries(properties)) {
-      if (name in made) /** @type {any} */ (made)[name] = value;
+      if (name in made && name !== "list") /** @type {any} */ (made)[name] = value; // list is read-only
       else made.setAttribute(name, value);
     }
     made.append(...children);
@@ -32,9 +32,9 @@
    * @param {(string | number)[][]} rows texts; the first one of each row names it
    */
   function tableOf(caption, header, rows) {
-    const numeric = header.map((_, i) => rows.length > 0 && rows.every((row) => /^[−\d.,\s%–e+to]*$/.test(String(row[i]))));
+    const numeric = header.map((_, i) => rows.length > 0 && rows.every((row) => /^[−\d.,\s%–e+to()]*$/.test(String(row[i]))));
     const cell = (/** @type {string | number} */ text, /** @type {number} */ i) =>
-      make(i ? "td" : "th", { className: numeric[i] ? "number" : "", ...(i ? {} : { scope: "row" }) }, String(text));
+      make(i ? "td" : "th", { className: numeric[i] ? "number" : "", "data-column": header[i], ...(i ? {} : { scope: "row" }) }, String(text));
     const table = make(
       "table",
       { className: "table" },

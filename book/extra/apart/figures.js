@@ -6,7 +6,7 @@
     light: { found: "#0072B2", raw: "#A34700", up: "#0072B2", down: "#A34700", rule: "#767676" },
     dark: { found: "#6CB8EE", raw: "#FF9166", up: "#6CB8EE", down: "#FF9166", rule: "#9A9A9A" },
   };
-  /** @typedef {{name: string, mean: number, lower: number, upper: number, average?: number}} Row */
+  /** @typedef {{name: string, mean: number, lower: number, upper: number, raw?: number}} Row */
 
   let paper = false; // a figure to take along is drawn for white paper
   const colors = () => (paper ? MODES.light : (MODES[/** @type {"light" | "dark"} */ (document.documentElement.dataset.theme)] ?? MODES.light));
@@ -23,29 +23,36 @@
     const longest = Math.min(narrow ? 12 : 26, Math.max(...rows.map((row) => row.name.length)));
     return {
       width,
-      height: 50 + height * rows.length,
+      height: 56 + height * rows.length,
       marginLeft: 16 + 6.6 * longest,
       marginRight: 20,
       marginTop: 8,
-      marginBottom: 40,
+      marginBottom: 46,
       style: { fontSize: "12px" },
-      x: { label, grid: true, ticks: narrow ? 4 : 8, labelAnchor: "center", labelArrow: "none" },
+      x: { label, grid: true, ticks: narrow ? 4 : 8, labelAnchor: "center", labelArrow: "none", labelOffset: 38 },
       y: {
-        label: null, domain: rows.map((_, i) => i), tickSize: 0,
+        type: "point", label: null, domain: rows.map((_, i) => i), tickSize: 0,
         tickFormat: (/** @type {number} */ i) => apart.shortened(rows[i].name, longest),
       },
     };
   }
 
-  /** Means with intervals, and raw averages where there are any. @param {Row[]} rows @param {number} width @param {string} label */
-  function intervals(rows, width, label) {
+  /**
+   * Means with intervals, and raw averages where there are any.
+   * @param {Row[]} rows
+   * @param {number} width
+   * @param {string} label of the axis
+   * @param {[number, number]} [domain] of the axis
+   */
+  function intervals(rows, width, label, domain) {
     const at = rows.map((row, i) => ({ ...row, i }));
     const options = frame(rows, width, label, rows.length > 20 ? 20 : 26);
     return Plot.plot({
       ...options,
+      x: { ...options.x, ...(domain && { domain }) },
       marks: [
         Plot.ruleY(at, { y: "i", x1: "lower", x2: "upper", stroke: colors().found, strokeWidth: 3, strokeOpacity: 0.55 }),
-        Plot.dot(at.filter((row) => Number.isFinite(row.average)), { y: "i", x: "average", stroke: colors().raw, strokeWidth: 2, symbol: "times", r: 5 }),
+        Plot.dot(at.filter((row) => Number.isFinite(row.raw)), { y: "i", x: "raw", stroke: colors().raw, strokeWidth: 2, symbol: "times", r: 5 }),
         Plot.dot(at, { y: "i", x: "mean", fill: colors().found, r: 4 }),
       ],
     });

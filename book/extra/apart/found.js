@@ -30,8 +30,10 @@
     place("layer").replaceChildren(
       ...chosen.layers.map((/** @type {any} */ layer, /** @type {number} */ i) => make("option", { value: String(i) }, shortened(layer.name))),
     );
-    place("row").max = String(chosen.rows.length);
-    place("row").value = String(farthest(chosen.total) + 1);
+    const shares = components.slice(0, -1).map((/** @type {any} */ row) => row.share.mean);
+    place("layer").value = String(shares.indexOf(Math.max(...shares)));
+    place("row").max = String(chosen.rows[chosen.rows.length - 1] + 1);
+    place("row").value = String(chosen.rows[farthest(chosen.total)] + 1);
     showComponents();
     showContributors();
     showRow();
@@ -63,16 +65,16 @@
   function showComponents() {
     const { components, format } = now;
     const rows = components.map((/** @type {any} */ { component, sd, share }) => [
-      component, format(sd.median), range(format, sd), percent(share.mean), range(percent, share),
+      component, `${format(sd.median)} (${range(format, sd)})`, `${percent(share.mean)} (${range(percent, share)})`,
     ]);
-    const header = ["part", "standard deviation", LEVEL, "share of variance", `${LEVEL} of the share`];
+    const header = ["part", `standard deviation (${LEVEL})`, `share of variance (${LEVEL})`];
     place("components").replaceChildren(tableOf("Standard deviation of each part, and its share of the variance", header, rows));
     const points = components.map((/** @type {any} */ { component, share }) => ({
       name: component, mean: 100 * share.mean, lower: 100 * share.lower, upper: 100 * share.upper,
     }));
     apart.show(
       place("components-figure"),
-      (/** @type {number} */ width) => apart.intervals(points, width, "share of the variance in %"),
+      (/** @type {number} */ width) => apart.intervals(points, width, "share of the variance in %", [0, 100]),
       `Shares of the variance: ${components.map((/** @type {any} */ row) => `${row.component} ${percent(row.share.mean)}`).join(", ")}`,
       "shares.svg",
     );
@@ -92,8 +94,8 @@
     const which = cut ? ` Of ${rows.length.toLocaleString("en")} labels you see the ${half} highest and the ${half} lowest.` : "";
     place("contributors-about").textContent =
       `What each ${layer} adds to ${chosen.name}, compared with the average. Dots with lines are estimates and their ` +
-      `${LEVEL}s; crosses are raw averages of a label's rows. A dot nearer to 0 than its cross is an average of few rows that was drawn ` +
-      `towards the others.${which}`;
+      `${LEVEL}s; crosses are raw averages of a label's rows. Where a dot is nearer to 0 than its cross, part of that average ` +
+      `is taken for chance, or for another layer.${which}`;
     apart.show(
       place("contributors-figure"),
       (/** @type {number} */ width) => apart.intervals(drawn.map((row) => ({ ...row, name: row.label })), width, `added to ${chosen.name}`),
@@ -109,9 +111,14 @@
 
   function showRow() {
     const { answers, chosen } = now;
-    const i = Number(place("row").value) - 1;
-    if (!Number.isInteger(i) || i < 0 || i >= chosen.rows.length) {
-      place("row-about").textContent = `Rows that can be used have numbers from 1 to ${chosen.rows.length.toLocaleString("en")}.`;
+    const number = Number(place("row").value);
+    const i = chosen.rows.indexOf(number - 1);
+    if (i < 0) {
+      const largest = chosen.rows[chosen.rows.length - 1] + 1;
+      place("row-about").textContent =
+        number >= 1 && number <= largest
+          ? `Row ${number} was left out.`
+          : `Rows are numbered as in the table, the header not counted: from 1 to ${largest.toLocaleString("en")}.`;
       return;
     }
     const total = chosen.total[i];
@@ -119,15 +126,15 @@
     const parts = answers.decompose(total, labels).parts.map((/** @type {any} */ part) => ({ ...part, name: `${part.component} ${part.label}`.trim() }));
     const format = formatter(narrowest(parts));
     const sum = parts.map((/** @type {any} */ part) => `${shortened(part.name)} ${format(part.mean)}`).join(", ");
-    place("row-about").textContent = `Row ${i + 1} with the total ${format(total)} is the sum of: ${sum}.`;
+    place("row-about").textContent = `Row ${number} with the total ${format(total)} is the sum of: ${sum}.`;
     apart.show(
       place("row-figure"),
       (/** @type {number} */ width) => apart.waterfall(parts, total, width, chosen.name),
-      `Parts of row ${i + 1} that add up to ${format(total)}: ${sum}`,
+      `Parts of row ${number} that add up to ${format(total)}: ${sum}`,
       "row.svg",
     );
     const lines = parts.map((/** @type {any} */ part) => [shortened(part.name), format(part.mean), range(format, part)]);
-    place("row-table").replaceChildren(tableOf(`Parts of row ${i + 1}`, ["part", "estimate", LEVEL], [...lines, ["total", format(total), "–"]]));
+    place("row-table").replaceChildren(tableOf(`Parts of row ${number}`, ["part", "estimate", LEVEL], [...lines, ["total", format(total), "–"]]));
   }
 
   /** A menu of labels for each layer; for very many, a field to type in. */

@@ -19,7 +19,7 @@
 
   // 1. A table
 
-  /** @param {string} name @param {() => Promise<Uint8Array> | Uint8Array} bytesOf @param {any} preset */
+  /** @param {string} name @param {() => any} bytesOf what holds the bytes, or a promise of it @param {any} preset */
   async function open(name, bytesOf, preset = null) {
     const mine = ++reading;
     forget();
@@ -54,8 +54,15 @@
     fitting?.abort();
     fitting = null;
     Object.assign(state, { text: null, table: null, columns: [], chosen: null, cells: null });
-    for (const id of ["apart-table", "apart-fit", "apart-found"]) element(id).hidden = true;
+    for (const id of ["apart-table", "apart-fit"]) element(id).hidden = true;
     for (const line of waits()) line.hidden = false;
+    hideFound();
+  }
+
+  function hideFound() {
+    element("apart-found").hidden = true;
+    element("apart-go").hidden = true;
+    element("apart-waits-found").hidden = false;
   }
 
   // 2. What it holds
@@ -70,7 +77,7 @@
     const units = columns.flatMap((/** @type {any} */ column) => (column.note ? [column.note] : []));
     element("apart-notes").replaceChildren(listOf([...notes, ...table.notes, ...units, ...(guessed.note && !preset ? [guessed.note] : [])]));
     const first = Array.from({ length: Math.min(5, table.rows) }, (_, row) => [
-      String(row + 1), ...columns.map((/** @type {any} */ column) => column.labels[column.codes[row]]),
+      String(row + 1), ...columns.map((/** @type {any} */ column) => shortened(column.labels[column.codes[row]])),
     ]);
     element("apart-preview").replaceChildren(tableOf("The first rows", ["row", ...columns.map((/** @type {any} */ column) => column.name)], first));
     element("apart-header").checked = table.header;
@@ -104,8 +111,7 @@
     const layers = boxes.filter((box) => box.checked).map((box) => Number(box.value));
     const chosen = apart.choose(state.columns, total, layers, element("apart-join").checked);
     Object.assign(state, { chosen, cells: null });
-    element("apart-found").hidden = true;
-    element("apart-waits-found").hidden = false;
+    hideFound();
     const near = chosen.layers.flatMap((/** @type {any} */ layer) => layer.near.map((/** @type {string[]} */ group) => ({ layer, group })));
     element("apart-join-label").hidden = !near.length;
     const sentences = [...chosen.leftOut];
@@ -148,7 +154,9 @@
   /** @param {any} cells */
   function identificationTable(cells) {
     const rows = apart.identification(cells).map((/** @type {any} */ row) => [row.component, row.means ? "yes" : "no", row.because || "–"]);
-    return tableOf("What the data say before any fit", ["part", "means found by the data alone", "because"], rows);
+    const table = tableOf("What the data say before any fit", ["part", "means found by the data alone", "because"], rows);
+    table.classList.add("apart-stacked");
+    return table;
   }
 
   // 3. The fit
@@ -156,8 +164,7 @@
   async function fit() {
     const mine = new AbortController();
     fitting = mine;
-    element("apart-found").hidden = true;
-    element("apart-waits-found").hidden = false;
+    hideFound();
     element("apart-start").disabled = true;
     element("apart-stop").disabled = false;
     element("apart-stop").focus();
@@ -182,9 +189,10 @@
         element("apart-progress").value = 1;
         element("apart-found").hidden = false;
         element("apart-waits-found").hidden = true;
+        element("apart-go").hidden = false;
         apart.showFound(apart.answers(result, state.cells), state);
         const passed = `R-hat ${result.rhat.toFixed(3)}, ${Math.floor(result.ess).toLocaleString("en")} effective draws at least`;
-        say(`${mine.signal.aborted ? "Stopped, and the" : "Done. The"} check is passed: ${passed}. What was found stands below.`);
+        say(`${mine.signal.aborted ? "Stopped, and the" : "Done. The"} check is passed: ${passed}.`);
       } else {
         say(STOPPED);
       }
@@ -231,7 +239,7 @@
   for (const button of document.querySelectorAll("[data-example]")) {
     button.addEventListener("click", () => {
       const name = /** @type {HTMLElement} */ (button).dataset.example ?? "";
-      const example = globalThis.apartExamples[name];
+      const example = apartExamples[name];
       open(`Example ${name}`, () => new TextEncoder().encode(example.text), example);
     });
   }

@@ -1,7 +1,7 @@
 // A file becomes a table: bytes to text, text to rows, rows to columns of labels. Nothing of a file is ever run.
 "use strict";
 
-globalThis.apart ??= { modules: [] };
+/** @type {any} */ (globalThis).apart ??= { modules: [] };
 
 (() => {
   const MAX_BYTES = 100e6;
