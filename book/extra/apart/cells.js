@@ -1,6 +1,6 @@
 // Rows to cells: all rows with the same contributors, described by their number, mean and sums of powers.
 ((module) => {
-  const apart = (globalThis.apart ??= { modules: [] });
+  const apart = (globalThis.apart ??= /** @type {any} */ ({ modules: [] }));
   apart.modules.push(module);
   module(apart);
 })(
@@ -112,12 +112,13 @@
       // A few different values are multiples of some step by chance.
       if (distinct < 2 || (distinct < 6 && total.length < 2 * distinct)) return null;
       const largest = Math.max(Math.abs(values[0]), Math.abs(values[values.length - 1]));
-      const digits = (largest * Number.EPSILON) / smallest;
+      const range = values[values.length - 1] - values[0];
+      const tolerance = Math.max(1e-9, (4 * largest * Number.EPSILON) / smallest);
+      if (tolerance * (1 + range / smallest) > 0.1) return null; // any number would pass for a multiple
       for (const value of values) {
         const multiple = (value - values[0]) / smallest;
-        if (Math.abs(multiple - Math.round(multiple)) > Math.max(1e-9, 4 * digits) * (1 + multiple)) return null;
+        if (Math.abs(multiple - Math.round(multiple)) > tolerance * (1 + multiple)) return null;
       }
-      const range = values[values.length - 1] - values[0];
       return range / Math.round(range / smallest); // with the digits that one difference has lost
     }
   },
