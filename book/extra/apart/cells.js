@@ -112,14 +112,16 @@
       // A few different values are multiples of some step by chance.
       if (distinct < 2 || (distinct < 6 && total.length < 2 * distinct)) return null;
       const largest = Math.max(Math.abs(values[0]), Math.abs(values[values.length - 1]));
-      const range = values[values.length - 1] - values[0];
+      // Gaps between neighbors, which are few steps, not distances from the first, which may be too many to count.
       const tolerance = Math.max(1e-9, (4 * largest * Number.EPSILON) / smallest);
-      if (tolerance * (1 + range / smallest) > 0.1) return null; // any number would pass for a multiple
-      for (const value of values) {
-        const multiple = (value - values[0]) / smallest;
-        if (Math.abs(multiple - Math.round(multiple)) > tolerance * (1 + multiple)) return null;
+      let steps = 0;
+      for (let i = 1; i < values.length; i++) {
+        const multiple = (values[i] - values[i - 1]) / smallest;
+        const allowed = tolerance * (1 + multiple);
+        if (allowed > 0.1 || Math.abs(multiple - Math.round(multiple)) > allowed) return null;
+        steps += Math.round(multiple);
       }
-      return range / Math.round(range / smallest); // with the digits that one difference has lost
+      return (values[values.length - 1] - values[0]) / steps;
     }
   },
 );
