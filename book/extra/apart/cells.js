@@ -1,6 +1,6 @@
 // Rows to cells: all rows with the same contributors, described by their number, mean and sums of powers.
 ((module) => {
-  const apart = (globalThis.apart ??= { modules: [] });
+  const apart = (globalThis.apart ??= /** @type {any} */ ({ modules: [] }));
   apart.modules.push(module);
   module(apart);
 })(
@@ -112,13 +112,16 @@
       // A few different values are multiples of some step by chance.
       if (distinct < 2 || (distinct < 6 && total.length < 2 * distinct)) return null;
       const largest = Math.max(Math.abs(values[0]), Math.abs(values[values.length - 1]));
-      const digits = (largest * Number.EPSILON) / smallest;
-      for (const value of values) {
-        const multiple = (value - values[0]) / smallest;
-        if (Math.abs(multiple - Math.round(multiple)) > Math.max(1e-9, 4 * digits) * (1 + multiple)) return null;
+      // Gaps between neighbors, which are few steps, not distances from the first, which may be too many to count.
+      const tolerance = Math.max(1e-9, (4 * largest * Number.EPSILON) / smallest);
+      let steps = 0;
+      for (let i = 1; i < values.length; i++) {
+        const multiple = (values[i] - values[i - 1]) / smallest;
+        const allowed = tolerance * (1 + multiple);
+        if (allowed > 0.1 || Math.abs(multiple - Math.round(multiple)) > allowed) return null;
+        steps += Math.round(multiple);
       }
-      const range = values[values.length - 1] - values[0];
-      return range / Math.round(range / smallest); // with the digits that one difference has lost
+      return (values[values.length - 1] - values[0]) / steps;
     }
   },
 );

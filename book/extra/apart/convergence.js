@@ -1,7 +1,7 @@
 // Whether chains agree: rank-normalized split R-hat and effective sample sizes, by the definitions that ArviZ uses.
 // Vehtari et al. 2021, Rank-normalization, folding, and localization: an improved R-hat for assessing convergence.
 ((module) => {
-  const apart = (globalThis.apart ??= { modules: [] });
+  const apart = (globalThis.apart ??= /** @type {any} */ ({ modules: [] }));
   apart.modules.push(module);
   module(apart);
 })(

@@ -1,6 +1,6 @@
 // The design of cells: what it maps to zero, its rank, and least squares fits. Nothing is stored as a matrix.
 ((module) => {
-  const apart = (globalThis.apart ??= { modules: [] });
+  const apart = (globalThis.apart ??= /** @type {any} */ ({ modules: [] }));
   apart.modules.push(module);
   module(apart);
 })(

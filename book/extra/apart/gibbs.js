@@ -1,6 +1,6 @@
 // One chain of a blocked Gibbs sampler for the classical model: contributors shift a total, one residual is left.
 ((module) => {
-  const apart = (globalThis.apart ??= { modules: [] });
+  const apart = (globalThis.apart ??= /** @type {any} */ ({ modules: [] }));
   apart.modules.push(module);
   module(apart);
 })(
@@ -11,6 +11,10 @@
     // Draws of contributors' means that a chain keeps, at most: by number, and by their floats in all.
     const MOST_KEPT = 1000;
     const MOST_FLOATS = 5e6;
+
+    // No tau is below this share of its prior's scale. Its prior probability is as small, and a chain that starts far off
+    // would first step there, where numbers underflow.
+    const LEAST = 1e-8;
 
     /**
      * The model of a cell's n rows, with u_j independent of one another and of mu:
@@ -113,6 +117,7 @@
 
       // Log density of log tau of a layer, its means and mu integrated out; contributors with equal counts in one term.
       function logMarginal(/** @type {number} */ j, /** @type {number} */ scale) {
+        if (scale < LEAST * priors.tauScale[j]) return -Infinity;
         const { m, kinds } = layers[j];
         const square = scale ** 2;
         let weights = 0;
@@ -148,7 +153,10 @@
         for (let k = 0; k < m; k++) squares += means[j][k] ** 2;
         const half = (0.5 * squares) / tau[j] ** 2;
         const prior = 0.5 * (tau[j] / priors.tauScale[j]) ** 2;
-        tau[j] *= Math.exp(slice((x) => (2 - m) * x - half * Math.exp(-2 * x) - prior * Math.exp(2 * x), random));
+        const least = Math.log((LEAST * priors.tauScale[j]) / tau[j]);
+        const logDensity = (/** @type {number} */ x) =>
+          x < least ? -Infinity : (2 - m) * x - half * Math.exp(-2 * x) - prior * Math.exp(2 * x);
+        tau[j] *= Math.exp(slice(logDensity, random));
       }
 
       // Shifts each mean of layer a by e, and those nested in it by -e.
@@ -207,6 +215,7 @@
         const prior = 0.5 * (tau[a] / priors.tauScale[a]) ** 2;
         const change = slice((x) => {
           const g = Math.exp(x);
+          if (tau[a] * g < LEAST * priors.tauScale[a]) return -Infinity;
           return x - prior * g ** 2 - curve * (g - 1) ** 2 + slope * (g - 1);
         }, random);
         const g = Math.exp(change);

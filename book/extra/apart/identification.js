@@ -1,6 +1,6 @@
 // What the data say about means, before a fit: as `mlm.identification` does, for the classical model.
 ((module) => {
-  const apart = (globalThis.apart ??= { modules: [] });
+  const apart = (globalThis.apart ??= /** @type {any} */ ({ modules: [] }));
   apart.modules.push(module);
   module(apart);
 })(

@@ -1,6 +1,6 @@
 // The default priors, as `mlm.Priors.from_cells` makes them where every contributor's own spread is known to be 0.
 ((module) => {
-  const apart = (globalThis.apart ??= { modules: [] });
+  const apart = (globalThis.apart ??= /** @type {any} */ ({ modules: [] }));
   apart.modules.push(module);
   module(apart);
 })(

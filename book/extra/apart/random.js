@@ -1,6 +1,6 @@
 // Seeded random numbers, and the normal distribution.
 ((module) => {
-  const apart = (globalThis.apart ??= { modules: [] });
+  const apart = (globalThis.apart ??= /** @type {any} */ ({ modules: [] }));
   apart.modules.push(module);
   module(apart);
 })(
@@ -56,7 +56,8 @@
         return x * factor;
       };
       // Marsaglia and Tsang 2000, A simple method for generating gamma variables.
-      const gamma = (/** @type {number} */ shape) => {
+      /** @type {(shape: number) => number} */
+      const gamma = (shape) => {
         if (shape < 1) return gamma(shape + 1) * Math.pow(uniform(), 1 / shape);
         const d = shape - 1 / 3;
         const step = 1 / Math.sqrt(9 * d);
