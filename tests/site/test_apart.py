@@ -52,8 +52,8 @@ def test_files_are_read_or_refused_in_a_sentence():
 
 
 @pytest.mark.parametrize(("width", "theme"), [("desktop", "light"), ("phone", "dark")])
-def test_the_share_of_casks_is_found_with_its_interval_and_everybody_can_use_the_page(browser, width, theme):
-    with opened(browser, PAGE, width, theme) as page:
+def test_the_share_of_casks_is_found_with_its_interval_and_everybody_can_use_the_page(browser, server, width, theme):
+    with opened(browser, server + "book/apart.html", width, theme) as page:
         page.set_viewport_size({"width": 390 if width == "phone" else 1440, "height": 844})
         requests = []
         page.on("request", lambda request: requests.append(request.url))

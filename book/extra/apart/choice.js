@@ -29,9 +29,10 @@
    * @param {boolean} join labels that differ in case or spaces only
    */
   function layerOf(column, rows, join) {
-    const used = new Set();
-    for (const row of rows) used.add(column.codes[row]);
-    const texts = [...used].map((code) => column.labels[code]);
+    const seen = new Uint8Array(column.labels.length);
+    for (const row of rows) seen[column.codes[row]] = 1;
+    const used = [...seen.keys()].filter((code) => seen[code]);
+    const texts = used.map((code) => column.labels[code]);
     const near = nearlyEqual(texts);
     /** @type {Map<string, string>} */
     const nameOf = new Map();
@@ -44,7 +45,7 @@
       const label = column.labels[code];
       codeOf[code] = /** @type {number} */ (place.get(nameOf.get(label) ?? label));
     }
-    return { name: column.name, labels, codes: Int32Array.from(rows, (row) => codeOf[column.codes[row]]), near, joined };
+    return { name: column.name, labels, codes: rows.map((row) => codeOf[column.codes[row]]), near, joined };
   }
 
   /**
@@ -68,22 +69,24 @@
     const examples = reasons.map(() => new Set());
     for (const i of layersAt) reasons.push(`no label in ${columns[i].name}`);
     const missing = layersAt.map((i) => Uint8Array.from(columns[i].labels, (label) => Number(apart.isMissing(label))));
-    const rows = [];
+    const rows = new Int32Array(column.codes.length);
+    let used = 0;
     for (let row = 0; row < column.codes.length; row++) {
       const code = column.codes[row];
       const value = column.values[code];
       let why = Number.isFinite(value) ? -1 : apart.isMissing(column.labels[code]) ? 1 : Number.isNaN(value) ? 0 : 2;
       if (why === 0 && examples[0].size < 3) examples[0].add(column.labels[code].slice(0, 20));
       for (let k = 0; why < 0 && k < layersAt.length; k++) if (missing[k][columns[layersAt[k]].codes[row]]) why = 3 + k;
-      if (why < 0) rows.push(row);
+      if (why < 0) rows[used++] = row;
       else counts[why]++;
     }
-    const kept = Int32Array.from(rows);
+    const kept = rows.subarray(0, used);
     const leftOut = counts.flatMap((count, i) => {
       const such = i === 0 ? `, such as ${[...examples[0]].map((text) => `“${text}”`).join(", ")}` : "";
       return count ? [`${apart.counted(count, "row")} left out: ${reasons[i]}${such}.`] : [];
     });
-    const total = Float64Array.from(kept, (row) => column.values[column.codes[row]]);
+    const total = new Float64Array(used);
+    for (let i = 0; i < used; i++) total[i] = column.values[column.codes[kept[i]]];
     const layers = layersAt.map((i) => layerOf(columns[i], kept, join));
     problems.push(...problemsOf(column.name, total, layers));
     return { problem: problems[0] ?? null, leftOut, layers, total, rows: kept, name: column.name };

@@ -23,6 +23,7 @@
    * @param {"." | ","} mark
    */
   function numberIn(text, mark) {
+    if (mark === "." && /^-?\d+(\.\d+)?$/.test(text)) return Number(text); // most numbers, and quickly
     const plain = text.trim().replace("\u2212", "-");
     if (INFINITE.test(plain)) return plain.startsWith("-") ? -Infinity : Infinity;
     const found = (mark === "." ? POINT : COMMA).exec(plain);
@@ -46,6 +47,7 @@
    * @returns {{mark: "." | ",", note: string | null}}
    */
   function decimalMark({ name, labels }, counts, separator) {
+    if (!labels.some((label) => label.includes(",") || /\..*\./.test(label))) return { mark: ".", note: null };
     let points = 0;
     let commas = 0;
     let example = null;

@@ -68,7 +68,9 @@
       component, `${format(sd.median)} (${range(format, sd)})`, `${percent(share.mean)} (${range(percent, share)})`,
     ]);
     const header = ["part", `standard deviation (${LEVEL})`, `share of variance (${LEVEL})`];
-    place("components").replaceChildren(tableOf("Standard deviation of each part, and its share of the variance", header, rows));
+    const table = tableOf("Standard deviation of each part, and its share of the variance", header, rows);
+    table.classList.add("apart-stacked");
+    place("components").replaceChildren(table);
     const points = components.map((/** @type {any} */ { component, share }) => ({
       name: component, mean: 100 * share.mean, lower: 100 * share.lower, upper: 100 * share.upper,
     }));
@@ -163,7 +165,11 @@
   function showCheck() {
     const rows = now.answers.check();
     const alarm = rows.some((/** @type {any} */ row) => row.alarm);
-    const sentence = (/** @type {any} */ { p, sentence, alarm }) => `${alarm ? "Look out: " : ""}${sentence}${Number.isFinite(p) ? ` (p = ${p.toFixed(p < 0.01 ? 3 : 2)})` : ""}`;
+    const sentence = (/** @type {any} */ { p, sentence, alarm }) => {
+      if (!Number.isFinite(p)) return sentence;
+      const shown = p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(p < 0.01 ? 3 : 2)}`;
+      return `${alarm ? "Look out: " : ""}${sentence} (${shown}${!alarm && p < 0.05 ? ", a close call" : ""})`;
+    };
     place("check").replaceChildren(
       make("p", {}, `Tables that the fitted model makes up are compared with yours. ${alarm ? "They differ:" : "They look like it:"}`),
       listOf(rows.map(sentence)),

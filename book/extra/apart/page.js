@@ -36,14 +36,17 @@
   /** @param {any} file its text, and what is known of it @param {boolean | null} header @param {number} mine */
   async function read(file, header, mine) {
     const { name, text } = file;
-    const onProgress = (/** @type {number} */ share) => say(`Reading ${name}: ${Math.round(100 * share)} % …`, "apart-read");
+    const onProgress = (/** @type {number} */ share) => say(`Reading ${name}: ${10 * Math.floor(10 * share)} % …`, "apart-read");
     const table = await apart.parse(text, { header, onProgress });
+    if (mine !== reading) return;
+    const rows = `${counted(table.rows, "row")} and ${counted(table.columns.length, "column")}`;
+    say(`Looking at ${rows} of ${name} …`, "apart-read");
+    await shown();
     if (mine !== reading) return;
     const columns = table.columns.map((/** @type {any} */ column) => apart.describe(column, table.separator));
     Object.assign(state, file, { table, columns });
-    const rows = `${counted(table.rows, "row")} and ${counted(columns.length, "column")}`;
-    say(`${name}: ${rows}, separated by ${apart.SEPARATORS[table.separator] ?? "other marks"}.`, "apart-read");
     offer();
+    say(`${name}: ${rows}, separated by ${apart.SEPARATORS[table.separator] ?? "other marks"}.`, "apart-read");
   }
 
   /** @param {unknown} error */
@@ -227,6 +230,7 @@
   for (const type of ["dragover", "drop", "dragleave"]) {
     document.addEventListener(type, (event) => {
       const files = /** @type {DragEvent} */ (event).dataTransfer;
+      if (event.target === element("apart-text")) return; // text that is moved into the field
       if (type !== "dragleave") event.preventDefault(); // a browser would leave the page and show the file
       drop.classList.toggle("apart-over", type === "dragover");
       if (type !== "drop" || !files) return;
