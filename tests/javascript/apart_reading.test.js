@@ -26,7 +26,11 @@ async function read(bytes, { header = null, total = null, layers = null } = {}) 
   const columns = table.columns.map((column) => apart.describe(column, table.separator));
   const guessed = apart.guess(columns);
   const named = (name) => columns.findIndex((column) => column.name === name);
-  const chosen = apart.choose(columns, total ? named(total) : guessed.total, layers ? layers.map(named) : guessed.layers);
+  const chosen = apart.choose(
+    columns,
+    total ? named(total) : guessed.total,
+    layers ? layers.map(named) : guessed.layers,
+  );
   return { table, columns, guessed, chosen, notes: [...notes, ...table.notes] };
 }
 
@@ -35,22 +39,25 @@ const GOOD = "plate,sample,diameter\na,A,27\na,B,23\nb,A,26\nb,B,22\n";
 
 // Broken files: bytes, and what the sentence says.
 const REFUSED = {
-  "empty": ["", /nothing in it/],
+  empty: ["", /nothing in it/],
   "spaces and lines only": ["  \n\n \n", /nothing in it/],
   "header only": ["plate,sample,diameter\n", /no rows below/],
   "one column": ["diameter\n27\n23\n26\n", /one column only/],
-  "binary": [Uint8Array.from({ length: 4000 }, (_, i) => (i * 7919) % 256), /not text/],
+  binary: [Uint8Array.from({ length: 4000 }, (_, i) => (i * 7919) % 256), /not text/],
   "binary without zeros": [Uint8Array.from({ length: 4000 }, (_, i) => 1 + (i % 8)), /not text/],
-  "Excel": [Uint8Array.of(0x50, 0x4b, 3, 4, 0, 0), /Excel/],
+  Excel: [Uint8Array.of(0x50, 0x4b, 3, 4, 0, 0), /Excel/],
   "old Excel": [Uint8Array.of(0xd0, 0xcf, 0x11, 0xe0, 0, 0), /Excel/],
-  "PDF": [utf8("%PDF-1.7 ..."), /PDF/],
-  "gzip": [Uint8Array.of(0x1f, 0x8b, 8, 0), /gzip/],
-  "Parquet": [utf8("PAR1...."), /Parquet/],
-  "picture": [Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13), /picture/],
-  "HTML": ["<!DOCTYPE html><html><script>alert(1)</script></html>", /HTML/],
+  PDF: [utf8("%PDF-1.7 ..."), /PDF/],
+  gzip: [Uint8Array.of(0x1f, 0x8b, 8, 0), /gzip/],
+  Parquet: [utf8("PAR1...."), /Parquet/],
+  picture: [Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13), /picture/],
+  HTML: ["<!DOCTYPE html><html><script>alert(1)</script></html>", /HTML/],
   "JSON, a list": ['[{"plate": "a", "diameter": 27}]', /JSON/],
   "JSON, one object": ['{"plate": ["a"], "diameter": [27]}', /JSON/],
-  "prose": ["Dear reader,\nthis is a letter, with commas, here and there.\nIt ends.\nYours, truly, me, and, all.\n", /do not have as many/],
+  prose: [
+    "Dear reader,\nthis is a letter, with commas, here and there.\nIt ends.\nYours, truly, me, and, all.\n",
+    /do not have as many/,
+  ],
   "a quotation mark that never closes": ['plate,diameter\n"a,27\nb,23\nc,25\nd,28\n', /quotation mark/i],
   "too many columns": [`${repeated("a,", 600)}b\n${repeated("1,", 600)}2\n`, /601 columns/],
   "50 MB of one letter": [new Uint8Array(50e6).fill(97), /no rows below|one column/],
@@ -58,7 +65,10 @@ const REFUSED = {
 };
 for (const [name, [bytes, wanted]] of Object.entries(REFUSED)) {
   test(`refused in a sentence: ${name}`, async () => {
-    await assert.rejects(read(bytes), (error) => error instanceof apart.Refusal && wanted.test(error.message) && /[.?]$/.test(error.message));
+    await assert.rejects(
+      read(bytes),
+      (error) => error instanceof apart.Refusal && wanted.test(error.message) && /[.?]$/.test(error.message),
+    );
   });
 }
 
@@ -84,24 +94,41 @@ test("one label in a layer is named", async () => {
 });
 
 test("byte order marks, encodings, separators, quotes and decimal commas give one and the same table", async () => {
-  const german = GOOD.replaceAll(",", ";").replace("27", '"27,5"').replace(/(\d\d)\n/g, "$1,0\n");
+  const german = GOOD.replaceAll(",", ";")
+    .replace("27", '"27,5"')
+    .replace(/(\d\d)\n/g, "$1,0\n");
   const forms = {
-    mark: utf8(`\ufeff${GOOD}`), "UTF-16": utf16(GOOD), "UTF-16 without a mark": utf16(GOOD, false),
-    semicolons: GOOD.replaceAll(",", ";"), tabs: GOOD.replaceAll(",", "\t"), bars: GOOD.replaceAll(",", "|"),
-    Windows: GOOD.replaceAll("\n", "\r\n"), "old Mac": GOOD.replaceAll("\n", "\r"), quotes: GOOD.replaceAll(/\w+/g, '"$&"'),
+    mark: utf8(`\ufeff${GOOD}`),
+    "UTF-16": utf16(GOOD),
+    "UTF-16 without a mark": utf16(GOOD, false),
+    semicolons: GOOD.replaceAll(",", ";"),
+    tabs: GOOD.replaceAll(",", "\t"),
+    bars: GOOD.replaceAll(",", "|"),
+    Windows: GOOD.replaceAll("\n", "\r\n"),
+    "old Mac": GOOD.replaceAll("\n", "\r"),
+    quotes: GOOD.replaceAll(/\w+/g, '"$&"'),
     "empty columns at the end": GOOD.replaceAll("\n", "\n").replace(/(\d)\n/g, "$1,\n"),
   };
   for (const [form, bytes] of Object.entries(forms)) {
     const found = await read(bytes, { total: "diameter", layers: ["plate", "sample"] });
     assert.deepEqual([...found.chosen.total], [27, 23, 26, 22], form);
-    assert.deepEqual(found.chosen.layers.map((layer) => layer.labels), [["a", "b"], ["A", "B"]], form);
+    assert.deepEqual(
+      found.chosen.layers.map((layer) => layer.labels),
+      [
+        ["a", "b"],
+        ["A", "B"],
+      ],
+      form,
+    );
   }
   const commas = await read(german, { layers: ["plate", "sample"] });
   assert.deepEqual([...commas.chosen.total], [27.5, 23, 26, 22]);
 });
 
 test("Latin-1 is read, and said", async () => {
-  const { chosen, notes } = await read(latin1("käse,g\nBrösel,1.5\nBrösel,2\nGruyère,3.5\nGruyère,4\n"), { layers: ["käse"] });
+  const { chosen, notes } = await read(latin1("käse,g\nBrösel,1.5\nBrösel,2\nGruyère,3.5\nGruyère,4\n"), {
+    layers: ["käse"],
+  });
   assert.deepEqual(chosen.layers[0].labels, ["Brösel", "Gruyère"]);
   assert.match(notes[0], /Windows-1252/);
 });
@@ -116,13 +143,19 @@ test("no header: the first line is a row, and that is said", async () => {
 
 test("names that occur twice or not at all", async () => {
   const { columns, notes } = await read("plate,plate,,x\na,b,1,2\nb,a,3,4\n");
-  assert.deepEqual(columns.map((column) => column.name), ["plate", "plate (2)", "column 3", "x"]);
+  assert.deepEqual(
+    columns.map((column) => column.name),
+    ["plate", "plate (2)", "column 3", "x"],
+  );
   assert.match(notes[0], /called plate/);
 });
 
 test("names of rows as R writes them", async () => {
   const { columns, chosen } = await read('"plate","diameter"\n"1","a",27\n"2","b",23\n"3","a",26\n"4","b",22\n');
-  assert.deepEqual(columns.map((column) => column.name), ["row", "plate", "diameter"]);
+  assert.deepEqual(
+    columns.map((column) => column.name),
+    ["row", "plate", "diameter"],
+  );
   assert.deepEqual([...chosen.total], [27, 23, 26, 22]);
 });
 
@@ -132,8 +165,11 @@ test("no row is left out without a word", async () => {
   assert.match(notes.join(" "), /1 line left out, for not having 3 fields: line 6/);
   assert.equal(table.rows - chosen.rows.length, 5);
   assert.deepEqual(chosen.leftOut, [
-    "1 row left out: no number in diameter, such as “many”.", "1 row left out: diameter is empty.",
-    "1 row left out: diameter is infinite.", "1 row left out: no label in plate.", "1 row left out: no label in sample.",
+    "1 row left out: no number in diameter, such as “many”.",
+    "1 row left out: diameter is empty.",
+    "1 row left out: diameter is infinite.",
+    "1 row left out: no label in plate.",
+    "1 row left out: no label in sample.",
   ]);
 });
 
@@ -152,14 +188,18 @@ test("thousands", async () => {
   assert.match(comma.columns[1].note, /1,234 was read as 1.234/);
   assert.equal(apart.numberIn("1.234.567,5", ","), 1234567.5);
   assert.equal(apart.numberIn("−3.5", "."), -3.5);
-  for (const text of ["", "-", ".", "1.2.3", "12abc", "0x10", "=1+1", "1e", "٣"]) assert.equal(apart.numberIn(text, "."), null, text);
+  for (const text of ["", "-", ".", "1.2.3", "12abc", "0x10", "=1+1", "1e", "٣"])
+    assert.equal(apart.numberIn(text, "."), null, text);
 });
 
 test("formulas and scripts are labels like others", async () => {
-  const text = 'p,x\n"=HYPERLINK(""http://x"")",1.5\n<script>alert(1)</script>,2.5\n"=HYPERLINK(""http://x"")",3\n<script>alert(1)</script>,4\n';
+  const text =
+    'p,x\n"=HYPERLINK(""http://x"")",1.5\n<script>alert(1)</script>,2.5\n"=HYPERLINK(""http://x"")",3\n<script>alert(1)</script>,4\n';
   const { chosen } = await read(text, { layers: ["p"] });
   assert.deepEqual(chosen.layers[0].labels, ["<script>alert(1)</script>", '=HYPERLINK("http://x")']);
-  const odd = await read("__proto__,constructor\ntoString,1.5\n__proto__,2\ntoString,3\n__proto__,4\n", { layers: ["__proto__"] });
+  const odd = await read("__proto__,constructor\ntoString,1.5\n__proto__,2\ntoString,3\n__proto__,4\n", {
+    layers: ["__proto__"],
+  });
   assert.deepEqual(odd.chosen.layers[0].labels, ["__proto__", "toString"]);
 });
 

@@ -66,7 +66,7 @@ def test_the_share_of_casks_is_found_with_its_interval_and_everybody_can_use_the
         shares = {row[0]: row[2] for row in rows_of(page, "#apart-components")}
         share, lower, upper = map(float, re.findall(r"[\d.]+(?= %)", shares["sample"]))
         assert lower < 65 < share < 88 < upper + 5
-        assert [name for name in shares] == ["batch", "sample", "residual"]
+        assert list(shares) == ["batch", "sample", "residual"]
         for name in ("components", "contributors", "row"):
             assert page.locator(f"#apart-{name}-figure svg[role=img][aria-label]").count() == 1
         # Workers have their program from the page itself; the browser asks for the icon when it likes.
@@ -75,7 +75,7 @@ def test_the_share_of_casks_is_found_with_its_interval_and_everybody_can_use_the
             folded.locator("summary").click()
         assert serious_problems(page, "article") == []
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-        assert page.evaluate("[localStorage, sessionStorage].map(s => JSON.stringify(s)).join().includes('paste')") is False
+        assert "paste" not in page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
 
 
 def test_a_row_adds_up_and_another_layer_row_and_prediction_can_be_chosen(browser):

@@ -50,10 +50,11 @@
 
   /**
    * What a choice of columns gives.
-   * @param {any[]} columns as `apart.describe` returns them
+   * @param {DescribedColumn[]} columns
    * @param {number} totalAt
    * @param {number[]} layersAt
-   * @param {boolean} join
+   * @param {boolean} join labels that differ in capital letters or spaces only
+   * @returns {Chosen}
    */
   function choose(columns, totalAt, layersAt, join = false) {
     const column = columns[totalAt];
@@ -61,9 +62,17 @@
     if (!column) {
       const dates = columns.filter((one) => one.kind === "date").map((one) => one.name);
       const add = dates.length ? ` ${dates.join(" and ")} holds dates or times, and a date is no total.` : "";
-      return { problem: `No column holds numbers, so there is no total to take apart.${add}`, leftOut: [], layers: [], total: new Float64Array(), rows: new Int32Array() };
+      return {
+        problem: `No column holds numbers, so there is no total to take apart.${add}`,
+        leftOut: [],
+        layers: [],
+        total: new Float64Array(),
+        rows: new Int32Array(),
+        name: "",
+      };
     }
-    if (!layersAt.length) problems.push("Choose at least one layer: a column of labels that says who took part in a total.");
+    if (!layersAt.length)
+      problems.push("Choose at least one layer: a column of labels that says who took part in a total.");
     const reasons = [`no number in ${column.name}`, `${column.name} is empty`, `${column.name} is infinite`];
     const counts = [0, 0, 0, ...layersAt.map(() => 0)];
     const examples = reasons.map(() => new Set());
@@ -92,15 +101,28 @@
     return { problem: problems[0] ?? null, leftOut, layers, total, rows: kept, name: column.name };
   }
 
-  /** What no fit can use. @param {string} name @param {Float64Array} total @param {{name: string, labels: string[]}[]} layers */
+  /**
+   * Sentences about what no fit can use.
+   * @param {string} name
+   * @param {Float64Array} total
+   * @param {{name: string, labels: string[]}[]} layers
+   */
   function problemsOf(name, total, layers) {
     const found = [];
-    if (total.length < 3) found.push(`Too few rows are left: ${total.length}. A fit needs at least three, and means something with many more.`);
-    else if (total.every((value) => value === total[0])) found.push(`Every ${name} is ${total[0]}: there is nothing to take apart.`);
-    else if (total.some((value) => Math.abs(value) > 1e100)) found.push(`${name} holds numbers beyond 1e100, which cannot be squared and added up here. Choose another unit.`);
+    if (total.length < 3)
+      found.push(
+        `Too few rows are left: ${total.length}. A fit needs at least three, and means something with many more.`,
+      );
+    else if (total.every((value) => value === total[0]))
+      found.push(`Every ${name} is ${total[0]}: there is nothing to take apart.`);
+    else if (total.some((value) => Math.abs(value) > 1e100))
+      found.push(`${name} holds numbers beyond 1e100, which cannot be squared and added up here. Choose another unit.`);
     for (const layer of layers) {
       if (layer.labels.length === 1) {
-        found.push(`${layer.name} has one label only, ${layer.labels[0].slice(0, 40)}: what it adds cannot be told from the baseline. Take it away from the layers.`);
+        found.push(
+          `${layer.name} has one label only, ${layer.labels[0].slice(0, 40)}: ` +
+            "what it adds cannot be told from the baseline. Take it away from the layers.",
+        );
       }
     }
     return found;

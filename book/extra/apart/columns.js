@@ -4,15 +4,33 @@
 (() => {
   /** What stands for no value, in totals and in labels alike: the list of pandas. */
   const MISSING = new Set([
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL",
-    "NaN", "None", "n/a", "nan", "null",
+    "",
+    "#N/A",
+    "#N/A N/A",
+    "#NA",
+    "-1.#IND",
+    "-1.#QNAN",
+    "-NaN",
+    "-nan",
+    "1.#IND",
+    "1.#QNAN",
+    "<NA>",
+    "N/A",
+    "NA",
+    "NULL",
+    "NaN",
+    "None",
+    "n/a",
+    "nan",
+    "null",
   ]);
   const DATE = /^(\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?)$/;
   const INFINITE = /^[+-]?inf(inity)?$/i;
   const POINT = /^[+-]?(\d{1,3}(?:[,' \u00a0\u202f]\d{3})+|\d*)(?:\.(\d*))?(e[+-]?\d+)?$/i;
   const COMMA = /^[+-]?(\d{1,3}(?:[.' \u00a0\u202f]\d{3})+|\d*)(?:,(\d*))?(e[+-]?\d+)?$/i;
   /** Columns with these names number rows or repeats: they are offered, but not chosen for the reader. */
-  const NUMBERING = /^(id|index|idx|row|rows|no|nr|number|#|repeat|replicate|rep|trial|run|obs|observation|unnamed: 0|column 1)$/i;
+  const NUMBERING =
+    /^(id|index|idx|row|rows|no|nr|number|#|repeat|replicate|rep|trial|run|obs|observation|unnamed: 0|column 1)$/i;
 
   /** @param {string} text */
   const isMissing = (text) => MISSING.has(text.trim());
@@ -63,7 +81,9 @@
       const rows = apart.counted(Math.min(points, commas), "row");
       return {
         mark,
-        note: `${name} has decimal points and decimal commas. The ${mark === "." ? "point" : "comma"} is more frequent; ${rows} with the other mark count as no number.`,
+        note:
+          `${name} has decimal points and decimal commas. The ${mark === "." ? "point" : "comma"} is more frequent; ` +
+          `${rows} with the other mark count as no number.`,
       };
     }
     const mark = commas || (!points && example && separator !== ",") ? "," : ".";
@@ -100,10 +120,21 @@
     });
     const distinct = column.labels.filter((label) => !isMissing(label)).length;
     const kind = !present ? "empty" : numeric > present / 2 ? "number" : dates > present / 2 ? "date" : "text";
-    const numbering = NUMBERING.test(column.name) || (whole && numbers.size === column.codes.length && isCounting(numbers));
+    const numbering =
+      NUMBERING.test(column.name) || (whole && numbers.size === column.codes.length && isCounting(numbers));
     return {
-      name: column.name, labels: column.labels, codes: column.codes, values, kind, distinct, numbers: numbers.size, whole,
-      numbering, longest, mark, note: kind === "number" ? note : null,
+      name: column.name,
+      labels: column.labels,
+      codes: column.codes,
+      values,
+      kind,
+      distinct,
+      numbers: numbers.size,
+      whole,
+      numbering,
+      longest,
+      mark,
+      note: kind === "number" ? note : null,
     };
   }
 
@@ -128,7 +159,7 @@
 
   /**
    * A column that only repeats within another: cask a, b and c of every batch, where a third column joins both.
-   * @param {ReturnType<typeof describe>[]} layers
+   * @param {DescribedColumn[]} layers
    */
   function repeatedWithin(layers) {
     for (const joined of layers) {
@@ -145,18 +176,20 @@
 
   /**
    * The column that is likely the total, those that are likely layers, and why one was left out.
-   * @param {ReturnType<typeof describe>[]} columns
+   * @param {DescribedColumn[]} columns
    * @returns {{total: number, layers: number[], note: string | null}}
    */
   function guess(columns) {
-    const rank = (/** @type {ReturnType<typeof describe>} */ column) => column.numbers + (column.whole ? 0 : 0.5) - (column.numbering ? 1e9 : 0);
+    const rank = (/** @type {DescribedColumn} */ column) =>
+      column.numbers + (column.whole ? 0 : 0.5) - (column.numbering ? 1e9 : 0);
     let total = -1;
     columns.forEach((column, i) => {
       if (column.kind === "number" && (total < 0 || rank(column) >= rank(columns[total]))) total = i;
     });
     const labeled = (/** @type {number} */ most) =>
       columns.filter((column, i) => {
-        if (i === total || column.distinct < 2 || column.numbering || column.kind === "date" || column.longest > 80) return false;
+        if (i === total || column.distinct < 2 || column.numbering || column.kind === "date" || column.longest > 80)
+          return false;
         return column.distinct <= most && (column.kind === "text" || (column.whole && column.distinct <= 50));
       });
     const rows = columns[0].codes.length;

@@ -29,29 +29,30 @@
   /**
    * Lines of Python that read the same rows and fit the same model.
    * @param {Answers} answers
-   * @param {any} state of the page
+   * @param {PageState} state of the page
    */
-  function pythonOf(answers, { name, preset, table, columns, chosen, encoding }) {
+  function pythonOf(answers, { file, preset, table, columns, chosen, encoding }) {
     const text = JSON.stringify;
-    const layers = chosen.layers.map((/** @type {any} */ layer) => layer.name);
-    const total = columns.find((/** @type {any} */ column) => column.name === chosen.name);
+    const layers = chosen.layers.map((layer) => layer.name);
+    const commas = columns.some(({ name, mark }) => name === chosen.name && mark === ",");
     const options = [
       ...(table.separator === "," ? [] : [`sep=${text(table.separator)}`]),
-      ...(total.mark === "," ? ['decimal=","'] : []),
+      ...(commas ? ['decimal=","'] : []),
       ...(encoding === "utf-8" ? [] : [`encoding=${text(encoding)}`]),
-      ...(table.header ? [] : ["header=None", `names=${text(columns.map((/** @type {any} */ column) => column.name))}`]),
+      ...(table.header ? [] : ["header=None", `names=${text(columns.map((column) => column.name))}`]),
       "dtype=dict.fromkeys(layers, str)",
     ];
-    const reading = [preset ? `frame = ${preset.python}` : `frame = pd.read_csv(${text(name)}, ${options.join(", ")})`];
+    const reading = [preset ? `frame = ${preset.python}` : `frame = pd.read_csv(${text(file)}, ${options.join(", ")})`];
     const column = `frame[${text(chosen.name)}]`;
     if (chosen.leftOut.length) {
       reading.push(`${column} = pd.to_numeric(${column}, errors="coerce").where(lambda x: abs(x) < float("inf"))`);
       reading.push(`frame = frame.dropna(subset=[${text(chosen.name)}, *layers])`);
     }
     for (const { name: layer, joined } of chosen.layers) {
-      if (Object.keys(joined).length) reading.push(`frame[${text(layer)}] = frame[${text(layer)}].replace(${text(joined)})`);
+      if (Object.keys(joined).length)
+        reading.push(`frame[${text(layer)}] = frame[${text(layer)}].replace(${text(joined)})`);
     }
-    const lines = answers.python({ file: name, total: chosen.name }).split("\n");
+    const lines = answers.python({ file, total: chosen.name }).split("\n");
     return lines.flatMap((line) => (line.startsWith("frame = ") ? reading : [line])).join("\n");
   }
 

@@ -15,7 +15,8 @@
   function make(tag, properties = {}, ...children) {
     const made = document.createElement(tag);
     for (const [name, value] of Object.entries(properties)) {
-      if (name in made && name !== "list") /** @type {any} */ (made)[name] = value; // list is read-only
+      if (name in made && name !== "list")
+        /** @type {any} */ (made)[name] = value; // list is read-only
       else made.setAttribute(name, value);
     }
     made.append(...children);
@@ -32,14 +33,28 @@
    * @param {(string | number)[][]} rows texts; the first one of each row names it
    */
   function tableOf(caption, header, rows) {
-    const numeric = header.map((_, i) => rows.length > 0 && rows.every((row) => /^[−\d.,\s%–e+to()]*$/.test(String(row[i]))));
+    const numeric = header.map(
+      (_, i) => rows.length > 0 && rows.every((row) => /^[−\d.,\s%–e+to()]*$/.test(String(row[i]))),
+    );
     const cell = (/** @type {string | number} */ text, /** @type {number} */ i) =>
-      make(i ? "td" : "th", { className: numeric[i] ? "number" : "", "data-column": header[i], ...(i ? {} : { scope: "row" }) }, String(text));
+      make(
+        i ? "td" : "th",
+        { className: numeric[i] ? "number" : "", "data-column": header[i], ...(i ? {} : { scope: "row" }) },
+        String(text),
+      );
     const table = make(
       "table",
       { className: "table" },
       make("caption", {}, caption),
-      make("thead", {}, make("tr", {}, ...header.map((text, i) => make("th", { scope: "col", className: numeric[i] ? "number" : "" }, text)))),
+      make(
+        "thead",
+        {},
+        make(
+          "tr",
+          {},
+          ...header.map((text, i) => make("th", { scope: "col", className: numeric[i] ? "number" : "" }, text)),
+        ),
+      ),
       make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map(cell)))),
     );
     return make("div", { className: "apart-table", tabIndex: 0, role: "region", ariaLabel: caption }, table);
@@ -53,10 +68,16 @@
    * @param {number} scale what a difference that matters is like
    */
   function formatter(scale) {
-    const decimals = Math.min(12, Math.max(0, 1 - Math.floor(Math.log10(scale > 0 && Number.isFinite(scale) ? scale : 1))));
+    const decimals = Math.min(
+      12,
+      Math.max(0, 1 - Math.floor(Math.log10(scale > 0 && Number.isFinite(scale) ? scale : 1))),
+    );
     return (/** @type {number} */ value) => {
       if (!Number.isFinite(value)) return "–";
-      const text = Math.abs(value) >= 1e12 ? value.toExponential(3) : value.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+      const text =
+        Math.abs(value) >= 1e12
+          ? value.toExponential(3)
+          : value.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
       return text.replace("-", "−");
     };
   }

@@ -9,7 +9,10 @@
   /** @typedef {{name: string, mean: number, lower: number, upper: number, raw?: number}} Row */
 
   let paper = false; // a figure to take along is drawn for white paper
-  const colors = () => (paper ? MODES.light : (MODES[/** @type {"light" | "dark"} */ (document.documentElement.dataset.theme)] ?? MODES.light));
+  const colors = () =>
+    paper
+      ? MODES.light
+      : (MODES[/** @type {"light" | "dark"} */ (document.documentElement.dataset.theme)] ?? MODES.light);
 
   /**
    * Options that all figures share: names at the left, one row a name.
@@ -31,7 +34,10 @@
       style: { fontSize: "12px" },
       x: { label, grid: true, ticks: narrow ? 4 : 8, labelAnchor: "center", labelArrow: "none", labelOffset: 38 },
       y: {
-        type: "point", label: null, domain: rows.map((_, i) => i), tickSize: 0,
+        type: "point",
+        label: null,
+        domain: rows.map((_, i) => i),
+        tickSize: 0,
         tickFormat: (/** @type {number} */ i) => apart.shortened(rows[i].name, longest),
       },
     };
@@ -51,8 +57,18 @@
       ...options,
       x: { ...options.x, ...(domain && { domain }) },
       marks: [
-        Plot.ruleY(at, { y: "i", x1: "lower", x2: "upper", stroke: colors().found, strokeWidth: 3, strokeOpacity: 0.55 }),
-        Plot.dot(at.filter((row) => Number.isFinite(row.raw)), { y: "i", x: "raw", stroke: colors().raw, strokeWidth: 2, symbol: "times", r: 5 }),
+        Plot.ruleY(at, {
+          y: "i",
+          x1: "lower",
+          x2: "upper",
+          stroke: colors().found,
+          strokeWidth: 3,
+          strokeOpacity: 0.55,
+        }),
+        Plot.dot(
+          at.filter((row) => Number.isFinite(row.raw)),
+          { y: "i", x: "raw", stroke: colors().raw, strokeWidth: 2, symbol: "times", r: 5 },
+        ),
         Plot.dot(at, { y: "i", x: "mean", fill: colors().found, r: 4 }),
       ],
     });
@@ -79,17 +95,29 @@
       ...frame(/** @type {any} */ (rows), width, label, 34),
       marks: [
         Plot.rect(bars, {
-          x1: "from", x2: "to", y1: (/** @type {any} */ d) => d.i - 0.3, y2: (/** @type {any} */ d) => d.i + 0.3,
-          fill: (/** @type {any} */ d) => (d.to >= d.from ? colors().up : colors().down), fillOpacity: 0.75,
+          x1: "from",
+          x2: "to",
+          y1: (/** @type {any} */ d) => d.i - 0.3,
+          y2: (/** @type {any} */ d) => d.i + 0.3,
+          fill: (/** @type {any} */ d) => (d.to >= d.from ? colors().up : colors().down),
+          fillOpacity: 0.75,
         }),
         Plot.link(rows.slice(0, -1), {
-          x1: "to", x2: "to", y1: "i", y2: (/** @type {any} */ d) => d.i + 1, stroke: colors().rule, strokeDasharray: "3 3",
+          x1: "to",
+          x2: "to",
+          y1: "i",
+          y2: (/** @type {any} */ d) => d.i + 1,
+          stroke: colors().rule,
+          strokeDasharray: "3 3",
         }),
         Plot.ruleY(rows, { y: "i", x1: "low", x2: "high", stroke: "currentColor", strokeWidth: 1.5 }),
         Plot.dot([rows[0], rows.at(-1)], { x: "to", y: "i", fill: "currentColor", r: 5, symbol: "diamond" }),
       ],
       y: {
-        label: null, domain: [rows.length - 0.5, -0.5], ticks: rows.map((_, i) => i), tickSize: 0,
+        label: null,
+        domain: [rows.length - 0.5, -0.5],
+        ticks: rows.map((_, i) => i),
+        tickSize: 0,
         tickFormat: (/** @type {number} */ i) => apart.shortened(rows[i]?.name ?? "", width < 500 ? 12 : 26),
       },
     });

@@ -8,29 +8,39 @@
   const MOST_OPTIONS = 300; // labels of a menu; beyond, a field to type in
   const LEVEL = "89 % interval"; // as the answers have them
 
-  /** @type {any} The answers of the fit, and the choice of columns that it was made for */
-  let now = null;
+  /** @typedef {ReturnType<Answers["components"]>} Components */
+  /** @typedef {(value: number) => string} Format */
+  /**
+   * What is shown.
+   * @type {{answers: Answers, chosen: Chosen, components: Components, format: Format, python: string}}
+   */
+  let now;
 
   const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
   const place = (/** @type {string} */ id) => element(`apart-${id}`);
-  const range = (/** @type {(value: number) => string} */ format, /** @type {any} */ { lower, upper }) => `${format(lower)} to ${format(upper)}`;
-  /** The narrowest interval of rows: what sets how many decimals have a meaning. @param {any[]} rows */
-  const narrowest = (rows) => rows.reduce((least, { lower, upper }) => (upper > lower ? Math.min(least, upper - lower) : least), Infinity);
+  /** @param {Format} format @param {{lower: number, upper: number}} interval */
+  const range = (format, { lower, upper }) => `${format(lower)} to ${format(upper)}`;
+  /**
+   * The narrowest interval of rows: what sets how many decimals have a meaning.
+   * @param {{lower: number, upper: number}[]} rows
+   */
+  const narrowest = (rows) =>
+    rows.reduce((least, row) => (row.upper > row.lower ? Math.min(least, row.upper - row.lower) : least), Infinity);
 
   /**
    * Show everything.
-   * @param {any} answers
-   * @param {any} state of the page
+   * @param {Answers} answers
+   * @param {PageState} state
    */
   function showFound(answers, state) {
     const { chosen } = state;
     const components = answers.components();
-    now = { answers, chosen, components, format: formatter(narrowest(components.map((/** @type {any} */ row) => row.sd))) };
-    now.python = apart.pythonOf(answers, state);
+    const format = formatter(narrowest(components.map((row) => row.sd)));
+    now = { answers, chosen, components, format, python: apart.pythonOf(answers, state) };
     place("layer").replaceChildren(
-      ...chosen.layers.map((/** @type {any} */ layer, /** @type {number} */ i) => make("option", { value: String(i) }, shortened(layer.name))),
+      ...chosen.layers.map((layer, i) => make("option", { value: String(i) }, shortened(layer.name))),
     );
-    const shares = components.slice(0, -1).map((/** @type {any} */ row) => row.share.mean);
+    const shares = components.slice(0, -1).map((row) => row.share.mean);
     place("layer").value = String(shares.indexOf(Math.max(...shares)));
     place("row").max = String(chosen.rows[chosen.rows.length - 1] + 1);
     place("row").value = String(chosen.rows[farthest(chosen.total)] + 1);
@@ -64,26 +74,31 @@
   /** Each layer and the rest: medians of scales; means of shares, which add up to 1. */
   function showComponents() {
     const { components, format } = now;
-    const rows = components.map((/** @type {any} */ { component, sd, share }) => [
-      component, `${format(sd.median)} (${range(format, sd)})`, `${percent(share.mean)} (${range(percent, share)})`,
+    const rows = components.map(({ component, sd, share }) => [
+      component,
+      `${format(sd.median)} (${range(format, sd)})`,
+      `${percent(share.mean)} (${range(percent, share)})`,
     ]);
     const header = ["part", `standard deviation (${LEVEL})`, `share of variance (${LEVEL})`];
     const table = tableOf("Standard deviation of each part, and its share of the variance", header, rows);
     table.classList.add("apart-stacked");
     place("components").replaceChildren(table);
-    const points = components.map((/** @type {any} */ { component, share }) => ({
-      name: component, mean: 100 * share.mean, lower: 100 * share.lower, upper: 100 * share.upper,
+    const points = components.map(({ component, share }) => ({
+      name: component,
+      mean: 100 * share.mean,
+      lower: 100 * share.lower,
+      upper: 100 * share.upper,
     }));
     apart.show(
       place("components-figure"),
       (/** @type {number} */ width) => apart.intervals(points, width, "share of the variance in %", [0, 100]),
-      `Shares of the variance: ${components.map((/** @type {any} */ row) => `${row.component} ${percent(row.share.mean)}`).join(", ")}`,
+      `Shares of the variance: ${components.map((row) => `${row.component} ${percent(row.share.mean)}`).join(", ")}`,
       "shares.svg",
     );
   }
 
-  /** The contributors of a layer, the one that adds most first. @param {string} layer @returns {any[]} */
-  const ordered = (layer) => now.answers.contributors(layer).sort((/** @type {any} */ a, /** @type {any} */ b) => b.mean - a.mean);
+  /** The contributors of a layer, the one that adds most first. @param {string} layer */
+  const ordered = (layer) => now.answers.contributors(layer).sort((a, b) => b.mean - a.mean);
 
   function showContributors() {
     const { chosen } = now;
@@ -93,21 +108,37 @@
     const half = MOST_SHOWN / 2;
     const cut = rows.length > MOST_SHOWN;
     const drawn = cut ? [...rows.slice(0, half), ...rows.slice(-half)] : rows;
-    const which = cut ? ` Of ${rows.length.toLocaleString("en")} labels you see the ${half} highest and the ${half} lowest.` : "";
+    const which = cut
+      ? ` Of ${rows.length.toLocaleString("en")} labels you see the ${half} highest and the ${half} lowest.`
+      : "";
     place("contributors-about").textContent =
       `What each ${layer} adds to ${chosen.name}, compared with the average. Dots with lines are estimates and their ` +
-      `${LEVEL}s; crosses are raw averages of a label's rows. Where a dot is nearer to 0 than its cross, part of that average ` +
-      `is taken for chance, or for another layer.${which}`;
+      `${LEVEL}s; crosses are raw averages of a label's rows. Where a dot is nearer to 0 than its cross, part of ` +
+      `that average is taken for chance, or for another layer.${which}`;
     apart.show(
       place("contributors-figure"),
-      (/** @type {number} */ width) => apart.intervals(drawn.map((row) => ({ ...row, name: row.label })), width, `added to ${chosen.name}`),
+      (/** @type {number} */ width) =>
+        apart.intervals(
+          drawn.map((row) => ({ ...row, name: row.label })),
+          width,
+          `added to ${chosen.name}`,
+        ),
       `What each ${layer} adds, with intervals, in order: most ${rows[0].label}, least ${rows[rows.length - 1].label}`,
       "contributors.svg",
     );
-    const lines = rows.slice(0, MOST_ROWS).map((row) => [
-      shortened(row.label), row.n.toLocaleString("en"), format(row.raw), format(row.mean), range(format, row),
-    ]);
-    const caption = rows.length > MOST_ROWS ? `The first ${MOST_ROWS} of ${rows.length.toLocaleString("en")}; the files hold all` : `All ${counted(rows.length, "label")} of ${layer}`;
+    const lines = rows
+      .slice(0, MOST_ROWS)
+      .map((row) => [
+        shortened(row.label),
+        row.n.toLocaleString("en"),
+        format(row.raw),
+        format(row.mean),
+        range(format, row),
+      ]);
+    const caption =
+      rows.length > MOST_ROWS
+        ? `The first ${MOST_ROWS} of ${rows.length.toLocaleString("en")}; the files hold all`
+        : `All ${counted(rows.length, "label")} of ${layer}`;
     place("contributors").replaceChildren(tableOf(caption, [layer, "rows", "raw average", "estimate", LEVEL], lines));
   }
 
@@ -124,10 +155,12 @@
       return;
     }
     const total = chosen.total[i];
-    const labels = Object.fromEntries(chosen.layers.map((/** @type {any} */ layer) => [layer.name, layer.labels[layer.codes[i]]]));
-    const parts = answers.decompose(total, labels).parts.map((/** @type {any} */ part) => ({ ...part, name: `${part.component} ${part.label}`.trim() }));
+    const labels = Object.fromEntries(chosen.layers.map((layer) => [layer.name, layer.labels[layer.codes[i]]]));
+    const parts = answers
+      .decompose(total, labels)
+      .parts.map((part) => ({ ...part, name: `${part.component} ${part.label}`.trim() }));
     const format = formatter(narrowest(parts));
-    const sum = parts.map((/** @type {any} */ part) => `${shortened(part.name)} ${format(part.mean)}`).join(", ");
+    const sum = parts.map((part) => `${shortened(part.name)} ${format(part.mean)}`).join(", ");
     place("row-about").textContent = `Row ${number} with the total ${format(total)} is the sum of: ${sum}.`;
     apart.show(
       place("row-figure"),
@@ -135,19 +168,26 @@
       `Parts of row ${number} that add up to ${format(total)}: ${sum}`,
       "row.svg",
     );
-    const lines = parts.map((/** @type {any} */ part) => [shortened(part.name), format(part.mean), range(format, part)]);
-    place("row-table").replaceChildren(tableOf(`Parts of row ${number}`, ["part", "estimate", LEVEL], [...lines, ["total", format(total), "–"]]));
+    const lines = parts.map((part) => [shortened(part.name), format(part.mean), range(format, part)]);
+    place("row-table").replaceChildren(
+      tableOf(`Parts of row ${number}`, ["part", "estimate", LEVEL], [...lines, ["total", format(total), "–"]]),
+    );
   }
 
   /** A menu of labels for each layer; for very many, a field to type in. */
   function offerPrediction() {
-    const fields = now.chosen.layers.map((/** @type {any} */ layer, /** @type {number} */ j) => {
+    const fields = now.chosen.layers.map((layer, j) => {
       const id = `apart-predict-${j}`;
-      const options = layer.labels.map((/** @type {string} */ label) => make("option", { value: label }, shortened(label)));
+      const options = layer.labels.map((/** @type {string} */ label) =>
+        make("option", { value: label }, shortened(label)),
+      );
       const field =
         layer.labels.length <= MOST_OPTIONS
           ? [make("select", { id }, ...options, make("option", { value: "" }, `a new ${shortened(layer.name)}`))]
-          : [make("input", { id, type: "text", list: `${id}-list`, value: layer.labels[0] }), make("datalist", { id: `${id}-list` }, ...options)];
+          : [
+              make("input", { id, type: "text", list: `${id}-list`, value: layer.labels[0] }),
+              make("datalist", { id: `${id}-list` }, ...options),
+            ];
       return make("p", {}, make("label", { htmlFor: id }, shortened(layer.name)), ...field);
     });
     place("predict").replaceChildren(...fields);
@@ -155,34 +195,38 @@
 
   function showPrediction() {
     const { answers, chosen } = now;
-    const labels = Object.fromEntries(chosen.layers.map((/** @type {any} */ layer, /** @type {number} */ j) => [layer.name, place(`predict-${j}`).value]));
+    const labels = Object.fromEntries(chosen.layers.map((layer, j) => [layer.name, place(`predict-${j}`).value]));
     const found = answers.predict(labels);
     const format = formatter((found.upper - found.lower) / 10);
-    const who = found.unknown.map((/** @type {string} */ name) => ` Its ${name} is one that has no row in the table.`).join("");
-    place("predicted").textContent = `The next ${chosen.name} is expected at ${format(found.mean)}; ${LEVEL}: ${range(format, found)}.${who}`;
+    const who = found.unknown
+      .map((/** @type {string} */ name) => ` Its ${name} is one that has no row in the table.`)
+      .join("");
+    place("predicted").textContent =
+      `The next ${chosen.name} is expected at ${format(found.mean)}; ${LEVEL}: ${range(format, found)}.${who}`;
   }
 
   function showCheck() {
     const rows = now.answers.check();
-    const alarm = rows.some((/** @type {any} */ row) => row.alarm);
-    const sentence = (/** @type {any} */ { p, sentence, alarm }) => {
+    const alarm = rows.some((row) => row.alarm);
+    const sentenceOf = (/** @type {Aspect} */ { p, sentence, alarm }) => {
       if (!Number.isFinite(p)) return sentence;
       const shown = p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(p < 0.01 ? 3 : 2)}`;
       return `${alarm ? "Look out: " : ""}${sentence} (${shown}${!alarm && p < 0.05 ? ", a close call" : ""})`;
     };
+    const verdict = alarm ? "They differ:" : "They look like it:";
     place("check").replaceChildren(
-      make("p", {}, `Tables that the fitted model makes up are compared with yours. ${alarm ? "They differ:" : "They look like it:"}`),
-      listOf(rows.map(sentence)),
+      make("p", {}, `Tables that the fitted model makes up are compared with yours. ${verdict}`),
+      listOf(rows.map(sentenceOf)),
     );
   }
 
   function saveCsv() {
     const header = ["kind", "layer", "label", "rows", "raw", "estimate", "lower", "upper"];
-    const components = now.components.flatMap((/** @type {any} */ { component, sd, share }) => [
+    const components = now.components.flatMap(({ component, sd, share }) => [
       ["standard deviation", component, "", "", "", sd.median, sd.lower, sd.upper],
       ["share of variance", component, "", "", "", share.mean, share.lower, share.upper],
     ]);
-    const contributors = now.chosen.layers.flatMap((/** @type {any} */ { name }) =>
+    const contributors = now.chosen.layers.flatMap(({ name }) =>
       ordered(name).map((row) => ["contributor", name, row.label, row.n, row.raw, row.mean, row.lower, row.upper]),
     );
     apart.save("apart.csv", apart.toCsv([header, ...components, ...contributors]), "text/csv");
@@ -192,9 +236,14 @@
   place("row").addEventListener("change", showRow);
   place("predict").addEventListener("change", showPrediction);
   place("save-csv").addEventListener("click", saveCsv);
-  place("save-json").addEventListener("click", () => apart.save("apart.json", JSON.stringify(now.answers.toJSON(), null, 2), "application/json"));
+  place("save-json").addEventListener("click", () =>
+    apart.save("apart.json", JSON.stringify(now.answers.toJSON(), null, 2), "application/json"),
+  );
   place("save-python").addEventListener("click", () => apart.save("apart.py", `${now.python}\n`, "text/x-python"));
-  new MutationObserver(redrawFound).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  new MutationObserver(redrawFound).observe(document.documentElement, {
+    attributes: true,
+    attributeFilter: ["data-theme"],
+  });
   let width = window.innerWidth;
   window.addEventListener("resize", () => {
     if (window.innerWidth === width) return; // a phone's address bar changes the height only

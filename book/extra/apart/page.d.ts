@@ -41,7 +41,8 @@ interface ChosenLayer extends Layer {
 }
 
 interface Chosen {
-  name?: string;
+  /** Of the total; empty without one. */
+  name: string;
   total: Float64Array;
   layers: ChosenLayer[];
   /** Rows of the table that are used. */
@@ -52,6 +53,30 @@ interface Chosen {
   problem: string | null;
 }
 
+interface Example {
+  text: string;
+  total: string;
+  layers: string[];
+  python: string;
+}
+
+/** What the page knows; later steps are null until the earlier ones are done. */
+interface PageState {
+  /** What the page calls the table. */
+  name: string;
+  /** Its file's name. */
+  file: string;
+  text: string | null;
+  encoding: string;
+  notes: string[];
+  /** The example that was chosen, if one was. */
+  preset: Example | null;
+  table: TextTable;
+  columns: DescribedColumn[];
+  chosen: Chosen;
+  cells: Cells | null;
+}
+
 interface Bar {
   name: string;
   mean: number;
@@ -60,15 +85,25 @@ interface Bar {
   raw?: number;
 }
 
+interface Page {
+  state: PageState;
+  fitting: AbortController | null;
+  say(text: string, id?: string): void;
+  shown(): Promise<unknown>;
+  endFit(): void;
+  hideFound(): void;
+  showTable(): void;
+  forget(): void;
+}
+
 interface Apart {
+  page: Page;
+  offer(): void;
   Refusal: ErrorConstructor;
   SEPARATORS: Record<string, string>;
   counted(count: number, noun: string): string;
   decode(bytes: Uint8Array): { text: string; encoding: string; notes: string[] };
-  parse(
-    text: string,
-    options?: { header?: boolean | null; onProgress?: (share: number) => void },
-  ): Promise<TextTable>;
+  parse(text: string, options?: { header?: boolean | null; onProgress?: (share: number) => void }): Promise<TextTable>;
   describe(column: TextColumn, separator: string): DescribedColumn;
   guess(columns: DescribedColumn[]): { total: number; layers: number[]; note: string | null };
   isMissing(text: string): boolean;
@@ -84,15 +119,15 @@ interface Apart {
   toCsv(rows: (string | number)[][]): string;
   save(name: string, text: string, type: string): void;
   toSvg(svg: SVGElement): string;
-  pythonOf(answers: Answers, state: any): string;
+  pythonOf(answers: Answers, state: PageState): string;
   intervals(rows: Bar[], width: number, label: string, domain?: [number, number]): SVGElement;
   waterfall(parts: Bar[], total: number, width: number, label: string): SVGElement;
   show(place: HTMLElement, draw: (width: number) => SVGElement, text: string, name: string): void;
-  showFound(answers: Answers, state: any): void;
+  showFound(answers: Answers, state: PageState): void;
 }
 
 /** Tables that the build writes into examples.js. */
-declare var apartExamples: Record<string, { text: string; total: string; layers: string[]; python: string }>;
+declare var apartExamples: Record<string, Example>;
 // Libraries that the site ships.
 declare var Papa: any;
 declare var Plot: any;

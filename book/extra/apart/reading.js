@@ -47,15 +47,19 @@
   function decode(bytes) {
     if (bytes.length > MAX_BYTES) {
       const size = Math.round(bytes.length / 1e6);
-      throw new Refusal(`This file has ${size} MB, and a page in a browser reads up to ${MAX_BYTES / 1e6} MB. Use notebook 17.`);
+      throw new Refusal(
+        `This file has ${size} MB, and a page in a browser reads up to ${MAX_BYTES / 1e6} MB. Use notebook 17.`,
+      );
     }
     for (const [begin, what] of MAGIC) {
       if (begin.every((byte, i) => bytes[i] === byte)) throw new Refusal(`This is not a CSV file but ${what}.`);
     }
-    const marked = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : null;
+    const marked =
+      bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : null;
     const wide = marked ?? guessUtf16(bytes);
     if (wide) return { text: new TextDecoder(wide).decode(bytes), encoding: wide, notes: [] };
-    if (bytes.subarray(0, 1e6).includes(0)) throw new Refusal("This file is not text: it holds bytes that no letter has.");
+    if (bytes.subarray(0, 1e6).includes(0))
+      throw new Refusal("This file is not text: it holds bytes that no letter has.");
     try {
       return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), encoding: "utf-8", notes: [] };
     } catch {
@@ -69,10 +73,14 @@
     const begin = text.slice(0, 2000).trimStart();
     if (text.trim() === "") throw new Refusal("There is nothing in it: no names of columns, and no rows.");
     if (/^<(!doctype|html|\?xml|table|head|body|svg|script)/i.test(begin)) {
-      throw new Refusal("This is a page of the web (HTML or XML), not a CSV file. Save the table that it shows as CSV.");
+      throw new Refusal(
+        "This is a page of the web (HTML or XML), not a CSV file. Save the table that it shows as CSV.",
+      );
     }
     if (/^(\[\s*[[{"\d]|\{\s*("|\}))/.test(begin)) {
-      throw new Refusal("This is JSON, not a CSV file. Save the table as CSV: one row a line, the same columns in each.");
+      throw new Refusal(
+        "This is JSON, not a CSV file. Save the table as CSV: one row a line, the same columns in each.",
+      );
     }
     const odd = begin.match(/[\u0000-\u0008\u000e-\u001f\ufffd]/g)?.length ?? 0;
     if (odd > 0.02 * begin.length) throw new Refusal("This file is not text: most of it is bytes that no letter has.");
@@ -151,7 +159,9 @@
     /** @param {string[]} fields */
     begin(fields) {
       if (fields.length > MAX_COLUMNS) {
-        throw new Refusal(`The first line has ${fields.length.toLocaleString("en")} columns; this page reads up to ${MAX_COLUMNS}.`);
+        throw new Refusal(
+          `The first line has ${fields.length.toLocaleString("en")} columns; this page reads up to ${MAX_COLUMNS}.`,
+        );
       }
       const guessed = this.header === null;
       this.header ??= !looksLikeValues(fields);
@@ -176,7 +186,13 @@
 
     /** @param {string[]} fields */
     row(fields) {
-      if (this.header && this.rows === 0 && this.ragged.length === 0 && fields.length === this.columns.length + 1 && fields.at(-1) !== "") {
+      if (
+        this.header &&
+        this.rows === 0 &&
+        this.ragged.length === 0 &&
+        fields.length === this.columns.length + 1 &&
+        fields.at(-1) !== ""
+      ) {
         this.columns.unshift(new Column("row")); // as R writes tables: names of rows have no name
         this.notes.push("Rows have one field more than the first line: their first field is shown as the column row.");
       }
@@ -186,7 +202,10 @@
         return;
       }
       if (this.rows === MAX_ROWS) {
-        throw new Refusal(`The table has more than ${MAX_ROWS.toLocaleString("en")} rows. Take a sample of them, or use notebook 17, which reads any number.`);
+        throw new Refusal(
+          `The table has more than ${MAX_ROWS.toLocaleString("en")} rows. ` +
+            "Take a sample of them, or use notebook 17, which reads any number.",
+        );
       }
       this.rows++;
       for (let i = 0; i < width; i++) this.columns[i].push(fields[i]);
@@ -197,7 +216,8 @@
       const width = this.columns.length;
       if (this.ragged.length > this.rows) {
         throw new Refusal(
-          `Most lines do not have as many fields as the first, which has ${width}. Is this a table, and is its separator one of ` +
+          `Most lines do not have as many fields as the first, which has ${width}. ` +
+            "Is this a table, and is its separator one of these: " +
             `${Object.values(SEPARATORS).join(", ")}?`,
         );
       }
@@ -210,7 +230,10 @@
       if (this.rows === 0) throw new Refusal("There are names of columns, and no rows below them.");
       if (this.empty) this.notes.push(`${counted(this.empty, "empty line")} left out.`);
       if (this.ragged.length) {
-        const where = this.ragged.slice(0, 3).map((line) => line.toLocaleString("en")).join(", ");
+        const where = this.ragged
+          .slice(0, 3)
+          .map((line) => line.toLocaleString("en"))
+          .join(", ");
         const more = this.ragged.length > 3 ? ", …" : "";
         this.notes.push(
           `${counted(this.ragged.length, "line")} left out, for not having ${width} fields: line ${where}${more} ` +
@@ -238,7 +261,8 @@
           try {
             const unclosed = results.errors.find((/** @type {any} */ error) => error.type === "Quotes");
             if (unclosed) {
-              throw new Refusal(`A quotation mark is not closed, or stands within a field, near line ${(table.seen + unclosed.row + 1).toLocaleString("en")}.`);
+              const line = (table.seen + unclosed.row + 1).toLocaleString("en");
+              throw new Refusal(`A quotation mark is not closed, or stands within a field, near line ${line}.`);
             }
             table.separator = results.meta.delimiter;
             for (const fields of results.data) table.push(fields);
