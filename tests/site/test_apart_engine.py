@@ -224,15 +224,15 @@ def tables():
         {
             "penicillin": (penicillin, "diameter", plates),
             "at an offset of 1e9": (far, "total", plates),
-            "one row a cell": (simulated(penicillin, plates, [0.3, 2, 1], 1), "total", plates),
+            "one row a cell": (simulated(penicillin, plates, [1, 2, 1], 1), "total", plates),
         },
         {
             "gauge": (gauge, "impedance", parts),
-            "crossed, three contributors": (simulated(gauge, parts, [0.5, 3, 1.5], 2), "total", parts),
+            "crossed, three contributors": (simulated(gauge, parts, [2, 3, 1.5], 2), "total", parts),
         },
         {
             "paste": (paste, "strength", casks),
-            "nested": (simulated(paste, casks, [2, 0.3, 1], 3), "total", casks),
+            "nested": (simulated(paste, casks, [2, 1.5, 1], 3), "total", casks),
         },
         {"flights": (flights, "lost", ["carrier", "origin", "month"])},
     ]
