@@ -30,7 +30,7 @@ test("chains go on until every scale has the effective draws that were asked for
   assert.equal(new Set(lengths).size, 1);
   assert.equal(result.draws, lengths.reduce((sum, x) => sum + x, 0));
   result.means.forEach(({ at, values }) => {
-    assert.ok(at.at(-1) < lengths[0]);
+    assert.ok(at.at(-1) < lengths[0] && at.length === result.means[0].at.length);
     assert.equal(values.length, at.length * 17);
   });
 });

@@ -223,12 +223,18 @@
       return joined;
     }
 
-    // Means whose scales are among those that all chains have.
+    // The draws that all chains have: those of the chain that kept every thin-th with the largest thin, a power of two,
+    // as far as the shortest chain goes.
     function upTo(/** @type {Means[]} */ means, /** @type {Scales[]} */ scales) {
       const draws = scales[0].sigma.length;
-      return means.map(({ at, values }) => {
-        const count = at.filter((i) => i < draws).length;
-        return { at: at.subarray(0, count), values: values.subarray(0, (count * values.length) / at.length) };
+      const thin = Math.max(...means.map(({ at }) => at[1] ?? 1));
+      const at = Int32Array.from({ length: Math.ceil(draws / thin) }, (_, i) => i * thin);
+      return means.map(({ at: own, values }) => {
+        const width = values.length / own.length;
+        const stride = thin / (own[1] ?? 1);
+        const kept = new Float32Array(at.length * width);
+        at.forEach((_, i) => kept.set(values.subarray(i * stride * width, (i * stride + 1) * width), i * width));
+        return { at, values: kept };
       });
     }
   },
