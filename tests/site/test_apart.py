@@ -46,7 +46,7 @@ def number(text):
 
 
 def test_files_are_read_or_refused_in_a_sentence():
-    file = project.ROOT / "tests" / "javascript" / "apart_reading.test.js"
+    file = project.ROOT / "tests" / "javascript" / "page" / "reading.test.js"
     done = subprocess.run([sys.executable, "-c", NODE, "--test", file], capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 

@@ -9,7 +9,8 @@
 
   /** @type {PageState} */
   const state = { name: "", file: "", encoding: "", notes: [], preset: null, ...nothing() };
-  const waits = () => /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".apart-waits"));
+  /** What stands where there is nothing yet. @returns {HTMLElement[]} */
+  const waits = () => Array.from(document.querySelectorAll(".apart-waits"));
 
   const page = {
     state,

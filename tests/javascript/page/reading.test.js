@@ -7,7 +7,7 @@ const path = require("node:path");
 const test = require("node:test");
 const vm = require("node:vm");
 
-const ROOT = path.resolve(__dirname, "..", "..");
+const ROOT = path.resolve(__dirname, "..", "..", "..");
 globalThis.Papa = require(path.join(ROOT, ".course/npm/node_modules/papaparse"));
 for (const name of ["reading", "columns", "choice"]) {
   const file = path.join(ROOT, "book/extra/apart", `${name}.js`);
