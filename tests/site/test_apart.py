@@ -138,6 +138,26 @@ def test_what_is_taken_along_is_complete_and_no_label_becomes_a_formula(browser,
         assert "onerror=alert(1)>" not in figure
 
 
+def test_the_lines_of_python_read_the_rows_that_the_page_used(browser, tmp_path, monkeypatch):
+    good = [f"{pair};{10 + i},{k}" for k in range(6) for i, pair in enumerate(("ä;x", "ä;y", "b;x", "b;y"))]
+    others = ["ä;x;many", "b;y;inf", ";x;3,5", "b;y;", "Ä;x;9,5", "Ä;y;8,5"]
+    (tmp_path / "tabelle.csv").write_text("\n".join(["wer;wo;minuten", *good, *others]), encoding="windows-1252")
+    with opened(browser, PAGE) as page:
+        given(page, (tmp_path / "tabelle.csv").read_bytes(), "tabelle.csv")
+        page.locator("#apart-join").check()
+        assert "26 rows can be used, in 4 cells" in page.locator("#apart-understood").inner_text()
+        assert fitted(page).startswith("Done")
+        code = page.locator("#apart-python").inner_text()
+    monkeypatch.chdir(tmp_path)
+    found = {}
+    exec(code.split("priors = ")[0], found)
+    assert found["cells"].n_observations == 26
+    assert len(found["cells"].n) == 4
+    assert found["frame"]["minuten"].sum() == pytest.approx(
+        sum(10 + i + k / 10 for k in range(6) for i in range(4)) + 18
+    )
+
+
 def test_a_stopped_fit_shows_no_number_and_another_file_takes_everything_back(browser):
     with opened(browser, PAGE) as page:
         page.get_by_role("button", name="casks of paste").click()

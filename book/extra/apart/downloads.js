@@ -34,19 +34,25 @@
   function pythonOf(answers, { file, preset, table, columns, chosen, encoding }) {
     const text = JSON.stringify;
     const layers = chosen.layers.map((layer) => layer.name);
-    const commas = columns.some(({ name, mark }) => name === chosen.name && mark === ",");
+    const total = columns.find(({ name }) => name === chosen.name);
+    const mark = total?.mark ?? ".";
+    const other = mark === "," ? "." : ",";
+    const groups = total?.labels.some((label) => label.includes(other));
+    const clean = !chosen.leftOut.length; // otherwise pandas takes totals for texts, and keeps them as they are
     const options = [
       ...(table.separator === "," ? [] : [`sep=${text(table.separator)}`]),
-      ...(commas ? ['decimal=","'] : []),
+      ...(clean && mark === "," ? [`decimal=","`] : []),
+      ...(clean && groups ? [`thousands="${other}"`] : []),
       ...(encoding === "utf-8" ? [] : [`encoding=${text(encoding)}`]),
       ...(table.header ? [] : ["header=None", `names=${text(columns.map((column) => column.name))}`]),
-      "dtype=dict.fromkeys(layers, str)",
+      clean ? "dtype=dict.fromkeys(layers, str)" : "dtype=str",
     ];
     const reading = [preset ? `frame = ${preset.python}` : `frame = pd.read_csv(${text(file)}, ${options.join(", ")})`];
-    const column = `frame[${text(chosen.name)}]`;
-    if (chosen.leftOut.length) {
-      reading.push(`${column} = pd.to_numeric(${column}, errors="coerce").where(lambda x: abs(x) < float("inf"))`);
-      reading.push(`frame = frame.dropna(subset=[${text(chosen.name)}, *layers])`);
+    if (!clean) {
+      const column = `frame[${text(chosen.name)}]`;
+      const plain = `${groups ? `.str.replace("${other}", "")` : ""}${mark === "," ? '.str.replace(",", ".")' : ""}`;
+      reading.push(`${column} = pd.to_numeric(${column}${plain}, errors="coerce")`);
+      reading.push(`frame = frame[${column}.abs() < float("inf")].dropna(subset=layers)`);
     }
     for (const { name: layer, joined } of chosen.layers) {
       if (Object.keys(joined).length)
