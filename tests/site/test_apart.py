@@ -67,6 +67,7 @@ def test_the_share_of_casks_is_found_with_its_interval_and_everybody_can_use_the
         share, lower, upper = map(float, re.findall(r"[\d.]+(?= %)", shares["sample"]))
         assert lower < 65 < share < 88 < upper + 5
         assert list(shares) == ["batch", "sample", "residual"]
+        page.locator("#apart-check li", has_text="The layers add up").wait_for()
         for name in ("components", "contributors", "row"):
             assert page.locator(f"#apart-{name}-figure svg[role=img][aria-label]").count() == 1
         # Workers have their program from the page itself; the browser asks for the icon when it likes.

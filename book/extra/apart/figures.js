@@ -24,15 +24,21 @@
   function frame(rows, width, label, height = 26) {
     const narrow = width < 500;
     const longest = Math.min(narrow ? 12 : 26, Math.max(...rows.map((row) => row.name.length)));
+    const marginLeft = 16 + 6.6 * longest;
+    const largest = Math.max(
+      ...rows.flatMap((row) => [row.mean, row.lower, row.upper].map((value) => Math.abs(value ?? 0))),
+    );
+    const digits = Math.round(largest).toLocaleString("en").length + 2;
+    const ticks = Math.max(2, Math.min(8, Math.floor((width - marginLeft) / (8 * digits + 16))));
     return {
       width,
       height: 56 + height * rows.length,
-      marginLeft: 16 + 6.6 * longest,
+      marginLeft,
       marginRight: 20,
       marginTop: 8,
       marginBottom: 46,
       style: { fontSize: "12px" },
-      x: { label, grid: true, ticks: narrow ? 4 : 8, labelAnchor: "center", labelArrow: "none", labelOffset: 38 },
+      x: { label, grid: true, ticks, labelAnchor: "center", labelArrow: "none", labelOffset: 38 },
       y: {
         type: "point",
         label: null,

@@ -37,6 +37,9 @@
       if (mine !== page.fitting) return; // another table or choice came in between
       if (result.converged) {
         element("apart-progress").value = 1;
+        page.say("The check is passed: summing up …");
+        await page.shown();
+        if (mine !== page.fitting) return;
         element("apart-found").hidden = false;
         element("apart-waits-found").hidden = true;
         element("apart-go").hidden = false;

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { element, make, tableOf, listOf, counted, formatter, shortened } = apart;
+  const { element, make, tableOf, listOf, counted, formatter, shortened, page } = apart;
   const MOST_SHOWN = 30; // contributors in a figure: the first and the last ones
   const MOST_ROWS = 500; // contributors in a table of the page; the files hold all
   const MOST_OPTIONS = 300; // labels of a menu; beyond, a field to type in
@@ -49,7 +49,7 @@
     showRow();
     offerPrediction();
     showPrediction();
-    showCheck();
+    compare();
     place("python").textContent = now.python;
   }
 
@@ -203,6 +203,14 @@
       .join("");
     place("predicted").textContent =
       `The next ${chosen.name} is expected at ${format(found.mean)}; ${LEVEL}: ${range(format, found)}.${who}`;
+  }
+
+  /** The comparison takes longest, so everything else is shown before it begins. */
+  async function compare() {
+    const { answers } = now;
+    place("check").textContent = "The model makes up tables, to be compared with yours …";
+    await page.shown();
+    if (now.answers === answers && !place("found").hidden) showCheck();
   }
 
   function showCheck() {
