@@ -64,7 +64,7 @@ def test_the_share_of_casks_is_found_with_its_interval_and_everybody_can_use_the
         assert not page.locator("#apart-found").is_visible()
         assert fitted(page).startswith("Done. The check is passed")
         shares = {row[0]: row[2] for row in rows_of(page, "#apart-components")}
-        share, lower, upper = map(float, re.findall(r"[\d.]+(?= %)", shares["sample"]))
+        share, lower, upper = map(float, re.findall(r"[\d.]+(?=\s%)", shares["sample"]))
         assert lower < 65 < share < 88 < upper + 5
         assert list(shares) == ["batch", "sample", "residual"]
         page.locator("#apart-check li", has_text="The layers add up").wait_for()

@@ -16,7 +16,7 @@
    */
   let now;
 
-  const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+  const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}\u00a0%`;
   const place = (/** @type {string} */ id) => element(`apart-${id}`);
   /** @param {Format} format @param {{lower: number, upper: number}} interval */
   const range = (format, { lower, upper }) => `${format(lower)} to ${format(upper)}`;
