@@ -29,8 +29,8 @@ extensions = [
     "sphinx_external_toc",
     "sphinxcontrib.bibtex",
     # in _ext
-    "apart_examples",
     "course_site",
+    "course_apart",
     "course_sources",
     "course_reml",
     "course_map",

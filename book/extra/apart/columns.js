@@ -30,7 +30,7 @@
   const COMMA = /^[+-]?(\d{1,3}(?:[.' \u00a0\u202f]\d{3})+|\d*)(?:,(\d*))?(e[+-]?\d+)?$/i;
   /** Columns with these names number rows or repeats: they are offered, but not chosen for the reader. */
   const NUMBERING =
-    /^(id|index|idx|row|rows|no|nr|number|#|repeat|replicate|rep|trial|run|obs|observation|unnamed: 0|column 1)$/i;
+    /^(id|index|idx|row|rows|no|nr|number|#|repeat|replicate|rep|trial|run|obs|observation|unnamed: 0)$/i;
 
   /** @param {string} text */
   const isMissing = (text) => MISSING.has(text.trim());

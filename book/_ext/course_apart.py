@@ -34,7 +34,7 @@ def write_examples(app, exception):
     if exception is None and app.builder.format == "html":
         folder = Path(app.outdir) / "apart"
         folder.mkdir(exist_ok=True)
-        script = f"// Made by book/_ext/apart_examples.py.\nglobalThis.apartExamples = {json.dumps(tables())};\n"
+        script = f"// Made by book/_ext/course_apart.py.\nglobalThis.apartExamples = {json.dumps(tables())};\n"
         (folder / "examples.js").write_text(script, encoding="utf-8")
 
 
