@@ -30,6 +30,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     # in _ext
     "course_site",
+    "course_apart",
     "course_sources",
     "course_reml",
     "course_map",

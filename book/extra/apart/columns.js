@@ -1,0 +1,211 @@
+// What each column of a table holds: numbers, dates or labels; and which of them are likely the total and the layers.
+"use strict";
+
+(() => {
+  /** What stands for no value, in totals and in labels alike: the list of pandas. */
+  const MISSING = new Set([
+    "",
+    "#N/A",
+    "#N/A N/A",
+    "#NA",
+    "-1.#IND",
+    "-1.#QNAN",
+    "-NaN",
+    "-nan",
+    "1.#IND",
+    "1.#QNAN",
+    "<NA>",
+    "N/A",
+    "NA",
+    "NULL",
+    "NaN",
+    "None",
+    "n/a",
+    "nan",
+    "null",
+  ]);
+  const DATE = /^(\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?)$/;
+  const INFINITE = /^[+-]?inf(inity)?$/i;
+  const POINT = /^[+-]?(\d{1,3}(?:[,' \u00a0\u202f]\d{3})+|\d*)(?:\.(\d*))?(e[+-]?\d+)?$/i;
+  const COMMA = /^[+-]?(\d{1,3}(?:[.' \u00a0\u202f]\d{3})+|\d*)(?:,(\d*))?(e[+-]?\d+)?$/i;
+  /** Columns with these names number rows or repeats: they are offered, but not chosen for the reader. */
+  const NUMBERING =
+    /^(id|index|idx|row|rows|no|nr|number|#|repeat|replicate|rep|trial|run|obs|observation|unnamed: 0)$/i;
+
+  /** @param {string} text */
+  const isMissing = (text) => MISSING.has(text.trim());
+
+  /**
+   * The number in a text, with one of two decimal marks; null if there is none.
+   * @param {string} text
+   * @param {"." | ","} mark
+   */
+  function numberIn(text, mark) {
+    if (mark === "." && /^-?\d+(\.\d+)?$/.test(text)) return Number(text); // most numbers, and quickly
+    const plain = text.trim().replace("\u2212", "-");
+    if (INFINITE.test(plain)) return plain.startsWith("-") ? -Infinity : Infinity;
+    const found = (mark === "." ? POINT : COMMA).exec(plain);
+    if (!found || !(found[1] || found[2])) return null;
+    const digits = plain.replace(mark === "." ? /[,' \u00a0\u202f]/g : /[.' \u00a0\u202f]/g, "").replace(",", ".");
+    return Number(digits);
+  }
+
+  /** Rows that have each label. @param {{labels: string[], codes: Int32Array}} column */
+  function countsOf(column) {
+    const counts = new Float64Array(column.labels.length);
+    for (const code of column.codes) counts[code]++;
+    return counts;
+  }
+
+  /**
+   * Which decimal mark a column uses, and what of that is not certain.
+   * @param {{name: string, labels: string[]}} column
+   * @param {Float64Array} counts
+   * @param {string} separator of the file
+   * @returns {{mark: "." | ",", note: string | null}}
+   */
+  function decimalMark({ name, labels }, counts, separator) {
+    if (!labels.some((label) => label.includes(",") || /\..*\./.test(label))) return { mark: ".", note: null };
+    let points = 0;
+    let commas = 0;
+    let example = null;
+    labels.forEach((label, i) => {
+      const point = numberIn(label, ".");
+      const comma = numberIn(label, ",");
+      if (point !== null && comma === null) points += counts[i];
+      if (comma !== null && point === null) commas += counts[i];
+      if (point !== null && comma !== null && label.includes(",")) example ??= label.trim();
+    });
+    if (points && commas) {
+      const mark = points >= commas ? "." : ",";
+      const rows = apart.counted(Math.min(points, commas), "row");
+      return {
+        mark,
+        note:
+          `${name} has decimal points and decimal commas. The ${mark === "." ? "point" : "comma"} is more frequent; ` +
+          `${rows} with the other mark count as no number.`,
+      };
+    }
+    const mark = commas || (!points && example && separator !== ",") ? "," : ".";
+    const read = example === null || points || commas ? null : numberIn(example, mark);
+    return { mark, note: read === null ? null : `In ${name}, ${example} was read as ${read}.` };
+  }
+
+  /**
+   * What a column holds.
+   * @param {{name: string, labels: string[], codes: Int32Array}} column
+   * @param {string} separator of the file
+   */
+  function describe(column, separator) {
+    const counts = countsOf(column);
+    const { mark, note } = decimalMark(column, counts, separator);
+    const values = new Float64Array(column.labels.length);
+    const numbers = new Set();
+    let present = 0;
+    let numeric = 0;
+    let dates = 0;
+    let whole = true;
+    let longest = 0;
+    column.labels.forEach((label, i) => {
+      const value = isMissing(label) ? null : numberIn(label, mark);
+      values[i] = value ?? NaN;
+      if (isMissing(label)) return;
+      present += counts[i];
+      longest = Math.max(longest, label.length);
+      if (value !== null) {
+        numeric += counts[i];
+        numbers.add(value);
+        whole &&= Number.isInteger(value);
+      } else if (DATE.test(label.trim())) dates += counts[i];
+    });
+    const distinct = column.labels.filter((label) => !isMissing(label)).length;
+    const kind = !present ? "empty" : numeric > present / 2 ? "number" : dates > present / 2 ? "date" : "text";
+    const numbering =
+      NUMBERING.test(column.name) || (whole && numbers.size === column.codes.length && isCounting(numbers));
+    return {
+      name: column.name,
+      labels: column.labels,
+      codes: column.codes,
+      values,
+      kind,
+      distinct,
+      numbers: numbers.size,
+      whole,
+      numbering,
+      longest,
+      mark,
+      note: kind === "number" ? note : null,
+    };
+  }
+
+  /** Whether numbers are 1, 2, 3 and so on, as those of rows are. @param {Set<number>} numbers */
+  function isCounting(numbers) {
+    let smallest = Infinity;
+    let largest = -Infinity;
+    for (const number of numbers) {
+      smallest = Math.min(smallest, number);
+      largest = Math.max(largest, number);
+    }
+    return largest - smallest === numbers.size - 1 && (smallest === 0 || smallest === 1);
+  }
+
+  /** Different pairs of two columns, and whether each label of the first comes with one label of the second.
+   * @param {{codes: Int32Array, labels: string[]}} a @param {{codes: Int32Array, labels: string[]}} b */
+  function pairs(a, b) {
+    const seen = new Set();
+    for (let i = 0; i < a.codes.length; i++) seen.add(a.codes[i] * b.labels.length + b.codes[i]);
+    return { count: seen.size, nested: seen.size === a.labels.length };
+  }
+
+  /**
+   * A column that only repeats within another: cask a, b and c of every batch, where a third column joins both.
+   * @param {DescribedColumn[]} layers
+   */
+  function repeatedWithin(layers) {
+    for (const joined of layers) {
+      const above = layers.filter((one) => one.distinct < joined.distinct && pairs(joined, one).nested);
+      for (const one of above) {
+        for (const other of above) {
+          if (one.distinct >= other.distinct) continue;
+          if (pairs(one, other).count === joined.distinct) return { inner: one, outer: other, joined };
+        }
+      }
+    }
+    return null;
+  }
+
+  /**
+   * The column that is likely the total, those that are likely layers, and why one was left out.
+   * @param {DescribedColumn[]} columns
+   * @returns {{total: number, layers: number[], note: string | null}}
+   */
+  function guess(columns) {
+    const rank = (/** @type {DescribedColumn} */ column) =>
+      column.numbers + (column.whole ? 0 : 0.5) - (column.numbering ? 1e9 : 0);
+    let total = -1;
+    columns.forEach((column, i) => {
+      if (column.kind === "number" && (total < 0 || rank(column) >= rank(columns[total]))) total = i;
+    });
+    const labeled = (/** @type {number} */ most) =>
+      columns.filter((column, i) => {
+        if (i === total || column.distinct < 2 || column.numbering || column.kind === "date" || column.longest > 80)
+          return false;
+        return column.distinct <= most && (column.kind === "text" || (column.whole && column.distinct <= 50));
+      });
+    const rows = columns[0].codes.length;
+    let layers = labeled(rows / 2);
+    if (!layers.length) layers = labeled(rows - 1);
+    layers = layers.sort((a, b) => Number(b.kind === "text") - Number(a.kind === "text")).slice(0, 5);
+    let note = null;
+    const found = layers.length <= 5 && columns[0].codes.length <= 2e5 ? repeatedWithin(layers) : null;
+    if (found) {
+      layers = layers.filter((layer) => layer !== found.inner);
+      note =
+        `${found.inner.name} is not chosen: ${found.joined.name} already holds every pair of ${found.outer.name} and ` +
+        `${found.inner.name}, and labels of ${found.inner.name} seem to repeat within ${found.outer.name}.`;
+    }
+    return { total, layers: columns.map((_, i) => i).filter((i) => layers.includes(columns[i])), note };
+  }
+
+  Object.assign(apart, { describe, guess, isMissing, numberIn });
+})();

@@ -1,0 +1,241 @@
+// Four chains, in web workers where there are some, until they agree.
+((module) => {
+  const apart = (globalThis.apart ??= /** @type {any} */ ({ modules: [] }));
+  apart.modules.push(module);
+  module(apart);
+})(
+  /** @param {Apart} apart */
+  function fit(apart) {
+    "use strict";
+
+    const CHAINS = 4;
+    const WARM_UP = 300;
+    const FEWEST = 500; // draws a chain before the first check
+    const MAX_RHAT = 1.01;
+    const SLICE = 50; // milliseconds of sampling between two messages
+
+    // A chain that reports what it drew. It runs in a worker, or beside the page where there is none.
+    apart.serveChain = function serveChain({ cells, priors, seed }, send) {
+      const chain = apart.chain(cells, priors, seed);
+      let left = WARM_UP;
+      let drawn = 0;
+      let batch = 1;
+      return {
+        step() {
+          const start = Date.now();
+          while (Date.now() - start < SLICE) {
+            const before = Date.now();
+            const sweeps = left > 0 ? Math.min(batch, left) : batch;
+            chain.run(sweeps, left === 0);
+            left -= Math.min(sweeps, left);
+            if (Date.now() - before < SLICE / 10) batch = Math.min(2 * batch, 256);
+          }
+          const scales = chain.scales(drawn);
+          drawn += scales.sigma.length;
+          send({ scales });
+        },
+        finish() {
+          send({ means: chain.means() });
+        },
+      };
+    };
+
+    // The worker's own program: pages opened as files cannot load one, so it is the text of the modules in this page.
+    function workerUrl() {
+      const parts = apart.modules.map((module) => `(${module})(apart);`);
+      const program = `
+        globalThis.apart = { modules: [] };
+        ${parts.join("\n")}
+        let running;
+        const steps = new MessageChannel(); // between two steps, messages from the page are read
+        steps.port1.onmessage = () => { if (running) { running.step(); steps.port2.postMessage(0); } };
+        onmessage = ({ data }) => {
+          if (data.start) { running = apart.serveChain(data.start, (x) => postMessage(x)); steps.port2.postMessage(0); }
+          else if (running) { running.finish(); running = undefined; }
+        };`;
+      return URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
+    }
+
+    /**
+     * @param {object[]} tasks what each chain starts with
+     * @param {(chain: number, message: any) => void} receive
+     * @param {(error: Error) => void} fail
+     */
+    function inWorkers(tasks, receive, fail) {
+      const url = workerUrl();
+      const workers = tasks.map((start, i) => {
+        const worker = new Worker(url);
+        worker.onmessage = ({ data }) => receive(i, data);
+        worker.onerror = (event) => fail(new Error(`A worker failed: ${event.message}`));
+        worker.postMessage({ start });
+        return worker;
+      });
+      return {
+        finish: () => workers.forEach((worker) => worker.postMessage({ finish: true })),
+        end() {
+          workers.forEach((worker) => worker.terminate());
+          URL.revokeObjectURL(url);
+        },
+      };
+    }
+
+    /** @type {typeof inWorkers} */
+    function inTurns(tasks, receive, fail) {
+      const chains = tasks.map((start, i) => apart.serveChain(/** @type {any} */ (start), (x) => receive(i, x)));
+      let going = true;
+      let at = 0;
+      const turn = () => {
+        if (!going) return;
+        try {
+          chains[at++ % chains.length].step();
+          setTimeout(turn, 0);
+        } catch (error) {
+          fail(/** @type {Error} */ (error));
+        }
+      };
+      setTimeout(turn, 0);
+      return {
+        finish() {
+          going = false;
+          chains.forEach((chain) => chain.finish());
+        },
+        end: () => (going = false),
+      };
+    }
+
+    apart.fit = function fit(cells, options = {}) {
+      const { onProgress, signal, target = 400, maxSeconds = Infinity } = options;
+      const priors = options.priors ?? apart.priors(cells);
+      const seed = options.seed ?? Math.floor(Math.random() * 4294967296);
+      const parallel = options.workers ?? (typeof Worker === "function" && typeof document === "object");
+      const start = Date.now();
+      /** @type {{baseline: Float64Array[], sigma: Float64Array[], tau: Float64Array[][]}[]} */
+      const parts = Array.from({ length: CHAINS }, () => ({
+        baseline: [],
+        sigma: [],
+        tau: cells.layers.map(() => []),
+      }));
+      /** @type {Means[]} */
+      const means = [];
+      const names = ["baseline", ...cells.layers.map(({ name }) => name), "residual"];
+      let ready = FEWEST;
+      let reported = 0;
+      let state = { converged: false, rhat: NaN, ess: NaN, worst: "", draws: 0, seconds: 0 };
+      /** @type {Scales[]} */
+      let scales = [];
+      let finishing = false;
+
+      // Chains of the same length, the shortest one's.
+      function together() {
+        const joined = parts.map(({ baseline, sigma, tau }) => ({
+          baseline: join(baseline),
+          sigma: join(sigma),
+          tau: tau.map(join),
+        }));
+        const draws = Math.min(...joined.map(({ sigma }) => sigma.length));
+        return joined.map(({ baseline, sigma, tau }) => ({
+          baseline: baseline.subarray(0, draws),
+          sigma: sigma.subarray(0, draws),
+          tau: tau.map((x) => x.subarray(0, draws)),
+        }));
+      }
+
+      function check() {
+        scales = together();
+        const draws = scales[0].sigma.length;
+        const columns = [
+          scales.map((x) => x.baseline),
+          ...cells.layers.map((_, j) => scales.map((x) => x.tau[j])),
+          scales.map((x) => x.sigma),
+        ];
+        const rhats = columns.map(apart.rhat);
+        const sizes = columns.map(apart.ess);
+        const rhat = Math.max(...rhats);
+        const ess = Math.min(...sizes);
+        const worst = names[rhat >= MAX_RHAT ? rhats.indexOf(rhat) : sizes.indexOf(ess)];
+        state = { converged: rhat < MAX_RHAT && ess > target, rhat, ess, worst, draws: CHAINS * draws, seconds: 0 };
+        // Checks cost time as well: the next one when there is a quarter more, or as many as seem to be missing.
+        ready = Math.ceil(draws * Math.min(2, Math.max(1.25, (1.1 * target) / ess)));
+      }
+
+      const drawn = () => Math.min(...parts.map(({ sigma }) => sigma.reduce((sum, x) => sum + x.length, 0)));
+      const seconds = () => (Date.now() - start) / 1000;
+
+      return new Promise((resolve, reject) => {
+        /** @type {ReturnType<typeof inWorkers>} */
+        let run;
+        const fail = (/** @type {Error} */ error) => {
+          run?.end();
+          signal?.removeEventListener("abort", stop);
+          reject(error);
+        };
+        const stop = () => {
+          if (finishing) return;
+          if (drawn() < 8) return fail(new Error("Stopped before there was anything to show."));
+          check();
+          finishing = true;
+          run.finish();
+        };
+        const receive = (/** @type {number} */ chain, /** @type {any} */ message) => {
+          if (message.means) {
+            means[chain] = message.means;
+            if (means.filter(Boolean).length === CHAINS) {
+              run.end();
+              signal?.removeEventListener("abort", stop);
+              resolve({ ...state, seconds: seconds(), target, seed, priors, scales, means: upTo(means, scales) });
+            }
+            return;
+          }
+          if (finishing) return;
+          parts[chain].baseline.push(message.scales.baseline);
+          parts[chain].sigma.push(message.scales.sigma);
+          parts[chain].tau.forEach((column, j) => column.push(message.scales.tau[j]));
+          const due = drawn() >= ready;
+          if (due) check();
+          if (due || Date.now() - reported > 200) {
+            reported = Date.now();
+            onProgress?.({ draws: CHAINS * drawn(), rhat: state.rhat, ess: state.ess, worst: state.worst, seconds: seconds() });
+          }
+          if (due && state.converged) {
+            finishing = true;
+            run.finish();
+          } else if (seconds() > maxSeconds) stop();
+        };
+        const tasks = parts.map((_, i) => ({ cells, priors, seed: seed + i * 4294967296 }));
+        if (signal?.aborted) return reject(new Error("Stopped before there was anything to show."));
+        try {
+          run = (parallel ? inWorkers : inTurns)(tasks, receive, fail);
+        } catch {
+          run = inTurns(tasks, receive, fail); // a browser that allows no such worker
+        }
+        signal?.addEventListener("abort", stop);
+      });
+    };
+
+    function join(/** @type {Float64Array[]} */ arrays) {
+      const joined = new Float64Array(arrays.reduce((sum, x) => sum + x.length, 0));
+      let start = 0;
+      for (const x of arrays) {
+        joined.set(x, start);
+        start += x.length;
+      }
+      arrays.splice(0, arrays.length, joined);
+      return joined;
+    }
+
+    // The draws that all chains have: those of the chain that kept every thin-th with the largest thin, a power of two,
+    // as far as the shortest chain goes.
+    function upTo(/** @type {Means[]} */ means, /** @type {Scales[]} */ scales) {
+      const draws = scales[0].sigma.length;
+      const thin = Math.max(...means.map(({ at }) => at[1] ?? 1));
+      const at = Int32Array.from({ length: Math.ceil(draws / thin) }, (_, i) => i * thin);
+      return means.map(({ at: own, values }) => {
+        const width = values.length / own.length;
+        const stride = thin / (own[1] ?? 1);
+        const kept = new Float32Array(at.length * width);
+        at.forEach((_, i) => kept.set(values.subarray(i * stride * width, (i * stride + 1) * width), i * width));
+        return { at, values: kept };
+      });
+    }
+  },
+);

@@ -1,0 +1,142 @@
+"use strict";
+
+const assert = require("node:assert/strict");
+const test = require("node:test");
+const vm = require("node:vm");
+const { cellsOf } = require("./engine.js");
+
+// 12 by 5 contributors, 6 rows a cell; `shape` turns a standard normal into a residual.
+function table(shape = (z) => z, seed = 5) {
+  const random = apart.random(seed);
+  const [first, second] = [12, 5].map((m) => Array.from({ length: m }, random.normal));
+  const columns = { total: [], a: [], b: [] };
+  for (let i = 0; i < 360; i++) {
+    const [a, b] = [i % 12, Math.floor(i / 12) % 5];
+    columns.a.push(`a${a}`);
+    columns.b.push(`b${b}`);
+    columns.total.push(20 + 2 * first[a] + second[b] + shape(random.normal(), a));
+  }
+  return columns;
+}
+const cells = cellsOf(table(), "total", ["a", "b"]);
+const fit = (options, of = cells) => apart.fit(of, { workers: false, seed: 1, ...options });
+
+test("chains go on until every scale has the effective draws that were asked for", async () => {
+  const reports = [];
+  const result = await fit({ target: 3000, onProgress: (x) => reports.push(x) });
+  assert.ok(result.converged && result.rhat < 1.01 && result.ess > 3000);
+  assert.ok(reports.length > 0 && reports.at(-1).ess === result.ess);
+  const lengths = result.scales.map((x) => x.sigma.length);
+  assert.equal(new Set(lengths).size, 1);
+  assert.equal(result.draws, lengths.reduce((sum, x) => sum + x, 0));
+  result.means.forEach(({ at, values }) => {
+    assert.ok(at.at(-1) < lengths[0] && at.length === result.means[0].at.length);
+    assert.equal(values.length, at.length * 17);
+  });
+});
+
+test("a fit that is stopped, or out of time, says that it has not converged", async () => {
+  const stop = new AbortController();
+  const stopped = await fit({ target: 1e9, signal: stop.signal, onProgress: ({ draws }) => draws > 2000 && stop.abort() });
+  assert.equal(stopped.converged, false);
+  assert.ok(stopped.draws > 2000 && Number.isFinite(stopped.rhat));
+  const late = await fit({ target: 1e9, maxSeconds: 0.5 });
+  assert.equal(late.converged, false);
+  await assert.rejects(fit({ signal: AbortSignal.abort() }), /Stopped before/);
+});
+
+test("the same seed gives the same draws, another seed and another chain others", () => {
+  const draws = (seed) => {
+    const chain = apart.chain(cells, apart.priors(cells), seed);
+    chain.run(50, true);
+    return [...chain.scales().sigma];
+  };
+  assert.deepEqual(draws(1), draws(1));
+  assert.notDeepEqual(draws(1), draws(2));
+  assert.notDeepEqual(draws(1), draws(1 + 4294967296));
+});
+
+test("modules run from their own text alone, as they do in a worker", () => {
+  const context = vm.createContext({});
+  vm.runInContext("globalThis.apart = { modules: [] };", context);
+  for (const module of apart.modules) vm.runInContext(`(${module})(apart);`, context);
+  Object.assign(context, { cells, priors: apart.priors(cells) });
+  const sigma = vm.runInContext("const c = apart.chain(cells, priors, 7); c.run(20, true); [...c.scales().sigma]", context);
+  const own = apart.chain(cells, apart.priors(cells), 7);
+  own.run(20, true);
+  assert.deepEqual([...sigma], [...own.scales().sigma]);
+});
+
+test("a chain that keeps more draws than it has room for keeps every second one, with their numbers", () => {
+  const chain = apart.chain(cells, apart.priors(cells), 3);
+  chain.run(2501, true);
+  const { at, values } = chain.means();
+  assert.ok(at.length <= 1000 && at.length >= 500);
+  assert.ok(at.every((x, i) => x === i * at[1]));
+  const again = apart.chain(cells, apart.priors(cells), 3);
+  again.run(at[1] + 1, true); // the draw after the first that was kept
+  assert.deepEqual(values.slice(17, 34), again.means().values.slice(17 * at[1], 17 * (at[1] + 1)));
+});
+
+test("parts of a total add up to it, and raw averages are shrunk", async () => {
+  const answers = apart.answers(await fit(), cells);
+  const { parts } = answers.decompose(31.5, { a: "a3", b: "b1" });
+  assert.deepEqual(parts.map((x) => x.component), ["baseline", "a", "b", "rest"]);
+  assert.ok(Math.abs(parts.reduce((sum, x) => sum + x.mean, 0) - 31.5) < 1e-12);
+  assert.throws(() => answers.decompose(31.5, { a: "new", b: "b1" }), /new is no a of the table/);
+  const found = answers.contributors("a");
+  assert.ok(Math.abs(found.reduce((sum, x) => sum + x.mean, 0)) < 1e-5);
+  assert.ok(found.every((x) => x.lower < x.mean && x.mean < x.upper && x.n === 30));
+  const size = (key) => found.reduce((sum, x) => sum + x[key] ** 2, 0);
+  assert.ok(size("mean") < size("raw"));
+  const shares = answers.components().map(({ share }) => share.mean);
+  assert.ok(Math.abs(shares.reduce((sum, x) => sum + x, 0) - 1) < 1e-12);
+  const [known, unknown] = ["a3", "a new one"].map((a) => answers.predict({ a, b: "b1" }));
+  assert.ok(unknown.upper - unknown.lower > 2 * (known.upper - known.lower));
+  assert.deepEqual(unknown.unknown, ["a"]);
+  assert.equal(JSON.parse(JSON.stringify(answers)).contributors.b.length, 5);
+});
+
+test("the check is silent where the model holds, and names what does not", async () => {
+  const aspects = async (shape, change = (x) => x) => {
+    const of = cellsOf(change(table(shape)), "total", ["a", "b"]);
+    return apart.answers(await fit({}, of), of).check().filter((x) => x.alarm).map((x) => x.aspect);
+  };
+  assert.deepEqual(await aspects(), []);
+  assert.ok((await aspects((z) => Math.exp(1.2 * z))).includes("lean"));
+  assert.ok((await aspects((z) => z ** 3)).includes("tails"));
+  assert.ok((await aspects((z, a) => (a < 3 ? 6 : 0.5) * z)).includes("spreads within cells"));
+  const interacting = (columns) => {
+    columns.total = columns.total.map((x, i) => x + 4 * ((i % 12) % 2) * ((Math.floor(i / 12) % 5) % 2));
+    return columns;
+  };
+  assert.ok((await aspects(undefined, interacting)).includes("averages of cells"));
+});
+
+test("large tables are checked without simulating their rows", async () => {
+  const random = apart.random(8);
+  const columns = { total: [], a: [] };
+  for (let i = 0; i < 30000; i++) {
+    columns.a.push(i % 20);
+    columns.total.push((i % 20) / 10 + random.normal());
+  }
+  const of = cellsOf(columns, "total", ["a"]);
+  const found = apart.answers(await fit({}, of), of).check();
+  assert.ok(found.every(({ alarm, p }) => !alarm && p > 0.001 && p < 0.999), JSON.stringify(found));
+});
+
+
+test("a chain that starts far from the data arrives", () => {
+  const random = apart.random(9);
+  const columns = { total: [], a: [] };
+  for (let i = 0; i < 20000; i++) {
+    columns.a.push(i % 3000);
+    columns.total.push(random.normal());
+  }
+  const of = cellsOf(columns, "total", ["a"]);
+  const chain = apart.chain(of, { baselineMu: 0, baselineSd: 1e3, tauScale: [1e3], sigmaScale: 1e3 }, 1);
+  chain.run(100, true);
+  const { sigma, tau } = chain.scales(50);
+  assert.ok(sigma.every((x) => x > 0.95 && x < 1.05));
+  assert.ok(tau[0].every((x) => x < 0.2));
+});
