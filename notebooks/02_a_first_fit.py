@@ -751,6 +751,7 @@ pd.concat({name: table[kinds].agg(["mean", "sem"]).T for name, table in kinds_of
 #
 # The quiz asks about ideas.
 # In the [exercises](exercises/02_exercises.ipynb) you shrink by hand, predict a newcomer, and write, sample and read a model of your own.
+# For a table of your own you can [drop a file on this page](../book/apart.md): it pools in your browser, without Python.
 
 # %%
 mlm.quiz("02")

@@ -732,6 +732,7 @@ assert decision["1 reading by each of the three"]["% R&R"].gt(10).mean() < 0.5
 #
 # The quiz asks about ideas.
 # The [exercises](exercises/14_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
+# Is your own study at hand as a CSV file? [Take it apart in the browser](../book/apart.md): the classical model, with intervals, and nothing leaves your machine.
 
 # %%
 mlm.quiz("14")

@@ -111,6 +111,7 @@ deliveries(2_400, rng).to_csv(path / "march.csv", index=False)
 # Let `path` be a folder of your own and `SEED` any whole number.
 # Then change the first two cells to your file and your questions, and the few other lines that name her columns: the averages under *Look* and the rows under *Predict*.
 # Each cell asks one thing of the data, and each is there because some analysis went wrong without it.
+# (For a first look, [drop the file on this page](../book/apart.md). It shows what was read, what the data identify and the classical model's answers.)
 #
 # ### 1 Look
 #
