@@ -20,6 +20,7 @@ from tools.benchmarks import __main__ as command
 from tools.benchmarks import (
     cold,
     contributors,
+    covariates,
     engines,
     problems,
     ratings,
@@ -96,6 +97,11 @@ ROWS = {
         ],
     ),
 }
+ROWS["covariates"] = table_of(
+    {"rows": WHOLE, "goal": {"enum": ["cells", "posterior"]}, "backend": TEXT},
+    [f"{what}_{kind}" for what in ("seconds", "peak_bytes") for kind in ("without", "with")]
+    + ["seconds", "peak_bytes", "pass_seconds", "compile_seconds", "sampling_seconds"],
+)
 ROWS["tails"] = table_of(
     {"model": TEXT, "problem": TEXT, "days": WHOLE, "flights": WHOLE, "hour": NUMBER, "hour_seen": NUMBER}
     | {f"{kind}{end}": {"type": "number"} for kind in ("single", "together") for end in ("", "_error", "_days")}
@@ -174,6 +180,16 @@ def test_stored_ratings_are_fitted_in_every_way_and_in_time():
     assert ours["max_rhat"]["max"] < 1.01
     assert min(ours[name]["min"] for name in LEAST) > 400
     assert ours["sampling_seconds"]["median"] < 90
+
+
+def test_stored_passes_with_covariates_cost_little_more_than_those_without():
+    measured = stored("covariates")["rows"]
+    of_backend = {row["backend"]: row for row in measured if row["goal"] == "cells"}
+    assert list(of_backend) == list(covariates.BACKENDS)
+    for what in ("seconds", "peak_bytes"):
+        assert covariates.ratio(of_backend["polars"], what) < 1.5
+    few, many = (row["sampling_seconds"]["median"] for row in measured if row["goal"] == "posterior")
+    assert many < 3 * few
 
 
 def test_every_number_on_the_page_is_measured():

@@ -6,13 +6,14 @@ A benchmark is a module with ``run``, ``TABLES`` and ``claims``; one with a figu
 from pathlib import Path
 
 from tools import project
-from tools.benchmarks import calibration, cold, contributors, ratings, reml, rows, samplers, tails
+from tools.benchmarks import calibration, cold, contributors, covariates, ratings, reml, rows, samplers, tails
 from tools.benchmarks.words import Table
 
 #: The benchmarks by name, in the order in which they are measured.
 BENCHMARKS = {
     "samplers": samplers,
     "rows": rows,
+    "covariates": covariates,
     "contributors": contributors,
     "calibration": calibration,
     "cold": cold,

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,18 +53,23 @@ def run(quick: bool = False, repeats: int = 3, report=print) -> list[dict]:
     return rows
 
 
-def write(path: Path, n: int) -> None:
-    """Simulate `n` rows of the course's own problem into a Parquet file, a million at a time."""
+def write(path: Path, n: int, slopes: Mapping[str, float] | None = None) -> None:
+    """Simulate `n` rows of the course's own problem into a Parquet file, a million at a time.
+
+    Covariates, by name, have these slopes.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from tools.benchmarks.problems import SIMULATED
 
     rng = np.random.default_rng(n)
-    schema = pa.schema([("total", pa.float64())] + [(name, pa.int32()) for name in SIMULATED.names])
+    slopes = dict(slopes or {})
+    numbers = [(name, pa.float64()) for name in ("total", *slopes)]
+    schema = pa.schema(numbers + [(name, pa.int32()) for name in SIMULATED.names])
     with pq.ParquetWriter(path, schema) as file:
         for done in range(0, n, CHUNK):
-            frame = SIMULATED.simulate(min(CHUNK, n - done), rng=rng)
+            frame = SIMULATED.simulate(min(CHUNK, n - done), rng=rng, slopes=slopes)
             file.write_table(pa.table({name: frame[name].to_numpy() for name in schema.names}, schema=schema))
 
 
@@ -93,11 +98,11 @@ def _in_words(row: dict) -> str:
 # Functions that run in a process of their own
 
 
-def pass_with(backend: str, path: str):
+def pass_with(backend: str, path: str, covariates: Sequence[str] = ()):
     """Return a function that reduces the file to cells on one backend."""
     import mlm_tutorial as mlm
 
-    read = _reader(backend)
+    read = _reader(backend, covariates)
     mlm.cell_statistics  # noqa: B018 - imports pandas and narwhals, which does not belong to the pass
 
     def answer() -> dict:
@@ -109,7 +114,7 @@ def pass_with(backend: str, path: str):
     return answer
 
 
-def posterior_with(backend: str, path: str):
+def posterior_with(backend: str, path: str, covariates: Sequence[str] = ()):
     """Return a function from the file to a converged posterior; its time includes importing and compiling."""
     began = time.perf_counter()
 
@@ -117,7 +122,7 @@ def posterior_with(backend: str, path: str):
         import mlm_tutorial as mlm
 
         start = time.perf_counter()
-        cells = _reader(backend)(path)
+        cells = _reader(backend, covariates)(path)
         pass_seconds = time.perf_counter() - start
         tree = mlm.sample(mlm.cell_model(cells), seed=1, progress=False)
         mlm.check_convergence(tree)
@@ -132,16 +137,16 @@ def posterior_with(backend: str, path: str):
     return answer
 
 
-def _reader(backend: str):
+def _reader(backend: str, covariates: Sequence[str] = ()):
     """Return a function from a path to cells; imports and start-up of a backend happen here."""
     import mlm_tutorial as mlm
     from tools.benchmarks.problems import SIMULATED
 
     layers = list(SIMULATED.names)
-    columns = ["total", *layers]
+    columns = ["total", *layers, *covariates]
 
-    def reduced(frame):
-        return mlm.cell_statistics(frame, "total", layers)
+    def reduced(frame, **options):
+        return mlm.cell_statistics(frame, "total", layers, covariates=covariates, **options)
 
     if backend == "polars":
         import polars as pl
@@ -164,7 +169,7 @@ def _reader(backend: str):
             file = pq.ParquetFile(path)
             # One row group after the other: `iter_batches` reads far ahead.
             tables = (file.read_row_group(i, columns) for i in range(file.num_row_groups))
-            parts = (mlm.cell_statistics(table, "total", layers, partial=True) for table in tables)
+            parts = (reduced(table, partial=True) for table in tables)
             return reduce(mlm.Cells.merge, parts)
 
         return in_batches
