@@ -751,15 +751,15 @@ def what_it_tells(table, total, layers, numbers, questions):
         {"Ada - Ben": "at equal numbers", "Harbor - North": "as they are", "North - South": "at equal numbers"}.
     """
     ### BEGIN SOLUTION: ask the design about all questions twice, with the numbers beside the labels and without them
-    equal, as_is = (
-        mlm.identification(mlm.cell_statistics(table, total, layers, covariates=covariates), contrasts=questions)[
-            "means"
-        ]
-        for covariates in (numbers, [])
-    )
-    return {
-        name: "at equal numbers" if equal[name] else "as they are" if as_is[name] else "neither" for name in questions
-    }
+    fixed = []
+    for covariates in (numbers, []):
+        cells = mlm.cell_statistics(table, total, layers, covariates=covariates)
+        fixed.append(mlm.identification(cells, contrasts=questions)["means"])
+    equal, as_is = fixed
+    verdicts = {}
+    for name in questions:
+        verdicts[name] = "at equal numbers" if equal[name] else "as they are" if as_is[name] else "neither"
+    return verdicts
     ### END SOLUTION
 
 
