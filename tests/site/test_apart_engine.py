@@ -248,7 +248,7 @@ def fitted_by_the_package(group):
             compiled = mlm.compile_model(mlm.cell_model(cells, priors=priors))
         else:
             compiled = compiled.with_priors(priors).with_cells(cells)
-        idata = mlm.sample(compiled, seed=5, draws=3000, progress=False)
+        idata = mlm.sample(compiled, seed=5, progress=False)
         mlm.check_convergence(idata)
         posterior = idata["posterior"]
         columns = {"baseline": posterior["mu_baseline"].values, "log sigma": np.log(posterior["sigma_baseline"].values)}
@@ -294,7 +294,7 @@ def test_posteriors_are_those_of_the_package():
     for group in tables():
         ours = ask(
             *(
-                ("fit", question(*table, seed=3, target=3000, row=table[0].index[7] if len(table[0]) < 1000 else None))
+                ("fit", question(*table, seed=3, target=2000, row=table[0].index[7] if len(table[0]) < 1000 else None))
                 for table in group.values()
             )
         )
