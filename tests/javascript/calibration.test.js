@@ -49,7 +49,8 @@ function simulate({ sizes, rows, priors = PRIORS }, random) {
     labels: Array.from({ length: m }, (_, k) => `${k}`),
     codes: Int32Array.from(rows, (row) => row[j]),
   }));
-  return { truth: [baseline, sigma, ...tau, means[0][0], means[1][0]], cells: apart.cells(Float64Array.from(total), layers) };
+  const cells = apart.cells(Float64Array.from(total), layers);
+  return { truth: [baseline, sigma, ...tau, means[0][0], means[1][0]], cells };
 }
 
 // Talts et al. 2018, Validating Bayesian inference algorithms with simulation-based calibration.

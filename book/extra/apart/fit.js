@@ -209,7 +209,8 @@
           if (due) check();
           if (due || Date.now() - reported > 200) {
             reported = Date.now();
-            onProgress?.({ draws: CHAINS * drawn(), rhat: state.rhat, ess: state.ess, worst: state.worst, seconds: seconds() });
+            const { rhat, ess, worst } = state;
+            onProgress?.({ draws: CHAINS * drawn(), rhat, ess, worst, seconds: seconds() });
           }
           if (due && state.converged) {
             finishing = true;
