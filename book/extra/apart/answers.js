@@ -92,7 +92,8 @@
         const average = normals.reduce((sum, x) => sum + x.mean, 0) / normals.length;
         const variance = normals.reduce((sum, x) => sum + x.variance + (x.mean - average) ** 2, 0) / normals.length;
         const sd = Math.sqrt(variance);
-        const [lower, upper] = [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2].map((p) => mixtureQuantile(p, normals, average, sd));
+        const ends = [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2];
+        const [lower, upper] = ends.map((p) => mixtureQuantile(p, normals, average, sd));
         return {
           mean: offset + average,
           sd,
@@ -189,7 +190,7 @@
       return { mean, sd: Math.sqrt(variance), median, lower, upper };
     }
 
-    function shifted(/** @type {ReturnType<typeof summary>} */ { mean, sd, median, lower, upper }, /** @type {number} */ by) {
+    function shifted(/** @type {Summary} */ { mean, sd, median, lower, upper }, /** @type {number} */ by) {
       return { mean: mean + by, sd, median: median + by, lower: lower + by, upper: upper + by };
     }
 

@@ -12,7 +12,8 @@
     const WARM_UP = 300;
     const FEWEST = 500; // draws a chain before the first check
     const MAX_RHAT = 1.01;
-    const SLICE = 50; // milliseconds of sampling between two messages
+    const SLICE = 50; // milliseconds of sampling between two messages, at most
+    const STEP = 256; // sweeps between two messages, at most, or a quarter of those before: chains stay together
 
     // A chain that reports what it drew. It runs in a worker, or beside the page where there is none.
     apart.serveChain = function serveChain({ cells, priors, seed }, send) {
@@ -23,12 +24,14 @@
       return {
         step() {
           const start = Date.now();
-          while (Date.now() - start < SLICE) {
+          let room = Math.max(STEP, drawn / 4);
+          while (room > 0 && Date.now() - start < SLICE) {
             const before = Date.now();
             const sweeps = left > 0 ? Math.min(batch, left) : batch;
             chain.run(sweeps, left === 0);
             left -= Math.min(sweeps, left);
-            if (Date.now() - before < SLICE / 10) batch = Math.min(2 * batch, 256);
+            room -= sweeps;
+            if (Date.now() - before < SLICE / 10) batch = Math.min(2 * batch, STEP);
           }
           const scales = chain.scales(drawn);
           drawn += scales.sigma.length;
@@ -46,12 +49,10 @@
       const program = `
         globalThis.apart = { modules: [] };
         ${parts.join("\n")}
-        let running;
-        const steps = new MessageChannel(); // between two steps, messages from the page are read
-        steps.port1.onmessage = () => { if (running) { running.step(); steps.port2.postMessage(0); } };
+        let chain;
         onmessage = ({ data }) => {
-          if (data.start) { running = apart.serveChain(data.start, (x) => postMessage(x)); steps.port2.postMessage(0); }
-          else if (running) { running.finish(); running = undefined; }
+          if (data.start) chain = apart.serveChain(data.start, (message) => postMessage(message));
+          else chain[data.call]();
         };`;
       return URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
     }
@@ -71,7 +72,8 @@
         return worker;
       });
       return {
-        finish: () => workers.forEach((worker) => worker.postMessage({ finish: true })),
+        step: (/** @type {number} */ i) => workers[i].postMessage({ call: "step" }),
+        finish: () => workers.forEach((worker) => worker.postMessage({ call: "finish" })),
         end() {
           workers.forEach((worker) => worker.terminate());
           URL.revokeObjectURL(url);
@@ -83,23 +85,23 @@
     function inTurns(tasks, receive, fail) {
       const chains = tasks.map((start, i) => apart.serveChain(/** @type {any} */ (start), (x) => receive(i, x)));
       let going = true;
-      let at = 0;
-      const turn = () => {
-        if (!going) return;
-        try {
-          chains[at++ % chains.length].step();
-          setTimeout(turn, 0);
-        } catch (error) {
-          fail(/** @type {Error} */ (error));
-        }
-      };
-      setTimeout(turn, 0);
       return {
+        step(i) {
+          setTimeout(() => {
+            try {
+              if (going) chains[i].step();
+            } catch (error) {
+              fail(/** @type {Error} */ (error));
+            }
+          }, 0);
+        },
         finish() {
           going = false;
           chains.forEach((chain) => chain.finish());
         },
-        end: () => (going = false),
+        end() {
+          going = false;
+        },
       };
     }
 
@@ -158,12 +160,23 @@
         ready = Math.ceil(draws * Math.min(2, Math.max(1.25, (1.1 * target) / ess)));
       }
 
-      const drawn = () => Math.min(...parts.map(({ sigma }) => sigma.reduce((sum, x) => sum + x.length, 0)));
+      const counts = parts.map(() => 0);
+      const drawn = () => Math.min(...counts);
       const seconds = () => (Date.now() - start) / 1000;
 
       return new Promise((resolve, reject) => {
         /** @type {ReturnType<typeof inWorkers>} */
         let run;
+        // No chain gets far ahead of the slowest, whose length counts.
+        const waiting = new Set(parts.keys());
+        const go = () => {
+          const most = Math.max(2 * STEP, 1.5 * drawn());
+          for (const chain of waiting) {
+            if (counts[chain] > most) continue;
+            waiting.delete(chain);
+            run.step(chain);
+          }
+        };
         const fail = (/** @type {Error} */ error) => {
           run?.end();
           signal?.removeEventListener("abort", stop);
@@ -190,16 +203,20 @@
           parts[chain].baseline.push(message.scales.baseline);
           parts[chain].sigma.push(message.scales.sigma);
           parts[chain].tau.forEach((column, j) => column.push(message.scales.tau[j]));
+          counts[chain] += message.scales.sigma.length;
+          waiting.add(chain);
           const due = drawn() >= ready;
           if (due) check();
           if (due || Date.now() - reported > 200) {
             reported = Date.now();
-            onProgress?.({ draws: CHAINS * drawn(), rhat: state.rhat, ess: state.ess, worst: state.worst, seconds: seconds() });
+            const { rhat, ess, worst } = state;
+            onProgress?.({ draws: CHAINS * drawn(), rhat, ess, worst, seconds: seconds() });
           }
           if (due && state.converged) {
             finishing = true;
             run.finish();
           } else if (seconds() > maxSeconds) stop();
+          else go();
         };
         const tasks = parts.map((_, i) => ({ cells, priors, seed: seed + i * 4294967296 }));
         if (signal?.aborted) return reject(new Error("Stopped before there was anything to show."));
@@ -209,6 +226,7 @@
           run = inTurns(tasks, receive, fail); // a browser that allows no such worker
         }
         signal?.addEventListener("abort", stop);
+        go();
       });
     };
 

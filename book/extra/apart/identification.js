@@ -64,12 +64,13 @@
       layers.forEach((_, finer) => {
         const coarser = layers.map((__, j) => j).filter((j) => determines[finer][j] && !determines[j][finer]);
         if (!coarser.length) return;
+        const every = coarser.map((j) => `every ${names[j]}`);
         const lies = listed(coarser.map((j) => `one ${names[j]}`));
         let text = `Every ${names[finer]} lies in ${lies}: the split between their means is ${BY_POOLING}.`;
         text +=
           coarser.length === 1
             ? ` What ${names[finer]} adds can be compared inside one ${names[coarser[0]]} only.`
-            : ` Of ${names[finer]} they fix what cancels in ${listed(coarser.map((j) => `every ${names[j]}`))}: the interaction.`;
+            : ` Of ${names[finer]} they fix what cancels in ${listed(every)}: the interaction.`;
         say([finer, ...coarser], text);
       });
       for (let i = 0; i < layers.length; i++) {
@@ -127,7 +128,8 @@
           found.push({ layers: [j], text: `${text} only pooling tells a contributor from chance.` });
         } else if (single) {
           const shown = few(labels.filter((_, k) => counts[k] === 1));
-          found.push({ layers: [j], text: `${single} of ${labels.length} contributors of ${name} have a single row (${shown}).` });
+          const text = `${single} of ${labels.length} contributors of ${name} have a single row (${shown}).`;
+          found.push({ layers: [j], text });
         }
         const alike = lookalikes(labels);
         if (alike.length) {
