@@ -18,6 +18,7 @@ from tests.support.problems import function
 from tools import project
 from tools.benchmarks import __main__ as command
 from tools.benchmarks import (
+    browser,
     cold,
     contributors,
     covariates,
@@ -101,6 +102,9 @@ ROWS["covariates"] = table_of(
     {"rows": WHOLE, "goal": {"enum": ["cells", "posterior"]}, "backend": TEXT},
     [f"{what}_{kind}" for what in ("seconds", "peak_bytes") for kind in ("without", "with")]
     + ["seconds", "peak_bytes", "pass_seconds", "compile_seconds", "sampling_seconds"],
+)
+ROWS["browser"] = table_of(
+    {"table": TEXT, "rows": WHOLE, "cells": WHOLE, "rhat": NUMBER, "ess": WHOLE}, ["read_seconds", "fit_seconds"]
 )
 ROWS["tails"] = table_of(
     {"model": TEXT, "problem": TEXT, "days": WHOLE, "flights": WHOLE, "hour": NUMBER, "hour_seen": NUMBER}
@@ -190,6 +194,16 @@ def test_stored_passes_with_covariates_cost_little_more_than_those_without():
         assert covariates.ratio(of_backend["polars"], what) < 1.5
     few, many = (row["sampling_seconds"]["median"] for row in measured if row["goal"] == "posterior")
     assert many < 3 * few
+
+
+def test_the_page_fits_every_table_in_time():
+    """The ratings with 400 effective draws of every scale, as the page asks before it shows anything."""
+    measured = {row["table"]: row for row in stored("browser")["rows"]}
+    assert list(measured) == list(browser.TABLES_OF)
+    for name, most in {"penicillin": 2, "flights": 5, "ratings": 60}.items():
+        assert measured[name]["fit_seconds"]["max"] < most
+    assert min(row["ess"] for row in measured.values()) > 400
+    assert measured["ratings"]["rows"] == ratings.SIZES["rows"]
 
 
 def test_every_number_on_the_page_is_measured():

@@ -95,8 +95,8 @@ def claims(content: dict) -> list[str]:
     most = max(ratio(row, "seconds") for row in done.values())
     few, many = (row for row in content["rows"] if row["goal"] == "posterior")
     return [
-        f"With {len(SLOPES)} covariates the pass over {many['rows']:,} rows took {ratio(done['polars'], 'seconds'):.2f} "
-        f"times the seconds on Polars, and {most:.2f} times where it took most.",
+        f"With {len(SLOPES)} covariates the pass over {many['rows']:,} rows took "
+        f"{ratio(done['polars'], 'seconds'):.2f} times the seconds on Polars, and {most:.2f} times where it took most.",
         f"Sampling took {number(few['sampling_seconds']['median'])} s for {few['rows']:,} rows and "
         f"{number(many['sampling_seconds']['median'])} s for {many['rows']:,}.",
     ]

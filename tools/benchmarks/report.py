@@ -6,7 +6,7 @@ A benchmark is a module with ``run``, ``TABLES`` and ``claims``; one with a figu
 from pathlib import Path
 
 from tools import project
-from tools.benchmarks import calibration, cold, contributors, covariates, ratings, reml, rows, samplers, tails
+from tools.benchmarks import browser, calibration, cold, contributors, covariates, ratings, reml, rows, samplers, tails
 from tools.benchmarks.words import Table
 
 #: The benchmarks by name, in the order in which they are measured.
@@ -20,6 +20,7 @@ BENCHMARKS = {
     "reml": reml,
     "ratings": ratings,
     "tails": tails,
+    "browser": browser,
 }
 
 
