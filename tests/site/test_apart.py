@@ -62,11 +62,12 @@ def test_the_share_of_casks_is_found_with_its_interval_and_everybody_can_use_the
         assert "60 rows can be used, in 30 cells" in understood
         assert "Every sample lies in one batch" in understood
         assert not page.locator("#apart-found").is_visible()
-        assert fitted(page).startswith("Done. The check is passed")
+        assert fitted(page).startswith("Done. The chains agree")
         shares = {row[0]: row[2] for row in rows_of(page, "#apart-components")}
         share, lower, upper = map(float, re.findall(r"[\d.]+(?=\s%)", shares["sample"]))
         assert lower < 65 < share < 88 < upper + 5
         assert list(shares) == ["batch", "sample", "residual"]
+        assert "Every sample lies in one batch" in page.locator("#apart-found-about").inner_text()
         page.locator("#apart-check li", has_text="The layers add up").wait_for()
         for name in ("components", "contributors", "row"):
             assert page.locator(f"#apart-{name}-figure svg[role=img][aria-label]").count() == 1
@@ -88,10 +89,11 @@ def test_a_row_adds_up_and_another_layer_row_and_prediction_can_be_chosen(browse
         page.locator("#apart-row").blur()
         page.locator("#apart-row-about", has_text="Row 5 ").wait_for()
         *parts, total = [number(value) for _, value, _ in rows_of(page, "#apart-row-table")]
-        assert sum(parts) == pytest.approx(total, abs=0.03)
+        assert sum(parts) == pytest.approx(total, abs=1e-9)  # as printed
         page.locator("#apart-row").fill("1000")
         page.locator("#apart-row").blur()
         assert "from 1 to 144" in page.locator("#apart-row-about").inner_text()
+        assert page.locator("#apart-row-figure svg").count() == 0
         page.locator("#apart-layer").select_option(label="plate")
         found = rows_of(page, "#apart-contributors")
         means = [number(row[3]) for row in found]
@@ -157,6 +159,33 @@ def test_the_lines_of_python_read_the_rows_that_the_page_used(browser, tmp_path,
     assert found["frame"]["minuten"].sum() == pytest.approx(
         sum(10 + i + k / 10 for k in range(6) for i in range(4)) + 18
     )
+
+
+def test_totals_that_layers_explain_exactly_are_not_fitted(browser):
+    rows = [f"{row},{item},{1.1 * row + 2.3 * item:.1f}" for row in range(4) for item in range(5)]
+    with opened(browser, PAGE) as page:
+        given(page, "\n".join(["r,i,y", *rows]).encode())
+        page.locator("#apart-total").select_option(label="y")
+        for box in page.locator("#apart-layers input").all()[:2]:
+            box.check()
+        assert "explain every y exactly" in page.locator("#apart-understood").inner_text()
+        assert page.locator("#apart-start").is_disabled()
+
+
+def test_names_that_every_model_has_and_rows_that_no_table_has_are_told_apart(browser):
+    rows = [
+        f"{outer},{outer}{inner},{5 * i + (7 * i + k) % 3}"
+        for i, outer in enumerate("ABCD")
+        for inner in "ab"
+        for k in (0, 1, 3)
+    ]
+    with opened(browser, PAGE) as page:
+        given(page, "\n".join(["residual,cask,y", *rows]).encode())
+        assert fitted(page).startswith("Done")
+        assert [row[0] for row in rows_of(page, "#apart-components")] == ["residual (layer)", "cask", "residual"]
+        assert "residual has 4 labels only" in page.locator("#apart-found-about").inner_text()
+        page.locator("#apart-predict-1").select_option(label="Ba")
+        assert "No row has this combination: Ba lies in residual B." in page.locator("#apart-predicted").inner_text()
 
 
 def test_a_stopped_fit_shows_no_number_and_another_file_takes_everything_back(browser):

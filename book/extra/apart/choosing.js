@@ -2,8 +2,9 @@
 "use strict";
 
 (() => {
-  const { element, make, tableOf, listOf, counted, shortened, page } = apart;
+  const { element, make, tableOf, listOf, counted, shortened, partName, page } = apart;
   const { state } = page;
+  const FEW = 5; // labels; fewer leave the spread of a layer to the prior
 
   /** Show what was read, and offer columns. */
   function offer() {
@@ -56,7 +57,7 @@
     }
     const layers = boxes.filter((box) => box.checked).map((box) => Number(box.value));
     const chosen = apart.choose(state.columns, total, layers, element("apart-join").checked);
-    Object.assign(state, { chosen, cells: null });
+    Object.assign(state, { chosen, cells: null, warnings: [] });
     page.hideFound();
     const near = chosen.layers.flatMap((layer) => layer.near.map((group) => ({ layer, group })));
     element("apart-join-label").hidden = !near.length;
@@ -75,7 +76,16 @@
         state.cells = apart.cells(chosen.total, chosen.layers);
         const size = `${counted(chosen.rows.length, "row")} can be used, in ${counted(state.cells.n.length, "cell")}`;
         sentences.unshift(`${size}: rows with the same labels are one cell.`);
-        parts.push(layersTable(chosen), identificationTable(state.cells));
+        const rows = apart.identification(state.cells);
+        parts.push(layersTable(chosen), identificationTable(rows, state.cells));
+        state.warnings = warningsOf(rows, state.cells);
+        if (apart.residual(state.cells).exact) {
+          sentences.push(
+            `The layers explain every ${chosen.name} exactly, so there is no residual, and nothing to fit. ` +
+              "Is the total computed from the layers, or does it hold averages?",
+          );
+          state.cells = null;
+        }
       } catch (error) {
         sentences.push(error instanceof Error ? error.message : String(error));
       }
@@ -100,18 +110,57 @@
     return tableOf("Layers, their labels, and how many rows each label has", ["layer", "labels", "rows a label"], rows);
   }
 
-  /** @param {Cells} cells */
-  function identificationTable(cells) {
-    const rows = apart
-      .identification(cells)
-      .map((row) => [row.component, row.means ? "yes" : "no", row.because || "–"]);
-    const table = tableOf(
-      "What the data say before any fit",
-      ["part", "means found by the data alone", "because"],
-      rows,
-    );
+  /** What is known of a part: single contributions may be tied while shares are not. @param {Cells} cells */
+  function nestedSentences(cells) {
+    const { layers } = cells;
+    const nested = (/** @type {number} */ i, /** @type {number} */ j) => i !== j && apart.parentsOf(cells, i, j) !== null;
+    return layers.map((layer, i) => {
+      const finer = layers.findIndex((_, j) => nested(j, i) && !nested(i, j));
+      const coarser = layers.findIndex((_, j) => nested(i, j) && !nested(j, i));
+      const other = finer >= 0 ? finer : coarser;
+      if (other < 0) return "";
+      return (
+        `Shares of ${layer.name} and ${layers[other].name} can be found; ` +
+        "single contributions of the two cannot be told apart. "
+      );
+    });
+  }
+
+  /** @param {Identified[]} identified @param {Cells} cells */
+  function identificationTable(identified, cells) {
+    const nested = ["", ...nestedSentences(cells)];
+    const rows = identified.map((row, i) => {
+      const because = row.because.replace(/^Not fixed by the data\. /, nested[i] || "$&");
+      const name = i ? partName(row.component) : row.component;
+      return [name, row.means ? "yes" : nested[i] ? "shares only" : "no", because || "–"];
+    });
+    const table = tableOf("What the data say before any fit", ["part", "found by the data alone", "because"], rows);
     table.classList.add("apart-stacked");
     return table;
+  }
+
+  /**
+   * What to keep in mind when results are read: what the data do not tell apart, and layers with few labels.
+   * @param {Identified[]} identified
+   * @param {Cells} cells
+   */
+  function warningsOf(identified, cells) {
+    /** @type {Set<string>} */
+    const said = new Set();
+    const found = identified.map(({ because }) => {
+      const sentences = because.replace(/^(Not f|F)ixed by the data[^.]*\. ?/, "").split(/(?<=\.) /);
+      const fresh = sentences.filter((sentence) => sentence && !said.has(sentence));
+      fresh.forEach((sentence) => said.add(sentence));
+      return fresh.join(" ");
+    });
+    const few = cells.layers
+      .filter(({ labels }) => labels.length < FEW)
+      .map(
+        ({ name, labels }) =>
+          `${name} has ${labels.length} labels only: how much it matters stays uncertain, ` +
+          "and the upper end of its intervals depends on the prior.",
+      );
+    return [...found.filter(Boolean), ...few];
   }
 
   for (const id of ["apart-total", "apart-layers", "apart-join"]) element(id).addEventListener("change", understand);

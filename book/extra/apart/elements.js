@@ -26,6 +26,9 @@
   /** A text as long as a line has room for. @param {string} text */
   const shortened = (text, longest = 40) => (text.length > longest ? `${text.slice(0, longest - 1)}…` : text);
 
+  /** A layer's name beside the parts that every model has. @param {string} layer */
+  const partName = (layer) => (/^(baseline|residual|total)$/i.test(layer) ? `${layer} (layer)` : layer);
+
   /**
    * A table in a box that scrolls, by keyboard as well.
    * @param {string} caption
@@ -77,5 +80,5 @@
     };
   }
 
-  Object.assign(apart, { element, make, shortened, tableOf, listOf, formatter });
+  Object.assign(apart, { element, make, shortened, partName, tableOf, listOf, formatter });
 })();

@@ -74,6 +74,8 @@ interface PageState {
   table: TextTable;
   columns: DescribedColumn[];
   chosen: Chosen;
+  /** Sentences to keep in mind when results are read. */
+  warnings: string[];
   cells: Cells | null;
 }
 
@@ -113,6 +115,7 @@ interface Apart {
   element(id: string): any;
   make(tag: string, properties?: Record<string, any>, ...children: (Node | string)[]): any;
   shortened(text: string, longest?: number): string;
+  partName(layer: string): string;
   tableOf(caption: string, header: string[], rows: (string | number)[][]): HTMLElement;
   listOf(sentences: string[]): HTMLElement;
   formatter(scale: number): (value: number) => string;

@@ -5,7 +5,7 @@
   const { element } = apart;
 
   /** @returns {any} what is known of no table */
-  const nothing = () => ({ text: null, table: null, columns: [], chosen: null, cells: null });
+  const nothing = () => ({ text: null, table: null, columns: [], chosen: null, cells: null, warnings: [] });
 
   /** @type {PageState} */
   const state = { name: "", file: "", encoding: "", notes: [], preset: null, ...nothing() };
