@@ -188,6 +188,38 @@ def test_names_that_every_model_has_and_rows_that_no_table_has_are_told_apart(br
         assert "No row has this combination: Ba lies in residual B." in page.locator("#apart-predicted").inner_text()
 
 
+def test_odd_names_numbers_lines_and_pairs_reach_python_as_the_page_used_them(browser, tmp_path, monkeypatch):
+    numbers = ["1,234.5", "950", "\u22123.5", "1,240", "955.25", "4"]
+    rows = [f'{a},{b},,"{numbers[(i + k) % 6]}"' for k in range(4) for i, (a, b) in enumerate(("xa", "xb", "ya", "yb"))]
+    text = "\n".join(["who, who,,y", *rows, "x,a", "x,a,,1,2,3"])
+    (tmp_path / "odd.csv").write_text(text, encoding="utf-8")
+    with opened(browser, PAGE) as page:
+        given(page, text.encode(), "odd.csv")
+        page.locator("#apart-within").select_option(label="who (2) within who")
+        assert "16 rows can be used, in 4 cells" in page.locator("#apart-understood").inner_text()
+        page.locator("#apart-now").click()
+        page.locator("#apart-status", has_text=re.compile("^Done")).wait_for(timeout=60_000)
+        code = page.locator("#apart-python").inner_text()
+        assert [row[0] for row in rows_of(page, "#apart-components")] == ["who", "who (2) within who", "residual"]
+    monkeypatch.chdir(tmp_path)
+    found = {}
+    exec(code.split("priors = ")[0], found)
+    assert found["cells"].n_observations == 16
+    assert len(found["cells"].n) == 4
+    values = [1234.5, 950, -3.5, 1240, 955.25, 4]
+    assert found["frame"]["y"].sum() == pytest.approx(sum(values[(i + k) % 6] for k in range(4) for i in range(4)))
+    assert "print(mlm.variance_shares(idata, cells))" in code
+
+
+def test_how_numbers_are_written_can_be_chosen(browser):
+    with opened(browser, PAGE) as page:
+        given(page, b"p;x\na;950\na;999\nb;1.234\nb;980\na;1.100\nb;1.250\n")
+        assert "may also separate thousands" in page.locator("#apart-notes").inner_text()
+        page.locator("#apart-mark").select_option(",")
+        assert "thousands" not in page.locator("#apart-notes").inner_text()
+        assert page.evaluate("[...apart.page.state.chosen.total]") == [950, 999, 1234, 980, 1100, 1250]
+
+
 def test_a_stopped_fit_shows_no_number_and_another_file_takes_everything_back(browser):
     with opened(browser, PAGE) as page:
         page.get_by_role("button", name="casks of paste").click()

@@ -64,6 +64,10 @@
   }
 
   element("apart-start").addEventListener("click", fit);
+  element("apart-now").addEventListener("click", () => {
+    if (!page.fitting) element("apart-start").click(); // the fit takes the focus, and the page follows
+    element("apart-fit").scrollIntoView({ block: "center" });
+  });
   element("apart-stop").addEventListener("click", () => {
     const { fitting } = page;
     if (fitting?.signal.aborted) {
