@@ -239,6 +239,35 @@ def test_a_stopped_fit_shows_no_number_and_another_file_takes_everything_back(br
         assert not page.locator("#apart-fit").is_visible()
 
 
+def test_a_second_click_on_stop_does_not_wait_for_chains_that_say_nothing(browser):
+    with opened(browser, PAGE) as page:
+        page.get_by_role("button", name="casks of paste").click()
+        page.wait_for_selector("#apart-fit:not([hidden])")
+        page.evaluate("() => { apart.fit = () => new Promise(() => {}); }")
+        page.locator("#apart-start").click()
+        page.locator("#apart-stop").click()
+        assert page.locator("#apart-status").inner_text().startswith("Stopping")
+        page.locator("#apart-stop").click()
+        assert page.locator("#apart-status").inner_text().startswith("Stopped")
+        assert page.locator("#apart-start").is_enabled()
+
+
+def test_long_names_that_begin_alike_stay_different_and_keep_their_whole_text(browser):
+    who = [f"the very long name of the company of branch {i}" for i in range(4)]
+    rows = [f"{name},{10 * i + (i + k) % 3}" for i, name in enumerate(who) for k in range(4)]
+    with opened(browser, PAGE) as page:
+        given(page, "\n".join(["department,y", *rows]).encode())
+        assert fitted(page).startswith("Done")
+        texts = "#apart-contributors-figure text:has(title)"
+        shown = page.eval_on_selector_all(texts, "all => all.map(one => one.firstChild.textContent)")
+        assert len(set(shown)) == 4
+        assert set(page.locator(f"{texts} title").all_text_contents()) == set(who)
+        inside = "all => all.every(one => one.getBBox().x + one.getCTM().e >= one.ownerSVGElement.getCTM().e)"
+        assert page.eval_on_selector_all(texts, inside)
+        sizes = "all => all.map(one => one.scrollWidth - one.clientWidth)"
+        assert max(page.eval_on_selector_all("#apart-components .apart-table", sizes)) <= 0
+
+
 def test_rows_that_are_pasted_or_dropped_are_read_too(browser):
     with opened(browser, PAGE) as page:
         page.get_by_text("Or paste rows").click()
