@@ -170,6 +170,9 @@ def test_totals_that_layers_explain_exactly_are_not_fitted(browser):
             box.check()
         assert "explain every y exactly" in page.locator("#apart-understood").inner_text()
         assert page.locator("#apart-start").is_disabled()
+        given(page, b"who,y\nAnna,1\nBen,2.5\nCleo,4\nDora,6\n")  # as many means as rows: pooling tells something
+        page.locator("#apart-layers input").first.check()
+        assert page.locator("#apart-start").is_enabled()
 
 
 def test_names_that_every_model_has_and_rows_that_no_table_has_are_told_apart(browser):

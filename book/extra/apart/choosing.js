@@ -44,13 +44,20 @@
     return make("label", { className: "apart-tick" }, box, text);
   }
 
-  /** Offer pairs as layers, for labels that repeat within those of another layer. @param {number[]} layers */
-  function offerPairs(layers) {
+  /**
+   * Offer pairs as layers, for labels that repeat within those of another layer.
+   * @param {number[]} layers
+   * @param {Cells} cells
+   */
+  function offerPairs(layers, cells) {
     const { columns } = state;
     const plain = layers.filter((i) => !columns[i].pair);
+    const free = (/** @type {number} */ a, /** @type {number} */ b) =>
+      apart.parentsOf(cells, layers.indexOf(a), layers.indexOf(b)) === null;
     const names = new Set(columns.map((column) => column.name));
     const pairs = plain
       .flatMap((inner) => plain.filter((outer) => outer !== inner).map((outer) => ({ inner, outer })))
+      .filter(({ inner, outer }) => free(inner, outer) && free(outer, inner)) // none lies in the other anyway
       .filter(({ inner, outer }) => !names.has(`${columns[inner].name} within ${columns[outer].name}`));
     element("apart-within-label").hidden = !pairs.length || plain.length > 4;
     element("apart-within").replaceChildren(
@@ -87,9 +94,9 @@
       if (box.disabled) box.checked = false;
     }
     const layers = boxes.filter((box) => box.checked).map((box) => Number(box.value));
-    offerPairs(layers);
     const chosen = apart.choose(state.columns, total, layers, element("apart-join").checked);
     Object.assign(state, { chosen, cells: null, warnings: [] });
+    element("apart-within-label").hidden = true;
     page.hideFound();
     const near = chosen.layers.flatMap((layer) => layer.near.map((group) => ({ layer, group })));
     element("apart-join-label").hidden = !near.length;
@@ -108,10 +115,12 @@
         state.cells = apart.cells(chosen.total, chosen.layers);
         const size = `${counted(chosen.rows.length, "row")} can be used, in ${counted(state.cells.n.length, "cell")}`;
         sentences.unshift(`${size}: rows with the same labels are one cell.`);
+        offerPairs(layers, state.cells);
         const rows = apart.identification(state.cells);
         parts.push(layersTable(chosen), identificationTable(rows, state.cells));
         state.warnings = warningsOf(rows, state.cells);
-        if (apart.residual(state.cells).exact) {
+        const residual = apart.residual(state.cells);
+        if (residual.exact && residual.dof > 0) {
           sentences.push(
             `The layers explain every ${chosen.name} exactly, so there is no residual, and nothing to fit. ` +
               "Is the total computed from the layers, or does it hold averages?",
@@ -149,7 +158,8 @@
   /** What is known of a part: single contributions may be tied while shares are not. @param {Cells} cells */
   function nestedSentences(cells) {
     const { layers } = cells;
-    const nested = (/** @type {number} */ i, /** @type {number} */ j) => i !== j && apart.parentsOf(cells, i, j) !== null;
+    const nested = (/** @type {number} */ i, /** @type {number} */ j) =>
+      i !== j && apart.parentsOf(cells, i, j) !== null;
     return layers.map((layer, i) => {
       const finer = layers.findIndex((_, j) => nested(j, i) && !nested(i, j));
       const coarser = layers.findIndex((_, j) => nested(i, j) && !nested(j, i));
@@ -168,7 +178,8 @@
     const rows = identified.map((row, i) => {
       const because = row.because.replace(/^Not fixed by the data\. /, nested[i] || "$&");
       const name = i ? partName(row.component) : row.component;
-      return [name, row.means ? "yes" : nested[i] ? "shares only" : "no", because || "–"];
+      const single = i > 0 && apart.countsOf(cells, i - 1).every((count) => count === 1);
+      return [name, row.means && !single ? "yes" : nested[i] && !single ? "shares only" : "no", because || "–"];
     });
     const table = tableOf("What the data say before any fit", ["part", "found by the data alone", "because"], rows);
     table.classList.add("apart-stacked");

@@ -37,7 +37,8 @@
   const NAMING_IN_CAMEL_CASE = /[a-z](Id|ID|Code|Nr|Zip|Year|Week)$/;
   /** A whole number, or three digits after a point, which may also separate thousands. */
   const GROUPS = /^[+-]?(\d+|[1-9]\d{0,2}\.\d{3})$/;
-  const UNIT = /^(([A-Z]{3}\s|[€$£¥]\s?)[+-]?\d[\d.,]*|[+-]?\d[\d.,]*(\s[A-Za-z/²³]{1,4}|\s?[A-Z]?[€$£¥%°µ][A-Za-z]?|[a-z]{2}))$/;
+  const UNIT_BEFORE = /^([A-Z]{3}\s|[€$£¥]\s?)[+-]?\d[\d.,]*$/;
+  const UNIT_AFTER = /^[+-]?\d[\d.,]*(\s[A-Za-z/²³]{1,4}|\s?[€$£¥%°µ][A-Za-z]?|[a-z]{2})$/;
 
   /** @param {string} text */
   const isMissing = (text) => MISSING.has(text.trim());
@@ -172,7 +173,7 @@
     let example = "";
     const present = labels.filter((label) => !isMissing(label));
     labels.forEach((label, i) => {
-      if (!UNIT.test(label.trim())) return;
+      if (!UNIT_BEFORE.test(label.trim()) && !UNIT_AFTER.test(label.trim())) return;
       units += counts[i];
       example ||= label.trim();
     });
@@ -239,7 +240,8 @@
       columns.filter((column, i) => {
         if (i === total || column.distinct < 2 || column.numbering || column.kind === "date" || column.longest > 80)
           return false;
-        return column.distinct <= most && (column.kind === "text" || names(column) || (column.whole && column.distinct <= 50));
+        const labels = column.kind === "text" || names(column) || (column.whole && column.distinct <= 50);
+        return column.distinct <= most && labels;
       });
     const rows = columns[0].codes.length;
     let layers = labeled(rows / 2);
@@ -261,9 +263,9 @@
       layers = layers.filter((layer) => layer !== found.inner);
       const [inner, outer, joined] = [found.inner.name, found.outer.name, found.joined.name];
       sentences.push(
-        `${inner} is not chosen: ${joined} already holds every pair of ${outer} and ${inner}. That is right if labels ` +
-          `of ${inner} repeat within ${outer}, and mean another one in each. If a label of ${inner} is the same one in ` +
-          `every ${outer}, tick ${inner}, and ${joined} as well only if pairs have something of their own.`,
+        `${inner} is not chosen: ${joined} already holds every pair of ${outer} and ${inner}. That is right if ` +
+          `labels of ${inner} repeat within ${outer}, and mean another one in each. If a label of ${inner} is the ` +
+          `same one in every ${outer}, tick ${inner}, and ${joined} as well only if pairs add something of their own.`,
       );
     }
     const note = sentences.join(" ") || null;

@@ -244,8 +244,9 @@
         });
         const [only] = met;
         if (met.size === 1 && only !== codes[k]) {
-          const lies = `${shortened(labels[layers[j].name])} lies in ${layers[k].name} ${shortened(layers[k].labels[only])}`;
-          return `No row has this combination: ${lies}. `;
+          const inner = shortened(labels[layers[j].name]);
+          const outer = shortened(layers[k].labels[only]);
+          return `No row has this combination: ${inner} lies in ${layers[k].name} ${outer}. `;
         }
       }
     }
