@@ -214,6 +214,21 @@ def test_odd_names_numbers_lines_and_pairs_reach_python_as_the_page_used_them(br
     assert "print(mlm.variance_shares(idata, cells))" in code
 
 
+def test_labels_that_mean_another_one_in_each_batch_are_noticed_and_made_a_layer(browser):
+    lines = [line.split(",") for line in (DATA / "paste.csv").read_text().split()]
+    with opened(browser, PAGE) as page:
+        given(page, "\n".join(f"{batch},{cask},{strength}" for batch, cask, _, strength in lines).encode())
+        understood = page.locator("#apart-understood")
+        assert "a label of cask means another one in each batch" in understood.inner_text()
+        page.locator("#apart-within").select_option(label="cask within batch")
+        assert "do not simply add up" not in understood.inner_text()
+        assert rows_of(page, "#apart-understood")[1][:2] == ["cask within batch", "30"]
+        page.get_by_role("button", name="penicillin").click()
+        page.locator("#apart-read", has_text="penicillin").wait_for()
+        page.locator("#apart-understood", has_text="144 rows").wait_for()
+        assert "do not simply add up" not in understood.inner_text()
+
+
 def test_how_numbers_are_written_can_be_chosen(browser):
     with opened(browser, PAGE) as page:
         given(page, b"p;x\na;950\na;999\nb;1.234\nb;980\na;1.100\nb;1.250\n")

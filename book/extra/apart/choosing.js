@@ -69,6 +69,22 @@
     );
   }
 
+  /**
+   * Whether cells' averages miss sums of layers by more than rows within cells tell: the F test against pure error,
+   * with the normal approximation of Wilson and Hilferty.
+   * @param {Cells} cells
+   */
+  function pairsDiffer(cells) {
+    const all = apart.residual(cells);
+    const within = cells.sumSq.reduce((sum, squares) => sum + squares, 0);
+    const below = cells.rows - cells.n.length;
+    const above = all.dof - below;
+    if (all.exact || below < 1 || above < 1 || within <= 0) return false;
+    const root = Math.cbrt(((all.variance * all.dof - within) / above) * (below / within));
+    const [a, b] = [2 / (9 * above), 2 / (9 * below)];
+    return ((1 - b) * root - (1 - a)) / Math.sqrt(b * root ** 2 + a) > 3.1; // one in a thousand
+  }
+
   /** Replace a layer by its labels within those of another one. */
   function usePair() {
     const chosen = element("apart-within").value;
@@ -119,6 +135,15 @@
         const rows = apart.identification(state.cells);
         parts.push(layersTable(chosen), identificationTable(rows, state.cells));
         state.warnings = warningsOf(rows, state.cells);
+        if (!element("apart-within-label").hidden && pairsDiffer(state.cells)) {
+          const [first, second] = chosen.layers.map((layer) => layer.name);
+          const sentence =
+            "Layers do not simply add up: averages of cells differ by far more than rows within cells do. Either " +
+            `pairs of labels have something of their own, or a label of ${second} means another one in each ${first}, or the ` +
+            "other way round: see the question above.";
+          sentences.push(sentence);
+          state.warnings.unshift(sentence.replace(": see the question above", ""));
+        }
         const residual = apart.residual(state.cells);
         if (residual.exact && residual.dof > 0) {
           sentences.push(
@@ -176,9 +201,10 @@
   function identificationTable(identified, cells) {
     const nested = ["", ...nestedSentences(cells)];
     const rows = identified.map((row, i) => {
-      const because = row.because.replace(/^Not fixed by the data\. /, nested[i] || "$&");
+      let because = row.because.replace(/^Not fixed by the data\. /, nested[i] || "$&");
       const name = i ? partName(row.component) : row.component;
       const single = i > 0 && apart.countsOf(cells, i - 1).every((count) => count === 1);
+      if (single) because = because.replace(/^Fixed by the data[^.]*\. /, "");
       return [name, row.means && !single ? "yes" : nested[i] && !single ? "shares only" : "no", because || "–"];
     });
     const table = tableOf("What the data say before any fit", ["part", "found by the data alone", "because"], rows);
