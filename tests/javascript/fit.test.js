@@ -47,6 +47,72 @@ test("a fit that is stopped, or out of time, says that it has not converged", as
   await assert.rejects(fit({ signal: AbortSignal.abort() }), /Stopped before/);
 });
 
+// 8 by 10 contributors, one row each pair.
+function grid(total) {
+  const columns = { total: [], r: [], i: [] };
+  for (let r = 0; r < 8; r++) {
+    for (let i = 0; i < 10; i++) {
+      columns.r.push(r);
+      columns.i.push(i);
+      columns.total.push(total(r, i));
+    }
+  }
+  return cellsOf(columns, "total", ["r", "i"]);
+}
+
+test("a table that the layers explain exactly is not fitted, with a reason", async () => {
+  await assert.rejects(fit({}, grid((r, i) => r + 2 * i)), /The layers explain every total exactly/);
+  await assert.rejects(fit({}, grid((r, i) => Number((1.1 * r + 2.3 * i).toFixed(1)))), /exactly/);
+  assert.equal(apart.problem(cells), null);
+  const single = cellsOf({ total: [1, 2, 4, 7], a: [0, 1, 2, 3] }, "total", ["a"]);
+  assert.equal(apart.problem(single), null);
+});
+
+test("a prediction ends where the residual is smaller than the spacing of numbers", () => {
+  const of = grid((r, i) => 1e6 + r + 2 * i);
+  const chain = { baseline: Float64Array.of(3, 3), sigma: Float64Array.of(1e-15, 1e-15) };
+  const scales = [{ ...chain, tau: [0, 1].map(() => Float64Array.of(1, 1)) }];
+  const means = [{ at: Int32Array.of(0, 1), values: new Float32Array(36) }];
+  const result = { scales, means, seed: 1 };
+  const { lower, upper } = apart.answers(result, of).predict({ r: "1", i: "2" });
+  assert.ok(Math.abs(lower - of.offset - 3) < 1e-9 && Math.abs(upper - of.offset - 3) < 1e-9);
+});
+
+test("workers that do not answer are ended: at once where that is asked for, or after some patience", async () => {
+  const ended = [];
+  const before = globalThis.Worker;
+  // Draws 500 times when it is asked for more, and never hands over the contributors' means.
+  globalThis.Worker = class {
+    postMessage({ call }) {
+      if (call !== "step") return;
+      const draws = () => Float64Array.from({ length: 500 }, () => 1 + Math.random());
+      const scales = { baseline: draws(), sigma: draws(), tau: [draws(), draws()] };
+      setTimeout(() => this.onmessage({ data: { scales } }), 5);
+    }
+    terminate() {
+      ended.push(this);
+    }
+  };
+  try {
+    for (const at of [0, Infinity]) {
+      const [stop, kill] = [new AbortController(), new AbortController()];
+      ended.length = 0;
+      const start = Date.now();
+      const options = { target: 1e9, workers: true, signal: stop.signal, kill: kill.signal };
+      const onProgress = ({ draws }) => {
+        if (draws < 2000) return;
+        stop.abort();
+        if (at === 0) kill.abort();
+      };
+      await assert.rejects(fit({ ...options, onProgress }), /Stopped at once/);
+      assert.equal(ended.length, 4);
+      assert.ok(at === 0 ? Date.now() - start < 1500 : Date.now() - start < 6000);
+    }
+  } finally {
+    globalThis.Worker = before;
+  }
+});
+
 test("the same seed gives the same draws, another seed and another chain others", () => {
   const draws = (seed) => {
     const chain = apart.chain(cells, apart.priors(cells), seed);

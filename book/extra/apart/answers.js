@@ -205,7 +205,8 @@
       let low = center - sd * Math.sqrt((1 - p) / p);
       let high = center + sd * Math.sqrt(p / (1 - p));
       const sds = normals.map((x) => Math.sqrt(x.variance));
-      while (high - low > 1e-8 * sd) {
+      // Beyond some digits halves are no new numbers: where sd is tiny beside the mean, so is the interval's last width.
+      for (let i = 0; i < 100 && high - low > 1e-8 * sd; i++) {
         const x = (low + high) / 2;
         let sum = 0;
         for (let i = 0; i < normals.length; i++) sum += apart.normalCdf((x - normals[i].mean) / sds[i]);

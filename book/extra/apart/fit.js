@@ -13,7 +13,20 @@
     const FEWEST = 500; // draws a chain before the first check
     const MAX_RHAT = 1.01;
     const SLICE = 50; // milliseconds of sampling between two messages, at most
-    const STEP = 256; // sweeps between two messages, at most, or a quarter of those before: chains stay together
+    const STEP = 256; // sweeps between two messages, at most, or a quarter of those before
+    const PATIENCE = 2000; // milliseconds that chains which were stopped have to hand over what they drew
+    const STOPPED = "Stopped before there was anything to show.";
+
+    // Why there is nothing to fit; null where there is something.
+    apart.problem = function problem(cells) {
+      const { exact, dof } = apart.residual(cells);
+      // With as many means as rows nothing is left in any case, and the prior keeps the residual from 0.
+      if (!exact || dof <= 0) return null;
+      return (
+        "The layers explain every total exactly, so nothing is left for a residual: there is nothing to estimate. " +
+        "Perhaps the total was computed from them, or a layer has a label for every row."
+      );
+    };
 
     // A chain that reports what it drew. It runs in a worker, or beside the page where there is none.
     apart.serveChain = function serveChain({ cells, priors, seed }, send) {
@@ -106,7 +119,7 @@
     }
 
     apart.fit = function fit(cells, options = {}) {
-      const { onProgress, signal, target = 400, maxSeconds = Infinity } = options;
+      const { onProgress, signal, kill, target = 400, maxSeconds = Infinity } = options;
       const priors = options.priors ?? apart.priors(cells);
       const seed = options.seed ?? Math.floor(Math.random() * 4294967296);
       const parallel = options.workers ?? (typeof Worker === "function" && typeof document === "object");
@@ -167,6 +180,14 @@
       return new Promise((resolve, reject) => {
         /** @type {ReturnType<typeof inWorkers>} */
         let run;
+        /** @type {ReturnType<typeof setTimeout> | undefined} */
+        let timer;
+        const release = () => {
+          clearTimeout(timer);
+          run?.end();
+          signal?.removeEventListener("abort", stop);
+          kill?.removeEventListener("abort", end);
+        };
         // No chain gets far ahead of the slowest, whose length counts.
         const waiting = new Set(parts.keys());
         const go = () => {
@@ -178,13 +199,14 @@
           }
         };
         const fail = (/** @type {Error} */ error) => {
-          run?.end();
-          signal?.removeEventListener("abort", stop);
+          release();
           reject(error);
         };
+        const end = () => fail(new Error("Stopped at once: what was drawn is lost."));
         const stop = () => {
+          timer ??= setTimeout(end, PATIENCE);
           if (finishing) return;
-          if (drawn() < 8) return fail(new Error("Stopped before there was anything to show."));
+          if (drawn() < 8) return fail(new Error(STOPPED));
           check();
           finishing = true;
           run.finish();
@@ -193,8 +215,7 @@
           if (message.means) {
             means[chain] = message.means;
             if (means.filter(Boolean).length === CHAINS) {
-              run.end();
-              signal?.removeEventListener("abort", stop);
+              release();
               resolve({ ...state, seconds: seconds(), target, seed, priors, scales, means: upTo(means, scales) });
             }
             return;
@@ -219,13 +240,16 @@
           else go();
         };
         const tasks = parts.map((_, i) => ({ cells, priors, seed: seed + i * 4294967296 }));
-        if (signal?.aborted) return reject(new Error("Stopped before there was anything to show."));
+        if (signal?.aborted || kill?.aborted) return reject(new Error(STOPPED));
+        const problem = apart.problem(cells);
+        if (problem) return reject(new Error(problem));
         try {
           run = (parallel ? inWorkers : inTurns)(tasks, receive, fail);
         } catch {
           run = inTurns(tasks, receive, fail); // a browser that allows no such worker
         }
         signal?.addEventListener("abort", stop);
+        kill?.addEventListener("abort", end);
         go();
       });
     };

@@ -105,7 +105,10 @@ interface FitOptions {
   /** Effective draws that every scale needs. */
   target?: number;
   maxSeconds?: number;
+  /** Stops the chains and hands over what they drew. */
   signal?: AbortSignal;
+  /** Ends the chains at once, also where they were stopped and do not answer; the fit is rejected. */
+  kill?: AbortSignal;
   onProgress?: (progress: Progress) => void;
   /** Whether chains run in web workers; by default, where there is a page. */
   workers?: boolean;
@@ -179,6 +182,8 @@ interface Apart {
   ess(chains: Float64Array[]): number;
   essTail(chains: Float64Array[]): number;
   quantile(sorted: ArrayLike<number>, p: number): number;
+  /** Why a fit would be rejected, in a sentence; null where it would not. */
+  problem(cells: Cells): string | null;
   serveChain(
     start: { cells: Cells; priors: Priors; seed: number },
     send: (message: { scales?: Scales; means?: Means }) => void,
