@@ -124,6 +124,50 @@ test("the same seed gives the same draws, another seed and another chain others"
   assert.notDeepEqual(draws(1), draws(1 + 4294967296));
 });
 
+test("fits of the same seed are the same, however the clock cuts the chains into pieces", async () => {
+  const plain = Date.now;
+  const fits = [];
+  try {
+    for (const speed of [0, 3, 17]) {
+      let now = 0;
+      Date.now = () => (now += speed);
+      fits.push(await fit({ seed: 4 }));
+    }
+  } finally {
+    Date.now = plain;
+  }
+  for (const other of fits.slice(1)) {
+    assert.equal(other.draws, fits[0].draws);
+    assert.deepEqual(other.scales, fits[0].scales);
+    assert.deepEqual(other.means, fits[0].means);
+  }
+});
+
+test("tails need as many effective draws as the middle, and cheap fits go on to 2,000", async () => {
+  const result = await fit();
+  assert.equal(result.wanted, 2000);
+  const columns = [0, 1].map((j) => result.scales.map((x) => x.tau[j]));
+  columns.push(result.scales.map((x) => x.sigma), result.scales.map((x) => x.baseline));
+  for (const column of columns) assert.ok(Math.min(apart.ess(column), apart.essTail(column)) > 2000);
+  const random = apart.random(3);
+  const large = { total: [], a: [], b: [] };
+  for (let i = 0; i < 4900; i++) {
+    large.a.push(i % 70);
+    large.b.push(Math.floor(i / 70));
+    large.total.push((i % 70) / 35 + Math.floor(i / 70) / 35 + random.normal());
+  }
+  const { ess, essTail } = apart;
+  try {
+    apart.ess = apart.essTail = () => 101; // slow chains
+    const { converged, wanted, draws } = await fit({ target: 100 }, cellsOf(large, "total", ["a", "b"]));
+    assert.deepEqual({ converged, wanted, draws }, { converged: true, wanted: 100, draws: 2000 });
+    apart.ess = ess;
+    assert.equal((await fit({ maxSeconds: 0.5 })).converged, false); // slow in the tails alone
+  } finally {
+    Object.assign(apart, { ess, essTail });
+  }
+});
+
 test("modules run from their own text alone, as they do in a worker", () => {
   const context = vm.createContext({});
   vm.runInContext("globalThis.apart = { modules: [] };", context);

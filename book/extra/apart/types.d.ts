@@ -82,8 +82,10 @@ interface Progress {
   draws: number;
   /** Largest R-hat, NaN before the first check. */
   rhat: number;
-  /** Least bulk ESS, NaN before the first check. */
+  /** Least bulk or tail ESS, NaN before the first check. */
   ess: number;
+  /** Effective draws at which the fit ends: `target`, or more where that costs little. */
+  wanted: number;
   /** Component that R-hat or ESS is worst for. */
   worst: string;
   seconds: number;
@@ -102,7 +104,7 @@ interface Result extends Progress {
 interface FitOptions {
   priors?: Priors;
   seed?: number;
-  /** Effective draws that every scale needs. */
+  /** Effective draws that every scale needs, in bulk and tails; small tables go on to 2,000. */
   target?: number;
   maxSeconds?: number;
   /** Stops the chains and hands over what they drew. */
@@ -187,7 +189,7 @@ interface Apart {
   serveChain(
     start: { cells: Cells; priors: Priors; seed: number },
     send: (message: { scales?: Scales; means?: Means }) => void,
-  ): { step(): void; finish(): void };
+  ): { step(limit?: number): void; finish(): void };
   fit(cells: Cells, options?: FitOptions): Promise<Result>;
   answers(result: Result, cells: Cells): Answers;
 }
