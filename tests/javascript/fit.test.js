@@ -1,6 +1,8 @@
 "use strict";
 
 const assert = require("node:assert/strict");
+const fs = require("node:fs");
+const path = require("node:path");
 const test = require("node:test");
 const vm = require("node:vm");
 const { cellsOf } = require("./engine.js");
@@ -201,7 +203,10 @@ test("parts of a total add up to it, and raw averages are shrunk", async () => {
   assert.ok(found.every((x) => x.lower < x.mean && x.mean < x.upper && x.n === 30));
   const size = (key) => found.reduce((sum, x) => sum + x[key] ** 2, 0);
   assert.ok(size("mean") < size("raw"));
-  const shares = answers.components().map(({ share }) => share.mean);
+  const components = answers.components();
+  assert.deepEqual(components.map(({ labels }) => labels), [12, 5, null]);
+  assert.ok(components.every(({ share }) => share.lower < share.median && share.median < share.upper));
+  const shares = components.map(({ share }) => share.mean);
   assert.ok(Math.abs(shares.reduce((sum, x) => sum + x, 0) - 1) < 1e-12);
   const [known, unknown] = ["a3", "a new one"].map((a) => answers.predict({ a, b: "b1" }));
   assert.ok(unknown.upper - unknown.lower > 2 * (known.upper - known.lower));
@@ -223,6 +228,81 @@ test("the check is silent where the model holds, and names what does not", async
     return columns;
   };
   assert.ok((await aspects(undefined, interacting)).includes("averages of cells"));
+});
+
+// A data set of the package, as columns by name.
+function columnsOf(name) {
+  const file = path.join(__dirname, "..", "..", "mlm_tutorial", "data", `${name}.csv`);
+  const [header, ...rows] = fs.readFileSync(file, "utf8").trim().split(/\r?\n/).map((line) => line.split(","));
+  return Object.fromEntries(header.map((key, j) => [key, rows.map((row) => row[j])]));
+}
+
+const close = (x, y, digits = 1e-9) => assert.ok(Math.abs(x / y - 1) < digits, `${x} is not ${y}`);
+
+test("cells' averages are held against the scatter within cells, so a residual that swallows a misfit is no excuse", async () => {
+  // F and p are those of SciPy.
+  for (const [name, total, layers, f, p] of [
+    ["gauge", "impedance", ["part", "operator"], 5.272946859903385, 5.0600900589241e-7],
+    ["paste", "strength", ["batch", "cask"], 27.06885720528788, 8.868070218151522e-14],
+  ]) {
+    const of = cellsOf(columnsOf(name), total, layers);
+    const [first] = apart.answers(await fit({}, of), of).check();
+    close(first.data, f);
+    close(first.p, p, 1e-6);
+    assert.ok(first.alarm && first.sentence.startsWith("The layers do not simply add up"));
+  }
+  const nested = cellsOf(columnsOf("paste"), "strength", ["batch", "sample"]);
+  assert.match(apart.answers(await fit({}, nested), nested).check()[0].sentence, /^The layers add up/);
+});
+
+test("between an alarm and 0.05 a sentence doubts, and nothing is said to add up", async () => {
+  const seen = new Set();
+  const result = await fit();
+  for (let i = 0; i <= 20; i++) {
+    const columns = table();
+    columns.total = columns.total.map((x, k) => x + 0.1 * i * ((k % 12) % 2) * ((Math.floor(k / 12) % 5) % 2));
+    const of = cellsOf(columns, "total", ["a", "b"]);
+    const [{ p, alarm, doubt, sentence }] = apart.answers(result, of).check();
+    assert.equal(alarm, p < 0.001);
+    assert.equal(doubt, p >= 0.001 && p < 0.05);
+    assert.equal(sentence.startsWith("The layers add up"), p >= 0.05);
+    assert.equal(sentence.startsWith("It is doubtful"), doubt);
+    seen.add(`${alarm} ${doubt}`);
+  }
+  assert.equal(seen.size, 3);
+});
+
+test("the check looks at the cells of a large table a few times only", () => {
+  // As many draws as a check takes: it asks for one number between 0 and 1 each.
+  const looksAt = (size, m) => {
+    const { random } = apart;
+    const simple = random(6);
+    const columns = { total: [], a: [], b: [] };
+    for (let i = 0; i < size; i++) {
+      columns.a.push(i % m);
+      columns.b.push(Math.floor(i / m));
+      columns.total.push(simple.normal());
+    }
+    const of = cellsOf(columns, "total", ["a", "b"]);
+    const parameters = apart.startsOf(of).at(-1) - 1;
+    const scales = [{ baseline: Float64Array.of(0), sigma: Float64Array.of(1), tau: [1, 1].map((x) => Float64Array.of(x)) }];
+    const means = [{ at: Int32Array.of(0), values: new Float32Array(parameters) }];
+    let looks = 0;
+    apart.random = (seed) => {
+      const own = random(seed);
+      return { ...own, uniform: () => (looks++, own.uniform()) };
+    };
+    try {
+      const found = apart.answers({ scales, means, seed: 1 }, of).check(1);
+      assert.ok(found.every(({ alarm }) => !alarm));
+    } finally {
+      apart.random = random;
+    }
+    return looks;
+  };
+  assert.equal(looksAt(400, 20), 1000);
+  assert.equal(looksAt(20000, 200), 200);
+  assert.ok(looksAt(50000, 250) <= 20);
 });
 
 test("large tables are checked without simulating their rows", async () => {

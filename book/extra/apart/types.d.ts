@@ -128,19 +128,25 @@ type Part = Summary & { component: string; label: string };
 
 interface Aspect {
   aspect: string;
-  /** Median of the table's own number. */
+  /** Median of the table's own number; for averages of cells that have several rows, the F of lack of fit. */
   data: number;
   /** Median of simulated tables' numbers. */
   model: number;
   /** Share of simulated tables with a number at least as large; NaN where nothing can be said. */
   p: number;
+  /** Whether p is below 0.001. */
   alarm: boolean;
+  /** Whether p is below 0.05, without an alarm. */
+  doubt: boolean;
   sentence: string;
 }
 
 interface Answers {
-  /** Scale and share of the variance of each layer and of the residual. */
-  components(): { component: string; sd: Summary; share: Summary }[];
+  /**
+   * Scale and share of the variance of each layer and of the residual. Medians of shares are those to show beside medians
+   * of scales, though only means add up to 1. Few `labels` leave the upper ends to the prior; the residual has null.
+   */
+  components(): { component: string; labels: number | null; sd: Summary; share: Summary }[];
   baseline(): Summary;
   /**
    * Each label with its number of rows; `raw`, the average of its rows less that of all rows; and what it adds to a
