@@ -226,7 +226,7 @@
       let low = center - sd * Math.sqrt((1 - p) / p);
       let high = center + sd * Math.sqrt(p / (1 - p));
       const sds = normals.map((x) => Math.sqrt(x.variance));
-      // Beyond some digits halves are no new numbers: where sd is tiny beside the mean, so is the interval's last width.
+      // Where sd is tiny beside the mean, no two numbers may be as close as that.
       for (let i = 0; i < 100 && high - low > 1e-8 * sd; i++) {
         const x = (low + high) / 2;
         let sum = 0;
@@ -368,7 +368,8 @@
     /**
      * Where cells have several rows, the scatter within them is known without the layers, and the cells' averages are
      * held against it: the fitted residual would grow with the misfit, and hide it. The F test of lack of fit, about
-     * least squares sums (Fisher 1922, The goodness of fit of regression formulae); null where there is nothing to test.
+     * least squares sums (Draper and Smith 1998, Applied Regression Analysis, section 2.1); null where there is nothing
+     * to test.
      */
     function lackOfFit(/** @type {Cells} */ cells) {
       const { dof, variance, exact } = apart.residual(cells);

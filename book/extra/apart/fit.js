@@ -121,8 +121,8 @@
       };
     }
 
-    // What a draw of a chain costs, in units of one layer in one cell: a sweep, and its part of the checks. It is counted,
-    // not measured, so that the same table and seed give the same draws on any machine.
+    // What a draw of a chain costs, in units of one layer in one cell: a sweep, and its part of the checks. It is
+    // counted, not measured, so that the same table and seed give the same draws on any machine.
     function costOf(/** @type {Cells} */ { n, layers }) {
       return n.length * layers.length + 200 + 600 * (layers.length + 2);
     }

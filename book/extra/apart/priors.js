@@ -31,7 +31,10 @@
       return { center, variance: squares / (cells.rows - 1) };
     };
 
-    /** @type {WeakMap<Cells, ReturnType<Apart["residual"]>>} found before: several modules ask, and large tables take long */
+    /**
+     * Found before: several modules ask, and large tables take long.
+     * @type {WeakMap<Cells, ReturnType<Apart["residual"]>>}
+     */
     const residuals = new WeakMap();
 
     // The variance about an additive fit; that of all totals where the fit leaves no residual.

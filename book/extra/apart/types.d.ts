@@ -143,8 +143,8 @@ interface Aspect {
 
 interface Answers {
   /**
-   * Scale and share of the variance of each layer and of the residual. Medians of shares are those to show beside medians
-   * of scales, though only means add up to 1. Few `labels` leave the upper ends to the prior; the residual has null.
+   * Scale and share of the variance of each layer and of the residual. Beside medians of scales show medians of shares,
+   * though only means add up to 1. Few `labels` leave the upper ends to the prior; the residual has null.
    */
   components(): { component: string; labels: number | null; sd: Summary; share: Summary }[];
   baseline(): Summary;
