@@ -16,7 +16,7 @@
     const STEP = 256; // sweeps between two messages, at most, or a quarter of those before
     const PLENTY = 2000; // effective draws that make digits steady: wanted where they cost little
     const CHEAP = 1e8; // of `costOf` for a chain: about a second
-    const PATIENCE = 2000; // milliseconds that chains which were stopped have to hand over what they drew
+    const PATIENCE = 4000; // milliseconds that chains which were stopped have to hand over what they drew
     const STOPPED = "Stopped before there was anything to show.";
 
     // Why there is nothing to fit; null where there is something.
@@ -218,12 +218,14 @@
         };
         const end = () => fail(new Error("Stopped at once: what was drawn is lost."));
         const stop = () => {
-          timer ??= setTimeout(end, PATIENCE);
-          if (finishing) return;
-          if (drawn() < 8) return fail(new Error(STOPPED));
-          check();
+          if (timer !== undefined) return;
+          if (!finishing) {
+            if (drawn() < 8) return fail(new Error(STOPPED));
+            check();
+          }
+          timer = setTimeout(end, PATIENCE);
+          if (!finishing) run.finish();
           finishing = true;
-          run.finish();
         };
         const receive = (/** @type {number} */ chain, /** @type {any} */ message) => {
           if (message.means) {
