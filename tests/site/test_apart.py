@@ -62,11 +62,12 @@ def test_the_share_of_casks_is_found_with_its_interval_and_everybody_can_use_the
         assert "60 rows can be used, in 30 cells" in understood
         assert "Every sample lies in one batch" in understood
         assert not page.locator("#apart-found").is_visible()
-        assert fitted(page).startswith("Done. The check is passed")
+        assert fitted(page).startswith("Done. The chains agree")
         shares = {row[0]: row[2] for row in rows_of(page, "#apart-components")}
         share, lower, upper = map(float, re.findall(r"[\d.]+(?=\s%)", shares["sample"]))
         assert lower < 65 < share < 88 < upper + 5
         assert list(shares) == ["batch", "sample", "residual"]
+        assert "Every sample lies in one batch" in page.locator("#apart-found-about").inner_text()
         page.locator("#apart-check li", has_text="The layers add up").wait_for()
         for name in ("components", "contributors", "row"):
             assert page.locator(f"#apart-{name}-figure svg[role=img][aria-label]").count() == 1
@@ -88,10 +89,11 @@ def test_a_row_adds_up_and_another_layer_row_and_prediction_can_be_chosen(browse
         page.locator("#apart-row").blur()
         page.locator("#apart-row-about", has_text="Row 5 ").wait_for()
         *parts, total = [number(value) for _, value, _ in rows_of(page, "#apart-row-table")]
-        assert sum(parts) == pytest.approx(total, abs=0.03)
+        assert sum(parts) == pytest.approx(total, abs=1e-9)  # as printed
         page.locator("#apart-row").fill("1000")
         page.locator("#apart-row").blur()
         assert "from 1 to 144" in page.locator("#apart-row-about").inner_text()
+        assert page.locator("#apart-row-figure svg").count() == 0
         page.locator("#apart-layer").select_option(label="plate")
         found = rows_of(page, "#apart-contributors")
         means = [number(row[3]) for row in found]
@@ -159,6 +161,65 @@ def test_the_lines_of_python_read_the_rows_that_the_page_used(browser, tmp_path,
     )
 
 
+def test_totals_that_layers_explain_exactly_are_not_fitted(browser):
+    rows = [f"{row},{item},{1.1 * row + 2.3 * item:.1f}" for row in range(4) for item in range(5)]
+    with opened(browser, PAGE) as page:
+        given(page, "\n".join(["r,i,y", *rows]).encode())
+        page.locator("#apart-total").select_option(label="y")
+        for box in page.locator("#apart-layers input").all()[:2]:
+            box.check()
+        assert "explain every y exactly" in page.locator("#apart-understood").inner_text()
+        assert page.locator("#apart-start").is_disabled()
+
+
+def test_names_that_every_model_has_and_rows_that_no_table_has_are_told_apart(browser):
+    rows = [
+        f"{outer},{outer}{inner},{5 * i + (7 * i + k) % 3}"
+        for i, outer in enumerate("ABCD")
+        for inner in "ab"
+        for k in (0, 1, 3)
+    ]
+    with opened(browser, PAGE) as page:
+        given(page, "\n".join(["residual,cask,y", *rows]).encode())
+        assert fitted(page).startswith("Done")
+        assert [row[0] for row in rows_of(page, "#apart-components")] == ["residual (layer)", "cask", "residual"]
+        assert "residual has 4 labels only" in page.locator("#apart-found-about").inner_text()
+        page.locator("#apart-predict-1").select_option(label="Ba")
+        assert "No row has this combination: Ba lies in residual B." in page.locator("#apart-predicted").inner_text()
+
+
+def test_odd_names_numbers_lines_and_pairs_reach_python_as_the_page_used_them(browser, tmp_path, monkeypatch):
+    numbers = ["1,234.5", "950", "\u22123.5", "1,240", "955.25", "4"]
+    rows = [f'{a},{b},,"{numbers[(i + k) % 6]}"' for k in range(4) for i, (a, b) in enumerate(("xa", "xb", "ya", "yb"))]
+    text = "\n".join(["who, who,,y", *rows, "x,a", "x,a,,1,2,3"])
+    (tmp_path / "odd.csv").write_text(text, encoding="utf-8")
+    with opened(browser, PAGE) as page:
+        given(page, text.encode(), "odd.csv")
+        page.locator("#apart-within").select_option(label="who (2) within who")
+        assert "16 rows can be used, in 4 cells" in page.locator("#apart-understood").inner_text()
+        page.locator("#apart-now").click()
+        page.locator("#apart-status", has_text=re.compile("^Done")).wait_for(timeout=60_000)
+        code = page.locator("#apart-python").inner_text()
+        assert [row[0] for row in rows_of(page, "#apart-components")] == ["who", "who (2) within who", "residual"]
+    monkeypatch.chdir(tmp_path)
+    found = {}
+    exec(code.split("priors = ")[0], found)
+    assert found["cells"].n_observations == 16
+    assert len(found["cells"].n) == 4
+    values = [1234.5, 950, -3.5, 1240, 955.25, 4]
+    assert found["frame"]["y"].sum() == pytest.approx(sum(values[(i + k) % 6] for k in range(4) for i in range(4)))
+    assert "print(mlm.variance_shares(idata, cells))" in code
+
+
+def test_how_numbers_are_written_can_be_chosen(browser):
+    with opened(browser, PAGE) as page:
+        given(page, b"p;x\na;950\na;999\nb;1.234\nb;980\na;1.100\nb;1.250\n")
+        assert "may also separate thousands" in page.locator("#apart-notes").inner_text()
+        page.locator("#apart-mark").select_option(",")
+        assert "thousands" not in page.locator("#apart-notes").inner_text()
+        assert page.evaluate("[...apart.page.state.chosen.total]") == [950, 999, 1234, 980, 1100, 1250]
+
+
 def test_a_stopped_fit_shows_no_number_and_another_file_takes_everything_back(browser):
     with opened(browser, PAGE) as page:
         page.get_by_role("button", name="casks of paste").click()
@@ -176,6 +237,35 @@ def test_a_stopped_fit_shows_no_number_and_another_file_takes_everything_back(br
         assert "nothing in it" in given(page, b"", "empty.csv")
         assert not page.locator("#apart-table").is_visible()
         assert not page.locator("#apart-fit").is_visible()
+
+
+def test_a_second_click_on_stop_does_not_wait_for_chains_that_say_nothing(browser):
+    with opened(browser, PAGE) as page:
+        page.get_by_role("button", name="casks of paste").click()
+        page.wait_for_selector("#apart-fit:not([hidden])")
+        page.evaluate("() => { apart.fit = () => new Promise(() => {}); }")
+        page.locator("#apart-start").click()
+        page.locator("#apart-stop").click()
+        assert page.locator("#apart-status").inner_text().startswith("Stopping")
+        page.locator("#apart-stop").click()
+        assert page.locator("#apart-status").inner_text().startswith("Stopped")
+        assert page.locator("#apart-start").is_enabled()
+
+
+def test_long_names_that_begin_alike_stay_different_and_keep_their_whole_text(browser):
+    who = [f"the very long name of the company of branch {i}" for i in range(4)]
+    rows = [f"{name},{10 * i + (i + k) % 3}" for i, name in enumerate(who) for k in range(4)]
+    with opened(browser, PAGE) as page:
+        given(page, "\n".join(["department,y", *rows]).encode())
+        assert fitted(page).startswith("Done")
+        texts = "#apart-contributors-figure text:has(title)"
+        shown = page.eval_on_selector_all(texts, "all => all.map(one => one.firstChild.textContent)")
+        assert len(set(shown)) == 4
+        assert set(page.locator(f"{texts} title").all_text_contents()) == set(who)
+        inside = "all => all.every(one => one.getBBox().x + one.getCTM().e >= one.ownerSVGElement.getCTM().e)"
+        assert page.eval_on_selector_all(texts, inside)
+        sizes = "all => all.map(one => one.scrollWidth - one.clientWidth)"
+        assert max(page.eval_on_selector_all("#apart-components .apart-table", sizes)) <= 0
 
 
 def test_rows_that_are_pasted_or_dropped_are_read_too(browser):

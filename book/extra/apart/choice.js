@@ -128,5 +128,54 @@
     return found;
   }
 
-  Object.assign(apart, { choose, nearlyEqual });
+  /**
+   * Sentences about a total that is unlike what the model is for.
+   * @param {string} name
+   * @param {Float64Array} total
+   */
+  function remarksOf(name, total) {
+    const counts = new Map();
+    for (const value of total) counts.set(value, (counts.get(value) ?? 0) + 1);
+    const found = [];
+    if (counts.size === 2) {
+      const values = [...counts.keys()].sort((a, b) => a - b);
+      found.push(
+        `${name} has two values only, ${values[0]} and ${values[1]}. The model is made for totals of many values: ` +
+          "shares and averages are rough here, and predictions lie between the two or beyond them.",
+      );
+    }
+    for (const value of [-99, -999, -9999, 99, 999, 9999, 99999]) {
+      if (counts.size < 5 || !counts.has(value)) continue;
+      const others = [...counts.keys()].filter((other) => other !== value);
+      const low = others.reduce((a, b) => Math.min(a, b));
+      const high = others.reduce((a, b) => Math.max(a, b));
+      const away = value < low ? low - value : value - high;
+      if (away > high - low) {
+        const rows = apart.counted(counts.get(value), "row");
+        found.push(
+          `${name} is ${value} in ${rows}, far from all others. If that stands for no value, leave these fields empty.`,
+        );
+      }
+    }
+    return found;
+  }
+
+  /**
+   * A column of pairs: for labels that repeat within those of another column and mean another one in each.
+   * @param {{name: string, labels: string[], codes: Int32Array}} inner
+   * @param {{name: string, labels: string[], codes: Int32Array}} outer
+   */
+  function within(inner, outer) {
+    /** @type {Map<string, number>} */
+    const known = new Map();
+    const codes = inner.codes.map((code, row) => {
+      const [a, b] = [outer.labels[outer.codes[row]], inner.labels[code]];
+      const label = apart.isMissing(a) || apart.isMissing(b) ? "" : `${a}:${b}`;
+      if (!known.has(label)) known.set(label, known.size);
+      return /** @type {number} */ (known.get(label));
+    });
+    return { name: `${inner.name} within ${outer.name}`, labels: [...known.keys()], codes };
+  }
+
+  Object.assign(apart, { choose, nearlyEqual, remarksOf, within });
 })();

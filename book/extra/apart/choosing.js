@@ -2,12 +2,13 @@
 "use strict";
 
 (() => {
-  const { element, make, tableOf, listOf, counted, shortened, page } = apart;
+  const { element, make, tableOf, listOf, counted, shortened, partName, page } = apart;
   const { state } = page;
+  const FEW = 5; // labels; fewer leave the spread of a layer to the prior
 
   /** Show what was read, and offer columns. */
   function offer() {
-    const { table, columns, notes, preset } = state;
+    const { table, columns, notes, preset, mark } = state;
     const guessed = apart.guess(columns);
     const placeOf = (/** @type {string} */ name) => columns.findIndex((column) => column.name === name);
     const total = preset ? placeOf(preset.total) : guessed.total;
@@ -23,6 +24,7 @@
       tableOf("The first rows", ["row", ...columns.map((column) => column.name)], first),
     );
     element("apart-header").checked = table.header;
+    element("apart-mark").value = mark ?? "";
     element("apart-join").checked = false;
     const numbers = columns.map((column, i) => ({ column, i })).filter((one) => one.column.kind === "number");
     element("apart-total").replaceChildren(
@@ -30,19 +32,49 @@
         make("option", { value: String(i), selected: i === total }, shortened(column.name)),
       ),
     );
-    element("apart-layers").replaceChildren(
-      ...columns.map((column, i) => {
-        const box = make("input", { type: "checkbox", value: String(i), checked: layers.includes(i) });
-        return make(
-          "label",
-          { className: "apart-tick" },
-          box,
-          ` ${shortened(column.name)} (${counted(column.distinct, "label")})`,
-        );
-      }),
-    );
+    element("apart-layers").replaceChildren(...columns.map((column, i) => tickOf(column, i, layers.includes(i))));
     page.showTable();
     understand();
+  }
+
+  /** @param {DescribedColumn} column @param {number} i @param {boolean} checked */
+  function tickOf(column, i, checked) {
+    const box = make("input", { type: "checkbox", value: String(i), checked });
+    const text = ` ${shortened(column.name)} (${counted(column.distinct, "label")})`;
+    return make("label", { className: "apart-tick" }, box, text);
+  }
+
+  /** Offer pairs as layers, for labels that repeat within those of another layer. @param {number[]} layers */
+  function offerPairs(layers) {
+    const { columns } = state;
+    const plain = layers.filter((i) => !columns[i].pair);
+    const names = new Set(columns.map((column) => column.name));
+    const pairs = plain
+      .flatMap((inner) => plain.filter((outer) => outer !== inner).map((outer) => ({ inner, outer })))
+      .filter(({ inner, outer }) => !names.has(`${columns[inner].name} within ${columns[outer].name}`));
+    element("apart-within-label").hidden = !pairs.length || plain.length > 4;
+    element("apart-within").replaceChildren(
+      make("option", { value: "" }, "no"),
+      ...pairs.map(({ inner, outer }) => {
+        const text = `${shortened(columns[inner].name)} within ${shortened(columns[outer].name)}`;
+        return make("option", { value: `${inner} ${outer}` }, text);
+      }),
+    );
+  }
+
+  /** Replace a layer by its labels within those of another one. */
+  function usePair() {
+    const chosen = element("apart-within").value;
+    if (!chosen) return;
+    const [inner, outer] = chosen.split(" ").map(Number);
+    const { columns, table } = state;
+    const paired = apart.describe(apart.within(columns[inner], columns[outer]), table.separator);
+    const at = columns.push({ ...paired, pair: [columns[outer].name, columns[inner].name] }) - 1;
+    const box = (/** @type {number} */ i) => element("apart-layers").querySelector(`input[value="${i}"]`);
+    box(inner).checked = false;
+    element("apart-layers").append(tickOf(columns[at], at, true));
+    understand();
+    box(at).focus();
   }
 
   /** Show what a choice of columns gives, and what the data identify: before anything is fitted. */
@@ -55,12 +87,13 @@
       if (box.disabled) box.checked = false;
     }
     const layers = boxes.filter((box) => box.checked).map((box) => Number(box.value));
+    offerPairs(layers);
     const chosen = apart.choose(state.columns, total, layers, element("apart-join").checked);
-    Object.assign(state, { chosen, cells: null });
+    Object.assign(state, { chosen, cells: null, warnings: [] });
     page.hideFound();
     const near = chosen.layers.flatMap((layer) => layer.near.map((group) => ({ layer, group })));
     element("apart-join-label").hidden = !near.length;
-    const sentences = [...chosen.leftOut];
+    const sentences = [...chosen.leftOut, ...(chosen.problem ? [] : apart.remarksOf(chosen.name, chosen.total))];
     if (near.length) {
       const quoted = (/** @type {string[]} */ group) => group.map((label) => `“${shortened(label)}”`).join(" and ");
       const some = near.slice(0, 3).map(({ layer, group }) => `in ${layer.name} ${quoted(group)}`);
@@ -75,13 +108,26 @@
         state.cells = apart.cells(chosen.total, chosen.layers);
         const size = `${counted(chosen.rows.length, "row")} can be used, in ${counted(state.cells.n.length, "cell")}`;
         sentences.unshift(`${size}: rows with the same labels are one cell.`);
-        parts.push(layersTable(chosen), identificationTable(state.cells));
+        const rows = apart.identification(state.cells);
+        parts.push(layersTable(chosen), identificationTable(rows, state.cells));
+        state.warnings = warningsOf(rows, state.cells);
+        if (apart.residual(state.cells).exact) {
+          sentences.push(
+            `The layers explain every ${chosen.name} exactly, so there is no residual, and nothing to fit. ` +
+              "Is the total computed from the layers, or does it hold averages?",
+          );
+          state.cells = null;
+        }
       } catch (error) {
         sentences.push(error instanceof Error ? error.message : String(error));
       }
     }
     element("apart-understood").replaceChildren(listOf(sentences), ...parts);
     element("apart-start").disabled = !state.cells;
+    element("apart-ready").hidden = !state.cells;
+    element("apart-ready-about").textContent =
+      `with ${shortened(chosen.name)} as the total, and as layers ` +
+      `${chosen.layers.map((layer) => shortened(layer.name)).join(", ")}; or look at the choice below first.`;
     element("apart-stop").disabled = true;
     element("apart-progress").value = 0;
     page.say("", "apart-numbers");
@@ -100,21 +146,61 @@
     return tableOf("Layers, their labels, and how many rows each label has", ["layer", "labels", "rows a label"], rows);
   }
 
-  /** @param {Cells} cells */
-  function identificationTable(cells) {
-    const rows = apart
-      .identification(cells)
-      .map((row) => [row.component, row.means ? "yes" : "no", row.because || "–"]);
-    const table = tableOf(
-      "What the data say before any fit",
-      ["part", "means found by the data alone", "because"],
-      rows,
-    );
+  /** What is known of a part: single contributions may be tied while shares are not. @param {Cells} cells */
+  function nestedSentences(cells) {
+    const { layers } = cells;
+    const nested = (/** @type {number} */ i, /** @type {number} */ j) => i !== j && apart.parentsOf(cells, i, j) !== null;
+    return layers.map((layer, i) => {
+      const finer = layers.findIndex((_, j) => nested(j, i) && !nested(i, j));
+      const coarser = layers.findIndex((_, j) => nested(i, j) && !nested(j, i));
+      const other = finer >= 0 ? finer : coarser;
+      if (other < 0) return "";
+      return (
+        `Shares of ${layer.name} and ${layers[other].name} can be found; ` +
+        "single contributions of the two cannot be told apart. "
+      );
+    });
+  }
+
+  /** @param {Identified[]} identified @param {Cells} cells */
+  function identificationTable(identified, cells) {
+    const nested = ["", ...nestedSentences(cells)];
+    const rows = identified.map((row, i) => {
+      const because = row.because.replace(/^Not fixed by the data\. /, nested[i] || "$&");
+      const name = i ? partName(row.component) : row.component;
+      return [name, row.means ? "yes" : nested[i] ? "shares only" : "no", because || "–"];
+    });
+    const table = tableOf("What the data say before any fit", ["part", "found by the data alone", "because"], rows);
     table.classList.add("apart-stacked");
     return table;
   }
 
+  /**
+   * What to keep in mind when results are read: what the data do not tell apart, and layers with few labels.
+   * @param {Identified[]} identified
+   * @param {Cells} cells
+   */
+  function warningsOf(identified, cells) {
+    /** @type {Set<string>} */
+    const said = new Set();
+    const found = identified.map(({ because }) => {
+      const sentences = because.replace(/^(Not f|F)ixed by the data[^.]*\. ?/, "").split(/(?<=\.) /);
+      const fresh = sentences.filter((sentence) => sentence && !said.has(sentence));
+      fresh.forEach((sentence) => said.add(sentence));
+      return fresh.join(" ");
+    });
+    const few = cells.layers
+      .filter(({ labels }) => labels.length < FEW)
+      .map(
+        ({ name, labels }) =>
+          `${name} has ${labels.length} labels only: how much it matters stays uncertain, ` +
+          "and the upper end of its intervals depends on the prior.",
+      );
+    return [...found.filter(Boolean), ...few];
+  }
+
   for (const id of ["apart-total", "apart-layers", "apart-join"]) element(id).addEventListener("change", understand);
+  element("apart-within").addEventListener("change", usePair);
 
   Object.assign(apart, { offer });
 })();

@@ -32,6 +32,13 @@
   const NUMBERING =
     /^(id|index|idx|row|rows|no|nr|number|#|repeat|replicate|rep|trial|run|obs|observation|unnamed: 0)$/i;
 
+  /** Columns with these names tell who, where or when, although numbers stand in them. */
+  const NAMING = /(^|[\s_.-])(id|code|nr|no|zip|postcode|plz|year|week|month)$/i;
+  const NAMING_IN_CAMEL_CASE = /[a-z](Id|ID|Code|Nr|Zip|Year|Week)$/;
+  /** A whole number, or three digits after a point, which may also separate thousands. */
+  const GROUPS = /^[+-]?(\d+|[1-9]\d{0,2}\.\d{3})$/;
+  const UNIT = /^(([A-Z]{3}\s|[€$£¥]\s?)[+-]?\d[\d.,]*|[+-]?\d[\d.,]*(\s[A-Za-z/²³]{1,4}|\s?[A-Z]?[€$£¥%°µ][A-Za-z]?|[a-z]{2}))$/;
+
   /** @param {string} text */
   const isMissing = (text) => MISSING.has(text.trim());
 
@@ -65,7 +72,8 @@
    * @returns {{mark: "." | ",", note: string | null}}
    */
   function decimalMark({ name, labels }, counts, separator) {
-    if (!labels.some((label) => label.includes(",") || /\..*\./.test(label))) return { mark: ".", note: null };
+    if (!labels.some((label) => label.includes(",") || /\..*\./.test(label)))
+      return { mark: ".", note: pointNote(name, labels) };
     let points = 0;
     let commas = 0;
     let example = null;
@@ -88,17 +96,33 @@
     }
     const mark = commas || (!points && example && separator !== ",") ? "," : ".";
     const read = example === null || points || commas ? null : numberIn(example, mark);
-    return { mark, note: read === null ? null : `In ${name}, ${example} was read as ${read}.` };
+    return { mark, note: read === null ? null : `In ${name}, ${example} was read as ${read}. ${OTHERWISE}` };
+  }
+
+  const OTHERWISE = "If that is wrong, choose below how numbers are written.";
+
+  /** A sentence where every point may as well separate thousands. @param {string} name @param {string[]} labels */
+  function pointNote(name, labels) {
+    const texts = labels.map((label) => label.trim()).filter((text) => !isMissing(text));
+    const group = texts.find((text) => text.includes("."));
+    if (!group || !texts.every((text) => GROUPS.test(text))) return null;
+    const whole = texts.find((text) => !text.includes("."));
+    const mixed = whole === undefined ? "" : `, beside whole numbers such as ${whole}`;
+    return (
+      `In ${name}, ${group} was read as ${numberIn(group, ".")}${mixed}: three digits follow each point, ` +
+      `which may also separate thousands. ${OTHERWISE}`
+    );
   }
 
   /**
    * What a column holds.
    * @param {{name: string, labels: string[], codes: Int32Array}} column
    * @param {string} separator of the file
+   * @param {"." | "," | null} given decimal mark; null guesses
    */
-  function describe(column, separator) {
+  function describe(column, separator, given = null) {
     const counts = countsOf(column);
-    const { mark, note } = decimalMark(column, counts, separator);
+    const { mark, note } = given ? { mark: given, note: null } : decimalMark(column, counts, separator);
     const values = new Float64Array(column.labels.length);
     const numbers = new Set();
     let present = 0;
@@ -134,8 +158,31 @@
       numbering,
       longest,
       mark,
-      note: kind === "number" ? note : null,
+      note: kind === "number" ? note : kind === "text" ? unitNote(column, counts) : null,
     };
+  }
+
+  /**
+   * A sentence about texts that only need a change to be numbers.
+   * @param {{name: string, labels: string[], codes: Int32Array}} column
+   * @param {Float64Array} counts
+   */
+  function unitNote({ name, labels, codes }, counts) {
+    let units = 0;
+    let example = "";
+    const present = labels.filter((label) => !isMissing(label));
+    labels.forEach((label, i) => {
+      if (!UNIT.test(label.trim())) return;
+      units += counts[i];
+      example ||= label.trim();
+    });
+    if (units > 0.9 * codes.length && present.length > 2) {
+      return `${name} seems to hold numbers with a unit, such as “${example}”: for a total, leave the number only.`;
+    }
+    if (present.length === 2 && present.every((label) => /^(true|false)$/i.test(label.trim()))) {
+      return `${name} holds ${present.join(" and ")}: for a total, write 1 and 0.`;
+    }
+    return null;
   }
 
   /** Whether numbers are 1, 2, 3 and so on, as those of rows are. @param {Set<number>} numbers */
@@ -180,8 +227,10 @@
    * @returns {{total: number, layers: number[], note: string | null}}
    */
   function guess(columns) {
+    const names = (/** @type {DescribedColumn} */ column) => 
+      column.whole && (NAMING.test(column.name) || NAMING_IN_CAMEL_CASE.test(column.name));
     const rank = (/** @type {DescribedColumn} */ column) =>
-      column.numbers + (column.whole ? 0 : 0.5) - (column.numbering ? 1e9 : 0);
+      column.numbers + (column.whole ? 0 : 0.5) - (column.numbering ? 1e9 : 0) - (names(column) ? 1e8 : 0);
     let total = -1;
     columns.forEach((column, i) => {
       if (column.kind === "number" && (total < 0 || rank(column) >= rank(columns[total]))) total = i;
@@ -190,20 +239,34 @@
       columns.filter((column, i) => {
         if (i === total || column.distinct < 2 || column.numbering || column.kind === "date" || column.longest > 80)
           return false;
-        return column.distinct <= most && (column.kind === "text" || (column.whole && column.distinct <= 50));
+        return column.distinct <= most && (column.kind === "text" || names(column) || (column.whole && column.distinct <= 50));
       });
     const rows = columns[0].codes.length;
     let layers = labeled(rows / 2);
     if (!layers.length) layers = labeled(rows - 1);
     layers = layers.sort((a, b) => Number(b.kind === "text") - Number(a.kind === "text")).slice(0, 5);
-    let note = null;
+    const sentences = [];
+    if (columns.filter((column) => column.kind === "number").length > 1) {
+      sentences.push(`${columns[total].name} is guessed to be the total, since several columns hold numbers.`);
+    }
+    const single = columns.find((column) => column.kind === "text" && column.distinct === rows && rows > 2);
+    if (!layers.length && single && total >= 0) {
+      sentences.push(
+        `${single.name} is not chosen: each of its labels has a single row, ` +
+          "so what a label adds cannot be told from the residual.",
+      );
+    }
     const found = layers.length <= 5 && columns[0].codes.length <= 2e5 ? repeatedWithin(layers) : null;
     if (found) {
       layers = layers.filter((layer) => layer !== found.inner);
-      note =
-        `${found.inner.name} is not chosen: ${found.joined.name} already holds every pair of ${found.outer.name} and ` +
-        `${found.inner.name}, and labels of ${found.inner.name} seem to repeat within ${found.outer.name}.`;
+      const [inner, outer, joined] = [found.inner.name, found.outer.name, found.joined.name];
+      sentences.push(
+        `${inner} is not chosen: ${joined} already holds every pair of ${outer} and ${inner}. That is right if labels ` +
+          `of ${inner} repeat within ${outer}, and mean another one in each. If a label of ${inner} is the same one in ` +
+          `every ${outer}, tick ${inner}, and ${joined} as well only if pairs have something of their own.`,
+      );
     }
+    const note = sentences.join(" ") || null;
     return { total, layers: columns.map((_, i) => i).filter((i) => layers.includes(columns[i])), note };
   }
 

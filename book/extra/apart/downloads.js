@@ -34,32 +34,46 @@
   function pythonOf(answers, { file, preset, table, columns, chosen, encoding }) {
     const text = JSON.stringify;
     const layers = chosen.layers.map((layer) => layer.name);
+    const pairs = columns.filter((column) => column.pair && layers.includes(column.name));
+    const names = columns.filter((column) => !column.pair).map((column) => column.name);
     const total = columns.find(({ name }) => name === chosen.name);
     const mark = total?.mark ?? ".";
-    const other = mark === "," ? "." : ",";
-    const groups = total?.labels.some((label) => label.includes(other));
-    const clean = !chosen.leftOut.length; // otherwise pandas takes totals for texts, and keeps them as they are
+    const odd = total?.labels.some((label) => !/^-?\d+(\.\d+)?$/.test(label)) || mark === ",";
+    const clean = !chosen.leftOut.length && !odd && !pairs.length && !table.ragged.length;
     const options = [
       ...(table.separator === "," ? [] : [`sep=${text(table.separator)}`]),
-      ...(clean && mark === "," ? [`decimal=","`] : []),
-      ...(clean && groups ? [`thousands="${other}"`] : []),
       ...(encoding === "utf-8" ? [] : [`encoding=${text(encoding)}`]),
-      ...(table.header ? [] : ["header=None", `names=${text(columns.map((column) => column.name))}`]),
+      `header=${table.header ? 0 : "None"}`, // names are the page's: trimmed, and none twice
+      `names=${text(names)}`,
+      `on_bad_lines="skip"`,
       clean ? "dtype=dict.fromkeys(layers, str)" : "dtype=str",
     ];
     const reading = [preset ? `frame = ${preset.python}` : `frame = pd.read_csv(${text(file)}, ${options.join(", ")})`];
-    if (!clean) {
+    for (const { name, pair } of pairs) {
+      const [outer, inner] = /** @type {[string, string]} */ (pair);
+      reading.push(`frame[${text(name)}] = frame[${text(outer)}] + ":" + frame[${text(inner)}]`);
+    }
+    if (!clean && !preset) {
       const column = `frame[${text(chosen.name)}]`;
-      const plain = `${groups ? `.str.replace("${other}", "")` : ""}${mark === "," ? '.str.replace(",", ".")' : ""}`;
-      reading.push(`${column} = pd.to_numeric(${column}${plain}, errors="coerce")`);
-      reading.push(`frame = frame[${column}.abs() < float("inf")].dropna(subset=layers)`);
+      const [groups, decimal] = mark === "," ? [".", ","] : [",", "\\."];
+      const marks = `[${groups}' \\u00a0\\u202f]`;
+      const pattern = `[+-]?(\\d{1,3}(${marks}\\d{3})+|\\d*)(${decimal}\\d*)?([eE][+-]?\\d+)?`;
+      reading.push(`numbers = ${column}.str.strip().str.replace("\\u2212", "-")`);
+      reading.push(`numbers = numbers.where(numbers.str.fullmatch(r"${pattern}", na=False))`);
+      const plain = `numbers.str.replace(r"${marks}", "", regex=True)${mark === "," ? '.str.replace(",", ".")' : ""}`;
+      reading.push(`${column} = pd.to_numeric(${plain}, errors="coerce")`);
+      reading.push(`frame = frame.dropna(subset=[${text(chosen.name)}, *layers])`);
     }
     for (const { name: layer, joined } of chosen.layers) {
       if (Object.keys(joined).length)
         reading.push(`frame[${text(layer)}] = frame[${text(layer)}].replace(${text(joined)})`);
     }
     const lines = answers.python({ file, total: chosen.name }).split("\n");
-    return lines.flatMap((line) => (line.startsWith("frame = ") ? reading : [line])).join("\n");
+    const shown = lines.map((line) =>
+      line.replace(/^mlm\.(check_convergence|predictive_check)\(.*\)$/, (call) => `print(${call})`),
+    );
+    shown.push("print(mlm.variance_shares(idata, cells))");
+    return shown.flatMap((line) => (line.startsWith("frame = ") ? reading : [line])).join("\n");
   }
 
   Object.assign(apart, { toCsv, save, toSvg, pythonOf });

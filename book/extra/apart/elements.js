@@ -23,8 +23,19 @@
     return made;
   }
 
-  /** A text as long as a line has room for. @param {string} text */
-  const shortened = (text, longest = 40) => (text.length > longest ? `${text.slice(0, longest - 1)}…` : text);
+  /** Marks that turn the direction of all that follows: a label must not write over its neighbors. */
+  const TURNING = /[\u202a-\u202e\u2066-\u2069]/g;
+
+  /** A text as long as a line has room for; its end stays, since labels often differ there. @param {string} text */
+  function shortened(text, longest = 40) {
+    const plain = text.replace(TURNING, "\ufffd");
+    if (plain.length <= longest) return plain;
+    const end = Math.floor((longest - 1) / 3);
+    return `${plain.slice(0, longest - 1 - end)}…${plain.slice(-end)}`;
+  }
+
+  /** A layer's name beside the parts that every model has. @param {string} layer */
+  const partName = (layer) => (/^(baseline|residual|total)$/i.test(layer) ? `${layer} (layer)` : layer);
 
   /**
    * A table in a box that scrolls, by keyboard as well.
@@ -77,5 +88,5 @@
     };
   }
 
-  Object.assign(apart, { element, make, shortened, tableOf, listOf, formatter });
+  Object.assign(apart, { element, make, shortened, partName, tableOf, listOf, formatter });
 })();

@@ -14,6 +14,28 @@
       ? MODES.light
       : (MODES[/** @type {"light" | "dark"} */ (document.documentElement.dataset.theme)] ?? MODES.light);
 
+  /** @type {CanvasRenderingContext2D | null} */
+  let pen = null;
+  /** How wide a label of a figure is. @param {string} text */
+  function widthOf(text) {
+    pen ??= document.createElement("canvas").getContext("2d");
+    if (!pen) return 7 * text.length;
+    pen.font = "12px system-ui, sans-serif";
+    return 1.04 * pen.measureText(text).width;
+  }
+
+  /** Give each name at the left its whole text, which shows under a pointer. @param {any} figure @param {Row[]} rows */
+  function titled(figure, rows) {
+    const texts = figure.querySelectorAll("[aria-label='y-axis tick label'] text");
+    if (texts.length !== rows.length) return figure;
+    texts.forEach((/** @type {Element} */ text, /** @type {number} */ i) => {
+      const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
+      title.textContent = rows[i].name;
+      text.append(title);
+    });
+    return figure;
+  }
+
   /**
    * Options that all figures share: names at the left, one row a name.
    * @param {Row[]} rows
@@ -24,11 +46,12 @@
   function frame(rows, width, label, height = 26) {
     const narrow = width < 500;
     const longest = Math.min(narrow ? 12 : 26, Math.max(...rows.map((row) => row.name.length)));
-    const marginLeft = 16 + 6.6 * longest;
+    const marginLeft = 16 + Math.max(...rows.map((row) => widthOf(apart.shortened(row.name, longest))));
     const largest = Math.max(
       ...rows.flatMap((row) => [row.mean, row.lower, row.upper].map((value) => Math.abs(value ?? 0))),
     );
-    const digits = Math.round(largest).toLocaleString("en").length + 2;
+    const decimals = largest > 0 && largest < 1 ? 2 - Math.floor(Math.log10(largest)) : 0; // after "0." in small numbers
+    const digits = Math.max(Math.round(largest).toLocaleString("en").length + 2, Math.min(12, decimals + 3));
     const ticks = Math.max(2, Math.min(8, Math.floor((width - marginLeft) / (8 * digits + 16))));
     return {
       width,
@@ -59,7 +82,7 @@
   function intervals(rows, width, label, domain) {
     const at = rows.map((row, i) => ({ ...row, i }));
     const options = frame(rows, width, label, rows.length > 20 ? 20 : 26);
-    return Plot.plot({
+    const figure = Plot.plot({
       ...options,
       x: { ...options.x, ...(domain && { domain }) },
       marks: [
@@ -78,6 +101,7 @@
         Plot.dot(at, { y: "i", x: "mean", fill: colors().found, r: 4 }),
       ],
     });
+    return titled(figure, rows);
   }
 
   /**
@@ -97,7 +121,7 @@
     });
     const rows = [...at, { name: "total", mean: total, i: at.length, from: total, to: total, low: total, high: total }];
     const bars = at.slice(1);
-    return Plot.plot({
+    const figure = Plot.plot({
       ...frame(/** @type {any} */ (rows), width, label, 34),
       marks: [
         Plot.rect(bars, {
@@ -127,6 +151,7 @@
         tickFormat: (/** @type {number} */ i) => apart.shortened(rows[i]?.name ?? "", width < 500 ? 12 : 26),
       },
     });
+    return titled(figure, /** @type {any} */ (rows));
   }
 
   /**

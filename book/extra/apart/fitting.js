@@ -4,7 +4,7 @@
 (() => {
   const { element, page } = apart;
   const TARGET = 400; // effective draws of every scale
-  const STOPPED = "Stopped before the check was passed, so no number is shown as found.";
+  const STOPPED = "Stopped before the chains agreed, so no number is shown as found.";
   const whole = (/** @type {number} */ value) => Math.floor(value).toLocaleString("en");
 
   async function fit() {
@@ -37,7 +37,7 @@
       if (mine !== page.fitting) return; // another table or choice came in between
       if (result.converged) {
         element("apart-progress").value = 1;
-        page.say("The check is passed: summing up …");
+        page.say("The chains agree: summing up …");
         await page.shown();
         if (mine !== page.fitting) return;
         element("apart-found").hidden = false;
@@ -45,7 +45,7 @@
         element("apart-go").hidden = false;
         apart.showFound(apart.answers(result, cells), page.state);
         const passed = `R-hat ${result.rhat.toFixed(3)}, ${whole(result.ess)} effective draws at least`;
-        page.say(`${mine.signal.aborted ? "Stopped, and the" : "Done. The"} check is passed: ${passed}.`);
+        page.say(`${mine.signal.aborted ? "Stopped, and the" : "Done. The"} chains agree: ${passed}.`);
       } else {
         page.say(STOPPED);
       }
@@ -64,8 +64,23 @@
   }
 
   element("apart-start").addEventListener("click", fit);
+  element("apart-now").addEventListener("click", () => {
+    if (!page.fitting) element("apart-start").click(); // the fit takes the focus, and the page follows
+    element("apart-fit").scrollIntoView({ block: "center" });
+  });
   element("apart-stop").addEventListener("click", () => {
-    page.say("Stopping …");
-    page.fitting?.abort();
+    const { fitting } = page;
+    if (fitting?.signal.aborted) {
+      // A second click does not wait for the chains: what they still say is no longer heard.
+      page.fitting = null;
+      fitting.signal.dispatchEvent(new Event("abort"));
+      page.say(STOPPED);
+      element("apart-start").disabled = false;
+      element("apart-stop").disabled = true;
+      element("apart-start").focus({ preventScroll: true });
+      return;
+    }
+    page.say("Stopping … A second click does not wait.");
+    fitting?.abort();
   });
 })();

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { element, make, tableOf, listOf, counted, formatter, shortened, page } = apart;
+  const { element, make, tableOf, listOf, counted, formatter, shortened, partName, page } = apart;
   const MOST_SHOWN = 30; // contributors in a figure: the first and the last ones
   const MOST_ROWS = 500; // contributors in a table of the page; the files hold all
   const MOST_OPTIONS = 300; // labels of a menu; beyond, a field to type in
@@ -35,8 +35,12 @@
   function showFound(answers, state) {
     const { chosen } = state;
     const components = answers.components();
+    for (const row of components.slice(0, -1)) row.component = partName(row.component);
     const format = formatter(narrowest(components.map((row) => row.sd)));
     now = { answers, chosen, components, format, python: apart.pythonOf(answers, state) };
+    place("found-about").replaceChildren(
+      ...(state.warnings.length ? [make("p", {}, "Keep in mind:"), listOf(state.warnings)] : []),
+    );
     place("layer").replaceChildren(
       ...chosen.layers.map((layer, i) => make("option", { value: String(i) }, shortened(layer.name))),
     );
@@ -142,11 +146,25 @@
     place("contributors").replaceChildren(tableOf(caption, [layer, "rows", "raw average", "estimate", LEVEL], lines));
   }
 
+  /**
+   * Parts as they are printed: the last one takes what rounding leaves, so that printed numbers add up.
+   * @param {Format} format
+   * @param {{mean: number}[]} parts
+   * @param {number} total
+   */
+  function printedParts(format, parts, total) {
+    const numberOf = (/** @type {string} */ text) => Number(text.replace("−", "-").replaceAll(",", ""));
+    const first = parts.slice(0, -1).map((part) => format(part.mean));
+    const rest = first.reduce((left, text) => left - numberOf(text), numberOf(format(total)));
+    return [...first, format(rest || 0)];
+  }
+
   function showRow() {
     const { answers, chosen } = now;
     const number = Number(place("row").value);
     const i = chosen.rows.indexOf(number - 1);
     if (i < 0) {
+      for (const id of ["row-figure", "row-table"]) place(id).replaceChildren(); // no other row's numbers
       const largest = chosen.rows[chosen.rows.length - 1] + 1;
       place("row-about").textContent =
         number >= 1 && number <= largest
@@ -158,9 +176,13 @@
     const labels = Object.fromEntries(chosen.layers.map((layer) => [layer.name, layer.labels[layer.codes[i]]]));
     const parts = answers
       .decompose(total, labels)
-      .parts.map((part) => ({ ...part, name: `${part.component} ${part.label}`.trim() }));
+      .parts.map((part, k, { length }) => {
+        const own = k === 0 ? part.component : k === length - 1 ? "residual" : partName(part.component);
+        return { ...part, name: `${own} ${part.label}`.trim() };
+      });
     const format = formatter(narrowest(parts));
-    const sum = parts.map((part) => `${shortened(part.name)} ${format(part.mean)}`).join(", ");
+    const printed = printedParts(format, parts, total);
+    const sum = parts.map((part, k) => `${shortened(part.name)} ${printed[k]}`).join(", ");
     place("row-about").textContent = `Row ${number} with the total ${format(total)} is the sum of: ${sum}.`;
     apart.show(
       place("row-figure"),
@@ -168,7 +190,7 @@
       `Parts of row ${number} that add up to ${format(total)}: ${sum}`,
       "row.svg",
     );
-    const lines = parts.map((part) => [shortened(part.name), format(part.mean), range(format, part)]);
+    const lines = parts.map((part, k) => [shortened(part.name), printed[k], range(format, part)]);
     place("row-table").replaceChildren(
       tableOf(`Parts of row ${number}`, ["part", "estimate", LEVEL], [...lines, ["total", format(total), "–"]]),
     );
@@ -201,8 +223,33 @@
     const who = found.unknown
       .map((/** @type {string} */ name) => ` Its ${name} is one that has no row in the table.`)
       .join("");
+    const rare = combinationSentence(labels);
     place("predicted").textContent =
-      `The next ${chosen.name} is expected at ${format(found.mean)}; ${LEVEL}: ${range(format, found)}.${who}`;
+      `${rare}The next ${chosen.name} is expected at ${format(found.mean)}; ${LEVEL}: ${range(format, found)}.${who}`;
+  }
+
+  /** A sentence for labels that no row has together. @param {Record<string, string>} labels */
+  function combinationSentence(labels) {
+    const { layers, rows } = now.chosen;
+    const codes = layers.map((layer) => layer.labels.indexOf(labels[layer.name]));
+    const known = layers.map((_, j) => j).filter((j) => codes[j] >= 0);
+    const at = (/** @type {number} */ row) => known.every((j) => layers[j].codes[row] === codes[j]);
+    if (known.length < 2 || rows.some((_, row) => at(row))) return "";
+    for (const j of known) {
+      for (const k of known) {
+        if (j === k) continue;
+        const met = new Set();
+        layers[j].codes.forEach((code, row) => {
+          if (code === codes[j]) met.add(layers[k].codes[row]);
+        });
+        const [only] = met;
+        if (met.size === 1 && only !== codes[k]) {
+          const lies = `${shortened(labels[layers[j].name])} lies in ${layers[k].name} ${shortened(layers[k].labels[only])}`;
+          return `No row has this combination: ${lies}. `;
+        }
+      }
+    }
+    return "No row has this combination. ";
   }
 
   /** The comparison takes longest, so everything else is shown before it begins. */

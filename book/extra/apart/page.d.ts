@@ -13,6 +13,8 @@ interface TextTable {
   /** Whether the first line holds the names of the columns. */
   header: boolean | null;
   separator: string;
+  /** Lines that were left out for their number of fields. */
+  ragged: number[];
   /** Sentences about what had to be guessed or left out. */
   notes: string[];
 }
@@ -31,6 +33,8 @@ interface DescribedColumn extends TextColumn {
   longest: number;
   mark: "." | ",";
   note: string | null;
+  /** Names of the columns whose pairs these labels are: outer, inner. */
+  pair?: [string, string];
 }
 
 interface ChosenLayer extends Layer {
@@ -74,6 +78,10 @@ interface PageState {
   table: TextTable;
   columns: DescribedColumn[];
   chosen: Chosen;
+  /** The decimal mark that the reader chose, if so. */
+  mark: "." | "," | null;
+  /** Sentences to keep in mind when results are read. */
+  warnings: string[];
   cells: Cells | null;
 }
 
@@ -104,15 +112,18 @@ interface Apart {
   counted(count: number, noun: string): string;
   decode(bytes: Uint8Array): { text: string; encoding: string; notes: string[] };
   parse(text: string, options?: { header?: boolean | null; onProgress?: (share: number) => void }): Promise<TextTable>;
-  describe(column: TextColumn, separator: string): DescribedColumn;
+  describe(column: TextColumn, separator: string, mark?: "." | "," | null): DescribedColumn;
   guess(columns: DescribedColumn[]): { total: number; layers: number[]; note: string | null };
   isMissing(text: string): boolean;
   numberIn(text: string, mark: "." | ","): number | null;
   choose(columns: DescribedColumn[], total: number, layers: number[], join?: boolean): Chosen;
+  remarksOf(name: string, total: Float64Array): string[];
+  within(inner: TextColumn, outer: TextColumn): TextColumn;
   nearlyEqual(labels: string[]): string[][];
   element(id: string): any;
   make(tag: string, properties?: Record<string, any>, ...children: (Node | string)[]): any;
   shortened(text: string, longest?: number): string;
+  partName(layer: string): string;
   tableOf(caption: string, header: string[], rows: (string | number)[][]): HTMLElement;
   listOf(sentences: string[]): HTMLElement;
   formatter(scale: number): (value: number) => string;

@@ -38,7 +38,7 @@
     await page.shown();
     if (mine !== reading) return;
     const columns = table.columns.map((column) => apart.describe(column, table.separator));
-    Object.assign(page.state, given, { table, columns });
+    Object.assign(page.state, given, { table, columns, mark: null });
     apart.offer();
     page.say(`${name}: ${rows}, separated by ${apart.SEPARATORS[table.separator] ?? "other marks"}.`, "apart-read");
   }
@@ -97,6 +97,13 @@
       page.say(`${name}: ${sentenceOf(error)}`, "apart-read");
       element("apart-header").checked = table.header; // the table stays as it was
     }
+  });
+  element("apart-mark").addEventListener("change", () => {
+    const { table } = page.state;
+    const mark = element("apart-mark").value || null;
+    const columns = table.columns.map((column) => apart.describe(column, table.separator, mark));
+    Object.assign(page.state, { columns, mark, preset: null });
+    apart.offer();
   });
   for (const form of document.querySelectorAll(".apart form"))
     form.addEventListener("submit", (event) => event.preventDefault());

@@ -5,7 +5,7 @@
   const { element } = apart;
 
   /** @returns {any} what is known of no table */
-  const nothing = () => ({ text: null, table: null, columns: [], chosen: null, cells: null });
+  const nothing = () => ({ text: null, table: null, columns: [], chosen: null, cells: null, warnings: [], mark: null });
 
   /** @type {PageState} */
   const state = { name: "", file: "", encoding: "", notes: [], preset: null, ...nothing() };
@@ -48,7 +48,7 @@
     forget() {
       page.endFit();
       Object.assign(state, nothing());
-      for (const id of ["apart-table", "apart-fit"]) element(id).hidden = true;
+      for (const id of ["apart-table", "apart-fit", "apart-ready"]) element(id).hidden = true;
       for (const line of waits()) line.hidden = false;
       page.hideFound();
     },
