@@ -11,7 +11,10 @@
     const INTERVAL = 0.89; // equal-tailed, as ArviZ's and the package's
     const TABLES = 1000; // simulated ones that a table is compared with
     const MOST_ROWS = 20000; // of a table whose rows are simulated one by one
-    const MOST_STEPS = 1e7; // cells or rows looked at by a check in all
+    const MOST_REPEATED = 5000; // cells whose sums of squares are simulated one by one
+    const MOST_STEPS = 4e6; // cells, times layers, or rows looked at by a check in all, about
+    const ALARM = 0.001;
+    const DOUBT = 0.05;
 
     apart.answers = function answers(result, cells) {
       const { layers, offset } = cells;
@@ -34,6 +37,7 @@
         const sums = squares.map((parts) => parts.reduce((sum, x) => sum + x, 0));
         return [...layers.map(({ name }) => name), "residual"].map((component, j) => ({
           component,
+          labels: layers[j]?.labels.length ?? null,
           sd: summary(squares.map((parts) => Math.sqrt(parts[j]))),
           share: summary(squares.map((parts, i) => parts[j] / sums[i])),
         }));
@@ -107,30 +111,47 @@
         const random = apart.random(seed);
         const repeated = cells.n.some((n) => n > 1);
         const byRow = cells.rows <= MOST_ROWS;
-        const cost = byRow ? cells.rows : cells.n.length;
-        const tables = Math.max(200, Math.min(TABLES, Math.floor(MOST_STEPS / cost)));
+        const cost = cells.n.length * (layers.length + 2) + (byRow ? cells.rows : 0);
+        const most = Math.min(TABLES, Math.floor(MOST_STEPS / cost));
+        // What takes long is to look at all cells: a large table's numbers are few, each compared with many simulated.
+        const fits = Math.max(byRow ? 200 : 10, most);
+        const tables = byRow ? fits : TABLES;
+        const simulate = byRow ? null : statisticsOf(cells, random);
         /** @type {number[][]} */
         const own = [];
         /** @type {number[][]} */
         const simulated = [];
+        /** @type {number[]} */
+        const sigmas = [];
         const fitted = new Float64Array(cells.n.length);
         for (let t = 0; t < tables; t++) {
-          const draw = draws[Math.floor(random.uniform() * draws.length)];
-          for (let c = 0; c < fitted.length; c++) {
-            fitted[c] = draw.baseline;
-            for (let j = 0; j < layers.length; j++) fitted[c] += draw.means[draw.at + starts[j] + cells.index[j][c]];
+          if (t < fits) {
+            const draw = draws[Math.floor(random.uniform() * draws.length)];
+            for (let c = 0; c < fitted.length; c++) {
+              fitted[c] = draw.baseline;
+              for (let j = 0; j < layers.length; j++) fitted[c] += draw.means[draw.at + starts[j] + cells.index[j][c]];
+            }
+            own.push(misfits(cells, fitted, draw.sigma));
+            sigmas.push(draw.sigma);
           }
-          own.push(misfits(cells, fitted, draw.sigma));
-          simulated.push((byRow ? newRows : newStatistics)(cells, fitted, draw.sigma, random));
+          simulated.push(simulate ? simulate(sigmas[t % fits]) : newRows(cells, fitted, sigmas[t], random));
         }
-        return ASPECTS.map(({ aspect, holds, fails, missing }, i) => {
+        const lack = lackOfFit(cells);
+        return ASPECTS.map(({ aspect, holds, doubtful, fails, missing }, i) => {
           const needs = i === 1 && !repeated;
           const column = (/** @type {number[][]} */ x) => Float64Array.from(x, (row) => row[i]).sort();
-          const p = needs ? NaN : own.filter((row, t) => simulated[t][i] >= row[i]).length / tables;
-          const alarm = p < Math.max(0.001, 0.5 / tables);
-          const sentence = needs ? /** @type {string} */ (missing) : alarm ? fails : holds;
-          const data = needs ? NaN : apart.quantile(column(own), 0.5);
-          return { aspect, data, model: needs ? NaN : apart.quantile(column(simulated), 0.5), p, alarm, sentence };
+          let data = needs ? NaN : apart.quantile(column(own), 0.5);
+          let model = needs ? NaN : apart.quantile(column(simulated), 0.5);
+          let p = needs ? NaN : simulated.filter((row, t) => row[i] >= own[t % fits][i]).length / tables;
+          let least = 0.5 / tables;
+          if (i === 0 && lack) {
+            ({ data, model, p } = lack);
+            least = 0;
+          }
+          const alarm = p < Math.max(ALARM, least);
+          const doubt = !alarm && p < DOUBT;
+          const sentence = needs ? /** @type {string} */ (missing) : alarm ? fails : doubt ? doubtful : holds;
+          return { aspect, data, model, p, alarm, doubt, sentence };
         });
       }
 
@@ -205,7 +226,8 @@
       let low = center - sd * Math.sqrt((1 - p) / p);
       let high = center + sd * Math.sqrt(p / (1 - p));
       const sds = normals.map((x) => Math.sqrt(x.variance));
-      while (high - low > 1e-8 * sd) {
+      // Where sd is tiny beside the mean, no two numbers may be as close as that.
+      for (let i = 0; i < 100 && high - low > 1e-8 * sd; i++) {
         const x = (low + high) / 2;
         let sum = 0;
         for (let i = 0; i < normals.length; i++) sum += apart.normalCdf((x - normals[i].mean) / sds[i]);
@@ -219,6 +241,9 @@
       {
         aspect: "averages of cells",
         holds: "The layers add up: the cells' averages miss their sums by no more than chance does.",
+        doubtful:
+          "It is doubtful that the layers add up: the cells' averages miss their sums by more than they would by " +
+          "chance in most tables. A pair of layers as a layer of its own may help.",
         fails:
           "The layers do not simply add up, or rows of a cell are alike: the cells' averages miss their sums by more " +
           "than chance does. A pair of layers as a layer of its own may help.",
@@ -226,6 +251,9 @@
       {
         aspect: "spreads within cells",
         holds: "One residual fits: the spreads within cells differ by no more than chance makes them.",
+        doubtful:
+          "It is doubtful that one residual fits: the spreads within cells differ by more than they would by chance " +
+          "in most tables.",
         fails:
           "One residual does not fit: the spreads within cells differ by more than chance makes them. Some contributors " +
           "vary more than others, which this model leaves out.",
@@ -234,11 +262,13 @@
       {
         aspect: "lean",
         holds: "Neither side reaches further than the other by more than chance.",
+        doubtful: "One side reaches further than the other, by more than it would by chance in most tables.",
         fails: "One side reaches further than the other: the residual is not normal, and intervals for rows mislead.",
       },
       {
         aspect: "tails",
         holds: "There are no more far totals than a normal residual has.",
+        doubtful: "There may be more far totals than a normal residual has: most tables have fewer by chance.",
         fails: "There are more far totals than a normal residual has: extremes are more likely than predicted here.",
       },
     ];
@@ -311,36 +341,94 @@
 
     // The same for large tables, without rows: cells' means and sums of squares are drawn from their distributions,
     // skewness and kurtosis of many normal numbers from their limits (standard errors are roots of 6 / N and 24 / N).
-    function newStatistics(
-      /** @type {Cells} */ cells,
-      /** @type {Float64Array} */ fitted,
-      /** @type {number} */ sigma,
-      /** @type {Random} */ random,
-    ) {
+    function statisticsOf(/** @type {Cells} */ cells, /** @type {Random} */ random) {
       const { n, rows, unit } = cells;
-      let repeated = 0;
-      let inverses = 0;
-      let spreads = 0;
-      for (const x of n) {
-        if (x > 1) {
-          repeated++;
-          inverses += 1 / (x - 1);
+      const dofs = n.filter((x) => x > 1).map((x) => x - 1);
+      const repeated = dofs.length;
+      const inverses = dofs.reduce((sum, dof) => sum + 1 / dof, 0);
+      return (/** @type {number} */ sigma) => {
+        let spreads = 0;
+        if (repeated <= MOST_REPEATED) {
+          for (const dof of dofs) spreads += (random.chiSquared(dof) - dof) ** 2 / (2 * dof) / repeated;
+        } else {
+          // The variance of one cell's number is 2 + 12 / (n - 1).
+          spreads = 1 + (Math.sqrt(2 * repeated + 12 * inverses) / repeated) * random.normal();
         }
+        // What rounding takes from the fourth cumulant.
+        const flatter = unit ? (unit / sigma) ** 4 / 120 : 0;
+        return [
+          random.chiSquared(n.length) / n.length,
+          spreads,
+          Math.abs(Math.sqrt(6 / rows) * random.normal()),
+          3 - flatter + Math.sqrt(24 / rows) * random.normal(),
+        ];
+      };
+    }
+
+    /**
+     * Where cells have several rows, the scatter within them is known without the layers, and the cells' averages are
+     * held against it: the fitted residual would grow with the misfit, and hide it. The F test of lack of fit, about
+     * least squares sums (Draper and Smith 1998, Applied Regression Analysis, section 2.1); null where there is nothing
+     * to test.
+     */
+    function lackOfFit(/** @type {Cells} */ cells) {
+      const { dof, variance, exact } = apart.residual(cells);
+      const within = cells.rows - cells.n.length;
+      const between = dof - within;
+      if (within <= 0 || between <= 0 || exact) return null;
+      let pure = 0;
+      for (let c = 0; c < cells.n.length; c++) pure += cells.sumSq[c];
+      const lack = Math.max(0, variance * dof - pure);
+      // Rows of a cell that are rounded to the same number do scatter.
+      const scatter = Math.max(pure / within, (cells.unit ?? 0) ** 2 / 12);
+      const data = lack / between / scatter;
+      let [low, high] = [0, 1];
+      while (fAbove(high, between, within) > 0.5) high *= 2;
+      for (let i = 0; i < 50; i++) {
+        const x = (low + high) / 2;
+        if (fAbove(x, between, within) > 0.5) low = x;
+        else high = x;
       }
-      if (repeated <= MOST_ROWS) {
-        for (const x of n) if (x > 1) spreads += (random.chiSquared(x - 1) - (x - 1)) ** 2 / (2 * (x - 1)) / repeated;
-      } else {
-        // The variance of one cell's number is 2 + 12 / (n - 1).
-        spreads = 1 + (Math.sqrt(2 * repeated + 12 * inverses) / repeated) * random.normal();
+      return { data, model: low, p: fAbove(data, between, within) };
+    }
+
+    // The probability that a ratio of two average squares, of so many normal numbers each, is above f: an incomplete
+    // beta integral, as a continued fraction (NIST Digital Library of Mathematical Functions, 8.17.22).
+    function fAbove(/** @type {number} */ f, /** @type {number} */ above, /** @type {number} */ below) {
+      const [a, b] = [below / 2, above / 2];
+      const x = below / (below + above * f);
+      if (!(x > 0)) return 0;
+      if (x >= 1) return 1;
+      const y = (above * f) / (below + above * f);
+      const front = Math.exp(a * Math.log(x) + b * Math.log(y) + logGamma(a + b) - logGamma(a) - logGamma(b));
+      return x < (a + 1) / (a + b + 2) ? (front * fraction(a, b, x)) / a : 1 - (front * fraction(b, a, y)) / b;
+    }
+
+    // By Lentz's method, from the first terms on.
+    function fraction(/** @type {number} */ a, /** @type {number} */ b, /** @type {number} */ x) {
+      const TINY = 1e-300;
+      let c = 1;
+      let d = 1 / (1 - ((a + b) * x) / (a + 1) || TINY);
+      let value = d;
+      for (let m = 1; m < 1e5; m++) {
+        const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m));
+        const odd = (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
+        for (const term of [even, odd]) {
+          d = 1 / (1 + term * d || TINY);
+          c = 1 + term / c || TINY;
+          value *= c * d;
+        }
+        if (Math.abs(c * d - 1) < 1e-14) break;
       }
-      // What rounding takes from the fourth cumulant.
-      const flatter = unit ? (unit / sigma) ** 4 / 120 : 0;
-      return [
-        random.chiSquared(fitted.length) / fitted.length,
-        spreads,
-        Math.abs(Math.sqrt(6 / rows) * random.normal()),
-        3 - flatter + Math.sqrt(24 / rows) * random.normal(),
-      ];
+      return value;
+    }
+
+    // Stirling's series, for numbers above 10; smaller ones are led there.
+    function logGamma(/** @type {number} */ x) {
+      let below = 0;
+      for (; x < 10; x++) below += Math.log(x);
+      const series = 1 / (12 * x) - 1 / (360 * x ** 3) + 1 / (1260 * x ** 5) - 1 / (1680 * x ** 7);
+      return (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + series - below;
     }
   },
 );

@@ -13,7 +13,22 @@
     const FEWEST = 500; // draws a chain before the first check
     const MAX_RHAT = 1.01;
     const SLICE = 50; // milliseconds of sampling between two messages, at most
-    const STEP = 256; // sweeps between two messages, at most, or a quarter of those before: chains stay together
+    const STEP = 256; // sweeps between two messages, at most, or a quarter of those before
+    const PLENTY = 2000; // effective draws that make digits steady: wanted where they cost little
+    const CHEAP = 1e8; // of `costOf` for a chain: about a second
+    const PATIENCE = 4000; // milliseconds that chains which were stopped have to hand over what they drew
+    const STOPPED = "Stopped before there was anything to show.";
+
+    // Why there is nothing to fit; null where there is something.
+    apart.problem = function problem(cells) {
+      const { exact, dof } = apart.residual(cells);
+      // With as many means as rows nothing is left in any case, and the prior keeps the residual from 0.
+      if (!exact || dof <= 0) return null;
+      return (
+        "The layers explain every total exactly, so nothing is left for a residual: there is nothing to estimate. " +
+        "Perhaps the total was computed from them, or a layer has a label for every row."
+      );
+    };
 
     // A chain that reports what it drew. It runs in a worker, or beside the page where there is none.
     apart.serveChain = function serveChain({ cells, priors, seed }, send) {
@@ -22,12 +37,13 @@
       let drawn = 0;
       let batch = 1;
       return {
-        step() {
+        // No draw beyond `limit`: where chains are checked must not depend on how fast they are.
+        step(limit = Infinity) {
           const start = Date.now();
-          let room = Math.max(STEP, drawn / 4);
+          let room = Math.min(left + limit - drawn, Math.max(STEP, drawn / 4));
           while (room > 0 && Date.now() - start < SLICE) {
             const before = Date.now();
-            const sweeps = left > 0 ? Math.min(batch, left) : batch;
+            const sweeps = Math.min(batch, left || room);
             chain.run(sweeps, left === 0);
             left -= Math.min(sweeps, left);
             room -= sweeps;
@@ -52,7 +68,7 @@
         let chain;
         onmessage = ({ data }) => {
           if (data.start) chain = apart.serveChain(data.start, (message) => postMessage(message));
-          else chain[data.call]();
+          else chain[data.call](data.limit);
         };`;
       return URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
     }
@@ -72,7 +88,7 @@
         return worker;
       });
       return {
-        step: (/** @type {number} */ i) => workers[i].postMessage({ call: "step" }),
+        step: (/** @type {number} */ i, /** @type {number} */ limit) => workers[i].postMessage({ call: "step", limit }),
         finish: () => workers.forEach((worker) => worker.postMessage({ call: "finish" })),
         end() {
           workers.forEach((worker) => worker.terminate());
@@ -86,10 +102,10 @@
       const chains = tasks.map((start, i) => apart.serveChain(/** @type {any} */ (start), (x) => receive(i, x)));
       let going = true;
       return {
-        step(i) {
+        step(i, limit) {
           setTimeout(() => {
             try {
-              if (going) chains[i].step();
+              if (going) chains[i].step(limit);
             } catch (error) {
               fail(/** @type {Error} */ (error));
             }
@@ -105,8 +121,14 @@
       };
     }
 
+    // What a draw of a chain costs, in units of one layer in one cell: a sweep, and its part of the checks. It is
+    // counted, not measured, so that the same table and seed give the same draws on any machine.
+    function costOf(/** @type {Cells} */ { n, layers }) {
+      return n.length * layers.length + 200 + 600 * (layers.length + 2);
+    }
+
     apart.fit = function fit(cells, options = {}) {
-      const { onProgress, signal, target = 400, maxSeconds = Infinity } = options;
+      const { onProgress, signal, kill, target = 400, maxSeconds = Infinity } = options;
       const priors = options.priors ?? apart.priors(cells);
       const seed = options.seed ?? Math.floor(Math.random() * 4294967296);
       const parallel = options.workers ?? (typeof Worker === "function" && typeof document === "object");
@@ -122,7 +144,8 @@
       const names = ["baseline", ...cells.layers.map(({ name }) => name), "residual"];
       let ready = FEWEST;
       let reported = 0;
-      let state = { converged: false, rhat: NaN, ess: NaN, worst: "", draws: 0, seconds: 0 };
+      let enough = false;
+      let state = { converged: false, rhat: NaN, ess: NaN, worst: "", wanted: target, draws: 0, seconds: 0 };
       /** @type {Scales[]} */
       let scales = [];
       let finishing = false;
@@ -151,13 +174,18 @@
           scales.map((x) => x.sigma),
         ];
         const rhats = columns.map(apart.rhat);
-        const sizes = columns.map(apart.ess);
+        const sizes = columns.map((chains) => Math.min(apart.ess(chains), apart.essTail(chains)));
         const rhat = Math.max(...rhats);
         const ess = Math.min(...sizes);
         const worst = names[rhat >= MAX_RHAT ? rhats.indexOf(rhat) : sizes.indexOf(ess)];
-        state = { converged: rhat < MAX_RHAT && ess > target, rhat, ess, worst, draws: CHAINS * draws, seconds: 0 };
+        const converged = rhat < MAX_RHAT && ess > target;
         // Checks cost time as well: the next one when there is a quarter more, or as many as seem to be missing.
-        ready = Math.ceil(draws * Math.min(2, Math.max(1.25, (1.1 * target) / ess)));
+        const more = (/** @type {number} */ size) => draws * Math.max(1.25, (1.1 * size) / ess);
+        const cheap = costOf(cells) * more(PLENTY) < CHEAP;
+        const wanted = cheap ? Math.max(target, PLENTY) : target;
+        enough = converged && ess > wanted;
+        state = { converged, rhat, ess, worst, wanted, draws: CHAINS * draws, seconds: 0 };
+        ready = Math.ceil(Math.min(2 * draws, more(wanted)));
       }
 
       const counts = parts.map(() => 0);
@@ -167,34 +195,43 @@
       return new Promise((resolve, reject) => {
         /** @type {ReturnType<typeof inWorkers>} */
         let run;
-        // No chain gets far ahead of the slowest, whose length counts.
+        /** @type {ReturnType<typeof setTimeout> | undefined} */
+        let timer;
+        const release = () => {
+          clearTimeout(timer);
+          run?.end();
+          signal?.removeEventListener("abort", stop);
+          kill?.removeEventListener("abort", end);
+        };
+        // Each chain draws as far as the next check, and waits there for the others.
         const waiting = new Set(parts.keys());
         const go = () => {
-          const most = Math.max(2 * STEP, 1.5 * drawn());
           for (const chain of waiting) {
-            if (counts[chain] > most) continue;
+            if (counts[chain] >= ready) continue;
             waiting.delete(chain);
-            run.step(chain);
+            run.step(chain, ready);
           }
         };
         const fail = (/** @type {Error} */ error) => {
-          run?.end();
-          signal?.removeEventListener("abort", stop);
+          release();
           reject(error);
         };
+        const end = () => fail(new Error("Stopped at once: what was drawn is lost."));
         const stop = () => {
-          if (finishing) return;
-          if (drawn() < 8) return fail(new Error("Stopped before there was anything to show."));
-          check();
+          if (timer !== undefined) return;
+          if (!finishing) {
+            if (drawn() < 8) return fail(new Error(STOPPED));
+            check();
+          }
+          timer = setTimeout(end, PATIENCE);
+          if (!finishing) run.finish();
           finishing = true;
-          run.finish();
         };
         const receive = (/** @type {number} */ chain, /** @type {any} */ message) => {
           if (message.means) {
             means[chain] = message.means;
             if (means.filter(Boolean).length === CHAINS) {
-              run.end();
-              signal?.removeEventListener("abort", stop);
+              release();
               resolve({ ...state, seconds: seconds(), target, seed, priors, scales, means: upTo(means, scales) });
             }
             return;
@@ -209,23 +246,26 @@
           if (due) check();
           if (due || Date.now() - reported > 200) {
             reported = Date.now();
-            const { rhat, ess, worst } = state;
-            onProgress?.({ draws: CHAINS * drawn(), rhat, ess, worst, seconds: seconds() });
+            const { rhat, ess, worst, wanted } = state;
+            onProgress?.({ draws: CHAINS * drawn(), rhat, ess, worst, wanted, seconds: seconds() });
           }
-          if (due && state.converged) {
+          if (due && enough) {
             finishing = true;
             run.finish();
           } else if (seconds() > maxSeconds) stop();
           else go();
         };
         const tasks = parts.map((_, i) => ({ cells, priors, seed: seed + i * 4294967296 }));
-        if (signal?.aborted) return reject(new Error("Stopped before there was anything to show."));
+        if (signal?.aborted || kill?.aborted) return reject(new Error(STOPPED));
+        const problem = apart.problem(cells);
+        if (problem) return reject(new Error(problem));
         try {
           run = (parallel ? inWorkers : inTurns)(tasks, receive, fail);
         } catch {
           run = inTurns(tasks, receive, fail); // a browser that allows no such worker
         }
         signal?.addEventListener("abort", stop);
+        kill?.addEventListener("abort", end);
         go();
       });
     };

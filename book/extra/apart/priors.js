@@ -31,8 +31,16 @@
       return { center, variance: squares / (cells.rows - 1) };
     };
 
+    /**
+     * Found before: several modules ask, and large tables take long.
+     * @type {WeakMap<Cells, ReturnType<Apart["residual"]>>}
+     */
+    const residuals = new WeakMap();
+
     // The variance about an additive fit; that of all totals where the fit leaves no residual.
     apart.residual = function residual(cells) {
+      const before = residuals.get(cells);
+      if (before) return before;
       const fitted = apart.additiveMeans(cells);
       let squares = 0;
       let largest = 0;
@@ -44,7 +52,9 @@
       const rounding = 8 * Number.EPSILON * largest;
       const exact = squares <= Math.max(1e-12 * variance, rounding ** 2) * cells.rows;
       const dof = cells.rows - apart.rankOfDesign(cells);
-      return { exact, dof, variance: dof <= 0 || exact ? variance : squares / dof };
+      const found = { exact, dof, variance: dof <= 0 || exact ? variance : squares / dof };
+      residuals.set(cells, found);
+      return found;
     };
   },
 );

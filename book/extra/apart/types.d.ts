@@ -82,8 +82,10 @@ interface Progress {
   draws: number;
   /** Largest R-hat, NaN before the first check. */
   rhat: number;
-  /** Least bulk ESS, NaN before the first check. */
+  /** Least bulk or tail ESS, NaN before the first check. */
   ess: number;
+  /** Effective draws at which the fit ends: `target`, or more where that costs little. */
+  wanted: number;
   /** Component that R-hat or ESS is worst for. */
   worst: string;
   seconds: number;
@@ -102,10 +104,13 @@ interface Result extends Progress {
 interface FitOptions {
   priors?: Priors;
   seed?: number;
-  /** Effective draws that every scale needs. */
+  /** Effective draws that every scale needs, in bulk and tails; small tables go on to 2,000. */
   target?: number;
   maxSeconds?: number;
+  /** Stops the chains and hands over what they drew. */
   signal?: AbortSignal;
+  /** Ends the chains at once, also where they were stopped and do not answer; the fit is rejected. */
+  kill?: AbortSignal;
   onProgress?: (progress: Progress) => void;
   /** Whether chains run in web workers; by default, where there is a page. */
   workers?: boolean;
@@ -123,19 +128,25 @@ type Part = Summary & { component: string; label: string };
 
 interface Aspect {
   aspect: string;
-  /** Median of the table's own number. */
+  /** Median of the table's own number; for averages of cells that have several rows, the F of lack of fit. */
   data: number;
   /** Median of simulated tables' numbers. */
   model: number;
   /** Share of simulated tables with a number at least as large; NaN where nothing can be said. */
   p: number;
+  /** Whether p is below 0.001. */
   alarm: boolean;
+  /** Whether p is below 0.05, without an alarm. */
+  doubt: boolean;
   sentence: string;
 }
 
 interface Answers {
-  /** Scale and share of the variance of each layer and of the residual. */
-  components(): { component: string; sd: Summary; share: Summary }[];
+  /**
+   * Scale and share of the variance of each layer and of the residual. Beside medians of scales show medians of shares,
+   * though only means add up to 1. Few `labels` leave the upper ends to the prior; the residual has null.
+   */
+  components(): { component: string; labels: number | null; sd: Summary; share: Summary }[];
   baseline(): Summary;
   /**
    * Each label with its number of rows; `raw`, the average of its rows less that of all rows; and what it adds to a
@@ -179,10 +190,12 @@ interface Apart {
   ess(chains: Float64Array[]): number;
   essTail(chains: Float64Array[]): number;
   quantile(sorted: ArrayLike<number>, p: number): number;
+  /** Why a fit would be rejected, in a sentence; null where it would not. */
+  problem(cells: Cells): string | null;
   serveChain(
     start: { cells: Cells; priors: Priors; seed: number },
     send: (message: { scales?: Scales; means?: Means }) => void,
-  ): { step(): void; finish(): void };
+  ): { step(limit?: number): void; finish(): void };
   fit(cells: Cells, options?: FitOptions): Promise<Result>;
   answers(result: Result, cells: Cells): Answers;
 }
