@@ -168,7 +168,7 @@ def test_totals_that_layers_explain_exactly_are_not_fitted(browser):
         page.locator("#apart-total").select_option(label="y")
         for box in page.locator("#apart-layers input").all()[:2]:
             box.check()
-        assert "explain every y exactly" in page.locator("#apart-understood").inner_text()
+        assert "explain every total exactly" in page.locator("#apart-understood").inner_text()
         assert page.locator("#apart-start").is_disabled()
         given(page, b"who,y\nAnna,1\nBen,2.5\nCleo,4\nDora,6\n")  # as many means as rows: pooling tells something
         page.locator("#apart-layers input").first.check()

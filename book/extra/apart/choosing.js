@@ -144,12 +144,9 @@
           sentences.push(sentence);
           state.warnings.unshift(sentence.replace(": see the question above", ""));
         }
-        const residual = apart.residual(state.cells);
-        if (residual.exact && residual.dof > 0) {
-          sentences.push(
-            `The layers explain every ${chosen.name} exactly, so there is no residual, and nothing to fit. ` +
-              "Is the total computed from the layers, or does it hold averages?",
-          );
+        const problem = apart.problem(state.cells);
+        if (problem) {
+          sentences.push(problem);
           state.cells = null;
         }
       } catch (error) {

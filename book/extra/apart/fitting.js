@@ -7,11 +7,14 @@
   const STOPPED = "Stopped before the chains agreed, so no number is shown as found.";
   const whole = (/** @type {number} */ value) => Math.floor(value).toLocaleString("en");
 
+  let killer = new AbortController(); // ends the chains at once
+
   async function fit() {
     const { cells } = page.state;
     if (!cells) return;
     const mine = new AbortController();
     page.fitting = mine;
+    killer = new AbortController();
     page.hideFound();
     element("apart-start").disabled = true;
     element("apart-stop").disabled = false;
@@ -23,13 +26,14 @@
         seed: 1,
         target: TARGET,
         signal: mine.signal,
+        kill: killer.signal,
         onProgress(now) {
           if (mine !== page.fitting) return;
-          element("apart-progress").value = Math.min(1, now.ess / TARGET) || 0;
+          element("apart-progress").value = Math.min(1, now.ess / now.wanted) || 0;
           const drawn = `${whole(now.draws)} draws in ${now.seconds.toFixed(1)} s`;
           const checks = `largest R-hat ${now.rhat.toFixed(3)}, fewest effective draws of a scale ${whole(now.ess)}`;
           const checked = Number.isFinite(now.rhat)
-            ? `${checks} (${now.worst}); wanted: below 1.01, and ${TARGET}`
+            ? `${checks} (${now.worst}); wanted: below 1.01, and ${whole(now.wanted)}`
             : "no check yet";
           page.say(`${drawn}; ${checked}.`, "apart-numbers");
         },
@@ -73,7 +77,7 @@
     if (fitting?.signal.aborted) {
       // A second click does not wait for the chains: what they still say is no longer heard.
       page.fitting = null;
-      fitting.signal.dispatchEvent(new Event("abort"));
+      killer.abort();
       page.say(STOPPED);
       element("apart-start").disabled = false;
       element("apart-stop").disabled = true;
