@@ -202,7 +202,8 @@
       const name = i ? partName(row.component) : row.component;
       const single = i > 0 && apart.countsOf(cells, i - 1).every((count) => count === 1);
       if (single) because = because.replace(/^Fixed by the data[^.]*\. /, "");
-      return [name, row.means && !single ? "yes" : nested[i] && !single ? "shares only" : "no", because || "–"];
+      const shares = nested[i] ? "shares only" : "no";
+      return [name, single ? "no" : row.means ? "yes" : shares, because || "–"];
     });
     const table = tableOf("What the data say before any fit", ["part", "found by the data alone", "because"], rows);
     table.classList.add("apart-stacked");

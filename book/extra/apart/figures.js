@@ -24,7 +24,11 @@
     return 1.04 * pen.measureText(text).width;
   }
 
-  /** Give each name at the left its whole text, which shows under a pointer. @param {any} figure @param {Row[]} rows */
+  /**
+   * Give each name at the left its whole text, which shows under a pointer.
+   * @param {any} figure
+   * @param {Row[]} rows
+   */
   function titled(figure, rows) {
     const texts = figure.querySelectorAll("[aria-label='y-axis tick label'] text");
     if (texts.length !== rows.length) return figure;
