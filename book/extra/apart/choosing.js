@@ -139,8 +139,8 @@
           const [first, second] = chosen.layers.map((layer) => layer.name);
           const sentence =
             "Layers do not simply add up: averages of cells differ by far more than rows within cells do. Either " +
-            `pairs of labels have something of their own, or a label of ${second} means another one in each ${first}, or the ` +
-            "other way round: see the question above.";
+            `pairs of labels have something of their own, or a label of ${second} means another one in each ${first}, ` +
+            "or the other way round: see the question above.";
           sentences.push(sentence);
           state.warnings.unshift(sentence.replace(": see the question above", ""));
         }

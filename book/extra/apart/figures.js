@@ -54,7 +54,7 @@
     const largest = Math.max(
       ...rows.flatMap((row) => [row.mean, row.lower, row.upper].map((value) => Math.abs(value ?? 0))),
     );
-    const decimals = largest > 0 && largest < 1 ? 2 - Math.floor(Math.log10(largest)) : 0; // after "0." in small numbers
+    const decimals = largest > 0 && largest < 1 ? 2 - Math.floor(Math.log10(largest)) : 0; // those of small numbers
     const digits = Math.max(Math.round(largest).toLocaleString("en").length + 2, Math.min(12, decimals + 3));
     const ticks = Math.max(2, Math.min(8, Math.floor((width - marginLeft) / (8 * digits + 16))));
     return {
