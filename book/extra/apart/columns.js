@@ -48,7 +48,7 @@
    * @param {string} text
    * @param {"." | ","} mark
    */
-  function numberIn(text, mark) {
+  function numberOf(text, mark) {
     if (mark === "." && /^-?\d+(\.\d+)?$/.test(text)) return Number(text); // most numbers, and quickly
     const plain = text.trim().replace("\u2212", "-");
     if (INFINITE.test(plain)) return plain.startsWith("-") ? -Infinity : Infinity;
@@ -79,8 +79,8 @@
     let commas = 0;
     let example = null;
     labels.forEach((label, i) => {
-      const point = numberIn(label, ".");
-      const comma = numberIn(label, ",");
+      const point = numberOf(label, ".");
+      const comma = numberOf(label, ",");
       if (point !== null && comma === null) points += counts[i];
       if (comma !== null && point === null) commas += counts[i];
       if (point !== null && comma !== null && label.includes(",")) example ??= label.trim();
@@ -96,7 +96,7 @@
       };
     }
     const mark = commas || (!points && example && separator !== ",") ? "," : ".";
-    const read = example === null || points || commas ? null : numberIn(example, mark);
+    const read = example === null || points || commas ? null : numberOf(example, mark);
     return { mark, note: read === null ? null : `In ${name}, ${example} was read as ${read}. ${OTHERWISE}` };
   }
 
@@ -110,7 +110,7 @@
     const whole = texts.find((text) => !text.includes("."));
     const mixed = whole === undefined ? "" : `, beside whole numbers such as ${whole}`;
     return (
-      `In ${name}, ${group} was read as ${numberIn(group, ".")}${mixed}: three digits follow each point, ` +
+      `In ${name}, ${group} was read as ${numberOf(group, ".")}${mixed}: three digits follow each point, ` +
       `which may also separate thousands. ${OTHERWISE}`
     );
   }
@@ -132,7 +132,7 @@
     let whole = true;
     let longest = 0;
     column.labels.forEach((label, i) => {
-      const value = isMissing(label) ? null : numberIn(label, mark);
+      const value = isMissing(label) ? null : numberOf(label, mark);
       values[i] = value ?? NaN;
       if (isMissing(label)) return;
       present += counts[i];
@@ -272,5 +272,5 @@
     return { total, layers: columns.map((_, i) => i).filter((i) => layers.includes(columns[i])), note };
   }
 
-  Object.assign(apart, { describe, guess, isMissing, numberIn });
+  Object.assign(apart, { describe, guess, isMissing, numberOf });
 })();

@@ -115,7 +115,7 @@ interface Apart {
   describe(column: TextColumn, separator: string, mark?: "." | "," | null): DescribedColumn;
   guess(columns: DescribedColumn[]): { total: number; layers: number[]; note: string | null };
   isMissing(text: string): boolean;
-  numberIn(text: string, mark: "." | ","): number | null;
+  numberOf(text: string, mark: "." | ","): number | null;
   choose(columns: DescribedColumn[], total: number, layers: number[], join?: boolean): Chosen;
   remarksOf(name: string, total: Float64Array): string[];
   within(inner: TextColumn, outer: TextColumn): TextColumn;

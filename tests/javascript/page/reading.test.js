@@ -186,10 +186,10 @@ test("thousands", async () => {
   const comma = await read("p;x\na;1,234\na;2,345\nb;3,456\n", { layers: ["p"] });
   assert.deepEqual([...comma.chosen.total], [1.234, 2.345, 3.456]);
   assert.match(comma.columns[1].note, /1,234 was read as 1.234/);
-  assert.equal(apart.numberIn("1.234.567,5", ","), 1234567.5);
-  assert.equal(apart.numberIn("−3.5", "."), -3.5);
+  assert.equal(apart.numberOf("1.234.567,5", ","), 1234567.5);
+  assert.equal(apart.numberOf("−3.5", "."), -3.5);
   for (const text of ["", "-", ".", "1.2.3", "12abc", "0x10", "=1+1", "1e", "٣"])
-    assert.equal(apart.numberIn(text, "."), null, text);
+    assert.equal(apart.numberOf(text, "."), null, text);
 });
 
 test("three digits after each point may be thousands, which is said, and can be chosen", async () => {
