@@ -143,8 +143,8 @@ class Cells:
         """Return the normal equations of the slopes, with all contributors' means fitted, shapes (K, K) and (K,).
 
         Their solution is the least squares estimate of a regression of the totals on layers and covariates (Frisch and
-        Waugh 1933, *Partial time regressions as compared with individual trends*). A covariate that is a function of
-        the labels leaves a row of zeros.
+        Waugh 1933, *Partial time regressions as compared with individual trends*). A covariate that is a sum of
+        one number for each contributor leaves a row of zeros.
         """
         matrix, right = self._slope_equations
         return matrix.copy(), right.copy()

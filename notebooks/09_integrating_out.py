@@ -590,12 +590,13 @@ print(f"largest relative difference at 100 settings: {difference:.0e}")
 
 # %% [markdown]
 # Equal up to rounding, for any slope.
-# The two sums of products also say by themselves which slope fits best, by least squares.
+# If each cell may have any mean, the slope that fits best by least squares is the sum of all $S_{dx}$ divided by that of all $S_{dd}$.
+# (Means that are sums over layers let different cells tell about the slope, too; [15](15_flights.ipynb) uses that.)
 
 # %%
 within = s_dx.sum() / s_dd.sum()
-print(f"slope within the cells: {within:.2f} minutes a kilometer")
 standard_error = expected["sigma"].max() / np.sqrt(s_dd.sum())
+print(f"slope within the cells: {within:.2f} minutes a kilometer, standard error {standard_error:.2f}")
 assert abs(within - 0.5) < 4.5 * standard_error  # by chance once in 100,000 seeds
 
 # %% [markdown]

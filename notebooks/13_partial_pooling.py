@@ -358,9 +358,9 @@ beside[["book", "by hand", "package", "sd by hand", "sd, package"]].round(3)
 # %% [markdown]
 # Once more the same slopes.
 # Two things look different.
-# The package counts covariates from their averages over all homes, so its `mu_baseline` is the level of the average home, and not that of a basement where log uranium is 0.
+# The package counts covariates from their averages over all homes, so its `mu_baseline` is the log radon expected at the average floor and the average log uranium. In your model it was that of a basement where log uranium is 0.
 # And its `mu_county` is what a county has besides the line, so a level has to be put together.
-# `mlm.predict` does that, for a home in the basement of each county.
+# `mlm.predict` does that, for a home in each county, measured in the basement.
 
 # %%
 basements = by_county.loc[coords["county"]].reset_index().assign(floor=0)

@@ -171,6 +171,11 @@ def moments(fit, frame, layers):
     return mean, variance
 
 
+def blocks_of(n, size):
+    """Return the block of each of n days in a row; days that are left over join the last block."""
+    return np.minimum(np.arange(n) // size, n // size - 1)
+
+
 def standardized(missed, variance, groups):
     """Return each group's standardized residual: what it misses, in standard deviations of its sum."""
     sums = pd.DataFrame({"missed": missed, "variance": variance}).groupby(groups).sum()
@@ -579,7 +584,7 @@ print("standard deviation of a difference, in the model and counted by blocks of
 for layer, one, other in [("carrier", "UA", "DL"), ("origin", "EWR", "JFK")]:
     on_a_day = seen.assign(missed=missed_daily).pivot_table("missed", "date", layer, observed=True)
     apart = on_a_day[one] - on_a_day[other]
-    counted = apart.groupby(np.arange(len(apart)) // 7).mean().sem()  # neighboring days resemble each other
+    counted = apart.groupby(blocks_of(len(apart), 7)).mean().sem()  # neighboring days resemble each other
     in_model = float(difference(daily, layer, one, other).std())
     assert counted > in_model
     print(f"    {one} minus {other}: {in_model:.2f} and {counted:.2f} minutes")
@@ -654,7 +659,7 @@ def day_by_day(rows, one, other):
     """Return the gap of two carriers on each day that both flew, and its standard error over blocks of 14 days."""
     same_day = rows.pivot_table(total, "date", "carrier", observed=True).dropna()
     gap = same_day[one] - same_day[other]
-    return gap, gap.groupby(np.arange(len(gap)) // 14).mean().sem()
+    return gap, gap.groupby(blocks_of(len(gap), 14)).mean().sem()
 
 
 gap, gap_error = day_by_day(flights[(flights["origin"] == "EWR") & (flights["dest"] == "SEA")], "AS", "UA")
@@ -681,7 +686,7 @@ assert abs(to_honolulu.mean()) < 2 * honolulu_error
 # Not every carrier has a rival on its routes, but every route has a length.
 # So ask a weaker question, which you can ask about all carriers: what is left of a lead at equal distance?
 #
-# The distance is no label. It is a number in each row, and so is the hour of departure.
+# The distance is no label. It is a number in each row, and so is the hour at which the flight was to leave.
 # Name such columns as `covariates`: the mean of a flight is then that of its labels, plus a *slope* for each number times the number, counted from its average.
 # A cell keeps averages of the numbers, and sums of their products with each other and with the total.
 # For straight lines that is all that a normal model needs, so the sampler still sees a few hundred cells and not one flight.
@@ -720,17 +725,18 @@ assert through_all < float(slope.sel(covariate="distance").mean()) - 0.8
 
 # %% [markdown]
 # Flatter.
-# Carriers that fly far make up more on flights of any length, and one line through all flights takes for distance what is the carriers'.
+# Far flights also have other carriers, airports, months and hours than near ones, and one line through all flights counts all of that as distance.
 # Compare flights of the same carrier, airport, month and hour, and about a minute for each 1,000 miles is left.
 # An hour later in the day changes next to nothing. The model is quite sure of both.
 #
-# Remember 14 July. The model takes one slope for all flights.
-# If there are weeks that cost far flights more than near ones, then flights of a week share their slope.
-# So take seven days at a time, and look how far their slopes lie apart.
+# Remember 14 July. The model has one slope for all flights.
+# If some weeks cost far flights more than near ones, each week has a slope of its own, and its flights are no independent evidence of one slope.
+# So take seven of the days at a time (about two weeks of the calendar, as half of the days are put aside), and look how far their slopes lie apart.
 # `slope_equations` returns the equations of least squares, from cells again, so there is nothing to sample.
 
 # %%
-of_block = (seen["date"].rank(method="dense").astype(int) - 1) // 7
+number_of_day = seen["date"].rank(method="dense").astype(int) - 1
+of_block = pd.Series(blocks_of(number_of_day.max() + 1, 7)[number_of_day], seen.index)
 by_block = []
 for _, part in seen.groupby(of_block):
     part_cells = mlm.cell_statistics(part, total, by_date, covariates=numbers, partial=True)
@@ -757,12 +763,13 @@ print(f"in {(by_block['distance'] > 0).sum()} of {len(by_block)} blocks far flig
 lines.round(2)
 
 # %% [markdown]
-# The model's intervals are far too narrow, for a reason that you know: flights that share something are worth fewer than they are.
+# The model's intervals are far too narrow, for a reason that you know: flights that share something are worth fewer independent ones.
 # Winds that change from week to week would do this to far flights. Whether it was winds, the check does not say.
 #
-# The printed lines are what you may repeat, give or take two standard errors of the blocks and not of the model.
-# So even that far flights lose less is likely and not certain.
-# For the hour nothing is left to repeat: the blocks cannot tell its slope from zero.
+# The first printed line is what you may repeat, with two standard errors of the blocks and not of the model.
+# (They belong to the average of the blocks, which is a slightly different estimate. Take them as the size of the error.)
+# Look whether its range includes zero: that far flights lose less is likely, and not certain.
+# The slope of the hour is tiny, and the blocks do not tell it from zero either: of the hour there is nothing to repeat.
 #
 # That does not make all hours alike. A slope near zero says that no *straight line* rises or falls.
 # So look at what the lines are drawn through.
@@ -794,8 +801,8 @@ plt.show()
 
 # %% [markdown]
 # Up to 2,500 miles the line is a fair summary.
-# Over the hours it is none: flights of the evening lose less than those of the afternoon, and no straight line can say so. Hours would do better as a layer.
-# Near 5,000 miles there is one point, United's flights to Honolulu, with the longest bar of all. (Bars are from block to block, as before.)
+# Over the hours it is none: in the afternoon some averages lie above the line, in the evening some lie below it, and no straight line goes up and down. Hours would do better as a layer.
+# Near 5,000 miles there is one point, nearly all of it United's flights to Honolulu, with the longest bar of all. (Bars are from block to block, as before.)
 #
 # Now the carriers, counted from the average carrier as before.
 
@@ -822,6 +829,7 @@ table.rename(airlines).sort_values("at equal distance and hour").round(1)
 
 # %% [markdown]
 # Alaska keeps most of its lead, and its place.
+# (The ranges move the slope only. The averages of carriers are uncertain, too.)
 # Hawaiian's shrinks, and what is left may be nothing. Its route is so long that the answer is mostly the line, and there the line rests on flights half as long.
 # Endeavor, whose flights are short, moves up.
 #
@@ -851,8 +859,8 @@ print(
 )
 
 # %% [markdown]
-# The figure on the [first page](../book/index.md) has another carrier last, Frontier, because its model has the month in place of the day.
-# Fitted to all flights of the year, the model with the day says the same as here, where it saw half of them.
+# Who is last depends on the model: look for the last place in the figure with the month, in the table at equal distance, and here.
+# The figure on the [first page](../book/index.md), of the model with the month and all flights of the year, has Frontier there.
 # The carriers that lose most are too close to rank: name each with its chance.
 #
 # | sentence | may you say it? |

@@ -349,7 +349,8 @@ second.head(3)
 
 # %% [markdown]
 # Neither is a label: each is a number, of which a total may gain so many minutes a unit.
-# Name them as `covariates` in the line that makes the cells. The template goes on as before; rows that you predict or split need the columns, too.
+# Name them as `covariates` in the line that makes the cells; rows that you predict or split need the columns, too.
+# The template goes on as before, with two gaps: the table of claims has no row for a slope, and step 5 does not vary its prior.
 #
 # **Predict first.** Will the table tell what a floor costs? And what a kilometer costs?
 
@@ -365,12 +366,13 @@ assert answers["means"].loc[list(QUESTIONS)].tolist() == [True, False, False, Fa
 assert not answers["means"]["covariates"]
 
 # %% [markdown]
-# A floor, yes. A kilometer, no: every center has one distance, so `km` says nothing that `center` does not say already.
+# A floor, yes: the printed sentence names `km` only, and `covariates` is False because one of the two fails.
+# A kilometer, no: every center has one distance, so `km` says nothing that `center` does not say already.
 # It even costs you an answer: *Eli from the Harbor against Ada from the Mill* now asks for a comparison at equal kilometers, and no delivery shows one.
 # Leave `km` out, or ask for it only if pooling may decide.
 #
 # What a floor costs is a matter of least squares, and the cells hold all that it takes.
-# (A fit gives the same with everything else, as `idata["posterior"]["slope"]`; [15](15_flights.ipynb) has one, and looks whether such an interval is to be believed.)
+# (A fit gives nearly the same, with everything else, as `idata["posterior"]["slope"]`; [15](15_flights.ipynb) has one, and looks whether such an interval is to be believed.)
 
 # %%
 floor_cells = mlm.cell_statistics(second, total=TOTAL, layers=LAYERS, covariates=["floor"])
@@ -389,7 +391,7 @@ assert abs(slope - 1.5) < 4 * error < 0.5
 assert mlm.identification(floor_cells)["means"]["covariates"]
 
 # %% [markdown]
-# Nearly half of what Fay takes longer than Eli goes up the stairs of her towers.
+# About half of what Fay takes longer than Eli goes up the stairs of her towers.
 # Without the column, it would be Fay's.
 #
 # ## What stays may be the prior
@@ -697,7 +699,7 @@ else:
 # 1. **Question.** Write down the quantity you want, with its unit, before you look: "minutes that Eli takes more than Fay from the same center on the same day".
 # 2. **Total.** Is it a sum, or nearly one? Effects that multiply become sums after a logarithm.
 # 3. **Layers.** Each row has exactly one contributor in each (or declare the layer with `allow_absent`, [11](11_making_the_data_say_it.ipynb)). A column with one label is no layer. If you expect an interaction of two layers, make the pair a layer of its own.
-# 4. **Numbers.** A column of numbers that a total may depend on, such as floors or kilograms, is a covariate. One that follows from the labels tells nothing more.
+# 4. **Numbers.** A column of numbers that a total may depend on, such as floors or kilograms, is a covariate. If it follows from the labels, only pooling can tell its slope ([13](13_partial_pooling.ipynb)): leave it out, or say so with the number.
 # 5. **Nesting.** Does each label of one layer occur with one label of another only? Are labels reused (driver 1, 2, 3 at every center)? Then they are different people: make the label unique, `center + "-" + driver`. `mlm.identification(cells)` names both.
 # 6. **Counts.** `cells.counts(layer)`: where contributors have few rows, pooling carries the answer.
 # 7. **Converge.** `mlm.check_convergence(idata)` before any number is read.

@@ -492,12 +492,12 @@ def two_slopes(answer: Answer, rng: np.random.Generator) -> str:
         if determined:
             if second is not None:
                 raise Hint(
-                    f"where {determined}, the labels determine the number: no two rows differ in it at equal labels, "
-                    "so there is no second slope, and the task asks for None"
+                    f"where {determined}, the number is a sum of the contributors' own numbers, so their means can "
+                    "take over any slope, and the task asks for None"
                 )
             continue
         if second is None:
-            raise Hint("the second slope is None, but these rows do differ in the number at equal labels")
+            raise Hint("the second slope is None, but here the number is no sum of the contributors' own numbers")
         mistakes = [(right, "the second slope is that at equal labels; this is the one through all rows")]
         if within > 0:
             mistakes.append((only_within, _ONLY_WITHIN))

@@ -614,11 +614,12 @@ def predict_tomorrow(minutes, day, n_days, own_sd, n_tomorrow, limit, seed):
 # - that of one straight line through all rows, whatever their labels;
 # - that at equal labels: of a regression that also fits a mean to each contributor of every layer.
 #
-# Where the labels determine the number, the second slope is the prior's alone.
+# Where the number is a sum with one part for each contributor, such as one distance for each carrier, the contributors' means can take over any slope, and only a prior could tell the second one.
 # Then return `None` in its place.
+# (A number that depends on the *pair* of two labels is no such sum.)
 #
 # What you may use of the cells: `n`, `mean`, and for the number `x_mean[:, 0]`, the averages in the cells; `x_products[:, 0, 0]`, its sums of squared deviations from them; and `x_total[:, 0]`, the sums of products of these deviations and those of the totals.
-# `slope_equations()` returns a matrix of one number and an array of one number: what the slope at equal labels is multiplied by, and the product.
+# `slope_equations()` returns `matrix`, shape (1, 1), and `right`, shape (1,): the slope at equal labels solves `matrix * slope = right`. Where it cannot be told, the matrix is 0.
 
 
 # %% tags=["solution:15.6"]
@@ -632,7 +633,7 @@ def two_slopes(cells):
         cells = mlm.cell_statistics(flights, "minutes_lost", ["carrier", "origin", "month"], covariates=["distance"])
     two_slopes(cells) is about (-2.57, -1.18).
     """
-    ### BEGIN SOLUTION: sums over rows are those within cells plus those between cells; then solve for the second slope
+    ### BEGIN SOLUTION: return a pair, the slope of the line through all rows, and that at equal labels or None
     x, y = (value - np.average(value, weights=cells.n) for value in (cells.x_mean[:, 0], cells.mean))
     products = cells.x_total[:, 0].sum() + np.sum(cells.n * x * y)
     squares = cells.x_products[:, 0, 0].sum() + np.sum(cells.n * x**2)
@@ -687,7 +688,7 @@ def two_slopes(cells):
 
 
 # %% tags=["mistake:15.6"]
-# earns: the labels determine the number
+# earns: the number is a sum of the contributors' own numbers
 def two_slopes(cells):
     center = cells.n @ cells.x_mean[:, 0] / cells.n.sum()
     x = cells.x_mean[:, 0] - center

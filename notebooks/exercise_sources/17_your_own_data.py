@@ -750,7 +750,7 @@ def what_it_tells(table, total, layers, numbers, questions):
     For example, what_it_tells(tours, "minutes", ["center", "driver"], ["km"], about_tours) is
         {"Ada - Ben": "at equal numbers", "Harbor - North": "as they are", "North - South": "at equal numbers"}.
     """
-    ### BEGIN SOLUTION: ask the design about all questions twice, with the numbers beside the labels and without them
+    ### BEGIN SOLUTION: return a dict with a verdict on each question
     fixed = []
     for covariates in (numbers, []):
         cells = mlm.cell_statistics(table, total, layers, covariates=covariates)
