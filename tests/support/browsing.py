@@ -1,10 +1,11 @@
 """A browser from the system, in which nothing may leave this machine and no script may fail."""
 
-import shutil
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+from tools import machine
+
+BROWSER = machine.browser()
 WIDTHS = {"phone": 360, "desktop": 1280}
 
 

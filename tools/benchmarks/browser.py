@@ -4,7 +4,6 @@ Needs the built site, Playwright, and a browser of the system.
 """
 
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,13 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from tools import project
+from tools import machine, project
 from tools.benchmarks.store import spread
 from tools.benchmarks.words import Table, number
 from tools.benchmarks.words import spread as written
 
 TABLES_OF = ("penicillin", "gauge with pairs", "paste", "flights", "ratings")
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 LIMIT_MS = 300_000
 
 
@@ -42,10 +40,9 @@ def run(quick: bool = False, repeats: int = 3, report: Callable[[str], None] = p
     page_ = project.SITE / "book" / "apart.html"
     if not page_.exists():
         raise FileNotFoundError(f"{page_} is not there; build the site first: python course.py book")
-    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     rows = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path)
+        browser = playwright.chromium.launch(executable_path=machine.browser())
         for name in TABLES_OF[:1] if quick else TABLES_OF:
             frame, total, layers = table_of(name, quick)
             file = Path(folder) / f"{name}.csv"
@@ -63,7 +60,7 @@ def run(quick: bool = False, repeats: int = 3, report: Callable[[str], None] = p
 
 
 def _once(browser, address: str, file: Path, total: str, layers: list[str]) -> dict:
-    """Return what one visit of the page took, in seconds, and the words of its check as numbers."""
+    """Return the seconds of one visit of the page, and the R-hat and effective draws that its check printed."""
     page = browser.new_page()
     page.set_default_timeout(LIMIT_MS)
     page.goto(address)

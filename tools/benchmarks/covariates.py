@@ -22,22 +22,22 @@ def run(quick: bool = False, repeats: int = 5, report: Callable[[str], None] = p
     backends = ("polars",) if quick else BACKENDS
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "many.parquet"
-        rows.write(path, n, SLOPES)
+        files = {size_: Path(folder) / f"{size_}.parquet" for size_ in (max(n // 1000, 1000), n)}
+        for size_, path in files.items():
+            rows.write(path, size_, SLOPES)
         for backend in backends:
             taken: dict[str, list[dict]] = {"without": [], "with": []}
             for _ in range(repeats):
                 for kind, answers in taken.items():
                     names = list(SLOPES) if kind == "with" else []
-                    answers.append(_answer("pass_with", backend, path, names))
+                    answers.append(_answer("pass_with", backend, files[n], names))
             row = {"goal": "cells", "rows": n, "backend": backend}
             for kind, answers in taken.items():
                 for what in ("seconds", "peak_bytes"):
                     row[f"{what}_{kind}"] = spread([answer[what] for answer in answers])
             found.append(row)
             report(_in_words(row))
-        for size_ in (max(n // 1000, 1000), n):
-            rows.write(path, size_, SLOPES)
+        for size_, path in files.items():
             answer = _answer("posterior_with", "polars", path, list(SLOPES))
             found.append({"goal": "posterior", "rows": size_, "backend": "polars"} | spreads([answer]))
             report(f"{size_:,} rows, sampling: {number(answer['sampling_seconds'])} s")

@@ -136,7 +136,7 @@
           }
           simulated.push(simulate ? simulate(sigmas[t % fits]) : newRows(cells, fitted, sigmas[t], random));
         }
-        const lack = lackOfFit(cells);
+        const lack = apart.lackOfFit(cells);
         return ASPECTS.map(({ aspect, holds, doubtful, fails, missing }, i) => {
           const needs = i === 1 && !repeated;
           const column = (/** @type {number[][]} */ x) => Float64Array.from(x, (row) => row[i]).sort();
@@ -155,7 +155,7 @@
         });
       }
 
-      function python({ file = "table.csv", total = "total" } = {}) {
+      function python({ file = "table.csv", total = "total", reading = /** @type {string[] | null} */ (null) } = {}) {
         const names = layers.map(({ name }) => name);
         const text = (/** @type {unknown} */ x) => JSON.stringify(x);
         return [
@@ -163,12 +163,13 @@
           "import pandas as pd",
           "",
           `layers = [${names.map(text).join(", ")}]`,
-          `frame = pd.read_csv(${text(file)}, dtype=dict.fromkeys(layers, str))`,
+          ...(reading ?? [`frame = pd.read_csv(${text(file)}, dtype=dict.fromkeys(layers, str))`]),
           `cells = mlm.cell_statistics(frame, total=${text(total)}, layers=layers)`,
           "priors = mlm.Priors.from_cells(cells, known_sigma=dict.fromkeys(layers, 0))",
           `idata = mlm.sample(mlm.cell_model(cells, priors=priors), seed=${result.seed % 2147483648})`,
-          "mlm.check_convergence(idata)",
-          "mlm.predictive_check(idata, frame, total=" + `${text(total)}, layers=layers)`,
+          "print(mlm.check_convergence(idata))",
+          `print(mlm.predictive_check(idata, frame, total=${text(total)}, layers=layers))`,
+          "print(mlm.variance_shares(idata, cells))",
         ].join("\n");
       }
 
@@ -371,7 +372,7 @@
      * least squares sums (Draper and Smith 1998, Applied Regression Analysis, section 2.1); null where there is nothing
      * to test.
      */
-    function lackOfFit(/** @type {Cells} */ cells) {
+    apart.lackOfFit = function lackOfFit(cells) {
       const { dof, variance, exact } = apart.residual(cells);
       const within = cells.rows - cells.n.length;
       const between = dof - within;
@@ -390,7 +391,7 @@
         else high = x;
       }
       return { data, model: low, p: fAbove(data, between, within) };
-    }
+    };
 
     // The probability that a ratio of two average squares, of so many normal numbers each, is above f: an incomplete
     // beta integral, as a continued fraction (NIST Digital Library of Mathematical Functions, 8.17.22).

@@ -4,24 +4,6 @@
 (() => {
   const inOrder = new Intl.Collator("en", { numeric: true });
 
-  /** How labels are compared to find those that differ in case or spaces only. @param {string} label */
-  const plain = (label) => label.normalize("NFKC").replace(/\s+/g, "").toLowerCase();
-
-  /**
-   * Labels that differ in case or spaces only.
-   * @param {string[]} labels
-   * @returns {string[][]}
-   */
-  function nearlyEqual(labels) {
-    /** @type {Map<string, string[]>} */
-    const groups = new Map();
-    for (const label of labels) {
-      const key = plain(label);
-      groups.set(key, [...(groups.get(key) ?? []), label]);
-    }
-    return [...groups.values()].filter((group) => group.length > 1);
-  }
-
   /**
    * The codes of a column for the rows that stay, with labels in their order.
    * @param {{name: string, labels: string[], codes: Int32Array}} column
@@ -33,7 +15,7 @@
     for (const row of rows) seen[column.codes[row]] = 1;
     const used = [...seen.keys()].filter((code) => seen[code]);
     const texts = used.map((code) => column.labels[code]);
-    const near = nearlyEqual(texts);
+    const near = apart.nearlyEqual(texts);
     /** @type {Map<string, string>} */
     const nameOf = new Map();
     if (join) for (const group of near) for (const label of group) nameOf.set(label, group[0].trim());
@@ -177,5 +159,5 @@
     return { name: `${inner.name} within ${outer.name}`, labels: [...known.keys()], codes };
   }
 
-  Object.assign(apart, { choose, nearlyEqual, remarksOf, within });
+  Object.assign(apart, { choose, remarksOf, within });
 })();

@@ -5,6 +5,7 @@
   const { element, make, tableOf, listOf, counted, shortened, partName, page } = apart;
   const { state } = page;
   const FEW = 5; // labels; fewer leave the spread of a layer to the prior
+  const ALARM = 0.001; // as for the answers' check
 
   /** Show what was read, and offer columns. */
   function offer() {
@@ -69,22 +70,6 @@
     );
   }
 
-  /**
-   * Whether cells' averages miss sums of layers by more than rows within cells tell: the F test against pure error,
-   * with the normal approximation of Wilson and Hilferty.
-   * @param {Cells} cells
-   */
-  function pairsDiffer(cells) {
-    const all = apart.residual(cells);
-    const within = cells.sumSq.reduce((sum, squares) => sum + squares, 0);
-    const below = cells.rows - cells.n.length;
-    const above = all.dof - below;
-    if (all.exact || below < 1 || above < 1 || within <= 0) return false;
-    const root = Math.cbrt(((all.variance * all.dof - within) / above) * (below / within));
-    const [a, b] = [2 / (9 * above), 2 / (9 * below)];
-    return ((1 - b) * root - (1 - a)) / Math.sqrt(b * root ** 2 + a) > 3.1; // one in a thousand
-  }
-
   /** Replace a layer by its labels within those of another one. */
   function usePair() {
     const chosen = element("apart-within").value;
@@ -133,9 +118,9 @@
         sentences.unshift(`${size}: rows with the same labels are one cell.`);
         offerPairs(layers, state.cells);
         const rows = apart.identification(state.cells);
-        parts.push(layersTable(chosen), identificationTable(rows, state.cells));
+        parts.push(layersTable(state.cells), identificationTable(rows, state.cells));
         state.warnings = warningsOf(rows, state.cells);
-        if (!element("apart-within-label").hidden && pairsDiffer(state.cells)) {
+        if (!element("apart-within-label").hidden && (apart.lackOfFit(state.cells)?.p ?? 1) < ALARM) {
           const [first, second] = chosen.layers.map((layer) => layer.name);
           const sentence =
             "Layers do not simply add up: averages of cells differ by far more than rows within cells do. Either " +
@@ -165,11 +150,10 @@
     page.say(state.cells ? "Ready." : "There is nothing to fit yet: see above.");
   }
 
-  /** @param {Chosen} chosen */
-  function layersTable(chosen) {
-    const rows = chosen.layers.map((layer) => {
-      const counts = new Float64Array(layer.labels.length);
-      for (const code of layer.codes) counts[code]++;
+  /** @param {Cells} cells */
+  function layersTable(cells) {
+    const rows = cells.layers.map((layer, j) => {
+      const counts = apart.countsOf(cells, j);
       const [low, high] = [counts.reduce((a, b) => Math.min(a, b)), counts.reduce((a, b) => Math.max(a, b))];
       const of = (/** @type {number} */ count) => count.toLocaleString("en");
       return [layer.name, of(layer.labels.length), low === high ? of(low) : `${of(low)} to ${of(high)}`];

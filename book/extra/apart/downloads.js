@@ -68,12 +68,7 @@
       if (Object.keys(joined).length)
         reading.push(`frame[${text(layer)}] = frame[${text(layer)}].replace(${text(joined)})`);
     }
-    const lines = answers.python({ file, total: chosen.name }).split("\n");
-    const shown = lines.map((line) =>
-      line.replace(/^mlm\.(check_convergence|predictive_check)\(.*\)$/, (call) => `print(${call})`),
-    );
-    shown.push("print(mlm.variance_shares(idata, cells))");
-    return shown.flatMap((line) => (line.startsWith("frame = ") ? reading : [line])).join("\n");
+    return answers.python({ total: chosen.name, reading });
   }
 
   Object.assign(apart, { toCsv, save, toSvg, pythonOf });

@@ -267,7 +267,7 @@
     const sentenceOf = (/** @type {Aspect} */ { p, sentence, alarm }) => {
       if (!Number.isFinite(p)) return sentence;
       const shown = p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(p < 0.01 ? 3 : 2)}`;
-      return `${alarm ? "Look out: " : ""}${sentence} (${shown}${!alarm && p < 0.05 ? ", a close call" : ""})`;
+      return `${alarm ? "Look out: " : ""}${sentence} (${shown})`; // a doubtful one says so
     };
     const verdict = alarm ? "They differ:" : "They look like it:";
     place("check").replaceChildren(

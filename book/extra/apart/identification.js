@@ -131,7 +131,7 @@
           const text = `${single} of ${labels.length} contributors of ${name} have a single row (${shown}).`;
           found.push({ layers: [j], text });
         }
-        const alike = lookalikes(labels);
+        const alike = apart.nearlyEqual(labels);
         if (alike.length) {
           const shown = few(alike.map((group) => group.map((label) => `"${label}"`).join(" and ")));
           const text = `Labels of ${name} differ only in case or spaces: ${shown}.`;
@@ -141,7 +141,8 @@
       return found;
     }
 
-    function lookalikes(/** @type {string[]} */ labels) {
+    // Labels that differ in case or spaces only.
+    apart.nearlyEqual = function nearlyEqual(labels) {
       /** @type {Map<string, string[]>} */
       const groups = new Map();
       for (const label of labels) {
@@ -149,6 +150,6 @@
         groups.set(plain, [...(groups.get(plain) ?? []), label]);
       }
       return [...groups.values()].filter((group) => group.length > 1);
-    }
+    };
   },
 );

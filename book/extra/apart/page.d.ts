@@ -119,7 +119,6 @@ interface Apart {
   choose(columns: DescribedColumn[], total: number, layers: number[], join?: boolean): Chosen;
   remarksOf(name: string, total: Float64Array): string[];
   within(inner: TextColumn, outer: TextColumn): TextColumn;
-  nearlyEqual(labels: string[]): string[][];
   element(id: string): any;
   make(tag: string, properties?: Record<string, any>, ...children: (Node | string)[]): any;
   shortened(text: string, longest?: number): string;

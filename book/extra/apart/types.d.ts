@@ -163,7 +163,8 @@ interface Answers {
   ): { mean: number; sd: number; lower: number; upper: number; unknown: string[] };
   /** Whether the model could have produced the table. */
   check(seed?: number): Aspect[];
-  python(names?: { file?: string; total?: string }): string;
+  /** Lines of Python that fit the same; `reading` takes the place of the line that reads the file. */
+  python(names?: { file?: string; total?: string; reading?: string[] }): string;
   toJSON(): object;
 }
 
@@ -185,6 +186,8 @@ interface Apart {
   totalMoments(cells: Cells): { center: number; variance: number };
   residual(cells: Cells): { exact: boolean; dof: number; variance: number };
   identification(cells: Cells): Identified[];
+  nearlyEqual(labels: string[]): string[][];
+  lackOfFit(cells: Cells): { data: number; model: number; p: number } | null;
   chain(cells: Cells, priors: Priors, seed: number): Chain;
   rhat(chains: Float64Array[]): number;
   ess(chains: Float64Array[]): number;
