@@ -233,6 +233,8 @@ assert scores["normal"]["lean (minutes)"] < 0.01
 # Second idea: *a wait*. Most of a flight is regular, and then it waits, for a runway or behind a storm.
 # Sum a normal part and an exponential wait, and you have what is called an ex-Gaussian.
 # It leans to the side of the wait.
+# The gamma prior of the average wait has its mean at 20 minutes and next to nothing at zero.
+# A half-normal prior allows zero, where the model is a plain normal one that fits badly: one of 60 chains stayed there, and with the gamma prior none.
 
 # %%
 with pm.Model(coords=coords) as t_model:
@@ -242,7 +244,7 @@ with pm.Model(coords=coords) as t_model:
 
 with pm.Model(coords=coords) as wait_model:
     sigma = pm.HalfNormal("sigma", 30)
-    wait = pm.HalfNormal("wait", 30)  # the average wait, in minutes
+    wait = pm.Gamma("wait", 2, 0.1)  # the average wait, in minutes
     pm.ExGaussian("lost", mu=carrier_levels(), sigma=sigma, nu=wait, observed=lost, dims="flight")
 
 models = {"normal": normal_model, "Student t": t_model, "normal + wait": wait_model}

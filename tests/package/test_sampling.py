@@ -1,11 +1,13 @@
 """Sampling: one compilation for many data sets, and a posterior that records its origin."""
 
 import dataclasses
+import gc
 
 import arviz as az
 import numpy as np
 import pandas as pd
 import pymc as pm
+import pytensor
 import pytest
 import xarray as xr
 from pytensor.graph.replace import clone_replace
@@ -153,8 +155,24 @@ def test_an_option_goes_through_to_nutpie(line):
     assert mlm.sample(line, seed=1, draws=20, adaptation="diag").attrs["adaptation"] == "diag"
 
 
+@pytest.mark.parametrize("collects", [True, False])
+def test_compiling_leaves_the_collection_of_garbage_as_it_was(line, collects):
+    limit, before = pytensor.config.traceback__limit, gc.isenabled()
+    try:
+        (gc.enable if collects else gc.disable)()
+        mlm.compile_model(line.model)
+        assert gc.isenabled() == collects
+        with pytest.raises(AttributeError):
+            mlm.compile_model(None)
+        assert gc.isenabled() == collects
+        assert pytensor.config.traceback__limit == limit
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
 def test_warm_up_is_kept_only_on_request(line):
     assert "warmup_posterior" in mlm.sample(line, seed=1, draws=20, save_warmup=True).children
+    assert "warmup_posterior" not in mlm.sample(line, seed=1, draws=20, save_warmup=False).children
     assert "warmup_posterior" not in mlm.sample(line, seed=1, draws=20).children
 
 

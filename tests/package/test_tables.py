@@ -176,7 +176,7 @@ def test_ranks_are_uniform_where_layers_are_absent_and_spreads_known():
     """150 truths from the prior of a pooled model; a posterior a fifth too narrow in one parameter would be seen."""
     cells = mlm.cell_statistics(lacking_small(), layers=LAYERS, allow_absent=LAYERS)
     priors = mlm.Priors.from_cells(cells, known_sigma={"paint": 0, "size": {7: 0.5}})
-    ranks = mlm.calibrate(cells, 150, seed=5, priors=priors, draws=500, tune=500, chains=2)
+    ranks = mlm.calibrate(cells, 150, seed=5, priors=priors, draws=250, tune=300)
     assert "sigma_paint" not in ranks
     assert ranks["sigma_size"].isel(size=cells.labels["size"].index(7)).isnull().all()  # noqa: PD003 - xarray
     table = az.dataset_to_dataframe(ranks, sample_dims=["simulation"]).dropna(axis="columns")

@@ -42,7 +42,7 @@ def test_arguments_reach_pytest_in_their_order(monkeypatch):
     assert cli.main(["test"]) == ["-m", "pytest", *by_file, "--durations=30", "--durations-min=5"]
     assert cli.main(["test", "tests/tools/test_npm.py"]) == ["-m", "pytest", "tests/tools/test_npm.py"]
     monkeypatch.setattr(machine, "memory", lambda: 64e9)
-    assert cli.main(["test", "--fast"])[2:4] == ["-n", "5"]  # one more than there are cores
+    assert cli.main(["test", "--fast"])[2:4] == ["-n", "6"]  # two more than there are cores
     command = cli.main(["test", "--fast", "-x", "-k", "cells and not slow", "--durations=3"])
     assert command == [
         "-m",
