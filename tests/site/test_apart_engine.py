@@ -194,7 +194,8 @@ def test_identification_and_priors_are_those_of_the_package(described, name):
 )
 def test_reasons_are_given_in_words(described, name, component, words):
     _, found = described[name]
-    assert words in {row["component"]: row["because"] for row in found["identified"]}[component]
+    remarks = {row["component"]: row["remarks"] for row in found["identified"]}
+    assert words in " ".join(remarks[component])
 
 
 # --- the posterior ---

@@ -173,7 +173,7 @@
       if (other < 0) return "";
       return (
         `Shares of ${layer.name} and ${layers[other].name} can be found; ` +
-        "single contributions of the two cannot be told apart. "
+        "single contributions of the two cannot be told apart."
       );
     });
   }
@@ -182,10 +182,10 @@
   function identificationTable(identified, cells) {
     const nested = ["", ...nestedSentences(cells)];
     const rows = identified.map((row, i) => {
-      let because = row.because.replace(/^Not fixed by the data\. /, nested[i] || "$&");
       const name = i ? partName(row.component) : row.component;
       const single = i > 0 && apart.countsOf(cells, i - 1).every((count) => count === 1);
-      if (single) because = because.replace(/^Fixed by the data[^.]*\. /, "");
+      const verdict = row.means ? (single ? "" : row.verdict) : nested[i] || row.verdict;
+      const because = [verdict, ...row.remarks].filter(Boolean).join(" ");
       const shares = nested[i] ? "shares only" : "no";
       return [name, single ? "no" : row.means ? "yes" : shares, because || "–"];
     });
@@ -202,10 +202,9 @@
   function warningsOf(identified, cells) {
     /** @type {Set<string>} */
     const said = new Set();
-    const found = identified.map(({ because }) => {
-      const sentences = because.replace(/^(Not f|F)ixed by the data[^.]*\. ?/, "").split(/(?<=\.) /);
-      const fresh = sentences.filter((sentence) => sentence && !said.has(sentence));
-      fresh.forEach((sentence) => said.add(sentence));
+    const found = identified.map(({ remarks }) => {
+      const fresh = remarks.filter((remark) => !said.has(remark));
+      fresh.forEach((remark) => said.add(remark));
       return fresh.join(" ");
     });
     const few = cells.layers

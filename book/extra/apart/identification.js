@@ -29,14 +29,14 @@
       const notes = notesOf(cells);
       return names.map((component, i) => {
         const why = reasons.filter(({ layers }) => layers.includes(i - 1)).map(({ text }) => text);
-        let words = i === 0 ? "Fixed by the data." : "Fixed by the data, as differences from the layer's average.";
+        let verdict = i === 0 ? "Fixed by the data." : "Fixed by the data, as differences from the layer's average.";
         if (!fixed[i]) {
           const others = names.filter((_, j) => j !== i && moves[i][j]);
           if (!why.length) why.push(`It moves with the means of ${listed(others)}.`);
-          words = `Not fixed by the data. ${why.join(" ")}`;
+          verdict = "Not fixed by the data.";
         }
         const noted = notes.filter(({ layers }) => layers.includes(i - 1)).map(({ text }) => text);
-        return { component, means: fixed[i], because: [words, ...noted].join(" ") };
+        return { component, means: fixed[i], verdict, remarks: fixed[i] ? noted : [...why, ...noted] };
       });
     };
 

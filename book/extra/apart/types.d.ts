@@ -40,7 +40,10 @@ interface Identified {
   component: string;
   /** Whether the data fix the component's means. */
   means: boolean;
-  because: string;
+  /** Whether they are fixed, as a sentence. */
+  verdict: string;
+  /** Why not, and what else is worth knowing about the component. */
+  remarks: string[];
 }
 
 /** Draws of one chain; `baseline` is less the cells' offset. */
