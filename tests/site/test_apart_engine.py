@@ -194,8 +194,8 @@ def test_identification_and_priors_are_those_of_the_package(described, name):
 )
 def test_reasons_are_given_in_words(described, name, component, words):
     _, found = described[name]
-    remarks = {row["component"]: row["remarks"] for row in found["identified"]}
-    assert words in " ".join(remarks[component])
+    [row] = [row for row in found["identified"] if row["component"] == component]
+    assert words in " ".join([row["verdict"], *row["remarks"]])
 
 
 # --- the posterior ---
