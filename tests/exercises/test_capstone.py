@@ -113,6 +113,7 @@ def differences_of_bakers_are_fixed(loaves):
     return np.linalg.matrix_rank(np.vstack([design, contrasts])) == rank
 
 
+@pytest.mark.slow
 def test_bakers_whose_difference_the_data_do_not_fix_cannot_be_compared():
     seen = set()
     for seed in range(60):
@@ -440,6 +441,7 @@ def missed_in(seeds, monkeypatch):
     return missed
 
 
+@pytest.mark.slow
 def test_a_good_analysis_finds_what_is_planted(monkeypatch):
     missed = missed_in(range(12), monkeypatch)
     assert sum(map(len, missed.values())) <= 1, missed
@@ -548,6 +550,7 @@ def at_random(case):
     return {name: str(claim) for name, claim in claims.items()} | {"share": (0.35, 0.6), "scale": CANNOT}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [everything, nothing, absent, averages, unpooled, at_random])
 def test_a_wrong_strategy_loses_a_third_of_the_points_at_least(strategy):
     scores = [score(case_of(seed), strategy(case_of(seed))) for seed in SEEDS[:100]]

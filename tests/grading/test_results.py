@@ -94,6 +94,7 @@ def forging(monkeypatch, content):
     monkeypatch.setattr(grading, "prepare_courses", lambda sources, folder: None)
 
 
+@pytest.mark.slow
 def test_a_remark_that_no_file_can_hold_leaves_the_table_of_the_class(tmp_path, monkeypatch):
     hand_in(tmp_path / "class", "Ada")
     hand_in(tmp_path / "class", "Eve")
@@ -137,6 +138,7 @@ def test_one_row_that_cannot_be_written_is_that_rows_problem(tmp_path):
     assert rows["Eve"]["problem"].startswith("this row could not be written")
 
 
+@pytest.mark.slow
 def test_a_line_that_cannot_be_printed_stops_nothing(tmp_path):
     hand_in(tmp_path / "class", "Zoë 学生", answers={})
     (tmp_path / "class" / "Zoë 学生" / NAME).write_text("")

@@ -163,6 +163,7 @@ def test_thousands_of_files_are_not_gone_through(tmp_path):
     assert submission.problem == "there are more than 10,000 files and folders"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="Windows does not limit the memory of a process")
 @pytest.mark.parametrize("many", ["cells", "lists"])
 def test_a_notebook_of_hundreds_of_thousands_of_parts_costs_the_grader_itself_nothing(tmp_path, many):

@@ -69,6 +69,7 @@ def test_data_of_another_shape_are_read_where_they_end():
     assert abs(tree.posterior["mu"].mean() - 7) < 0.1  # its standard error is 0.05 / sqrt(ESS)
 
 
+@pytest.mark.slow
 def test_an_error_in_the_density_ends_the_run_as_in_nutpie():
     with pm.Model() as model:
         x = pm.Normal("x")
@@ -96,6 +97,7 @@ def test_an_error_at_some_points_is_a_divergence():
     assert (tree.posterior["x"] < 1).all()
 
 
+@pytest.mark.slow
 def test_a_second_fit_does_not_compile_again():
     """Twelve cells. Processor time, because the clock also counts other tests."""
     first, second = (PRESETS["cc_27"].simulate(500, rng=seed) for seed in (1, 2))

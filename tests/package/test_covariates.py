@@ -154,6 +154,7 @@ def test_cells_with_other_covariates_do_not_merge():
 # --- what the data identify ---
 
 
+@pytest.mark.slow
 def test_identification_names_covariates_that_follow_from_labels():
     _, cells, _ = small()
     contrasts = {"same level": {("who", 0): 1, ("who", 3): -1}, "other level": {("who", 0): 1, ("who", 1): -1}}

@@ -42,6 +42,7 @@ def check(frame, idata=None, **options):
     return mlm.predictive_check(posterior() if idata is None else idata, frame, layers=LAYERS, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repeats", [1, 2, 20])
 def test_p_values_of_a_right_model_are_uniform(repeats):
     p = np.array([check(table(np.random.default_rng(i), repeats), draws=200)["p"] for i in range(150)])

@@ -114,6 +114,7 @@ def dense_null_spaces(cells, known):
     return null_space(np.vstack([design, *rules])), variances, free
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("few", [100, 0], ids=["dense", "iterative"])
 def test_verdicts_are_those_of_dense_linear_algebra(monkeypatch, few):
     monkeypatch.setattr(directions, "FEW_PARAMETERS", few)

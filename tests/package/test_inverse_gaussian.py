@@ -54,6 +54,7 @@ def test_light_tails_are_normal_without_loss_of_digits():
         np.testing.assert_allclose(ours, stats.norm(0, 1.3).logpdf(x), atol=1e3 * tail_weight)
 
 
+@pytest.mark.slow
 def test_draws_have_the_distribution_of_the_density():
     """Kolmogorov-Smirnov with 20,000 draws: fails by chance in 1 of 10,000 runs."""
     variable = NormalInverseGaussian.dist(1.5, 2.0, 0.5, 3.0, shape=20_000)

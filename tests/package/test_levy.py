@@ -46,6 +46,7 @@ def test_the_density_is_that_of_scipy(shape):
     np.testing.assert_allclose(log_density(x, 4.0, *shape), of_scipy(0, 2.0, *shape).logpdf(x), rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_random_variances_mix_normals_to_the_distribution_of_the_total():
     """Kolmogorov-Smirnov with 50,000 draws: fails by chance in 1 of 10,000 runs."""
     rng = np.random.default_rng(1)
@@ -53,6 +54,7 @@ def test_random_variances_mix_normals_to_the_distribution_of_the_total():
     assert stats.kstest(x, of_scipy(0, 2.0, 0.5, 2.0).cdf).pvalue > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(0.45, 2.0), (-0.9, 1.0)])
 def test_random_variances_given_the_total_have_the_moments_of_the_contributions(shape):
     """Of 40,000 draws, within 5 standard errors: eight comparisons fail by chance in 1 of 200,000 runs."""
@@ -76,6 +78,7 @@ def test_random_variances_given_the_total_have_the_moments_of_the_contributions(
     assert abs(cross.mean() + a * w[0] * w[2]) < 5 * cross.std() / np.sqrt(n)
 
 
+@pytest.mark.slow
 def test_random_variances_given_the_total_are_distributed_as_before_it_was_known():
     """Two-sample Kolmogorov-Smirnov, 20,000 draws: three parts, fails by chance in 3 of 10,000 runs."""
     rng = np.random.default_rng(3)

@@ -282,6 +282,7 @@ def draws_given_data(rng, y, sigma, tau_scale, n_draws):
     return tau, b + average, z - average[:, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ["new", "known"])
 def test_intervals_have_their_nominal_coverage(row):
     """Contributors from the population, exact posteriors, then the total of a new or a known one."""

@@ -103,6 +103,7 @@ def test_draws_and_chains_are_as_many_as_asked(line):
     assert dict(idata["posterior"].sizes) == {"chain": 3, "draw": 30}
 
 
+@pytest.mark.slow
 def test_default_draws_are_more_where_scales_are_learned_from_few_contributors(line):
     """2,000 in each chain of a pooled cell model, 1,000 without pooling, in many dimensions, and for other models."""
     cells, wide = (
@@ -231,6 +232,7 @@ def other_numbers(priors):
     return dataclasses.replace(priors, baseline_mu=11.0, baseline_mu_sd=0.5, mu_sd=0.7, sigma_scale=scales)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [{}, {"paint": 0}])
 def test_with_other_priors_the_density_of_a_model_that_has_them_is_sampled(known):
     first = mlm.Priors.from_cells(small_cells(), known_sigma=known)
@@ -259,6 +261,7 @@ def test_other_priors_give_the_posterior_of_a_model_that_is_compiled_with_them_i
     assert worst[1] > 20  # the priors are so strong that the first ones would be seen
 
 
+@pytest.mark.slow
 def test_vectors_of_priors_with_the_same_numbers_are_told_apart():
     """PyTensor merges equal constants: then the model is compiled again, and keeps its data."""
     equal = mlm.Priors(baseline_mu=8, baseline_mu_sd=1, mu_sd=1, sigma_scale=2**0.5)
@@ -341,6 +344,7 @@ def test_arviz_reads_a_posterior():
     assert list(table.index) == ["mu_paint[blue]", "mu_paint[red]", "sigma_size[2]", "sigma_size[7]", "sigma_size[10]"]
 
 
+@pytest.mark.slow
 def test_pymcs_own_sampler_runs_on_the_identified_model():
     with mlm.cell_model(small_cells(), PRIORS):
         idata = pm.sample(

@@ -227,6 +227,7 @@ def test_any_name_and_label_goes_through_the_whole_package(tmp_path):
 # --- prediction ---
 
 
+@pytest.mark.slow
 def test_predictions_are_those_of_pymcs_own_predictive_draws():
     """One new row in each cell, by the formula and by simulation."""
     cells, idata = small_cells(), small_posterior()

@@ -172,6 +172,7 @@ def test_means_and_tails_are_recovered():
         assert draws.std() < 0.2
 
 
+@pytest.mark.slow
 def test_sums_of_contributions_have_the_distribution_of_their_total():
     """Kolmogorov-Smirnov with 50,000 sums: fails by chance in 1 of 10,000 runs, sees 2 % of another distribution."""
     truth = mlm.LayeredSum.from_coefficients([{0: (1.0, 2.0)}, {0: (0.5, 1.0), 1: (-0.5, 1.0)}, {0: (0, 1), 1: (0, 1)}])
@@ -203,6 +204,7 @@ def moments(truth, frame):
     return pairs[..., 0].T, pairs[..., 1].T ** 2
 
 
+@pytest.mark.slow
 def test_a_total_is_split_as_by_the_density_of_its_parts(shop):
     truth, frame, idata = shop
     mu, v = moments(truth, frame)

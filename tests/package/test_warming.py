@@ -53,6 +53,7 @@ def test_nothing_is_run_where_memory_is_short(tmp_path, capsys, monkeypatch):
     assert "too little free memory" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.mark.parametrize("how", ["interrupted", "its parent ends"])
 def test_it_stops_with_its_kernel(tmp_path, how):
@@ -79,6 +80,7 @@ def test_it_stops_with_its_kernel(tmp_path, how):
         assert not (tmp_path / "warmed.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="priorities of POSIX")
 def test_it_runs_at_the_lowest_priority(tmp_path):
     path = notebook(tmp_path / "02_a.ipynb", "import os; open('nice.txt', 'w').write(str(os.nice(0)))")

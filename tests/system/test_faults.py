@@ -354,6 +354,7 @@ def test_a_full_disk_leaves_the_old_posterior(tmp_path):
 # --- Generating ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @posix
 def test_killed_generation_leaves_complete_exercise_notebooks(tmp_path):
     undisturbed = tmp_path / "undisturbed"
