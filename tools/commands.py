@@ -62,7 +62,7 @@ def parallel(more: list[str]) -> list[str]:
     alone = {"-x", "--exitfirst", "-s", "--pdb", "--lf", "--last-failed", "-n"}
     if alone & set(more) or any(part.split("::")[0].endswith((".py", ".ipynb")) for part in more):
         return []
-    # More than there are cores: for a quarter of the time tests wait for servers, browsers and other processes.
+    # More than there are cores, since tests wait for servers, browsers and other processes.
     workers = min((os.cpu_count() or 1) + 2, int(machine.memory() / MEMORY_OF_TESTS))
     # By file: a notebook is one file, and slow fixtures are shared within a file. conftest.py sets the order.
     return ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"] if workers > 1 else []
