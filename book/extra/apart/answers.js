@@ -13,7 +13,7 @@
     const MOST_ROWS = 20000; // of a table whose rows are simulated one by one
     const MOST_REPEATED = 5000; // cells whose sums of squares are simulated one by one
     const MOST_STEPS = 4e6; // cells, times layers, or rows looked at by a check in all, about
-    const ALARM = 0.001;
+    const ALARM = (apart.ALARM = 0.001);
     const DOUBT = 0.05;
 
     apart.answers = function answers(result, cells) {

@@ -5,7 +5,6 @@
   const { element, make, tableOf, listOf, counted, shortened, partName, page } = apart;
   const { state } = page;
   const FEW = 5; // labels; fewer leave the spread of a layer to the prior
-  const ALARM = 0.001; // as for the answers' check
 
   /** Show what was read, and offer columns. */
   function offer() {
@@ -120,7 +119,7 @@
         const rows = apart.identification(state.cells);
         parts.push(layersTable(state.cells), identificationTable(rows, state.cells));
         state.warnings = warningsOf(rows, state.cells);
-        if (!element("apart-within-label").hidden && (apart.lackOfFit(state.cells)?.p ?? 1) < ALARM) {
+        if (!element("apart-within-label").hidden && (apart.lackOfFit(state.cells)?.p ?? 1) < apart.ALARM) {
           const [first, second] = chosen.layers.map((layer) => layer.name);
           const sentence =
             "Layers do not simply add up: averages of cells differ by far more than rows within cells do. Either " +

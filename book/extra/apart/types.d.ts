@@ -190,6 +190,8 @@ interface Apart {
   residual(cells: Cells): { exact: boolean; dof: number; variance: number };
   identification(cells: Cells): Identified[];
   nearlyEqual(labels: string[]): string[][];
+  /** The p-value below which a check raises an alarm. */
+  ALARM: number;
   lackOfFit(cells: Cells): { data: number; model: number; p: number } | null;
   chain(cells: Cells, priors: Priors, seed: number): Chain;
   rhat(chains: Float64Array[]): number;
