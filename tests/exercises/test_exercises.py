@@ -34,9 +34,16 @@ def fits_a_model(task):
     return "mlm.sample(" in task.solution
 
 
+def comes_after_a_fit(name, task):
+    """Return whether the cells of a set up to a task's own sample a posterior."""
+    tasks = EVERY_SET[name].tasks
+    cells = [*EVERY_SET[name].setup, *(earlier.solution for earlier in tasks[: tasks.index(task) + 1])]
+    return any("mlm.sample(" in cell for cell in cells)
+
+
 def answers_of(tasks):
-    """Return the decorator of tests that answer tasks: those that fit are slow."""
-    marks = [(pytest.mark.slow,) if fits_a_model(task) else () for _, task in tasks]
+    """Return the decorator of tests that answer tasks: those that need a fit are slow."""
+    marks = [(pytest.mark.slow,) if comes_after_a_fit(*row) else () for row in tasks]
     rows = [pytest.param(*row, marks=mark, id=row[1].number) for row, mark in zip(tasks, marks, strict=True)]
     return pytest.mark.parametrize(("name", "task"), rows)
 
@@ -44,24 +51,24 @@ def answers_of(tasks):
 each_answer = answers_of(TASKS)
 every_answer = answers_of(EVERY_TASK)
 
-_namespaces = {}
-
-
-def namespace_of(name):
-    """Return the names that the set-up cells of a set define; they run once per set."""
-    if name not in _namespaces:
+@functools.cache
+def names_after(name, i):
+    """Return the names that a set defines with its first `i` tasks solved: a task may build on those before it."""
+    if i == 0:
         namespace = {"__name__": "exercises"}
         for source in EVERY_SET[name].setup:
             exec(compile(source, f"<set-up of {name}>", "exec"), namespace)
-        for task in EVERY_SET[name].tasks:  # a later task may build on an earlier one's solution
-            exec(compile(solved(task.solution), f"<solution {task.number}>", "exec"), namespace)
-        _namespaces[name] = namespace
-    return dict(_namespaces[name])
+        return namespace
+    namespace, task = dict(names_after(name, i - 1)), EVERY_SET[name].tasks[i - 1]
+    exec(compile(solved(task.solution), f"<solution {task.number}>", "exec"), namespace)
+    return namespace
 
 
-def outcome(name, task, code, seed=None):
-    """Run a version of a solution cell, then the check cell; return the result."""
-    namespace = namespace_of(name)
+def outcome(name, task, code, seed=None, solved_before=None):
+    """Run a version of a solution cell, after the solutions of earlier tasks, then the check; return the result."""
+    if solved_before is None:
+        solved_before = EVERY_SET[name].tasks.index(task)
+    namespace = dict(names_after(name, solved_before))
     if seed is not None:
         namespace["rng"] = np.random.default_rng(seed)
     exec(compile(code, f"<{task.number}>", "exec"), namespace)
@@ -75,7 +82,8 @@ def outcome(name, task, code, seed=None):
 def outcome_of_mistake(number, i):
     """Return the outcome of a task's i-th mistake, computed once: two tests use it, and some mistakes take seconds."""
     name, task = next((name, task) for name, task in EVERY_TASK if task.number == number)
-    return outcome(name, task, task.mistakes[i][1])
+    after_it = EVERY_SET[name].tasks.index(task) + 1  # some mistakes spoil what a right answer returns
+    return outcome(name, task, task.mistakes[i][1], solved_before=after_it)
 
 
 def test_there_is_a_set_for_every_notebook():
@@ -148,7 +156,7 @@ def test_a_typical_mistake_earns_its_hint(name, task):
 
 @every_task
 def test_a_stub_is_not_done_and_says_what_to_write(name, task):
-    result = outcome(name, task, stub_of(task.solution, task.number))
+    result = outcome(name, task, stub_of(task.solution, task.number), solved_before=0)
     assert result.outcome == "not done"
     assert result.message == task.message
     assert len(task.message) > 20
