@@ -51,6 +51,7 @@ def answers_of(tasks):
 each_answer = answers_of(TASKS)
 every_answer = answers_of(EVERY_TASK)
 
+
 @functools.cache
 def names_after(name, i):
     """Return the names that a set defines with its first `i` tasks solved: a task may build on those before it."""
