@@ -145,7 +145,8 @@ def make_environment(resolution: str, interpreter: str, venv: Path) -> Environme
     uv, where = install.find_uv(), Environment(venv)
     variables = dict(os.environ, UV_PYTHON_DOWNLOADS="never")
     run_step(f"making {venv}", [uv, "venv", "--clear", "--python", interpreter, venv], variables)
-    command = [uv, "pip", "install", "--python", where.python, "--resolution", resolution]
+    # Compiled as in a set-up: where Python compiles at import, old modules warn, and warnings are errors in the tests.
+    command = [uv, "pip", "install", "--compile-bytecode", "--python", where.python, "--resolution", resolution]
     command += ["--editable", f".[{','.join(EXTRAS)}]"]
     run_step(f"installing the {resolution} versions", command, variables)
     return where
