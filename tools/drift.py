@@ -1,8 +1,8 @@
 """Run notebooks again, and report which stored outputs changed beyond Monte Carlo error.
 
-The first fresh run has the notebook's own seed. If its words and numbers equal the stored ones, nothing has
-changed. Otherwise the notebook runs once more with that seed, which shows what does not depend on the seed alone, and
-several times with other seeds.
+The first fresh run has the notebook's own seed and, like the run whose outputs are stored, compiles everything anew.
+If its words and numbers equal the stored ones, nothing has changed. Otherwise the notebook runs once more with that seed, which
+shows what does not depend on the seed alone, and several times with other seeds.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from tools.results import markdown_table
 
 __all__ = ["examine", "run_fresh"]
 
+#: With four other seeds a number that varies counts as changed beyond some 20 standard deviations, with two beyond 170.
+FEWEST_SEEDS = 4
 HEADER = ["notebook", "numbers", "same", "rounding", "within", "changed", "not judged", "runs", "seconds", "date"]
 DETAIL = ["notebook", "cell", "where", "stored", "fresh", "other seeds", "verdict"]
 
@@ -42,10 +44,10 @@ def run_fresh(source: Path, seed: int | None) -> list[Output]:
     CourseError
         If a cell fails, with the last lines of what was printed.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, notebooks.empty_compilation_cache() as variables:
         draft = Path(folder) / "fresh.ipynb"
-        seeded = "" if seed is None else str(seed)
-        notebooks.execute(source, draft, source.parent, Environment(Path(sys.prefix)), MLM_SEED=seeded)
+        variables["MLM_SEED"] = "" if seed is None else str(seed)
+        notebooks.execute(source, draft, source.parent, Environment(Path(sys.prefix)), **variables)
         return read_outputs(json.loads(draft.read_text(encoding="utf-8")))
 
 
@@ -138,6 +140,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--store", action="store_true")
     options = parser.parse_args(arguments)
+    if options.seeds < FEWEST_SEEDS:
+        parser.error(f"--seeds is at least {FEWEST_SEEDS}: fewer say too little about how far a number varies")
     sources = notebooks.find(options.names)
     with only_writer(results.path_of("drift"), "comparing notebooks") if options.store else nullcontext():
         return compare_notebooks(sources, options)

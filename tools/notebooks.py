@@ -7,7 +7,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mlm_tutorial.atomic import write_atomically
@@ -60,6 +61,17 @@ def execute(source: Path, target: Path, folder: Path, where: Environment | None 
     return run_step("running " + source.name, [*command, source], where.variables(CI="true", **variables))
 
 
+@contextmanager
+def empty_compilation_cache() -> Iterator[dict[str, str]]:
+    """Give the variables of a process that compiles everything anew.
+
+    Its draws are those of every other such process; functions from a cache may round their last bit otherwise.
+    """
+    with tempfile.TemporaryDirectory() as compiled:
+        flags = filter(None, [os.environ.get("PYTENSOR_FLAGS"), "base_compiledir=" + compiled])
+        yield {"PYTENSOR_FLAGS": ",".join(flags)}
+
+
 def run(source: Path, target: Path) -> float:
     """Run one notebook; the target changes only when every cell has run.
 
@@ -68,10 +80,9 @@ def run(source: Path, target: Path) -> float:
     """
     # Processes that a killed copy had started may still write to its draft; so every run has its own.
     (project.CACHE / "run").mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=project.CACHE / "run") as folder, tempfile.TemporaryDirectory() as compiled:
+    with tempfile.TemporaryDirectory(dir=project.CACHE / "run") as folder, empty_compilation_cache() as variables:
         draft = Path(folder) / (source.stem + ".ipynb")
-        flags = ",".join(filter(None, [os.environ.get("PYTENSOR_FLAGS"), "base_compiledir=" + compiled]))
-        peak = execute(source, draft, target.parent, PYTENSOR_FLAGS=flags)
+        peak = execute(source, draft, target.parent, **variables)
         where = environment.of_project()
         clean = [where.python, "-m", "nbstripout", "--keep-output", "--keep-count", "--extra-keys", _CHANGING, draft]
         run_step("cleaning " + source.name, clean, where.variables())
