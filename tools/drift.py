@@ -1,8 +1,8 @@
 """Run notebooks again, and report which stored outputs changed beyond Monte Carlo error.
 
 The first fresh run has the notebook's own seed and, like the run whose outputs are stored, compiles everything anew.
-If its words and numbers equal the stored ones, nothing has changed. Otherwise the notebook runs once more with that seed, which
-shows what does not depend on the seed alone, and several times with other seeds.
+If its words and numbers equal the stored ones, nothing has changed. Otherwise the notebook runs once more with that
+seed, which shows what does not depend on the seed alone, and several times with other seeds.
 """
 
 import argparse
