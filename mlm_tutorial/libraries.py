@@ -1,8 +1,10 @@
-"""The libraries that the course depends on, and their installed versions."""
+"""The libraries that the course depends on, their installed versions, and a digest of the package's own code."""
 # Only the standard library, so that a machine where something is missing still gets an answer.
 
+import hashlib
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 #: Named at the end of every notebook.
 IN_NOTEBOOKS = ("mlm-tutorial", "pymc", "nutpie", "arviz", "numpy", "pandas", "seaborn")
@@ -24,6 +26,12 @@ def versions(names: Iterable[str]) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def package_digest() -> str:
+    """Return a digest of the modules of this package, for results that depend on their code."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:16]
 
 
 def in_words(names: Iterable[str]) -> str:

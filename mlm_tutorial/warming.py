@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
@@ -26,6 +25,7 @@ from nbclient.exceptions import CellExecutionError
 from pytensor import config
 
 from mlm_tutorial.atomic import write_atomically
+from mlm_tutorial.libraries import in_words, package_digest
 
 __all__ = ["warm"]
 
@@ -89,8 +89,7 @@ def _digest(path: Path) -> str:
     """Return a digest of a notebook's code, this package's code, and the versions of what compiles them."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     parts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    parts += [source.read_text(encoding="utf-8") for source in sorted(Path(__file__).parent.glob("*.py"))]
-    parts += [f"{name} {version(name)}" for name in _COMPILERS]
+    parts += [package_digest(), in_words(_COMPILERS)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

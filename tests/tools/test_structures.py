@@ -99,7 +99,7 @@ def test_runs_resume_only_with_the_same_seed_and_code(tmp_path, monkeypatch):
     assert content["reasons_not_true"] == [1]
     assert [row["number"] for row in structures.read_results(path, 5)] == [0, 1]
     assert structures.read_results(path, 6) == []
-    monkeypatch.setattr(structures, "code_digest", lambda: "other code")
+    monkeypatch.setattr(structures, "package_digest", lambda: "other code")
     assert structures.read_results(path, 5) == []
 
 

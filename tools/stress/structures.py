@@ -7,7 +7,6 @@ each structure, so a run that was stopped continues. Each structure is compiled:
 
 import argparse
 import collections
-import hashlib
 import json
 import math
 import multiprocessing
@@ -24,6 +23,7 @@ import pandas as pd
 
 import mlm_tutorial as mlm
 from mlm_tutorial.atomic import write_atomically
+from mlm_tutorial.libraries import package_digest
 from mlm_tutorial.names import OWN
 from tools.lock import exit_with, only_writer
 
@@ -179,23 +179,13 @@ def fit_apart(seed, number, seconds, asked=ASKED):
     return row | {"seconds": round(time.monotonic() - started, 1)}
 
 
-def code_digest():
-    """Return a digest of the modules that the result of a fit depends on."""
-    names = "builders cells diagnostics directions distributions identifiability known layers models moments names"
-    files = [
-        ROOT / "mlm_tutorial" / f"{name}.py" for name in [*names.split(), "priors", "sampling", "tables", "transforms"]
-    ]
-    content = b"\0".join(path.read_bytes() for path in files)
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
 def read_results(path, seed, asked=ASKED):
     """Return the rows of an earlier run with the same seed, code and options."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    same = (stored["seed"], stored["code"], stored.get("asked")) == (seed, code_digest(), asked)
+    same = (stored["seed"], stored["code"], stored.get("asked")) == (seed, package_digest(), asked)
     return stored["structures"] if same else []
 
 
@@ -208,7 +198,7 @@ def write_results(path, rows, seed, asked=ASKED):
         "machine": {"cores": os.cpu_count(), "python": sys.version.split()[0], "system": sys.platform},
         "seed": seed,
         "asked": asked,
-        "code": code_digest(),
+        "code": package_digest(),
         "limits": LIMITS,
         "counts": dict(counts),
         "reasons_not_true": [row["number"] for row in rows if not row["true"]],

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 import mlm_tutorial as mlm
+from mlm_tutorial.libraries import package_digest
 from tools import machine, results
 from tools.lock import exit_with, only_writer
-from tools.stress.structures import code_digest
 
 SEEDS = 10
 
@@ -86,7 +86,7 @@ def main(arguments=None):
             model = compiled(name)
             fits[name] = [fit(model, seed) for seed in range(SEEDS)]
             print(f"{name}: {sum('reason' not in row for row in fits[name])} of {SEEDS} passed", flush=True)
-        content = {"date": machine.today(), "machine": machine.record(), "code": code_digest(), "fits": fits}
+        content = {"date": machine.today(), "machine": machine.record(), "code": package_digest(), "fits": fits}
         results.store("small_tables", content, table(fits))
     return int(any("reason" in row for found in fits.values() for row in found))
 
