@@ -55,7 +55,7 @@ def test(options: argparse.Namespace, more: list[str]) -> int:
 
 
 def parallel(more: list[str]) -> list[str]:
-    """Return the options of pytest that run test files at the same time, as many as cores and memory allow.
+    """Return the options of pytest that run two more test files at a time than there are cores, or as many as memory allows.
 
     If `more` names a file or an option that needs a single process, tests run one after another.
     """
@@ -122,8 +122,8 @@ def run(options: argparse.Namespace, more: list[str]) -> int:
 
 
 def bench(options: argparse.Namespace, more: list[str]) -> int:
-    """Measure what sufficient statistics and good coordinates gain; results and figures go to the site."""
-    install.set_up("dev", "bench")
+    """Measure speed, memory and accuracy; results and figures go to the site."""
+    install.set_up("dev", "site", "bench")
     return environment.of_project().replace_this_process("-m", "tools.benchmarks", *more)
 
 

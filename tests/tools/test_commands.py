@@ -64,7 +64,7 @@ def test_arguments_reach_pytest_in_their_order(monkeypatch):
         (["test"], True, ["dev", "big", "hub"]),
         (["test", "--all"], False, ["dev", "big", "hub"]),
         (["test", "--fast"], True, ["dev"]),
-        (["bench", "rows"], False, ["dev", "bench"]),
+        (["bench", "rows"], False, ["dev", "site", "bench"]),
     ],
 )
 def test_large_packages_are_installed_only_where_used(monkeypatch, arguments, in_ci, extras):

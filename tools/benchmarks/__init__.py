@@ -1,1 +1,1 @@
-"""Measurements of what sufficient statistics and good coordinates gain: ``python course.py bench``."""
+"""Measurements of speed, memory and accuracy: ``python course.py bench``."""

@@ -18,7 +18,7 @@ def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(prog="course.py bench", description=__doc__.split(":")[0] + ".")
     parser.add_argument("subsets", nargs="*", metavar="SUBSET", help=f"any of {', '.join(SUBSETS)}; all by default")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to check that everything works")
-    parser.add_argument("--repeats", type=int, help="number of repeats (3, and calibration once)")
+    parser.add_argument("--repeats", type=int, help="repeats, by default 3 or 5; some subsets always run once")
     parser.add_argument("--output", type=Path, default=store.RESULTS, help="the file of results")
     options = parser.parse_args(arguments)
     unknown = set(options.subsets) - set(SUBSETS)
