@@ -49,7 +49,8 @@ def parse(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     building.add_argument("--repository", help="address of the public repository; by default, that of book/conf.py")
     making = add("exercises", commands.exercises)
     making.add_argument("--all", action="store_true", help="run every solution, also those that did not change")
-    limits = "Limits: --cell-seconds N, --seconds N, --memory GB, --processes N; at the same time: --jobs N."
+    limits = "Limits: --cell-seconds N, --seconds N, --memory GB, --processes N, --disk GB. "
+    limits += "At the same time: --jobs N. Also what did not change: --again."
     grading = add("grade", commands.grade, limits)
     grading.add_argument("folder", help="a folder for each student, or notebooks named like the students")
     grading.add_argument("--output", help="where grades and feedback go (FOLDER_graded beside it)")

@@ -38,15 +38,19 @@ class Interruption:
 
 def parse(arguments: list[str] | None) -> tuple[Path, Path, Settings]:
     """Return the folder of the class, the one for grades, and the settings; end the program where they are wrong."""
+    usual = Settings()
     parser = argparse.ArgumentParser(prog="course.py grade", description="Grade the notebooks of a class.")
     parser.add_argument("folder", type=Path, help="a folder for each student, or notebooks named like the students")
     parser.add_argument("--output", type=Path, help="where grades and feedback go (default: FOLDER_graded beside it)")
-    parser.add_argument("--cell-seconds", type=int, default=60, help="time that one cell may take (60)")
-    parser.add_argument("--seconds", type=int, default=600, help="time that one notebook may take (600)")
-    parser.add_argument("--memory", type=float, default=4.0, help="gigabytes that one notebook may use (4)")
-    parser.add_argument("--processes", type=int, default=24, help="processes that one notebook may have (24)")
-    parser.add_argument("--disk", type=float, default=1.0, help="gigabytes that one notebook may write (1)")
-    parser.add_argument("--jobs", type=int, default=2, help="notebooks graded at the same time (2)")
+    for name, kind, default, words in (
+        ("--cell-seconds", int, usual.cell_seconds, "time that one cell may take"),
+        ("--seconds", int, usual.limits.seconds, "time that one notebook may take"),
+        ("--memory", float, usual.limits.memory / 1e9, "gigabytes that one notebook may use"),
+        ("--processes", int, usual.limits.processes, "processes that one notebook may have"),
+        ("--disk", float, usual.limits.disk / 1e9, "gigabytes that one notebook may write"),
+        ("--jobs", int, usual.jobs, "notebooks graded at the same time"),
+    ):
+        parser.add_argument(name, type=kind, default=default, help=f"{words} ({default:g})")
     parser.add_argument("--again", action="store_true", help="grade also what did not change since the last time")
     options = parser.parse_args(arguments)
     folder = options.folder.resolve()

@@ -45,7 +45,7 @@ class Settings:
     again : bool
         Whether to grade also what did not change.
     hidden : tuple of Path
-        Folders that no submission may see: the class, the grades, the course.
+        Folders that no submission may see: the class and the grades.
     """
 
     limits: Limits = field(default_factory=Limits)

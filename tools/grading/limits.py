@@ -30,7 +30,7 @@ class Limits:
         Bytes that its folder may hold, and that one file or what it prints may grow to.
     """
 
-    seconds: float = 600.0
+    seconds: float = 600
     memory: float = 4e9
     processes: int = 24
     disk: float = 1e9

@@ -1,7 +1,7 @@
 """What keeps a notebook from other files, from the network, and from the machine's memory and disk.
 
 Files and network are shut off by bubblewrap (https://github.com/containers/bubblewrap), where it is installed and may
-make namespaces. Memory is held to by a control group of systemd, where it makes one.
+make namespaces. A control group of systemd limits memory, where one can be made.
 """
 
 import os
@@ -145,7 +145,7 @@ def can_group() -> bool:
     """Return whether systemd makes control groups whose memory is limited, for this user."""
     if shutil.which("systemd-run") is None:
         return False
-    # What it answers is read back from the kernel, since some machines take the wish and do not keep to it.
+    # What it answers is read back from the kernel, since some machines accept the limit without enforcing it.
     ask = "cat /sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/memory.max"
     probe = [*_group_command(64 << 20, 100), "sh", "-c", ask]
     try:
@@ -177,7 +177,7 @@ def _is_root() -> bool:
 
 def described(limits: Limits) -> str:
     """Return one line that says which walls stand on this machine, and a second one where root grades."""
-    memory, disk = f"{limits.memory / 1e9:g} GB of memory", f"{limits.disk / 1e9:g} GB on disk"
+    memory, disk = f"{limits.memory / 1e9:g} GB of memory", f"{limits.disk / 1e9:g} GB, in memory"
     if not can_sandbox():
         line = (
             "NO WALLS: notebooks can use the network, read and change your files, and fill the disk, because "

@@ -24,14 +24,14 @@ from tools.grading.reading import read_notebook
 STUDENT = "student"
 
 
-def course_config(folder: Path, cell_seconds: int = 60, sockets: bool = False) -> Config:
+def course_config(folder: Path, cell_seconds: int | None = None, sockets: bool = False) -> Config:
     """Return nbgrader's settings for a course in a folder.
 
     Parameters
     ----------
     folder : Path
-    cell_seconds : int
-        Time that one cell may take before it is interrupted.
+    cell_seconds : int, optional
+        Time that one cell may take before it is interrupted; by default without limit.
     sockets : bool
         Whether to talk to the kernel by files, for where there is no network, not even within the machine.
     """
