@@ -14,6 +14,8 @@ import pytest
 
 from tests.support.classroom import FULL, NAME, RIGHT, make_class, notebook_with
 from tools.grading import __main__ as command
+from tools.grading.grading import Settings
+from tools.grading.limits import Limits
 
 pytest.importorskip("nbgrader", reason="grading needs the extra `teach`")
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,6 +135,12 @@ def test_a_wrong_folder_is_refused(tmp_path, monkeypatch, capsys, arguments, mes
     with pytest.raises(SystemExit):
         command.main(arguments)
     assert message in capsys.readouterr().err
+
+
+def test_the_command_grades_within_the_limits_of_the_settings_unless_others_are_given(tmp_path):
+    folder, output, settings = command.parse([str(tmp_path)])
+    assert settings == Settings(hidden=(folder, output))
+    assert command.parse([str(tmp_path), "--disk", "3"])[-1].limits == Limits(disk=3e9)
 
 
 def test_the_class_is_not_smaller_than_it_claims(tmp_path):
