@@ -55,7 +55,7 @@ def test(options: argparse.Namespace, more: list[str]) -> int:
 
 
 def parallel(more: list[str]) -> list[str]:
-    """Return the options of pytest that run two more test files at a time than there are cores, or as many as memory allows.
+    """Return the options of pytest that run two more files at a time than there are cores, or as many as memory allows.
 
     If `more` names a file or an option that needs a single process, tests run one after another.
     """
