@@ -10,7 +10,6 @@ import collections
 import json
 import math
 import multiprocessing
-import os
 import re
 import sys
 import time
@@ -25,11 +24,11 @@ import mlm_tutorial as mlm
 from mlm_tutorial.atomic import write_atomically
 from mlm_tutorial.libraries import package_digest
 from mlm_tutorial.names import OWN
+from tools import machine, project, results
 from tools.lock import exit_with, only_writer
 
-ROOT = Path(__file__).resolve().parents[2]
-OUTPUT = ROOT / "results" / "structures.json"
-TABLES = ROOT / "results" / "tables"
+OUTPUT = results.path_of("structures")
+TABLES = project.RESULTS / "tables"
 LIMITS = {"layers": (1, 5), "contributors": (2, 20), "rows": (10, 100_000), "scale": (1e-6, 1e6)}
 INTERVAL = 0.9
 # Options of a run: whether contributors are pooled, and target acceptance rates to try beside the default.
@@ -194,8 +193,8 @@ def write_results(path, rows, seed, asked=ASKED):
     rows = sorted(rows, key=lambda row: row["number"])
     counts = collections.Counter(row["outcome"] for row in rows)
     content = {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": {"cores": os.cpu_count(), "python": sys.version.split()[0], "system": sys.platform},
+        "date": machine.today(),
+        "machine": machine.record(),
         "seed": seed,
         "asked": asked,
         "code": package_digest(),
