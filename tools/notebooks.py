@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlm_tutorial.atomic import write_atomically
-from tools import environment, machine, project
+from tools import environment, machine, project, results
 from tools.console import CourseError
 from tools.environment import Environment
 from tools.steps import run_step
@@ -109,12 +109,9 @@ def run_and_measure(sources: Sequence[Path], store_times: bool) -> dict[str, dic
 
 def note_times(measured: dict[str, dict]) -> None:
     """Store measured seconds and memory for the site's page of times."""
-    path = project.RESULTS / "times.json"
-    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     measured = {name: {**row, "date": machine.today()} for name, row in measured.items()}
-    notebooks = {**stored.get("notebooks", {}), **measured}
-    content = {"machine": machine.record(), "notebooks": dict(sorted(notebooks.items()))}
-    write_atomically(path, json.dumps(content, indent=1) + "\n")
+    notebooks = {**results.read("times").get("notebooks", {}), **measured}
+    results.store("times", {"machine": machine.record(), "notebooks": dict(sorted(notebooks.items()))})
 
 
 def sign(notebook: Path) -> None:
