@@ -5,10 +5,10 @@ import json
 import os
 import statistics
 import time
-from importlib.metadata import version
 
 import psutil
 
+from mlm_tutorial import libraries
 from tools import machine
 from tools.hub.faults import lose_hub, lose_kernel, lose_proxy, lose_server
 from tools.hub.meter import Meter
@@ -86,7 +86,7 @@ async def hold_class(hub, number, stagger):
             "load_before": round(load, 1),
         },
         "versions": {
-            **{name: version(name) for name in ("jupyterhub", "jupyterlab")},
+            **libraries.versions(["jupyterhub", "jupyterlab"]),
             "configurable-http-proxy": json.loads((PROXY / "package.json").read_text(encoding="utf-8"))["version"],
         },
         "students": number,
