@@ -70,17 +70,18 @@ class CourseTimes(Directive):
         return [table(header, rows), nodes.paragraph("", about)]
 
 
-#: Notebooks of each session of a plan.
+#: Notebooks of each session of a plan; with minutes of reading where the guide names a part of a notebook.
 PLANS = {
-    "90 minutes": [[("01", 10), ("02", 20), ("10", 15), ("15", 10)]],  # parts of notebooks, which the guide names
-    "Half day": [["01", "02", "03", "10"]],
-    "Full day": [["01", "02", "03", "06"], ["07", "09", "10", "11", "15"]],
+    "90 minutes": [[("01", 9), ("02", 26), ("10", 11), ("15", 10)]],
+    "Half day": [["01", "02", "03", ("10", 31)]],
+    "Full day": [["01", "02", "03"], ["07", "10", "15"]],
+    "Two days": [["01", "02", "03", "06"], ["07", "09", "10", "11", "15"]],
     "Five sessions": [
         ["01", "02", "03"],
-        ["04", "05", "06"],
-        ["07", "08", "09"],
-        ["10", "11", "12"],
-        ["13", "14", "15", "16", "17"],
+        ["04", "05", "06", "07"],
+        ["08", "09", "10"],
+        ["11", "12", "13", "14"],
+        ["15", "16", "17"],
     ],
 }
 

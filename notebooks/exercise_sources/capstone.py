@@ -25,7 +25,9 @@
 # | claimed although the data do not say it | the data do not say it, or say something else | none |
 #
 # A claim too much costs as much as one too few.
-# Claim what you would bet on at 100 to 1. `"cannot be said"` is an answer to every question, and sometimes the right one.
+# What is planted is large: where the data show it, they show it at odds of 100 to 1 or more.
+# What does not show is absent, or cannot be said: ask what the design could have shown.
+# `"cannot be said"` is an answer to every question, and sometimes the right one.
 #
 # | claim | what it is about | points |
 # |---|---|---|
@@ -137,8 +139,8 @@ mlm.check("capstone.2", day, seed=SEED)
 # %% [markdown] tags=["task:capstone.3"]
 # ## capstone.3 Pocket 1, and pocket 1 (medium)
 #
-# Is a number in `pocket` the same contributor in every divider?
-# Answer `"shared"` if it is, `"own"` if each divider has pockets of its own that only share numbers, or `"cannot be said"`.
+# Does a number in `pocket` shift a loaf by the same amount in every divider?
+# Answer `"shared"` if it does, `"own"` if the shifts differ from divider to divider, or `"cannot be said"`.
 
 
 # %% tags=["solution:capstone.3"]

@@ -1,4 +1,4 @@
-"""The guide for instructors promises what tests show: each line of its section on containment names its tests here."""
+"""The guide for instructors holds: its section on containment names tests, and its plans name sections that exist."""
 
 import re
 from pathlib import Path
@@ -87,3 +87,13 @@ def test_each_line_on_containment_names_tests_that_exist():
     tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "grading").glob("test_*.py"))
     defined = set(re.findall(r"^def (test_\w+)", tests, re.MULTILINE))
     assert [name for names in PROMISES.values() for name in names if name not in defined] == []
+
+
+def test_sections_that_the_plans_name_are_in_the_notebooks():
+    guide = (ROOT / "book" / "instructors.md").read_text(encoding="utf-8")
+    plans = guide.partition("\n## Plans\n")[2].partition("\n## ")[0]
+    named = re.findall(r'"([^"]+)"', plans)
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.py")]
+    headings = set(re.findall(r"^# ## (.+)$", "\n".join(texts), re.MULTILINE))
+    assert len(named) > 5
+    assert [name for name in named if name not in headings] == []

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import psutil
@@ -15,6 +17,8 @@ from tools.grading.results import slug
 from tools.grading.sources import read_sources
 from tools.grading.submissions import Submission, find_submissions
 from tools.grading.worker import restore_checks
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
 def found_in(folder):
@@ -34,6 +38,37 @@ def test_submissions_may_also_be_notebooks_named_like_their_students(tmp_path):
     (tmp_path / ".DS_Store").write_bytes(b"x")
     (submission,) = found_in(tmp_path)
     assert (submission.student, submission.exercises, submission.problem) == ("Ada Lovelace", "01", "")
+
+
+@pytest.mark.parametrize("name", ["01_simulating_sums", "homework"])
+def test_a_lesson_instead_of_its_exercises_has_a_reason(tmp_path, name):
+    hand_in(tmp_path, "Ada")
+    (tmp_path / "Ben").mkdir()
+    shutil.copy(NOTEBOOKS / "01_simulating_sums.ipynb", tmp_path / "Ben" / f"{name}.ipynb")
+    ada, ben = found_in(tmp_path)
+    assert (ada.exercises, ada.problem) == ("01", "")
+    assert (ben.exercises, ben.problem) == (
+        "",
+        "this is the lesson, not its exercises, which are in 01_exercises.ipynb",
+    )
+
+
+def test_a_lesson_beside_its_exercises_leaves_them_to_be_graded(tmp_path):
+    hand_in(tmp_path, "Ada")
+    shutil.copy(NOTEBOOKS / "01_simulating_sums.ipynb", tmp_path / "Ada")
+    exercises, lesson = found_in(tmp_path)
+    assert (exercises.exercises, exercises.problem) == ("01", "")
+    assert "this is the lesson" in lesson.problem
+
+
+def test_answers_among_cells_of_the_lesson_are_graded(tmp_path):
+    notebook = notebook_with({})
+    notebook.cells.append(nbformat.v4.new_code_cell('mlm.quiz("01")'))
+    notebook.metadata.pop("course")
+    nbformat.write(notebook, tmp_path / "Ada.ipynb")
+    notebook.cells = [cell for cell in notebook.cells if "mlm.check(" not in cell.source]
+    nbformat.write(notebook, tmp_path / "Ben 01.ipynb")
+    assert [(x.exercises, x.problem) for x in found_in(tmp_path)] == [("01", "")] * 2
 
 
 # Links

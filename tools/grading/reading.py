@@ -123,12 +123,23 @@ def read_notebook(content: bytes):
 
 
 def set_of(notebook, name: str, sets: list[str]) -> str:
-    """Return which set a notebook answers: as it says itself, else by its checks, else by its name."""
+    """Return which set a notebook answers: as it says itself, else by its checks, else by its name.
+
+    A lesson has a name like that of its set, and its file is easily handed in instead. It has a quiz, which no set has.
+    """
     said = notebook.metadata.get("course", {})
-    checked = re.findall(r"mlm\.check\([\"'](\w+)\.\d", "\n".join(cell.source for cell in notebook.cells))
+    text = "\n".join(cell.source for cell in notebook.cells)
+    checked = re.findall(r"mlm\.check\([\"'](\w+)\.\d", text)
     named = re.findall(r"\d+|[^\W\d_]+", name.lower())
-    for number in [said.get("exercises") if isinstance(said, dict) else None, *checked, *named]:
+    answers = any("nbgrader" in cell.metadata for cell in notebook.cells)
+    lesson = re.search(r"mlm\.quiz\([\"'](\w+)[\"']\)", text)
+    for number in [said.get("exercises") if isinstance(said, dict) else None, *checked]:
         if isinstance(number, str) and number in sets:
+            return number
+    if lesson and lesson[1] in sets and not answers:
+        raise ValueError(f"this is the lesson, not its exercises, which are in {lesson[1]}_exercises.ipynb")
+    for number in named:
+        if number in sets:
             return number
     raise ValueError("it cannot be told which set of exercises this notebook answers")
 
