@@ -49,7 +49,7 @@ test("the step of totals is found, and none where there is none", () => {
 test("bad tables are refused with a sentence that says what is wrong", () => {
   const two = layer("a", ["x", "y", "x"]);
   const refuse = (total, layers, message) => assert.throws(() => apart.cells(Float64Array.from(total), layers), message);
-  refuse([1], [layer("a", ["x"])], /two rows at least/);
+  refuse([1], [layer("a", ["x"])], /3 rows at least/);
   refuse([1, 2, 3], [], /No layer/);
   refuse([1, NaN, 3], [two], /Row 2 has no finite total/);
   refuse([4, 4, 4], [two], /All totals are 4/);

@@ -8,6 +8,8 @@
   function cells(apart) {
     "use strict";
 
+    const FEWEST_ROWS = (apart.FEWEST_ROWS = 3);
+
     apart.cells = function cells(total, layers) {
       const rows = total.length;
       check(total, layers);
@@ -51,7 +53,7 @@
 
     function check(/** @type {Float64Array} */ total, /** @type {Layer[]} */ layers) {
       const rows = total.length;
-      if (rows < 2) throw new Error(`A table needs two rows at least; this one has ${rows}.`);
+      if (rows < FEWEST_ROWS) throw new Error(`A table needs ${FEWEST_ROWS} rows at least; this one has ${rows}.`);
       if (!layers.length) throw new Error("No layer is chosen: choose at least one column with labels.");
       let equal = true;
       for (let i = 0; i < rows; i++) {
@@ -75,7 +77,7 @@
       }
     }
 
-    // Rows ordered by the codes of all layers: one stable counting sort a layer, the last layer first.
+    // Rows ordered by the codes of all layers: one stable counting sort per layer, the last layer first.
     function sorted(/** @type {Layer[]} */ layers, /** @type {number} */ rows) {
       let order = Int32Array.from({ length: rows }, (_, i) => i);
       for (const { codes, labels } of [...layers].reverse()) {

@@ -91,9 +91,9 @@
    */
   function problemsOf(name, total, layers) {
     const found = [];
-    if (total.length < 3)
+    if (total.length < apart.FEWEST_ROWS)
       found.push(
-        `Too few rows are left: ${total.length}. A fit needs at least three, and means something with many more.`,
+        `Too few rows are left: ${total.length}. A fit needs at least ${apart.FEWEST_ROWS}, and means something with many more.`,
       );
     else if (total.every((value) => value === total[0]))
       found.push(`Every ${name} is ${total[0]}: there is nothing to take apart.`);

@@ -6,7 +6,7 @@
   const MOST_SHOWN = 30; // contributors in a figure: the first and the last ones
   const MOST_ROWS = 500; // contributors in a table of the page; the files hold all
   const MOST_OPTIONS = 300; // labels of a menu; beyond, a field to type in
-  const LEVEL = "89 % interval"; // as the answers have them
+  const LEVEL = `${100 * apart.INTERVAL} % interval`;
 
   /** @typedef {ReturnType<Answers["components"]>} Components */
   /** @typedef {(value: number) => string} Format */

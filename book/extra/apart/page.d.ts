@@ -109,6 +109,8 @@ interface Apart {
   offer(): void;
   Refusal: ErrorConstructor;
   SEPARATORS: Record<string, string>;
+  /** The largest file that is read. */
+  MAX_BYTES: number;
   counted(count: number, noun: string): string;
   decode(bytes: Uint8Array): { text: string; encoding: string; notes: string[] };
   parse(text: string, options?: { header?: boolean | null; onProgress?: (share: number) => void }): Promise<TextTable>;

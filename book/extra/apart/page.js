@@ -52,7 +52,7 @@
   /** @param {File} file @param {string} [note] */
   function openFile(file, note) {
     // What is too large is refused by its size, before it is read.
-    const bytesOf = async () => (file.size > 100e6 ? { length: file.size } : new Uint8Array(await file.arrayBuffer()));
+    const bytesOf = async () => (file.size > apart.MAX_BYTES ? { length: file.size } : new Uint8Array(await file.arrayBuffer()));
     open(file.name, bytesOf, { file: file.name, note });
   }
 

@@ -289,5 +289,5 @@
     });
   }
 
-  Object.assign(apart, { Refusal, decode, parse, counted, SEPARATORS });
+  Object.assign(apart, { Refusal, decode, parse, counted, SEPARATORS, MAX_BYTES });
 })();

@@ -146,8 +146,8 @@ interface Aspect {
 
 interface Answers {
   /**
-   * Scale and share of the variance of each layer and of the residual. Beside medians of scales show medians of shares,
-   * though only means add up to 1. Few `labels` leave the upper ends to the prior; the residual has null.
+   * Scale and share of the variance of each layer and of the residual. Shown are medians of scales and means of shares:
+   * only means add up to 1. Few `labels` leave the upper ends to the prior; the residual has null.
    */
   components(): { component: string; labels: number | null; sd: Summary; share: Summary }[];
   baseline(): Summary;
@@ -190,6 +190,10 @@ interface Apart {
   residual(cells: Cells): { exact: boolean; dof: number; variance: number };
   identification(cells: Cells): Identified[];
   nearlyEqual(labels: string[]): string[][];
+  /** The probability of an interval. */
+  INTERVAL: number;
+  /** Rows that a table needs at least. */
+  FEWEST_ROWS: number;
   /** The p-value below which a check raises an alarm. */
   ALARM: number;
   lackOfFit(cells: Cells): { data: number; model: number; p: number } | null;

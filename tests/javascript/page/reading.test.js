@@ -9,7 +9,7 @@ const vm = require("node:vm");
 
 const ROOT = path.resolve(__dirname, "..", "..", "..");
 globalThis.Papa = require(path.join(ROOT, ".course/npm/node_modules/papaparse"));
-for (const name of ["identification", "reading", "columns", "choice"]) {
+for (const name of ["cells", "identification", "reading", "columns", "choice"]) {
   const file = path.join(ROOT, "book/extra/apart", `${name}.js`);
   vm.runInThisContext(fs.readFileSync(file, "utf8"), { filename: file });
 }
