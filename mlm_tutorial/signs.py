@@ -86,7 +86,7 @@ def notes_on_rows(cells: Cells) -> list[tuple[set[str], str]]:
             text = f"every {readable(name)} has a single row: what it adds cannot be told from the baseline's spread."
             found.append(({name}, f"{text} Leave it out."))
         elif counts.mean() < 3:
-            text = f"{readable(name)} has {counts.mean():.1f} rows a contributor on average:"
+            text = f"{readable(name)} has {counts.mean():.1f} rows per contributor on average:"
             found.append(({name}, f"{text} too few to tell a contributor from chance without pooling."))
         elif len(single):
             shown = first_few(cells.labels[name][k] for k in single)

@@ -47,7 +47,7 @@ WIDTH, TOP, ROW, LANE = 340, 34, 46, 26
 
 
 def part_drawing(title, numbers, pages):
-    """Return one part of the map as SVG: a row a notebook, and in it a stop for each path that takes it."""
+    """Return one part of the map as SVG: a row for each notebook, and in it a stop for each path that takes it."""
     height = TOP + ROW * len(numbers)
     lines = [f'<svg viewBox="0 0 {WIDTH} {height}" role="group" aria-label="{html.escape(title)}">']
     lines.append(f'<text class="map-part" x="0" y="18">{html.escape(title)}</text>')

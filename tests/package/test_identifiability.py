@@ -640,8 +640,8 @@ def test_labels_of_any_kind_are_compared():
 
 def test_contributors_with_few_rows_are_counted():
     rows = [(i, i % 3) for i in range(12)]
-    assert "a has 2.0 rows a contributor on average" in notes(table(rows, "ab", repeats=2))
-    assert "rows a contributor" not in notes(table(rows, "ab", repeats=3))
+    assert "a has 2.0 rows per contributor on average" in notes(table(rows, "ab", repeats=2))
+    assert "rows per contributor" not in notes(table(rows, "ab", repeats=3))
     assert "every a has a single row" in notes(table(rows, "ab", repeats=1))
     frame = table([*crossed(3, 4)] * 2, "ab").to_frame().rename(columns={"mean": "total"}).drop(columns=["n", "sum_sq"])
     frame = pd.concat([frame] * 3 + [pd.DataFrame({"a": [99], "b": [0], "total": [0.5]})])

@@ -110,7 +110,7 @@ def _name(case: dict) -> str:
 
 
 def _summary(passed: list[dict]) -> str:
-    return f"{passed[0]['ess_bulk_per_second']:,.1f} draws' worth a second"
+    return f"{passed[0]['ess_bulk_per_second']:,.1f} draws' worth per second"
 
 
 # Tables and sentences
@@ -119,8 +119,8 @@ def _summary(passed: list[dict]) -> str:
 def effective_draws(content: dict) -> Table:
     """Return the table of ways to sample one posterior, fastest first within each data set."""
     header = (
-        "data", "likelihood of", "coordinates", "sampler", "tuning + draws a chain, target", "compiling, s",
-        "sampling, s", "bulk ESS a second", "tail ESS a second", "bulk ESS in 1,000 gradients",
+        "data", "likelihood of", "coordinates", "sampler", "tuning + draws per chain, target", "compiling, s",
+        "sampling, s", "bulk ESS per second", "tail ESS per second", "bulk ESS in 1,000 gradients",
         "tail ESS in 1,000 gradients",
     )  # fmt: skip
     rows = []
@@ -187,15 +187,15 @@ def claims(content: dict) -> list[str]:
         said = [f"{number(times)} times {words}" for words, times in found.items() if times is not None]
         if said:
             sentences.append(
-                f"On {name}, cells in identified coordinates have more bulk ESS a second than rows in log coordinates, "
-                f"both sampled with nutpie: {', and '.join(said)}."
+                f"On {name}, cells in identified coordinates have more bulk ESS per second than rows in log "
+                f"coordinates, both sampled with nutpie: {', and '.join(said)}."
             )
         else:
             sentences.append(f"On {name}, no two runs that pass can be compared.")
     return sentences
 
 
-DRAWN = "Bulk effective sample size a second of every way of sampling that passes, on a logarithmic axis."
+DRAWN = "Bulk effective sample size per second of every way of sampling that passes, on a logarithmic axis."
 
 
 def draw(content: dict, plt):
@@ -224,5 +224,5 @@ def draw(content: dict, plt):
         ]
         axis.set(xscale="log", yticks=range(len(shown)), yticklabels=labels, title=_data({"data": name}))
         axis.set_ylim(-0.7, len(shown) - 0.3)
-    figure.supxlabel("bulk effective sample size a second: median, least and largest", fontsize="medium")
+    figure.supxlabel("bulk effective sample size per second: median, least and largest", fontsize="medium")
     return figure

@@ -146,7 +146,7 @@ def johnson(seen: pd.DataFrame, unseen: pd.DataFrame) -> tuple[np.ndarray, float
 
 
 def gain(difference: pd.Series, flights: pd.Series) -> tuple[float, float, float]:
-    """Return a gain a flight, its standard error, and the share of days with a gain, from sums and counts by day.
+    """Return the gain per flight, its standard error, and the share of days with a gain, from sums and counts by day.
 
     The error is that of a ratio of two totals over days (Cochran 1977, *Sampling techniques*, section 6.4), without the
     correction for a finite population.

@@ -157,7 +157,7 @@
       const of = (/** @type {number} */ count) => count.toLocaleString("en");
       return [layer.name, of(layer.labels.length), low === high ? of(low) : `${of(low)} to ${of(high)}`];
     });
-    return tableOf("Layers, their labels, and how many rows each label has", ["layer", "labels", "rows a label"], rows);
+    return tableOf("Layers, their labels, and how many rows each label has", ["layer", "labels", "rows per label"], rows);
   }
 
   /** What is known of a part: single contributions may be tied while shares are not. @param {Cells} cells */

@@ -9,7 +9,7 @@
   function convergence(apart) {
     "use strict";
 
-    /** @typedef {Float64Array[]} Chains one array of draws a chain, all of the same length */
+    /** @typedef {Float64Array[]} Chains one array of draws for each chain, all of the same length */
 
     apart.rhat = function rhat(chains) {
       const halves = split(chains);

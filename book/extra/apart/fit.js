@@ -10,7 +10,7 @@
 
     const CHAINS = 4;
     const WARM_UP = 300;
-    const FEWEST = 500; // draws a chain before the first check
+    const FEWEST = 500; // draws per chain before the first check
     const MAX_RHAT = 1.01;
     const SLICE = 50; // milliseconds of sampling between two messages, at most
     const STEP = 256; // sweeps between two messages, at most, or a quarter of those before

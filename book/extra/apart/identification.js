@@ -124,7 +124,7 @@
           const text = `Every ${name} has a single row: what it adds cannot be told from the residual.`;
           found.push({ layers: [-1, j], text: `${text} Leave it out.` });
         } else if (cells.rows / labels.length < 3) {
-          const text = `${name} has ${(cells.rows / labels.length).toFixed(1)} rows a contributor on average:`;
+          const text = `${name} has ${(cells.rows / labels.length).toFixed(1)} rows per contributor on average:`;
           found.push({ layers: [j], text: `${text} only pooling tells a contributor from chance.` });
         } else if (single) {
           const shown = few(labels.filter((_, k) => counts[k] === 1));
