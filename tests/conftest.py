@@ -1,4 +1,4 @@
-"""Fixtures for all tests, and the order of their files: a browser."""
+"""A browser for all tests, and the order of test files."""
 
 import collections
 import itertools

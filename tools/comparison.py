@@ -158,12 +158,12 @@ def _distance(value, sample, step):
     everything = [value, *sample]
     logarithms = min(everything) > 0 and max(sample) > 100 * min(sample)
     points, point = ([math.log(x) for x in sample], math.log(value)) if logarithms else (sample, value)
-    centre = sum(points) / len(points)
-    sd = math.sqrt(sum((x - centre) ** 2 for x in points) / (len(points) - 1))
+    center = sum(points) / len(points)
+    sd = math.sqrt(sum((x - center) ** 2 for x in points) / (len(points) - 1))
     rounded = 0.0 if logarithms else step / math.sqrt(12)  # standard deviation of an error of rounding
     spread = math.sqrt(sd**2 + rounded**2) * math.sqrt(1 + 1 / len(points))
     mean = sum(sample) / len(sample)
-    return mean, math.sqrt(sum((x - mean) ** 2 for x in sample) / (len(sample) - 1)), abs(point - centre) / spread
+    return mean, math.sqrt(sum((x - mean) ** 2 for x in sample) / (len(sample) - 1)), abs(point - center) / spread
 
 
 def limit(numbers: int, runs: int) -> float:

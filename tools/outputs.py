@@ -32,7 +32,7 @@ class Token:
     label : str
         Place of the number: row and column of a table, or the words before it.
     unjudged : str
-        ``seconds`` or ``versions`` where the number is of this kind, else empty.
+        ``seconds``, ``versions`` or ``dates`` where the number is of this kind, else empty.
     """
 
     text: str

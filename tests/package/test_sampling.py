@@ -234,7 +234,7 @@ def other_numbers(priors):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("known", [{}, {"paint": 0}])
-def test_with_other_priors_the_density_of_a_model_that_has_them_is_sampled(known):
+def test_replaced_priors_change_the_density_without_compiling(known):
     first = mlm.Priors.from_cells(small_cells(), known_sigma=known)
     compiled = mlm.compile_model(mlm.cell_model(small_cells(), first))
     changed = compiled.with_priors(other_numbers(first))
@@ -247,7 +247,7 @@ def test_with_other_priors_the_density_of_a_model_that_has_them_is_sampled(known
 
 
 @pytest.mark.slow
-def test_other_priors_give_the_posterior_of_a_model_that_is_compiled_with_them_in_coordinates_of_the_first():
+def test_replaced_priors_give_the_same_posterior_as_compiling_anew():
     other = other_numbers(PRIORS)
     changed = mlm.sample(small_compiled().with_priors(other), seed=2)
     fresh, first = mlm.sample(mlm.cell_model(small_cells(), other), seed=3), small_posterior()

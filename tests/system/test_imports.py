@@ -7,7 +7,7 @@ import pytest
 
 from tools.project import ROOT
 
-#: Code that only others import: first the package, which stands alone, then the tools, then what starts them.
+#: What starts the course, the package, and the tools.
 FILES = [ROOT / "course.py", *(path for name in ("mlm_tutorial", "tools") for path in (ROOT / name).glob("**/*.py"))]
 #: Lines of the longest module of the tools.
 LONGEST = 350

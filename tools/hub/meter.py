@@ -6,7 +6,7 @@ import psutil
 
 
 class Meter:
-    """Memory and processor time of every seat, measured every second in a thread.
+    """Memory and processor time of every seat, measured every few seconds in a thread.
 
     Memory of a server or kernel is what only that process holds (USS) and would free when it ends; pages
     that all students share, such as those of the libraries' files, are counted once, as `shared`.

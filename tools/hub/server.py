@@ -169,7 +169,7 @@ class Hub:
             )
 
     def processes(self, student=None):
-        """Return pairs of a kind, ``server`` or ``kernel``, and a process, of one student or of all."""
+        """Return triples of a kind, ``server`` or ``kernel``, a student and a process, of one student or of all."""
         found = []
         for process in psutil.process_iter():
             key = process.pid, process.create_time()

@@ -62,7 +62,7 @@ function density(id, points, series, label, top) {
           { x: "x", y: "y", stroke: colors()[s.hue], strokeWidth: 2.5, strokeDasharray: s.dash },
         ),
       ),
-      // Direct labels, one a line, so that no line is told by its colour alone.
+      // Direct labels, one for each line, so that no line is told by its color alone.
       ...series.map((s, i) =>
         Plot.text([s], {
           x: -14.5, y: top, dy: 10 + 15 * i, textAnchor: "start", fill: colors()[s.hue], fontWeight: 600, fontSize: 12,
