@@ -2,15 +2,12 @@
 
 import collections
 import itertools
-import json
 import os
-from pathlib import Path
 
 import pytest
 
 from tests.support.browsing import BROWSER
-
-ROOT = Path(__file__).resolve().parents[1]
+from tools import results
 
 
 @pytest.fixture(scope="module")  # its event loop must end before files that start their own
@@ -33,7 +30,7 @@ def browser():
 def seconds_of(file, items):
     """Return an estimate of the seconds that a file's tests take, so that the longest file is not the last to start."""
     if file.suffix == ".ipynb":
-        stored = json.loads((ROOT / "results" / "times.json").read_text(encoding="utf-8"))["notebooks"]
+        stored = results.read("times")["notebooks"]
         share = 1 if file.parent.name == "notebooks" else 0.5  # solutions take about half as long as their notebook
         seconds = {name[:2]: row["seconds"] for name, row in stored.items()}
         return share * seconds.get(file.name[:2], 60)

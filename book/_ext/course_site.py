@@ -1,6 +1,5 @@
 """Sphinx directives of the site: tables of what was measured, and corrections of pages."""
 
-import json
 import re
 import sys
 from importlib.metadata import version
@@ -12,6 +11,7 @@ from docutils.parsers.rst import Directive
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT))  # for benchmarks
 from mlm_tutorial import libraries  # noqa: E402
+from tools import results  # noqa: E402
 from tools.benchmarks import report, store  # noqa: E402
 
 
@@ -37,8 +37,8 @@ def reading_minutes(source):
 
 
 def notebook_times():
-    """Return a row a notebook: title, minutes to read, seconds to run, gigabytes."""
-    measured = json.loads((ROOT / "results" / "times.json").read_text(encoding="utf-8"))["notebooks"]
+    """Return for each notebook its title, the minutes to read it, and what was measured when it ran."""
+    measured = results.read("times")["notebooks"]
     rows = []
     for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py")):
         source = path.read_text(encoding="utf-8")
@@ -52,7 +52,6 @@ class CourseTimes(Directive):
 
     def run(self):
         """Return the table and a line about the machine."""
-        content = json.loads((ROOT / "results" / "times.json").read_text(encoding="utf-8"))
         rows = [
             (title, f"{minutes} min", f"{row['seconds']:.0f} s", f"{row['peak_gb']:.1f} GB")
             for title, minutes, row in notebook_times()
@@ -60,7 +59,7 @@ class CourseTimes(Directive):
         minutes = sum(minutes for _, minutes, _ in notebook_times())
         seconds = sum(row["seconds"] for *_, row in notebook_times())
         rows.append(("together", f"{minutes / 60:.1f} h", f"{seconds / 60:.0f} min", ""))
-        machine = content["machine"]
+        machine = results.read("times")["machine"]
         dates = sorted({row["date"] for *_, row in notebook_times()})
         about = (
             f"Measured on {' to '.join(sorted({dates[0], dates[-1]}))} with {machine['cores']} cores, "
