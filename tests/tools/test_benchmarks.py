@@ -441,9 +441,11 @@ def test_a_subset_runs_and_is_stored_in_seconds(tmp_path, monkeypatch, capsys):
 @pytest.mark.versions
 def test_every_subset_runs_at_its_smallest(tmp_path):
     output = tmp_path / "results.json"
-    command.main(["--quick", "--repeats", "1", "--output", str(output)])
+    built = "CI" in os.environ or (project.SITE / "book" / "apart.html").exists()  # other versions have no site
+    subsets = [subset for subset in command.SUBSETS if built or subset != "browser"]
+    command.main([*subsets, "--quick", "--repeats", "1", "--output", str(output)])
     content = json.loads(output.read_text(encoding="utf-8"))
-    assert set(content) == set(command.SUBSETS)
+    assert set(content) == set(subsets)
     validate(content)
     assert content["samplers"]["rows"][0]["passed"]
     for subset, found in content.items():
