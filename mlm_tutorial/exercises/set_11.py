@@ -120,7 +120,9 @@ def _questions(rng: np.random.Generator) -> list[tuple[list, dict, list]]:
         base, first, second = names[0], names[1 : 3 + int(rng.integers(2))], names[5 : 7 + int(rng.integers(2))]
         usual = [[base, a, b] for a in first for b in second]
         no_second, bare, no_first = [[base, a] for a in first], [[base]], [[base, b] for b in second]
+        no_base = [[a, b] for a in first for b in second[:1]]
         plans = [usual, usual + no_second, usual + bare, usual + no_second + bare, usual + no_second + no_first]
+        plans += [usual + no_base, no_base + no_first + no_second]
         mean = {a: 1 / len(first) for a in first}
         asked = [
             ({base: 1.0}, []),
@@ -143,38 +145,80 @@ def _shuffled(kinds: list[list[str]], rng: np.random.Generator) -> list[list[str
     return [[kinds[i][j] for j in rng.permutation(len(kinds[i]))] for i in rng.permutation(len(kinds))]
 
 
+#: The hint for an answer that puts the first component, the baseline of many designs, into every row.
+_FIRST = "not every kind of row contains the first component; which ones do, the design says"
+
+
+def _with_first(design: np.ndarray) -> np.ndarray:
+    """Return a design with the first component in every row."""
+    return np.hstack([np.ones((len(design), 1)), design[:, 1:]])
+
+
 def standard_error(answer: Answer, rng: np.random.Generator) -> str:
     """Check 11.2."""
-    for m in (2, 3):
-        layer = np.hstack([np.ones((m, 1)), np.eye(m)])
-        bare = np.array([[1.0, *np.zeros(m)]])
-        sigma = rng.uniform(1, 5, m + 1)
-        question = np.zeros(m + 1)
-        question[rng.integers(1, m + 1)] = 1.0
-        difference = np.array([0.0, 1.0, -1.0, *np.zeros(m - 2)])
-        for design, c in [(layer, question), (layer, difference), (np.vstack([layer, bare]), question)]:
-            order = rng.permutation(len(design))
-            n = rng.integers(40, 900, len(design))
-            _check_error(answer, design[order], n, sigma, c)
+    cases = [_mixed_plan(*plan, rng) for m in (2, 3) for plan in _plans(m, rng)]
+    given = [_as_error(answer.call(*case)) for case in cases]
+    right, first = [_error(*case) for case in cases], [_error(_with_first(case[0]), *case[1:]) for case in cases]
+    if not close(given, right, 1e-5) and close(given, first, 1e-5):
+        raise Hint(_FIRST)
+    for value, case in zip(given, cases, strict=True):
+        _check_error(value, *case)
     return "The error is known before the first row is, up to what you assume about the spreads."
 
 
-def _check_error(answer: Answer, design, n, sigma, c) -> None:
-    value = answer.call(design, n, sigma, c)
-    infinite = isinstance(value, (float, np.floating)) and np.isposinf(value)
-    if np.linalg.matrix_rank(np.vstack([design, c])) > np.linalg.matrix_rank(design):
-        if infinite:
+def _plans(m: int, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return designs with questions, for a baseline and m contributors of one layer."""
+    layer = np.hstack([np.ones((m, 1)), np.eye(m)])
+    bare, alone = np.eye(m + 1)[:1], np.eye(m + 1)[1:2]
+    question = np.eye(m + 1)[rng.integers(1, m + 1)]
+    difference = np.array([0.0, 1.0, -1.0, *np.zeros(m - 2)])
+    weights = rng.uniform(0.5, 2, m + 1) * rng.choice([-1, 1], m + 1)
+    return [
+        (layer, question),
+        (layer, difference),
+        (np.vstack([layer, bare]), question),
+        (np.vstack([layer, alone]), weights),
+        (np.vstack([layer, alone]), question),
+    ]
+
+
+def _mixed_plan(design, question, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Return a design, numbers of rows, spreads and a question, with cells and components in any order."""
+    columns = rng.permutation(design.shape[1])
+    n, sigma = rng.integers(40, 900, len(design)), rng.uniform(1, 5, design.shape[1])
+    return _mixed(design, rng)[:, columns], n, sigma, question[columns]
+
+
+def _as_error(value: object) -> float:
+    """Return a standard error, which may be infinite."""
+    if isinstance(value, (float, np.floating)) and np.isposinf(value):
+        return np.inf
+    return number(value, "the standard error")
+
+
+def _error(design, n, sigma, c) -> float:
+    """Return the standard error of a question, infinite where the design does not answer it."""
+    if not _estimable(design, c):
+        return np.inf
+    information = (design.T * n / (2 * (design @ sigma**2) ** 2)) @ design
+    return float(np.sqrt(c @ np.linalg.pinv(information) @ c))
+
+
+def _check_error(given: float, design, n, sigma, c) -> None:
+    if not _estimable(design, c):
+        if np.isposinf(given):
             return
-        given = number(value, "the standard error")
         raise Hint(
             f"this plan does not answer the question, so its error is infinite, but yours is {given:.3g}; a "
             "pseudo-inverse gives a number whether or not there is an answer"
         )
-    if infinite:
-        raise Hint("your error is infinite where the plan does answer the question, although its rank is not full")
-    given, v = number(value, "the standard error"), design @ sigma**2
+    if np.isposinf(given):
+        full = np.linalg.matrix_rank(design) == design.shape[1]
+        why = "and even has full rank" if full else "although its rank is not full"
+        raise Hint(f"your error is infinite where the plan does answer the question, {why}")
+    v = design @ sigma**2
 
-    def error(weight):
+    def error(weight, c=c):
         inverse = np.linalg.pinv((design.T * weight) @ design)
         return np.sqrt(c @ inverse @ c)
 
@@ -191,6 +235,7 @@ def _check_error(answer: Answer, design, n, sigma, c) -> None:
             "in a total variances add up, and not standard deviations",
         ),
         (error(n / (2 * (design @ sigma) ** 2)), "in a total variances add up, and not standard deviations"),
+        (error(n / (2 * v**2), np.sign(c)), "the weights of the question matter, and not only their signs"),
         (error((n - 1) / (2 * v**2)), "the text takes n for the information of a cell, not n - 1"),
         (
             np.sqrt(c**2 @ (1 / np.diag(information))),
@@ -204,33 +249,62 @@ def _check_error(answer: Answer, design, n, sigma, c) -> None:
 
 def reported(answer: Answer, rng: np.random.Generator) -> str:
     """Check 11.3."""
+    cases = [_mixed_statement(*case, rng) for _ in range(2) for case in _statements(rng)]
+    given = [answer.call(design, design @ true, stated) for design, true, stated, _ in cases]
+    right = [_report(design, design @ true, stated)[0] for design, true, stated, _ in cases]
+    first = [_report(_with_first(design), design @ true, stated)[0] for design, true, stated, _ in cases]
+    if not all(map(_same_report, given, right)) and all(map(_same_report, given, first)):
+        raise Hint(_FIRST)
+    for value, case in zip(given, cases, strict=True):
+        _check_report(value, *case)
+    return "What a statement takes from one component goes to the others, unless the plan can contradict it."
+
+
+def _statements(rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray, dict, str]]:
+    """Return designs for a baseline and two layers, true variances, stated variances, and words for the case."""
     usual = np.array([[1.0, *np.eye(2)[i], *np.eye(3)[j]] for i in range(2) for j in range(3)])
     no_second = np.array([[1.0, *np.eye(2)[i], 0, 0, 0] for i in range(2)])
-    bare = np.array([[1.0, 0, 0, 0, 0, 0]])
-    for _ in range(2):
-        true = np.concatenate([rng.uniform(12, 20, 1), rng.uniform(3, 7, 2), rng.uniform(2, 5, 3)])
-        plain, both = np.vstack([usual, no_second]), np.vstack([usual, no_second, bare])
-        _check_report(answer, _mixed(both, rng), true, {}, "")
-        _check_report(answer, _mixed(plain, rng), true, {0: true[0]}, "with the true value stated, ")
-        _check_report(answer, _mixed(plain, rng), true, {0: 0.75 * true[0]}, "with too small a value stated, ")
-        _check_report(answer, _mixed(plain, rng), true, {1: 0.6 * true[1]}, "with another component stated, ")
-        _check_report(answer, _mixed(usual, rng), true, {0: true[0], 1: 0.8 * true[1]}, "with two values stated, ")
-        smallest = true[1:3].min()
-        _check_report(
-            answer, _mixed(plain, rng), true, {0: true[0] + 1.5 * smallest}, "with far too large a value stated, "
-        )
-        _check_report(answer, _mixed(both, rng), true, {0: 0.75 * true[0]}, "with a value that some cells deny, ")
-    return "What a statement takes from one component goes to the others, unless the plan can contradict it."
+    bare, alone = np.eye(6)[:1], np.eye(6)[1:2]
+    no_base = usual[:3] - bare
+    true = np.concatenate([rng.uniform(12, 20, 1), rng.uniform(3, 7, 2), rng.uniform(2, 5, 3)])
+    plain, both = np.vstack([usual, no_second]), np.vstack([usual, no_second, bare])
+    smallest = true[1:3].min()
+    return [
+        (both, true, {}, ""),
+        (np.vstack([plain, alone]), true, {}, ""),
+        (plain, true, {0: true[0]}, "with the true value stated, "),
+        (plain, true, {0: 0.75 * true[0]}, "with too small a value stated, "),
+        (plain, true, {1: 0.6 * true[1]}, "with another component stated, "),
+        (np.vstack([usual, no_base]), true, {1: 0.6 * true[1]}, "with another component stated, "),
+        (usual, true, {0: true[0], 1: 0.8 * true[1]}, "with two values stated, "),
+        (plain, true, {0: true[0] + 1.5 * smallest}, "with far too large a value stated, "),
+        (both, true, {0: 0.75 * true[0]}, "with a value that some cells deny, "),
+        (np.vstack([plain, alone]), true, {1: 0.6 * true[1]}, "with a value that some cells deny, "),
+    ]
+
+
+def _mixed_statement(design, true, stated, case: str, rng: np.random.Generator) -> tuple:
+    """Return the case with cells and components in any order, and with standard deviations stated."""
+    columns = rng.permutation(len(true))
+    stated = {int(np.flatnonzero(columns == k)[0]): float(np.sqrt(v)) for k, v in stated.items()}
+    return _mixed(design, rng)[:, columns], true[columns], stated, case
+
+
+def _same_report(value: object, report: np.ndarray | None) -> bool:
+    if value is None or report is None:
+        return value is report
+    try:
+        return close(array(value, report.shape), report, 1e-5, 1e-7)
+    except Hint:
+        return False
 
 
 def _mixed(design: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return design[rng.permutation(len(design))]
 
 
-def _check_report(answer: Answer, design, true, stated_variances, case: str) -> None:
+def _check_report(value: object, design, true, stated, case: str) -> None:
     variance = design @ true
-    stated = {k: float(np.sqrt(v)) for k, v in stated_variances.items()}
-    value = answer.call(design, variance, stated)
     right, solution, exact = _report(design, variance, stated)
     if right is None:
         if value is None:
@@ -443,15 +517,39 @@ def _moments(
 
 def spend(answer: Answer, rng: np.random.Generator) -> str:
     """Check 11.5."""
-    for case in _markets(rng):
-        _check_plan(answer, *case)
+    cases = _markets(rng)
+    given = [answer.call(*case) for case in cases]
+    mistakes = [
+        (_with_first, lambda c: c, "not every kind of row contains the first component; an offer lists all that do"),
+        (lambda design: design, np.abs, "the weights of the question matter, their signs too"),
+    ]
+    for of_design, of_question, hint in mistakes:
+        if all(_same_plan(x, case, of_design, of_question) for x, case in zip(given, cases, strict=True)):
+            raise Hint(hint)
+    for value, case in zip(given, cases, strict=True):
+        _check_plan(value, *case)
     return "A plan is good for a question, at a price; change either and you need another plan."
+
+
+def _same_plan(value: object, case: tuple, of_design, of_question) -> bool:
+    """Return whether a plan is the best one for a changed design and a changed question."""
+    offers, sigma, question, budget = case
+    design, price, _, c = _arrays(offers, sigma, question)
+    design = of_design(design)
+    variance = design @ np.square(list(sigma.values()))
+    best = _best_plan(design, price, variance, of_question(c), budget)
+    if best is None or not isinstance(value, dict):
+        return value is best
+    try:
+        return close([number(value.get(name, 0)) for name in offers], best, 1e-3, 1e-3)
+    except Hint:
+        return False
 
 
 def _markets(rng: np.random.Generator) -> list[tuple[dict, dict, dict, float]]:
     """Return offers, spreads, questions and budgets; between them every mistake shows."""
     cases = []
-    for ask in ("first", "second", "base", "sum", "impossible", "first"):
+    for ask in ("first", "second", "base", "sum", "difference", "impossible", "first", "pairs"):
         names = [str(x) for x in rng.permutation(_WORDS)[:4]]
         base, first, second, third = names
         wide = rng.uniform(5, 8)
@@ -460,9 +558,12 @@ def _markets(rng: np.random.Generator) -> list[tuple[dict, dict, dict, float]]:
         kinds |= {"no second": [base, first, third], "only third": [base, third]}
         if ask == "impossible":
             kinds = {k: kinds[k] for k in ("usual", "no second", "bare")}
+        if ask == "pairs":  # no component takes part in every row
+            kinds = {"usual": kinds["usual"], "a": [base, first], "b": [first, second], "c": [base, second]}
+            kinds["d"] = [base, third]
         prices = {k: float(np.round(rng.uniform(1, 3), 2)) for k in kinds}
-        scarce = {"first": "no first", "second": "no second", "base": "usual", "sum": "only third"}.get(ask, "bare")
-        prices[scarce] = float(np.round(rng.uniform(15, 30), 2))
+        dear = {"first": "no first", "second": "no second", "base": "usual", "sum": "only third", "pairs": "usual"}
+        prices[dear.get(ask, "bare")] = float(np.round(rng.uniform(15, 30), 2))
         offers = {f"offer {letter}": (kinds[k], prices[k]) for letter, k in zip("PQRST", kinds, strict=False)}
         dearest = max(prices.values()) + 5.0
         offers["offer U"] = (list(kinds["usual"]), float(np.round(dearest, 2)))
@@ -473,8 +574,12 @@ def _markets(rng: np.random.Generator) -> list[tuple[dict, dict, dict, float]]:
             "second": {second: 1.0},
             "base": {base: 1.0},
             "sum": {first: 1.0, second: 1.0},
+            "difference": {first: 1.0, second: -1.0},
             "impossible": {first: 1.0},
+            "pairs": {first: 1.0},
         }[ask]
+        if ask != "pairs":
+            sigma = {str(name): sigma[name] for name in rng.permutation(names)}
         cases.append((offers, sigma, question, float(rng.integers(20, 60) * 100)))
     return cases
 
@@ -514,11 +619,10 @@ def _error_of(rows, design, variance, c) -> float:
     return float(np.sqrt(c @ np.linalg.pinv((design.T * weight) @ design) @ c))
 
 
-def _check_plan(answer: Answer, offers, sigma, question, budget: float) -> None:
-    value = answer.call(offers, sigma, question, budget)
+def _check_plan(value: object, offers, sigma, question, budget: float) -> None:
     design, price, variance, c = _arrays(offers, sigma, question)
     best = _best_plan(design, price, variance, c, budget)
-    asked = " + ".join(question)
+    asked = " + ".join(name if weight == 1 else f"{weight:g} x {name}" for name, weight in question.items())
     if best is None:
         if value is None:
             return

@@ -211,6 +211,27 @@ def standard_error(design, n, sigma, question):
     return float(np.sqrt(question @ np.linalg.inv(information) @ question))
 
 
+# %% tags=["mistake:11.2"]
+# earns: not every kind of row contains the first component
+def standard_error(design, n, sigma, question):
+    design = np.array(design, float)
+    design[:, 0] = 1
+    if np.linalg.matrix_rank(np.vstack([design, question])) > np.linalg.matrix_rank(design):
+        return np.inf
+    information = (design.T * n / (2 * (design @ sigma**2) ** 2)) @ design
+    return float(np.sqrt(question @ np.linalg.pinv(information) @ question))
+
+
+# %% tags=["mistake:11.2"]
+# earns: the weights of the question matter
+def standard_error(design, n, sigma, question):
+    if np.linalg.matrix_rank(np.vstack([design, question])) > np.linalg.matrix_rank(design):
+        return np.inf
+    information = (design.T * n / (2 * (design @ sigma**2) ** 2)) @ design
+    question = np.sign(question)
+    return float(np.sqrt(question @ np.linalg.pinv(information) @ question))
+
+
 # %% [markdown] tags=["task:11.3"]
 # ## 11.3 What becomes of the others (medium)
 #
@@ -306,6 +327,19 @@ def reported(design, variance, stated):
         found[place] = sd**2
     free = [place for place in range(len(found)) if place not in stated]
     return np.linalg.lstsq(design[:, free], variance - design @ found, rcond=None)[0]
+
+
+# %% tags=["mistake:11.3"]
+# earns: not every kind of row contains the first component
+def reported(design, variance, stated):
+    design = np.array(design, float)
+    design[:, 0] = 1
+    found = np.zeros(design.shape[1])
+    for place, sd in stated.items():
+        found[place] = sd**2
+    free = [place for place in range(len(found)) if place not in stated]
+    found[free] = np.linalg.lstsq(design[:, free], variance - design @ found, rcond=None)[0]
+    return found if np.allclose(design @ found, variance) and np.all(found > -1e-9) else None
 
 
 # %% [markdown] tags=["task:11.4"]
@@ -534,3 +568,44 @@ def spend(offers, sigma, question, budget):
     price = np.array([price for _, price in offers.values()])
     money = weight * (design @ np.square(list(sigma.values()))) * np.sqrt(price)
     return dict(zip(offers, budget * money / money.sum() / price, strict=True))
+
+
+# %% tags=["mistake:11.5"]
+# earns: not every kind of row contains the first component
+def spend(offers, sigma, question, budget):
+    names = list(sigma)
+    offers = {name: ([names[0], *kind], price) for name, (kind, price) in offers.items()}
+    asked = np.array([question.get(name, 0.0) for name in names])
+    best = None
+    for size in range(1, len(names) + 1):
+        for chosen in combinations(offers, size):
+            design = np.array([[float(name in offers[k][0]) for name in names] for k in chosen])
+            weight = np.linalg.lstsq(design.T, asked, rcond=None)[0]
+            if not np.allclose(weight @ design, asked):
+                continue
+            price = np.array([offers[k][1] for k in chosen])
+            money = np.abs(weight) * (design @ np.square(list(sigma.values()))) * np.sqrt(price)
+            if best is None or money.sum() < best[0]:
+                rows = budget * money / money.sum() / price
+                best = money.sum(), dict(zip(chosen, rows, strict=True))
+    return None if best is None else best[1]
+
+
+# %% tags=["mistake:11.5"]
+# earns: the weights of the question matter
+def spend(offers, sigma, question, budget):
+    names = list(sigma)
+    asked = np.array([float(name in question) for name in names])
+    best = None
+    for size in range(1, len(names) + 1):
+        for chosen in combinations(offers, size):
+            design = np.array([[float(name in offers[k][0]) for name in names] for k in chosen])
+            weight = np.linalg.lstsq(design.T, asked, rcond=None)[0]
+            if not np.allclose(weight @ design, asked):
+                continue
+            price = np.array([offers[k][1] for k in chosen])
+            money = np.abs(weight) * (design @ np.square(list(sigma.values()))) * np.sqrt(price)
+            if best is None or money.sum() < best[0]:
+                rows = budget * money / money.sum() / price
+                best = money.sum(), dict(zip(chosen, rows, strict=True))
+    return None if best is None else best[1]
