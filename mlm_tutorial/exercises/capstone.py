@@ -51,10 +51,10 @@ QUESTIONS = {
         "Compare dates by what is left of the readings when everything else is taken out (notebook 15)",
     ),
     "pocket": Question(
-        "Is a number in `pocket` the same contributor in every divider ('shared'), or does each divider have pockets "
-        "of its own that only share numbers ('own')?",
+        "Does a number in `pocket` shift a loaf by the same amount in every divider? 'shared' if it does, 'own' if the "
+        "shifts differ from divider to divider.",
         2,
-        "Ask whether pocket 1 does the same in every divider (notebooks 10 and 17, labels that are used again)",
+        "Ask whether pocket 1 does the same in every divider (notebooks 14 and 17, labels that are used again)",
     ),
     "tails": Question(
         "Given all contributors, and each divider's own spread, are the tails of a loaf's weight heavier than those of "
@@ -260,7 +260,7 @@ class Case:
     effects: dict[str, Any]
 
     def options(self, name: str) -> list[str]:
-        """Return the claims that a claim with a choice offers, without that nothing can be said."""
+        """Return the answers that a multiple-choice claim offers, apart from 'cannot be said'."""
         if name in ("spread", "baker"):
             labels = sorted(self.table["divider" if name == "spread" else "baker"].dropna().unique())
             return [*labels, "none"] if name == "spread" else labels
