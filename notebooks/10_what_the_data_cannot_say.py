@@ -361,7 +361,8 @@ counted
 #
 # `mlm.identification` looks for you, at any size of table, and says in words what it found.
 # It also takes *contrasts*: combinations of parameters that you would like to report.
-# A contrast is *estimable* if it is a combination of rows of the design, because then a combination of cells measures it.
+# A contrast of variances is *estimable* if it is a combination of rows of the design, because then a combination of cells measures it.
+# For means the rules that they sum to zero count as rows, too.
 
 # %%
 difference = {("part", 2): 1, ("part", 1): -1}
@@ -384,7 +385,8 @@ found[["means", "spreads"]]
 # To look at means alone, let the spread within a cell be one number, the gauge's own: `known_sigma` sets the spreads of the three layers to zero.
 #
 # In a balanced table like this one, averages of squares give the classical answer.
-# As all of its variances are positive, it is also what REML gives, the method of choice in this trade.
+# This *analysis of variance* is what handbooks of gauge studies use.
+# As all of its variances are positive, it is also the answer of [REML](../book/glossary.md), *restricted maximum likelihood*, which most programs for multilevel models print ([14](14_how_good_is_the_measurement.ipynb) comes to it).
 
 # %%
 spreads = {"part": 0, "operator": 0, "pair": 0}
@@ -781,26 +783,31 @@ compared.map("{:.1e}".format)
 #
 # | | claim |
 # |---|---|
-# | **from the data** | means of centers and drivers; mean and standard deviation of the delay for each center and driver together; which driver varies more than another, and by how much variance, with its interval; that the road has at most $\sqrt A$ |
+# | **from the data** | means of centers and drivers; mean and standard deviation of the delay for each center and driver together; which driver varies more than another, and by how much variance, with its interval; that the road varies by no more than $\sqrt A$, and so by less than totals do |
 # | **with the prior beside it** | the road's standard deviation; that of any one center or driver; the share "due to" a layer. Show it under a second prior that differs there |
 # | **not at all** | that convergence, good predictions, calibration or more parcels of the same kind move a number from the second row to the first |
 #
 # What they can send today is the first row, and with it:
 
 # %%
-bound = np.quantile(both["Nora"]["bound of the road, root of A"], 0.945)
+average = both["Nora"]["sd of a total in each cell"] ** 2 @ (cells.n / cells.n.sum())
+bound = np.sqrt(np.quantile(average, 0.945))
 print(f"the road alone varies by at most {bound:.1f} minutes (posterior probability 94.5 %)")
-print(
-    f"below that, priors decide: Nora {float(estimates['Nora'].mean()):.1f}, Sam {float(estimates['Sam'].mean()):.1f}"
-)
-assert bound > 4.5
+print("below that, priors decide:", ", ".join(f"{name} {float(x.mean()):.1f}" for name, x in estimates.items()))
+
+root_of_A = both["Nora"]["bound of the road, root of A"]
+print(f"root of A: posterior mean {root_of_A.mean():.1f}, the same quantile {np.quantile(root_of_A, 0.945):.1f}")
+assert np.quantile(root_of_A, 0.945) < bound
 
 # %% [markdown]
-# The bound is an estimate as well, and here it comes out low.
-# You know its true value, $\sqrt{25 + 1 + 1}$ or 5.2 minutes; the truth about the road, 5, is just below that.
+# This bound is the average variance of a total: no total varies less than its road.
+# Why not $\sqrt A$, which is never above it?
+# The posterior of $A$ comes out low here.
+# You know the true value of $\sqrt A$, $\sqrt{25 + 1 + 1}$ or 5.2 minutes, and the quantile printed last is below even that.
 # $A$ takes the smallest variance of each layer.
 # Here all contributors of a layer vary alike, and the smallest of several uncertain numbers lies below the number that they share.
 # More parcels bring $A$ up to its true value: this error fades, unlike the gap between Nora and Sam.
+# Until then an average, which favors no contributor, is the safer bound.
 #
 # Rows of another *kind* would settle the rest: a parcel that its owner collects at the center had no driver.
 # Such rows add to the rank, and [11](11_making_the_data_say_it.ipynb) plans them.
