@@ -221,16 +221,68 @@ def _check_ends(low: float, high: float, frame: pd.DataFrame) -> None:
 
 def not_fixed(answer: Answer, rng: np.random.Generator) -> str:
     """Check 14.3."""
-    wrong = []
-    for right, frame, total, layers in _designs(rng):
-        value = answer.call(frame, total, layers)
-        if isinstance(value, (set, frozenset, list, tuple)) and "baseline" in value:
-            raise Hint("the baseline is not a layer; the set holds names of layers")
-        given = choices(value, layers, "the answer")
+    wrong, loose = [], []
+    for right, frame, total, layers, differences, steady in _designs(rng):
+        first, second = pair(answer.call(frame, total, layers, differences, steady), "the answer (two sets)")
+        if isinstance(first, (set, frozenset, list, tuple)) and "baseline" in first:
+            raise Hint("the baseline is not a layer; the first set holds names of layers")
+        given = choices(first, layers, "the first set")
         if given != right:
             wrong.append((given, right, frame, layers))
-    if not wrong:
-        return "Where the design does not split the means, a prior does, and no check of the sampler objects."
+        loose.append((choices(second, list(differences), "the second set"), frame, layers, differences, steady))
+    if wrong:
+        _explain_layers(wrong)
+    _check_differences(loose)
+    return "Where the design does not split means or spreads, a prior does, and no check of the sampler objects."
+
+
+def _check_differences(cases: list[tuple]) -> None:
+    """Raise a hint unless the second sets hold the differences of variances that are not fixed."""
+    right = [_loose(*case) for _, *case in cases]
+    given = [found for found, *_ in cases]
+    if given == right:
+        return
+    mistakes = [
+        (
+            [_loose(frame, layers, differences, []) for _, frame, layers, differences, _ in cases],
+            "`steady` has no part in your second set, as if it were about means; a variance that is known cannot trade",
+        ),
+        (
+            [set(case[-2]) for case in cases],
+            "your second set always holds everything; what two variances have in common drops out of a difference",
+        ),
+        ([set() for _ in cases], "your second set is always empty, but some of these variances can trade with others"),
+        (
+            [set(case[-2]) - found for case, found in zip(cases, right, strict=True)],
+            "your second set holds the differences which the data do fix; the task asks for the others",
+        ),
+    ]
+    for wrong, hint in mistakes:
+        if given == wrong:
+            raise Hint(hint)
+    found, wanted, (_, _, layers, differences, steady) = next(
+        x for x in zip(given, right, cases, strict=True) if x[0] != x[1]
+    )
+    name = sorted(found ^ wanted)[0]
+    table = f"a table with {', '.join(layers)}" + (f", where {' and '.join(steady)} have no spread" if steady else "")
+    said = "is in your second set, but is fixed" if name in found else "is not fixed, and is not in your second set"
+    raise Hint(f"for {table}, the difference {name} of the layer {differences[name][0]!r} {said}")
+
+
+def _loose(frame: pd.DataFrame, layers: list[str], differences: dict, steady: list[str]) -> set[str]:
+    """Return the names of the differences of variances that the variances of cells do not determine."""
+    columns = pd.get_dummies(frame[[x for x in layers if x not in steady]], prefix_sep="\n", dtype=float)
+    design = columns.drop_duplicates().assign(baseline=1.0)
+    rank, found = np.linalg.matrix_rank(design), set()
+    for name, (layer, one, other) in differences.items():
+        weights = [float(x == f"{layer}\n{one}") - float(x == f"{layer}\n{other}") for x in design]
+        if np.linalg.matrix_rank(np.vstack([design, weights])) > rank:
+            found.add(name)
+    return found
+
+
+def _explain_layers(wrong: list[tuple]) -> None:
+    """Raise the hint for sets of layers that are not right."""
     if all(given == set(layers) for given, _, _, layers in wrong):
         if all(right for _, right, _, _ in wrong):
             raise Hint("all layers are in the set as soon as one is; some of these are fixed all the same")
@@ -264,16 +316,18 @@ def _in_one_another(frame: pd.DataFrame, layers: list[str]) -> set[str]:
     return {x for a in layers for b in layers if a != b and _lies_in(frame, a, b) for x in (a, b)}
 
 
-def _designs(rng: np.random.Generator) -> list[tuple[set[str], pd.DataFrame, str, list[str]]]:
-    """Return tables and the layers whose means they do not fix, known from how the tables are made."""
+def _designs(rng: np.random.Generator) -> list[tuple]:
+    """Return the layers whose means a table does not fix (known from how it is made), the table, and what is asked."""
 
-    def made(right, rows, layers, total):
+    def made(right, rows, layers, total, steady=(), more=()):
         rows = [row for row in rows for _ in range(2)]
         frame = pd.DataFrame(rows, columns=layers).astype(str)
+        asked = [(x, *rng.permutation(frame[x].unique())[:2].tolist()) for x in layers if x not in steady]
+        differences = {f"{one} - {other}": (layer, one, other) for layer, one, other in [*asked, *more]}
         frame[total] = rng.normal(50, 5, len(frame)).round(2)
         order = list(rng.permutation(layers))
         frame = frame.sample(frac=1, random_state=rng).reset_index(drop=True)
-        return set(right), frame[[*rng.permutation([*layers, total])]], total, order
+        return set(right), frame[[*rng.permutation([*layers, total])]], total, order, differences, list(steady)
 
     p, o = int(rng.integers(4, 7)), int(rng.integers(3, 5))
     crossed = [(i, f"op {j}") for i in range(p) for j in range(o)]
@@ -282,11 +336,15 @@ def _designs(rng: np.random.Generator) -> list[tuple[set[str], pd.DataFrame, str
     beside = [(*row, shift) for row in nested for shift in ("early", "late", "night")]
     six = [(0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (2, 0)]
     hidden = [(f"x{i}", f"y{j}", f"z{(i + j) % 3}") for i, j in six]
+    gauge, same_batch = ["part", "operator", "pair"], [("sample", "b0c0", "b0c1"), ("sample", "b1c0", "b0c1")]
     return [
         made((), crossed, ["part", "operator"], "impedance"),
-        made(("part", "operator", "pair"), pairs, ["part", "operator", "pair"], "impedance"),
-        made(("batch", "sample"), nested, ["batch", "sample"], "strength"),
-        made(("batch", "sample"), beside, ["batch", "sample", "shift"], "strength"),
+        made(gauge, pairs, gauge, "impedance"),
+        made(gauge, pairs, gauge, "impedance", ["pair"]),
+        made(gauge, pairs, gauge, "impedance", ["part"]),
+        made(("batch", "sample"), nested, ["batch", "sample"], "strength", (), same_batch),
+        made(("batch", "sample"), nested, ["batch", "sample"], "strength", ["sample"]),
+        made(("batch", "sample"), beside, ["batch", "sample", "shift"], "strength", (), same_batch),
         made(("tool", "recipe", "lot"), hidden, ["tool", "recipe", "lot"], "width"),
     ]
 

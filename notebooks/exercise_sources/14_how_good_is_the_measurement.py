@@ -20,7 +20,7 @@
 # |---|---|---|---|
 # | 14.1 | 1 | tell crossed from nested, and make labels unique | 1 |
 # | 14.2 | 4 | compute a gauge table from draws | 2 |
-# | 14.3 | 3 | find the layers whose means only a prior can split | 2 |
+# | 14.3 | 3 | find the means and the spreads that only a prior can split | 2 |
 # | 14.4 | 2 | fit a nested table whose labels repeat, and read it | 3 |
 # | 14.5 | 5 | choose the next study | 3 |
 
@@ -234,24 +234,35 @@ def gauge_rr(variance, limit):
 # ## 14.3 Who splits this variance? (medium)
 #
 # Without pooling, a layer's variance may come from the prior alone, and the run looks healthy.
-# The design tells before the fit.
+# Where spreads are left free, so may the answer to the question whose hand is less steady.
+# The design tells both before the fit.
 #
-# Given a table, the name of its total and those of its layers, return the set of layers whose *means* the data do not fix.
-# It is empty where all layers can be told apart.
+# You get a table, the name of its total and those of its layers, some differences of two contributors' variances, and the layers that are known to have no spread of their own.
+# All other spreads are left free. Return two sets:
+#
+# - the layers whose *means* the data do not fix;
+# - the names of the differences of *variances* that the data do not fix.
+#
+# A set is empty where the data fix everything.
 
 
 # %% tags=["solution:14.3"]
-def not_fixed(frame, total, layers):
-    """Layers whose means the data do not fix.
+def not_fixed(frame, total, layers, differences, steady):
+    """Layers whose means the data do not fix, and differences of variances that they do not fix.
 
     frame: pandas.DataFrame, a row for each observation
     total: str, name of a column
     layers: list of str, names of columns
-    Returns a set of str, such as {"batch", "sample"}.
+    differences: dict of str to (layer, label, label), such as {"A - B": ("operator", "A", "B")}
+    steady: list of str, the layers that are known to have no spread of their own
+    Returns a pair of sets of str, such as ({"batch", "sample"}, {"A - B"}).
     """
-    ### BEGIN SOLUTION: return a set of names of layers
-    table = mlm.identification(mlm.cell_statistics(frame, total=total, layers=layers))
-    return {name for name in layers if not table.loc[name, "means"]}
+    ### BEGIN SOLUTION: return a set of names of layers, and a set of names of differences
+    cells = mlm.cell_statistics(frame, total=total, layers=layers)
+    contrasts = {name: {(layer, a): 1, (layer, b): -1} for name, (layer, a, b) in differences.items()}
+    table = mlm.identification(cells, known_sigma=dict.fromkeys(steady, 0), contrasts=contrasts)
+    loose = {name for name in differences if not table.loc[name, "spreads"]}
+    return {name for name in layers if not table.loc[name, "means"]}, loose
     ### END SOLUTION
 
 
@@ -261,40 +272,81 @@ mlm.check("14.3", not_fixed)
 
 # %% tags=["mistake:14.3"]
 # earns: those of the spreads
-def not_fixed(frame, total, layers):
+def not_fixed(frame, total, layers, differences, steady):
     table = mlm.identification(mlm.cell_statistics(frame, total=total, layers=layers))
-    return set(table.index[~table["spreads"]]) - {"baseline"}
+    return set(table.index[~table["spreads"]]) - {"baseline"}, set()
 
 
 # %% tags=["mistake:14.3"]
 # earns: which the data do fix
-def not_fixed(frame, total, layers):
+def not_fixed(frame, total, layers, differences, steady):
     table = mlm.identification(mlm.cell_statistics(frame, total=total, layers=layers))
-    return set(layers) & set(table.index[table["means"]])
+    return set(layers) & set(table.index[table["means"]]), set()
 
 
 # %% tags=["mistake:14.3"]
 # earns: looks at one layer inside another
-def not_fixed(frame, total, layers):
+def not_fixed(frame, total, layers, differences, steady):
     found = set()
     for a in layers:
         for b in layers:
             if a != b and frame.groupby(a)[b].nunique().eq(1).all():
                 found |= {a, b}
-    return found
+    return found, set()
 
 
 # %% tags=["mistake:14.3"]
 # earns: all layers are in the set as soon as one is
-def not_fixed(frame, total, layers):
+def not_fixed(frame, total, layers, differences, steady):
     table = mlm.identification(mlm.cell_statistics(frame, total=total, layers=layers))
-    return set() if table["means"].all() else set(layers)
+    return set() if table["means"].all() else set(layers), set()
 
 
 # %% tags=["mistake:14.3"]
 # earns: the finer layer alone
-def not_fixed(frame, total, layers):
-    return {a for a in layers if any(a != b and frame.groupby(a)[b].nunique().eq(1).all() for b in layers)}
+def not_fixed(frame, total, layers, differences, steady):
+    finer = {a for a in layers if any(a != b and frame.groupby(a)[b].nunique().eq(1).all() for b in layers)}
+    return finer, set()
+
+
+# %% tags=["mistake:14.3"]
+# earns: `steady` has no part in your second set
+def not_fixed(frame, total, layers, differences, steady):
+    cells = mlm.cell_statistics(frame, total=total, layers=layers)
+    contrasts = {name: {(layer, a): 1, (layer, b): -1} for name, (layer, a, b) in differences.items()}
+    table = mlm.identification(cells, contrasts=contrasts)
+    loose = {name for name in differences if not table.loc[name, "spreads"]}
+    return {name for name in layers if not table.loc[name, "means"]}, loose
+
+
+# %% tags=["mistake:14.3"]
+# earns: as if it were about means
+def not_fixed(frame, total, layers, differences, steady):
+    cells = mlm.cell_statistics(frame, total=total, layers=layers)
+    contrasts = {name: {(layer, a): 1, (layer, b): -1} for name, (layer, a, b) in differences.items()}
+    table = mlm.identification(cells, known_sigma=dict.fromkeys(steady, 0), contrasts=contrasts)
+    loose = {name for name in differences if not table.loc[name, "means"]}
+    return {name for name in layers if not table.loc[name, "means"]}, loose
+
+
+# %% tags=["mistake:14.3"]
+# earns: what two variances have in common
+def not_fixed(frame, total, layers, differences, steady):
+    cells = mlm.cell_statistics(frame, total=total, layers=layers)
+    contrasts = {name: {(layer, a): 1, (layer, b): -1} for name, (layer, a, b) in differences.items()}
+    table = mlm.identification(cells, known_sigma=dict.fromkeys(steady, 0), contrasts=contrasts)
+    loose = {name for name, (layer, _, _) in differences.items() if not table.loc[layer, "spreads"]}
+    return {name for name in layers if not table.loc[name, "means"]}, loose
+
+
+# %% tags=["mistake:14.3"]
+# earns: which the data do fix; the task asks for the others
+def not_fixed(frame, total, layers, differences, steady):
+    cells = mlm.cell_statistics(frame, total=total, layers=layers)
+    contrasts = {name: {(layer, a): 1, (layer, b): -1} for name, (layer, a, b) in differences.items()}
+    table = mlm.identification(cells, known_sigma=dict.fromkeys(steady, 0), contrasts=contrasts)
+    loose = {name for name in differences if table.loc[name, "spreads"]}
+    return {name for name in layers if not table.loc[name, "means"]}, loose
 
 
 # %% [markdown] tags=["task:14.4"]
