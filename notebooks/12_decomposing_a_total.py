@@ -76,7 +76,7 @@ print(f"expected {mu.sum():.0f} minutes, {x:.0f} came: a surprise of {x - mu.sum
 pd.DataFrame({"mean (minutes)": mu, "variance (minutes²)": v}, index=suspects).round(2)
 
 # %% [markdown]
-# Call the total minus what was expected the *surprise*.
+# Call the total minus what was expected the *surprise* (elsewhere: the residual).
 #
 # **Predict first.** The road has a standard deviation of 5 minutes, Mill and Ann have one of 1 minute each.
 # How much of the surprise would you give to each of the three?
@@ -257,7 +257,9 @@ for who in suspects:
 # %% [markdown]
 # Ten thousand parcels, and the split is not the one that you would make if you knew the parameters.
 # Ann is charged with minutes that are the road's.
-# Whiskers are wider, too: the weights are uncertain now, and a large surprise multiplies that uncertainty.
+# Whiskers are wider, too, for two reasons.
+# The weights are uncertain now, and a large surprise multiplies that uncertainty.
+# And the fit takes Mill and Ann for more variable than they are, so even with fixed weights it would leave more of their parts open.
 #
 # ## Compared with the truth
 #
@@ -426,8 +428,9 @@ claims.assign(gap=gap.round(1), truth=np.round(of_truth, 2))
 #
 # Decided by the data does not mean right.
 # In this truth all drivers vary alike, so the difference of Ann's and Ben's variances is zero.
-# How many standard deviations is the table's entry away from that?
-# More than two is bad luck of this year, and no analyst of these totals could have noticed.
+# The table's entry is three standard deviations away from that, and so is the standard deviation of such parcels from its truth.
+# Both have one cause: Ann's parcels happened to vary little this year.
+# A chance of one in a thousand, and no analyst of these totals could have noticed.
 #
 # How far could a prior go?
 # The data fix the variance of each cell and nothing else, so any variances fit that give every cell the same sum, and none may be negative.
@@ -501,8 +504,17 @@ years = {
     "Ann elsewhere": mlm.cell_statistics(others[~slow | (rng.random(len(others)) < 0.2)], layers=layers),
 }
 tables = {name: mlm.variance_shares(fit, its_cells) for name, its_cells in years.items()}
+tables["at random"][["component", "source", "mean", "lower", "upper"]].round(2)
+
+# %% [markdown]
+# Shares of the variance, with 89 % intervals, for the year at random.
+# Those of means and covariance are narrow: the data fix them.
+# Those of spreads are wide, since the data fix only their sum.
+# With that in mind, compare the posterior means of the three years.
+
+# %%
 shares = pd.DataFrame({name: table.set_index(["component", "source"])["mean"] for name, table in tables.items()})
-shares.round(3)
+shares.round(2)
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Stacked bars of variance in squared minutes for three years: spreads, means of centers, means of drivers, and their covariance. At random the covariance is near zero. With Ann at Mill it adds to the bar; with Ann elsewhere it lies below zero. A black diamond marks the variance of the totals: at the top of the bar in the first two years, below it in the third, by the length of the negative part."}} tags=["hide-input"]
 variances = pd.Series({name: its_cells.total_moments()[1] for name, its_cells in years.items()})
@@ -557,7 +569,7 @@ assert shares.loc[("covariance", "means"), "Ann elsewhere"] < -0.05
 two_priors = {name: mlm.variance_shares(one, years["Ann at Mill"]) for name, one in fits.items()}
 two_priors = pd.DataFrame({name: t.set_index(["component", "source"])["mean"] for name, t in two_priors.items()})
 two_priors.loc[("all", "spreads"), :] = two_priors.xs("spreads", level="source").sum()
-two_priors.round(3)
+two_priors.round(2)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 moved = (two_priors["equal shares"] - two_priors["road varies most"]).abs()
@@ -607,7 +619,7 @@ mlm.quiz("12")
 # - Given the parameters, the parts of a total are jointly normal: each gets its mean and a share `v_j / V` of the surprise.
 # - Parts add up exactly and are negatively correlated. With known parameters their uncertainty does not depend on the total; with learned ones it grows with the surprise.
 # - Whiskers of a learned split hold the prior's view of who varies how much. More rows of the same kind do not change that.
-# - Safe to claim: what was expected, how large and how unusual the surprise is, means, averages over many rows that were not picked by their totals, and differences of variances within a layer, each with its interval.
+# - Safe to claim: what was expected, how large and how unusual the surprise is; and, where layers are separable (ask `mlm.identification`), means and their differences, averages of contributions over many rows that were not picked by their totals, and differences of variances within a layer. Each with its interval.
 # - Not safe, unless the design or a measurement says so: who took how much of one surprise.
 # - Parts of layers are sure to sum to the variance of totals only where layers occur independently; elsewhere there is a covariance that belongs to no layer alone.
 #

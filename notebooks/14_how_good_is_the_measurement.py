@@ -226,7 +226,7 @@ assert (population[["part", "operator", "pair"]].median() > classical[["part", "
 
 # %% [markdown]
 # The variance *in the table* has its median close to REML's estimate, in all four rows.
-# (That is no accident: given REML's variances, it is what one expects of the contributors that were seen.)
+# (That is no accident: REML chooses its variances so that they equal those that one then expects among the contributors in the table.)
 # The variance *in the population* is another matter.
 # Ten parts leave a factor of five or so between the ends of the interval, and three operators leave a factor of hundreds.
 # Two differences cannot tell how far all operators differ.
@@ -481,8 +481,17 @@ mlm.identification(cells, known_sigma=no_spread)[["means", "spreads"]]
 # But `sigma_baseline` is then a part of the repeatability, as large as the prior says, and no discovery about the gauge.
 # So with free spreads, report the sum, and never the baseline alone.
 #
-# What such a model can be asked is whether one operator's hand is less steady than another's.
-# *Differences* of spreads within a layer are fixed by the data: the other variances are the same on both sides.
+# Can such a model say whether one operator's hand is less steady than another's?
+
+# %%
+contrast = {"A - B": {("operator", "A"): 1, ("operator", "B"): -1}}
+free = mlm.identification(cells, contrasts=contrast)
+without_pairs = mlm.identification(cells, known_sigma={"pair": 0}, contrasts=contrast)
+pd.DataFrame({"all spreads free": free["spreads"], "spread of pairs zero": without_pairs["spreads"]}).loc[["A - B"]]
+
+# %% [markdown]
+# Not while pairs have spreads of their own: every pair belongs to one operator, so an operator's spread and those of her pairs can trade.
+# Without the pairs' spreads a *difference* of two operators' variances is fixed, because all other variances are the same on both sides.
 #
 # (The readings are whole numbers. A rounding error is uniform, with a variance of 1/12, which is about a sixth of the repeatability's. A display with one more digit would take that part away; it is a small part of gauge R&R.)
 #
@@ -542,8 +551,11 @@ assert np.allclose(found.loc[["cask", "test"], "median"], paste_reml[["cask", "t
 # The laboratory would buy a new instrument, and the paste would stay as it is.
 # With a label for every cask the test is the best part of the process, and the casks of one batch differ most.
 # The letters are in the model, too, as a layer beside the casks.
-# It finds little for them beside the casks: an "a" here and an "a" there share a letter.
-# No check of a sampler or of a fit tells one from the other, because the arithmetic is right in both.
+# It gives the letters almost no variance: an "a" in one batch and an "a" in another have only the letter in common.
+#
+# The sampler's checks notice nothing, because the arithmetic is right with either labels.
+# A check of the fit does: cells miss the sum of batch and letter by far.
+# But it cannot say why: casks that share no more than a letter, or letters that act differently in each batch.
 #
 # No program can prove that an "a" is not an "a".
 # But the signs can be seen before the fit:
@@ -668,7 +680,7 @@ assert width["cheap: 10 x 6 x 2"] < width["repeats: 10 x 3 x 9"]
 # Repeats are cheap, and they buy next to nothing: the repeats' variance was known well enough already.
 # What is not known is how far operators differ, and only operators can tell.
 # Six operators with two repeats each, 120 readings, beat three operators with nine, 270.
-# **Spend readings where the degrees of freedom are few.**
+# **Spend readings where a large variance rests on few degrees of freedom.**
 #
 # ## Is the gauge fit for use?
 #
@@ -683,7 +695,7 @@ summary(table).round(1)
 
 # %% [markdown]
 # **Predict first.** All three by the same operator, or one by each of the three?
-# One of the two turns this gauge into one that the auditor accepts.
+# With one of the two, this gauge is more likely than not to pass the auditor's limit.
 
 # %%
 v = informed_three
@@ -745,7 +757,7 @@ mlm.quiz("14")
 # - Where one layer refines another (casks in batches, pairs of part and operator), pool. Fixed scales split what the data leave open, and the run looks healthy.
 # - `known_sigma={layer: 0}` gives the classical model. With free spreads, report sums of variances, not the baseline alone.
 # - Compute every ratio draw by draw, then summarize. A decision needs the probability of being on the right side of a limit.
-# - Spend readings where the degrees of freedom are few.
+# - Spend readings where a large variance rests on few degrees of freedom.
 #
 # ## Going further
 #

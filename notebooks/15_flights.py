@@ -93,6 +93,7 @@ mlm.identification(cells)[["means", "spreads"]]
 # %% [markdown]
 # Most carriers fly in every month and many from several airports, so all contributors are tied together: the layers are *crossed and connected*.
 # That is why the means are fixed by the data.
+# (Two layers need no more than that. With three or more it need not be enough, and the rank decides.)
 # How a flight's spread is shared among the layers is not, as in [10](10_what_the_data_cannot_say.ipynb).
 # What the data do fix are differences: of two carriers' means, and of their variances.
 #
@@ -549,8 +550,9 @@ plt.show()
 # The parts add up to the flight's minutes exactly.
 # How far may you trust them?
 # Each part is the contributor's mean plus a share of the surprise, and the share follows the spreads.
-# A long bar for the day does not say that the day cost every flight so much: its mean moves the expectation by far less, as the printed lines show.
-# It says that flights of this day scattered far more than those of calm days. That much the data fix, because they fix differences between the spreads of two days.
+# In the first two figures most of the day's bar is such a share, and not what the day cost every flight.
+# It is so long because flights of these days scattered more than those of calm days. That much the data fix, because they fix differences between the spreads of two days.
+# The third flight has almost no surprise, so there the bar is the day's mean: this day did cost every flight so much.
 # How the rest is shared among baseline, carrier, airport and day they do not fix, as `identification` said. Another prior would move these parts, and the whiskers show only some of that ([12](12_decomposing_a_total.ipynb)).
 # Exercise 15.3 computes how far a part can move.
 #
@@ -635,6 +637,7 @@ plt.show()
 # Contributions are normal here, so their sum is symmetric, whatever the parameters are; one more layer of normal contributions would not change that.
 # For means of many flights this hardly matters: an average is near normal whatever the shape of its rows.
 # For "how often does a flight lose an hour?" it matters a lot, and this model must not be asked.
+# [16](16_tails_that_add_up.ipynb) has one that may be.
 #
 # ## Is it the carrier or the route?
 #
@@ -846,15 +849,19 @@ table.rename(airlines).sort_values("at equal distance and hour").round(1)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 means = daily["posterior"]["mu_carrier"]
-first_place = (means.idxmin("carrier") == "AS").values.mean()
 best = difference(daily, "carrier", "AS", "HA")
-print(f"Alaska minus Hawaiian at equal day: {float(best.mean()):+.1f} minutes, sd {float(best.std()):.1f};")
-print(f"chance that Alaska makes up more: {float((best < 0).mean()):.3f}\n")
+on_a_day = seen.assign(missed=missed_daily).pivot_table("missed", "date", "carrier", observed=True)
+apart = (on_a_day["AS"] - on_a_day["HA"]).dropna()
+counted = apart.groupby(blocks_of(len(apart), 7)).mean().sem()
+print(f"Alaska minus Hawaiian at equal day: {float(best.mean()):+.1f} minutes, the model's sd {float(best.std()):.1f};")
+print(f"standard error counted by blocks of seven days: {counted:.1f}\n")
+assert counted > 1.5 * float(best.std())
+assert abs(float(best.mean())) < 2 * counted
 last_place = means.idxmax("carrier").to_series().value_counts(normalize=True)
 against_average = -float(means.sel(carrier="AS").mean())
 print(
     f"Of all carriers from New York, {airlines['AS']} made up most time in 2013: {against_average:.0f} minutes more than\n"
-    f"the average carrier (chance that it was first: {'over 99%' if first_place > 0.995 else f'{first_place:.0%}'}), and {-gap.mean():.0f} more than the one rival on its route.\n"
+    f"the average carrier, and {-gap.mean():.0f} more than the one rival on its route.\n"
     f"Last was {airlines[last_place.index[0]]} or {airlines[last_place.index[1]]} "
     f"({last_place.iloc[0]:.0%} and {last_place.iloc[1]:.0%}).\n"
     f"But ask for the day first: days differ by {tau_day:.0f} minutes, and no carrier can tell you tomorrow's weather."
@@ -864,17 +871,18 @@ print(
 # Who is last depends on the model: look for the last place in the figure with the month, in the table at equal distance, and here.
 # The figure on the [first page](../book/index.md), of the model with the month and all flights of the year, has Frontier there.
 # The carriers that lose most are too close to rank: name each with its chance.
+# And these chances are the model's, which the criticism above showed to be too sure.
 #
 # | sentence | may you say it? |
 # |---|---|
-# | "Alaska's flights made up more than Hawaiian's, at equal day" | yes, with the chance above: a difference of means, fixed by the data |
+# | "Alaska's flights made up more than Hawaiian's, at equal day" | for 2013 yes; as a habit of the two no: counted by blocks, the difference is less than two standard errors from zero |
 # | "The day tells more about your flight than carrier and airport" | yes, for a day that you know; for tomorrow you know only how far days differ |
 # | "Flights lose more in December than in September" | for 2013 yes; for other years only with the interval that counts days, and that one is still too short |
 # | "Of this flight's surprise, so many minutes are the carrier's" | no: the split of the spread is the prior's |
 # | "At equal distance Alaska is still ahead" | yes: so says the line, and so say the flights of its rival on the same route |
 # | "At equal distance Hawaiian is still ahead" | no: there the answer depends on the line, whose slope is not known well enough |
 # | "Hawaiian's pilots make up time" | no: one carrier, one route, one timetable of its own making |
-# | "One flight in so many loses an hour" | not from this model: its tail is too short |
+# | "One flight in so many loses an hour" | not from this model: its tail is too short; [16](16_tails_that_add_up.ipynb) has the tail |
 #
 # Compare the order that you wrote down at the beginning with the one that the flights gave.
 # The day comes first, by far.
@@ -891,7 +899,7 @@ mlm.quiz("15")
 # %% [markdown]
 # ## What to remember
 #
-# - Ask before the fit what the design can tell. Means are fixed where layers are crossed and connected; a day nested in a month shows that they need not be.
+# - Ask before the fit what the design can tell. Two layers have fixed means where they are connected; with three or more that is not enough, and a day nested in a month shows how they can fail. `mlm.identification` looks at the rank.
 # - A fit that converged, with narrow intervals, can rest on flights that are not independent. Add up what a group misses, and divide by what the model allows.
 # - A layer for what rows share makes averages over it honest. Differences within it hardly change; whether their intervals are right takes a check of its own.
 # - Put whole groups aside if new groups are what you want to predict; single rows will not notice.

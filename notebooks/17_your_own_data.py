@@ -213,9 +213,10 @@ print(mlm.check_convergence(idata).round(3).to_string())
 # ### 4 Criticize
 #
 # Could the model have produced this table?
-# [08](08_checking_a_model.ipynb) compared the data with simulated ones, by numbers that no parameter fits. Four such numbers serve any table.
-# The two about cells need cells of two rows or more. With one row a cell, `p` of the second is missing, and the first says nothing, whatever its `p`.
-# Lean and tails need no repeats.
+# [08](08_checking_a_model.ipynb) compared the data with simulated ones. Four numbers serve any table.
+# Two ask whether averages and spreads of cells are sums of their parts. They need cells of two rows or more: with one row a cell, `p` of the second is missing, and the first says nothing, whatever its `p`.
+# The other two are about the shape, which no parameter fits, and need no repeats.
+# *Lean* is here the skewness without its sign, 0 for a symmetric shape (08 measured the lean in minutes). *Tails* is the kurtosis, 3 for a normal distribution.
 # `p` is the share of 1,000 simulated tables in which the number is at least as large, and an `alarm` is a number that almost none of them reaches.
 
 # %%
@@ -271,6 +272,8 @@ ax.invert_yaxis()
 ax.set_xlabel("difference of means (minutes, 89 % intervals)")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
+outside = [name for name in QUESTIONS if not claims.loc[name, "lower"] < truths[name] < claims.loc[name, "upper"]]
+print("intervals that miss the truth:", ", ".join(outside) or "none")
 
 assert claims.loc["Eli - Fay", "claim"] == "yes"
 assert claims.loc["Eli at Harbor - Ada at Mill", "claim"] == "yes"
@@ -292,6 +295,8 @@ assert claims.loc["sd of the baseline alone", "claim"] == "no"
 # That a number stays under two other priors does not prove that no prior would move it. If a critic names a third prior, add a fit.
 #
 # The diamonds in the figure are the truth. An 89 % interval misses it in about one table of nine, and two questions that share a driver tend to miss together.
+# So if a blue interval misses, that is chance: *yes* means that the data speak, not that 89 % has become 100 %.
+# The other intervals are wider and miss less easily, and still they owe their place to an assumption.
 #
 # ### 7 Predict
 #
@@ -396,7 +401,7 @@ assert mlm.identification(floor_cells)["means"]["covariates"]
 #
 # ## What stays may be the prior
 #
-# Older advice, this course's included, was shorter: fit again with another `sigma_scale`, and report what stays.
+# A shorter rule is common: fit again with another `sigma_scale`, and report what stays.
 # Try it on a table whose answer is published: the gauge study of [14](14_how_good_is_the_measurement.ipynb), ten parts that three operators measured three times each.
 # Somebody adds the pair of part and operator as a third layer, for the interaction, and does not pool.
 # How much of the differences between the 30 cells belongs to the parts?
@@ -471,7 +476,7 @@ alarms.round(3)
 # %% [markdown]
 # The sampler is content, the check is not.
 # A normal model spreads the hours over all deliveries, so no interval of a single delivery can be trusted.
-# [15](15_flights.ipynb) shows what to do about it; taking out the rows that embarrass you is not it.
+# [16](16_tails_that_add_up.ipynb) has a model for them; taking out the rows that embarrass you is not it.
 #
 # ## Bad input is named, not dropped
 #
@@ -698,7 +703,7 @@ else:
 #
 # 1. **Question.** Write down the quantity you want, with its unit, before you look: "minutes that Eli takes more than Fay from the same center on the same day".
 # 2. **Total.** Is it a sum, or nearly one? Effects that multiply become sums after a logarithm.
-# 3. **Layers.** Each row has exactly one contributor in each (or declare the layer with `allow_absent`, [11](11_making_the_data_say_it.ipynb)). A column with one label is no layer. If you expect an interaction of two layers, make the pair a layer of its own.
+# 3. **Layers.** Each row has exactly one contributor in each (or declare the layer with `allow_absent`, [11](11_making_the_data_say_it.ipynb)). A column with one label is no layer. If you expect an interaction of two layers, make the pair a layer of its own, and pool: without pooling a prior splits it from the two.
 # 4. **Numbers.** A column of numbers that a total may depend on, such as floors or kilograms, is a covariate. If it follows from the labels, only pooling can tell its slope ([13](13_partial_pooling.ipynb)): leave it out, or say so with the number.
 # 5. **Nesting.** Does each label of one layer occur with one label of another only? Are labels reused (driver 1, 2, 3 at every center)? Then they are different people: make the label unique, `center + "-" + driver`. `mlm.identification(cells)` names both.
 # 6. **Counts.** `cells.counts(layer)`: where contributors have few rows, pooling carries the answer.

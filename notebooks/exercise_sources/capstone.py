@@ -33,7 +33,7 @@
 # |---|---|---|
 # | capstone.1 | a column that does not hold what it promises | 1 |
 # | capstone.2 | a day effect | 1 |
-# | capstone.3 | labels that are used again: one contributor, or several? | 2 |
+# | capstone.3 | labels that are used again: the same shift in every divider, or not? | 2 |
 # | capstone.4 | tails | 2 |
 # | capstone.5 | who scatters most | 2 |
 # | capstone.6 | how much of the variance means make up | 2 |
