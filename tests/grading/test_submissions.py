@@ -219,6 +219,17 @@ def test_a_notebook_of_hundreds_of_thousands_of_parts_costs_the_grader_itself_no
     assert psutil.Process().memory_info().rss - before < 2e8
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a script stands for a slow Python")
+def test_a_slow_start_of_the_reader_is_no_notebooks_fault(tmp_path, monkeypatch):
+    slow = tmp_path / "python"
+    slow.write_text(f'#!/bin/sh\nsleep 3\nexec "{sys.executable}" "$@"\n')
+    slow.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(slow))
+    monkeypatch.setattr(reading, "READ_SECONDS", 2.5)
+    with reading.Reader(["01"]) as reader:
+        assert reader.set_of(json.dumps(EMPTY | {"cells": []}).encode(), "01_exercises") == "01"
+
+
 @pytest.mark.parametrize("marks", [[], ["check-01-1"], "check-01-1", {"grade_id": ["check-01-1"]}, 3])
 def test_metadata_that_are_not_nbgraders_count_as_a_check_that_is_missing(marks):
     notebook = notebook_with(RIGHT)

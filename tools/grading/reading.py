@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 
 READ_SECONDS = 10  # for one notebook; a large one with pictures takes less than one
+START_SECONDS = 120  # for the process, before its first notebook; a loaded machine takes some of the ten
 MOST_CELLS = 5_000
 READ_MEMORY = 1_000_000_000  # bytes
 _ROOT = Path(__file__).resolve().parents[2]
@@ -59,16 +60,9 @@ class Reader:
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
             variables = os.environ | {"PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1"}
             self.process = subprocess.Popen(command, env=variables, cwd=_ROOT, **pipes)
-        timer = threading.Timer(READ_SECONDS, self.process.kill)
-        timer.start()
-        try:
-            head = json.dumps({"bytes": len(content), "name": name}).encode() + b"\n"
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.write(head + content)
-                self.process.stdin.flush()
-            answer = self.process.stdout.readline(10_000)
-        finally:
-            timer.cancel()
+            self._answer(START_SECONDS)  # that it is ready
+        head = json.dumps({"bytes": len(content), "name": name}).encode() + b"\n"
+        answer = self._answer(READ_SECONDS, head + content)
         if not answer.endswith(b"\n"):
             self._end()
             raise ValueError(
@@ -78,6 +72,18 @@ class Reader:
         if found["problem"]:
             raise ValueError(found["problem"])
         return found["exercises"]
+
+    def _answer(self, seconds: float, question: bytes = b"") -> bytes:
+        """Return the line with which the process answers; it is killed where it takes longer."""
+        timer = threading.Timer(seconds, self.process.kill)
+        timer.start()
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.write(question)
+                self.process.stdin.flush()
+            return self.process.stdout.readline(10_000)
+        finally:
+            timer.cancel()
 
     def _end(self) -> None:
         if self.process is not None:
@@ -155,6 +161,9 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grader ends this process itself
     answers, sys.stdout = sys.stdout, sys.stderr  # what a library prints is not an answer
+    import nbformat  # noqa: F401, so that the time of the first notebook is its own
+
+    print("ready", file=answers, flush=True)
     while head := sys.stdin.buffer.readline():
         asked = json.loads(head)
         if os.name == "posix":
