@@ -519,80 +519,110 @@ def spend(answer: Answer, rng: np.random.Generator) -> str:
     """Check 11.5."""
     cases = _markets(rng)
     given = [answer.call(*case) for case in cases]
-    mistakes = [
-        (_with_first, lambda c: c, "not every kind of row contains the first component; an offer lists all that do"),
-        (lambda design: design, np.abs, "the weights of the question matter, their signs too"),
-    ]
-    for of_design, of_question, hint in mistakes:
-        if all(_same_plan(x, case, of_design, of_question) for x, case in zip(given, cases, strict=True)):
+    wrong = [_wrong_plans(*_arrays(*case[:3])) for case in cases]
+    # A mistake is named where it explains all answers, so that no hint comes by coincidence.
+    for hint in wrong[0]:
+        if all(_same_plan(x, plans[hint], case) for x, plans, case in zip(given, wrong, cases, strict=True)):
             raise Hint(hint)
     for value, case in zip(given, cases, strict=True):
         _check_plan(value, *case)
     return "A plan is good for a question, at a price; change either and you need another plan."
 
 
-def _same_plan(value: object, case: tuple, of_design, of_question) -> bool:
-    """Return whether a plan is the best one for a changed design and a changed question."""
-    offers, sigma, question, budget = case
-    design, price, _, c = _arrays(offers, sigma, question)
-    design = of_design(design)
-    variance = design @ np.square(list(sigma.values()))
-    best = _best_plan(design, price, variance, of_question(c), budget)
-    if best is None or not isinstance(value, dict):
-        return value is best
+def _wrong_plans(design, price, v, c) -> dict[str, np.ndarray | None]:
+    """Return relative numbers of rows by what is wrong with them, None where the mistake finds no plan."""
+    even, with_first, variance = np.ones(len(price)), _with_first(design), design @ v
+    best = _best_plan(design, price, variance, c)
+    no_variance, no_price = _best_plan(design, price, even, c), _best_plan(design, even, variance, c)
+    return {
+        "every offer gets the same number of rows, whatever is asked and whatever it costs": even,
+        "every offer gets the same money, whatever is asked; some of them say nothing about the question": even / price,
+        "not every kind of row contains the first component; an offer lists all that do": _best_plan(
+            with_first, price, with_first @ v, c
+        ),
+        "the weights of the question matter, their signs too": _best_plan(design, price, variance, np.abs(c)),
+        "in a total variances add up, and not standard deviations": _best_plan(design, price, design @ np.sqrt(v), c),
+        "the variances of the kinds have no part in your plan; a wide one needs more": no_variance,
+        "the prices have no part in your plan": no_price,
+        "the prices have no part in how you share the rows": None if best is None else best * np.sqrt(price),
+        "a price enters the number of rows by its root, not as it is": None if best is None else best / np.sqrt(price),
+    }
+
+
+def _same_plan(value: object, plan: np.ndarray | None, case: tuple) -> bool:
+    """Return whether a plan is within the budget, and shares the rows out among the kinds as another one does."""
+    offers, _, _, budget = case
+    if plan is None or not isinstance(value, dict):
+        return value is plan
     try:
-        return close([number(value.get(name, 0)) for name in offers], best, 1e-3, 1e-3)
+        rows = np.array([number(value.get(name, 0)) for name in offers])
     except Hint:
         return False
+    if not 0 < rows @ [price for _, price in offers.values()] <= budget * (1 + 1e-6):
+        return False
+    kinds = [frozenset(kind) for kind, _ in offers.values()]  # a mistake may take either of two offers of one kind
+    given, wanted = (pd.Series(x / x.sum()).groupby(kinds).sum() for x in (rows, plan))
+    return close(given, wanted, 0.02, 0.01)
 
 
 def _markets(rng: np.random.Generator) -> list[tuple[dict, dict, dict, float]]:
     """Return offers, spreads, questions and budgets; between them every mistake shows."""
-    cases = []
-    for ask in ("first", "second", "base", "sum", "difference", "impossible", "first", "pairs"):
-        names = [str(x) for x in rng.permutation(_WORDS)[:4]]
-        base, first, second, third = names
-        wide = rng.uniform(5, 8)
-        sigma = {base: wide, first: rng.uniform(1, 3), second: rng.uniform(4, 9), third: rng.uniform(1, 9)}
-        kinds = {"usual": [base, first, second, third], "no first": [base, second, third], "bare": [base]}
-        kinds |= {"no second": [base, first, third], "only third": [base, third]}
-        if ask == "impossible":
-            kinds = {k: kinds[k] for k in ("usual", "no second", "bare")}
-        if ask == "pairs":  # no component takes part in every row
-            kinds = {"usual": kinds["usual"], "a": [base, first], "b": [first, second], "c": [base, second]}
-            kinds["d"] = [base, third]
-        prices = {k: float(np.round(rng.uniform(1, 3), 2)) for k in kinds}
-        dear = {"first": "no first", "second": "no second", "base": "usual", "sum": "only third", "pairs": "usual"}
-        prices[dear.get(ask, "bare")] = float(np.round(rng.uniform(15, 30), 2))
-        offers = {f"offer {letter}": (kinds[k], prices[k]) for letter, k in zip("PQRST", kinds, strict=False)}
-        dearest = max(prices.values()) + 5.0
-        offers["offer U"] = (list(kinds["usual"]), float(np.round(dearest, 2)))
-        order = rng.permutation(list(offers))
-        offers = {str(k): ([*rng.permutation(offers[k][0]).tolist()], offers[k][1]) for k in order}
-        question = {
-            "first": {first: 1.0},
-            "second": {second: 1.0},
-            "base": {base: 1.0},
-            "sum": {first: 1.0, second: 1.0},
-            "difference": {first: 1.0, second: -1.0},
-            "impossible": {first: 1.0},
-            "pairs": {first: 1.0},
-        }[ask]
-        if ask != "pairs":
-            sigma = {str(name): sigma[name] for name in rng.permutation(names)}
-        cases.append((offers, sigma, question, float(rng.integers(20, 60) * 100)))
-    return cases
+    asks = ("first", "second", "base", "sum", "difference", "impossible", "detour", "pairs", "alone", "narrow")
+    return [_market(ask, rng) for ask in asks]
+
+
+def _market(ask: str, rng: np.random.Generator) -> tuple[dict, dict, dict, float]:
+    """Return one of the cases; its name says what is asked, or how the offers differ from the usual ones."""
+    names = [str(x) for x in rng.permutation(_WORDS)[:4]]
+    base, first, second, third = names
+    sigma = dict(zip(names, rng.uniform([5, 1, 4, 1], [8, 3, 9, 9]), strict=True))
+    kinds = {"usual": [base, first, second, third], "no first": [base, second, third], "bare": [base]}
+    kinds |= {"no second": [base, first, third], "only third": [base, third]}
+    dear = {"first": "no first", "second": "no second", "base": "usual", "sum": "only third", "detour": "only third"}
+    dear_price = rng.uniform(15, 30)
+    if ask == "impossible":
+        kinds = {k: kinds[k] for k in ("usual", "no second", "bare")}
+    elif ask == "pairs":  # no component takes part in every row
+        kinds = {"usual": kinds["usual"], "a": [base, first], "b": [first, second], "c": [base, second]}
+        kinds["d"], dear["pairs"] = [base, third], "usual"
+    elif ask == "alone":  # the two narrow components are dear, so that it matters how prices and variances enter
+        kinds = {"usual": kinds["usual"], "together": [first, second, third]} | {x: [x] for x in names[1:]}
+        sigma |= dict(zip(names, rng.uniform([1, 1, 8, 1], [2, 1.5, 10, 1.5]), strict=True))
+    elif ask == "narrow":  # few dear rows that vary little are worth more than many cheap ones that vary much
+        kinds |= {"no second": [first, third], "only third": [third]}
+        sigma = dict(zip(names, rng.uniform([7, 2, 8, 2], [8, 2.5, 9, 2.5]), strict=True))
+    prices = {k: rng.uniform(1, 3) for k in kinds}
+    if ask == "alone":
+        prices |= {"usual": dear_price, "together": dear_price + 2, first: 3 * dear_price, third: 3 * dear_price}
+    elif ask == "narrow":
+        prices |= {"usual": rng.uniform(1, 1.5), "no first": rng.uniform(1, 1.5)}
+        prices |= dict.fromkeys(("no second", "only third"), 3 * dear_price)
+    else:
+        prices[dear.get(ask, "bare")] = 3 * dear_price if ask == "detour" else dear_price
+    prices = {k: float(np.round(price, 2)) for k, price in prices.items()}
+    offers = {f"offer {letter}": (kinds[k], prices[k]) for letter, k in zip("PQRST", kinds, strict=False)}
+    offers["offer U"] = (kinds["usual"], float(np.round(max(prices.values()) + 5, 2)))
+    offers = {str(k): (rng.permutation(offers[k][0]).tolist(), offers[k][1]) for k in rng.permutation(list(offers))}
+    question = {
+        "second": {second: 1.0},
+        "base": {base: 1.0},
+        "sum": {first: 1.0, second: 1.0},
+        "difference": {first: 1.0, second: -1.0},
+        "alone": {first: 1.0, second: 1.0, third: -1.0},
+    }.get(ask, {first: 1.0})
+    if ask != "pairs":  # there the first component stays first, and is not in every row
+        sigma = {str(name): sigma[name] for name in rng.permutation(names)}
+    return offers, {name: float(sd) for name, sd in sigma.items()}, question, float(rng.integers(20, 60) * 1000)
 
 
 def _arrays(offers, sigma, question):
-    names = list(sigma)
-    design = np.array([[float(name in kind) for name in names] for kind, _ in offers.values()])
+    """Return the design, the prices, the variances of the components, and the weights of the question."""
+    design = np.array([[float(name in kind) for name in sigma] for kind, _ in offers.values()])
     price = np.array([price for _, price in offers.values()])
-    variance = design @ np.array([sigma[name] ** 2 for name in names])
-    return design, price, variance, np.array([question.get(name, 0.0) for name in names])
+    return design, price, np.square(list(sigma.values())), np.array([question.get(name, 0.0) for name in sigma])
 
 
-def _best_plan(design, price, variance, c, budget):
+def _best_plan(design, price, variance, c, budget=1.0):
     """Return the numbers of rows that make the error of a question smallest, or None where no plan answers it.
 
     An unbiased estimate is a weighted sum of the kinds' sample variances. With the best numbers of rows for its
@@ -620,7 +650,8 @@ def _error_of(rows, design, variance, c) -> float:
 
 
 def _check_plan(value: object, offers, sigma, question, budget: float) -> None:
-    design, price, variance, c = _arrays(offers, sigma, question)
+    design, price, v, c = _arrays(offers, sigma, question)
+    variance = design @ v
     best = _best_plan(design, price, variance, c, budget)
     asked = " + ".join(name if weight == 1 else f"{weight:g} x {name}" for name, weight in question.items())
     if best is None:
@@ -648,32 +679,8 @@ def _check_plan(value: object, offers, sigma, question, budget: float) -> None:
         )
     if given <= 1.1 * least:
         return
-    total = rows.sum()
-    shares = rows / total
-    even = np.full(len(price), 1 / len(price))
-    # Two offers may sell the same kind; a mistake may take either.
     _, kind = np.unique(design, axis=0, return_inverse=True)
     by_kind = (kind.ravel() == np.arange(kind.max() + 1)[:, None]).astype(float)
-    mistakes = [
-        (even, "every offer gets the same number of rows, whatever is asked and whatever it costs"),
-        (
-            (even / price) / (even / price).sum(),
-            "every offer gets the same money, whatever is asked; some of them say nothing about the question",
-        ),
-    ]
-    no_price = _best_plan(design, np.ones(len(price)), variance, c, budget)
-    mistakes.append((no_price / no_price.sum(), "the prices have no part in how you share the rows"))
-    no_variance = _best_plan(design, price, np.ones(len(price)), c, budget)
-    mistakes.append(
-        (no_variance / no_variance.sum(), "the variances of the kinds have no part in your plan; a wide one needs more")
-    )
-    linear = best * np.sqrt(price)
-    mistakes.append((linear / linear.sum(), "the prices have no part in how you share the rows"))
-    by_price = best / np.sqrt(price)
-    mistakes.append((by_price / by_price.sum(), "a price enters the number of rows by its root, not as it is"))
-    for wrong, hint in mistakes:
-        if close(by_kind @ shares, by_kind @ wrong, 0.02, 0.01):
-            raise Hint(hint)
     for j, k in zip(*np.nonzero(by_kind.T @ by_kind), strict=True):
         if rows[j] and price[j] > price[k]:
             dearer, cheaper = list(offers)[j], list(offers)[k]

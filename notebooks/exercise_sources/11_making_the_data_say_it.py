@@ -571,6 +571,46 @@ def spend(offers, sigma, question, budget):
 
 
 # %% tags=["mistake:11.5"]
+# earns: variances add up
+def spend(offers, sigma, question, budget):
+    names = list(sigma)
+    asked = np.array([question.get(name, 0.0) for name in names])
+    best = None
+    for size in range(1, len(names) + 1):
+        for chosen in combinations(offers, size):
+            design = np.array([[float(name in offers[k][0]) for name in names] for k in chosen])
+            weight = np.linalg.lstsq(design.T, asked, rcond=None)[0]
+            if not np.allclose(weight @ design, asked):
+                continue
+            price = np.array([offers[k][1] for k in chosen])
+            money = np.abs(weight) * (design @ list(sigma.values())) * np.sqrt(price)
+            if best is None or money.sum() < best[0]:
+                rows = budget * money / money.sum() / price
+                best = money.sum(), dict(zip(chosen, rows, strict=True))
+    return None if best is None else best[1]
+
+
+# %% tags=["mistake:11.5"]
+# earns: the variances of the kinds have no part
+def spend(offers, sigma, question, budget):
+    names = list(sigma)
+    asked = np.array([question.get(name, 0.0) for name in names])
+    best = None
+    for size in range(1, len(names) + 1):
+        for chosen in combinations(offers, size):
+            design = np.array([[float(name in offers[k][0]) for name in names] for k in chosen])
+            weight = np.linalg.lstsq(design.T, asked, rcond=None)[0]
+            if not np.allclose(weight @ design, asked):
+                continue
+            price = np.array([offers[k][1] for k in chosen])
+            money = np.abs(weight) * np.sqrt(price)
+            if best is None or money.sum() < best[0]:
+                rows = budget * money / money.sum() / price
+                best = money.sum(), dict(zip(chosen, rows, strict=True))
+    return None if best is None else best[1]
+
+
+# %% tags=["mistake:11.5"]
 # earns: not every kind of row contains the first component
 def spend(offers, sigma, question, budget):
     names = list(sigma)
