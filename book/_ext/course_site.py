@@ -52,15 +52,16 @@ class CourseTimes(Directive):
 
     def run(self):
         """Return the table and a line about the machine."""
+        found = notebook_times()
         rows = [
             (title, f"{minutes} min", f"{row['seconds']:.0f} s", f"{row['peak_gb']:.1f} GB")
-            for title, minutes, row in notebook_times()
+            for title, minutes, row in found
         ]
-        minutes = sum(minutes for _, minutes, _ in notebook_times())
-        seconds = sum(row["seconds"] for *_, row in notebook_times())
+        minutes = sum(minutes for _, minutes, _ in found)
+        seconds = sum(row["seconds"] for *_, row in found)
         rows.append(("together", f"{minutes / 60:.1f} h", f"{seconds / 60:.0f} min", ""))
         machine = results.read("times")["machine"]
-        dates = sorted({row["date"] for *_, row in notebook_times()})
+        dates = sorted({row["date"] for *_, row in found})
         about = (
             f"Measured on {' to '.join(sorted({dates[0], dates[-1]}))} with {machine['cores']} cores, "
             f"{machine['system']} and Python {machine['python']}."

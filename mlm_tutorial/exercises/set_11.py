@@ -158,7 +158,8 @@ def standard_error(answer: Answer, rng: np.random.Generator) -> str:
     """Check 11.2."""
     cases = [_mixed_plan(*plan, rng) for m in (2, 3) for plan in _plans(m, rng)]
     given = [_as_error(answer.call(*case)) for case in cases]
-    right, first = [_error(*case) for case in cases], [_error(_with_first(case[0]), *case[1:]) for case in cases]
+    widened = [(_with_first(design), *rest) for design, *rest in cases]
+    right, first = ([_error(x, n, x @ sigma**2, c) for x, n, sigma, c in plans] for plans in (cases, widened))
     if not close(given, right, 1e-5) and close(given, first, 1e-5):
         raise Hint(_FIRST)
     for value, case in zip(given, cases, strict=True):
@@ -196,12 +197,16 @@ def _as_error(value: object) -> float:
     return number(value, "the standard error")
 
 
-def _error(design, n, sigma, c) -> float:
-    """Return the standard error of a question, infinite where the design does not answer it."""
-    if not _estimable(design, c):
+def _error(design, n, variance, c) -> float:
+    """Return the standard error of a question, infinite where the kinds that have rows do not answer it.
+
+    `variance` is that of each kind.
+    """
+    used = n > 0
+    design, weight = design[used], n[used] / (2 * variance[used] ** 2)
+    if not used.any() or not _estimable(design, c):
         return np.inf
-    information = (design.T * n / (2 * (design @ sigma**2) ** 2)) @ design
-    return float(np.sqrt(c @ np.linalg.pinv(information) @ c))
+    return float(np.sqrt(c @ np.linalg.pinv((design.T * weight) @ design) @ c))
 
 
 def _check_error(given: float, design, n, sigma, c) -> None:
@@ -641,14 +646,6 @@ def _best_plan(design, price, variance, c, budget=1.0):
     return budget * money / money.sum() / price
 
 
-def _error_of(rows, design, variance, c) -> float:
-    used = rows > 0
-    design, weight = design[used], rows[used] / (2 * variance[used] ** 2)
-    if not used.any() or np.linalg.matrix_rank(np.vstack([design, c])) > np.linalg.matrix_rank(design):
-        return np.inf
-    return float(np.sqrt(c @ np.linalg.pinv((design.T * weight) @ design) @ c))
-
-
 def _check_plan(value: object, offers, sigma, question, budget: float) -> None:
     design, price, v, c = _arrays(offers, sigma, question)
     variance = design @ v
@@ -671,7 +668,7 @@ def _check_plan(value: object, offers, sigma, question, budget: float) -> None:
     if spent > budget * (1 + 1e-6):
         raise Hint(f"this plan costs {spent:,.0f} euros, but there are only {budget:,.0f}")
     rows = np.where(rows < 1, 0, rows)  # nothing is bought for less than a row
-    given, least = _error_of(rows, design, variance, c), _error_of(best, design, variance, c)
+    given, least = _error(design, rows, variance, c), _error(design, best, variance, c)
     if not np.isfinite(given):
         raise Hint(
             f"this plan does not answer the question about {asked}: a flat direction is left that the question "

@@ -110,7 +110,7 @@ def _name(case: dict) -> str:
 
 
 def _summary(passed: list[dict]) -> str:
-    return f"{passed[0]['ess_bulk_per_second']:,.1f} draws' worth per second"
+    return f"{passed[0]['ess_bulk_per_second']:,.1f} effective draws per second"
 
 
 # Tables and sentences
