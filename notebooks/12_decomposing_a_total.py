@@ -430,7 +430,7 @@ claims.assign(gap=gap.round(1), truth=np.round(of_truth, 2))
 # In this truth all drivers vary alike, so the difference of Ann's and Ben's variances is zero.
 # The table's entry is three standard deviations away from that, and so is the standard deviation of such parcels from its truth.
 # Both have one cause: Ann's parcels happened to vary little this year.
-# A chance of one in a thousand, and no analyst of these totals could have noticed.
+# A chance below one in a thousand, and no analyst of these totals could have noticed.
 #
 # How far could a prior go?
 # The data fix the variance of each cell and nothing else, so any variances fit that give every cell the same sum, and none may be negative.
