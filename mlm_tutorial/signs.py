@@ -21,6 +21,9 @@ EXACT_SUMS = (
     "Is the total computed from the layers, or does it hold averages?"
 )
 
+#: Labels, in lower case, that stand for several contributors whose names nobody wrote down.
+PLACEHOLDERS = frozenset({"", "-", "--", "?", "missing", "n/a", "n.a.", "na", "nan", "none", "null", "unknown"})
+
 #: Probability of a false alarm where a sign is a statistical test.
 FALSE_ALARM = 1e-4
 
@@ -113,8 +116,14 @@ def notes_on_constant_totals(cells: Cells) -> list[tuple[set[str], str]]:
 
 
 def notes_on_labels(cells: Cells) -> list[tuple[set[str], str]]:
-    """Return notes on labels that look alike."""
+    """Return notes on labels that look alike, and on labels that say that a name is missing."""
     found = []
+    for name in cells.layers:
+        nameless = [label for label in cells.labels[name] if str(label).strip().casefold() in PLACEHOLDERS]
+        if nameless:
+            text = f"{readable(name)} has a contributor called {first_few(map(repr, nameless))}. If its rows belong to"
+            text += " several whose names are missing, leave them out: what they connect is not connected."
+            found.append(({name}, text))
     for name, groups in cells.lookalikes().items():
         shown = [" and ".join(map(repr, labels)) for labels in groups]
         text = f"labels of {readable(name)} differ only in case, spaces or type: {first_few(shown)}."

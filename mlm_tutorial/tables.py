@@ -457,8 +457,16 @@ def _check_values(data, numbers: dict[str, str], required: dict[str, str], layer
             what = "missing or infinite values" if key in numbers else "missing labels"
             what = "missing or infinite totals" if key == TOTALS else what
             name = (numbers | layers)[key]
-            raise ValueError(f"column {name!r} has {count} {what}; the first is {_first_bad_row(data, flag, layers)}")
+            text = f"column {name!r} has {count} {what}; the first is {_first_bad_row(data, flag, layers)}"
+            raise ValueError(text if key in numbers else f"{text}. {_WHAT_TO_DO}")
     raise ValueError("a label or a number is missing, or a number is infinite")  # that the flags above do not detect
+
+
+#: What to do about missing labels, for which there are two reasons that a table does not tell apart.
+_WHAT_TO_DO = (
+    "If a label was not written down, leave its row out. If the layer took no part in that total, name it in "
+    "allow_absent"
+)
 
 
 def _first_bad_row(data, flag, layers: dict[str, str]) -> str:

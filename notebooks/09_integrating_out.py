@@ -769,7 +769,7 @@ mlm.quiz("09")
 # - Rows with the same contributors form a cell. Count, average and centered sum of squares say all that they can say about a normal model.
 # - So do averages and products of deviations where the mean is linear in numbers of each row, its covariates.
 # - A custom distribution of these statistics needs the log density of the rows, and draws of a normal and a chi-squared.
-# - Subtract before you square. $\sum x^2 - n \bar x^2$ loses all digits when the mean is large.
+# - Subtract before you square. $\sum x^2 - n \bar x^2$ loses digits as the mean grows beside the spread, in the end all of them.
 # - Cells of parts merge exactly, and the cost of an evaluation depends on the cells, not on the rows.
 # - Compare two samplers only where both converged. Fix what keeps one from converging, in both.
 #

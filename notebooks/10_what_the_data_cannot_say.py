@@ -728,7 +728,8 @@ print(f"if 29 curves were independent, one or more would leave a 99 % band with 
 # Do not decide by the curves that leave the band.
 # Of 29 curves one may leave it by chance, and then others in its company: totals of cells that share a driver have similar ranks.
 # The tests are the decision; their false alarm is set for all quantities together.
-# They are silent, so you may say: *no posterior is 1.5 times too narrow, as far as 1,000 replicates can show*, the road's included.
+# They are silent, so you may say: *no quantity's posteriors are 1.5 times too narrow throughout the prior, as far as 1,000 replicates can show*, the road's included.
+# A fault in a corner of the prior could still hide there.
 # (Fits with a warning stay in. One fit of 1,000 moves a curve by at most 0.001, so a few of them neither raise an alarm nor hide one.)
 #
 # And yet the prior decides about the road.
@@ -806,6 +807,7 @@ assert np.quantile(root_of_A, 0.945) < bound
 # You know the true value of $\sqrt A$, $\sqrt{25 + 1 + 1}$ or 5.2 minutes, and the quantile printed last is below even that.
 # $A$ takes the smallest variance of each layer.
 # Here all contributors of a layer vary alike, and the smallest of several uncertain numbers lies below the number that they share.
+# (The rest is chance: Ann's parcels varied little this year, see [12](12_decomposing_a_total.ipynb).)
 # More parcels bring $A$ up to its true value: this error fades, unlike the gap between Nora and Sam.
 # Until then an average, which favors no contributor, is the safer bound.
 #
@@ -828,7 +830,7 @@ mlm.quiz("10")
 # - The rank of the design counts the flat directions before you fit. Crossed layers have one each for their variances, and none for their means. Nested layers, and pairs beside their parts, have them for their means as well.
 # - What stays under a second prior is the data's doing only if the second prior differs where the data are silent. Vary the scales of means *and* of spreads.
 # - Report what is estimable as a finding, with bounds where there are any. Report the rest with its prior.
-# - A calibration proves the computation, within its power, and only if it ranks something that depends on the data. It does not say who decided.
+# - A calibration tests the computation on average over the prior, within its power, and hardly at all if nothing that it ranks depends on the data. It does not say who decided.
 #
 # ## Going further
 #

@@ -424,7 +424,7 @@ plt.show()
 
 # %% [markdown]
 # Half the spread takes sixteen times the parcels: once the square for variances, and once more for the root-n rule.
-# No plan makes one minute cheap under a road that varies by five.
+# No rows of these kinds make one minute cheap under a road that varies by five. (The certificate does, for center and driver together, if it is true.)
 # Better that the manager hears it now than from an interval.
 # What a tenth *can* say is whether the drivers vary by as much as Sam's prior expects, and that is what the quarrel is about.
 #
@@ -688,6 +688,7 @@ assert contains["Sam"] < contains["Nora"] < 0.8
 # %% [markdown]
 # An 89 % interval is right 89 times in 100 on average over the truths that its *prior* expects.
 # The true depot lies far out in both priors, so here it is right much less often.
+# The third prior misses, too, on the other side: no prior promises 89 % at one given truth.
 # The three answers are a few tenths of a minute apart, where last year's were two minutes apart: that is what the parcels bought.
 #
 # ## The most expensive plan
@@ -759,10 +760,13 @@ dropped_n = this_year.n[alone]
 dropped_sd = np.sqrt(this_year.sum_sq[alone] / (dropped_n - 1))
 error = dropped_sd / np.sqrt(2 * dropped_n)
 print(f"{dropped_n} dropped parcels: {dropped_sd:.2f} ± {error:.2f} minutes, beside {honest} and {lie}")
+for said in (honest, lie):
+    print(f"{said}: {abs(dropped_sd - said) / error:.1f} standard errors away")
 assert abs(dropped_sd - 5) < 5 * error
 
 # %% [markdown]
 # A spread that you measured brings its error with it, and the two statements lie about three such errors apart: that is enough to doubt a lie of this size in most years, and not enough to catch a small one.
+# Look at the two distances printed: where both are below two, the year has not decided.
 # A spread that you were told brings no error, whoever told you.
 #
 # ## Is it the same road?
@@ -827,8 +831,10 @@ assert power["a little quieter"] < 0.5 < 0.8 < power["motorway"]
 # %% [markdown]
 # In the world of the motorway nearly every such plan contradicts itself.
 # Where the road of dropped parcels is only a little quieter, most plans do not notice.
-# So a plan that stays silent has ruled out a large difference, but not a small one.
-# Its power belongs in the plan, beside the rank and the price.
+# So a plan that stays silent has ruled out a large difference of *one* kind, but not a small one, and none that two kinds share: if dropped and collected parcels both keep to the motorway, it cancels.
+# Nor does it see a road with another mean.
+# Let lots decide which parcels are handled differently. That rules out selection, though not another route.
+# The power of this test belongs in the plan, beside the rank and the price.
 #
 # ## Which letters?
 #
@@ -874,7 +880,7 @@ assert lowest > 0.6
 # *Collect* and *drop* cost 1,500 euros, and for these the manager may now claim:
 #
 # - **From the data:** the road's spread, to within a few tenths of a minute; and that at least some three quarters of the variance is the road's, since the lower ends say so under all three priors. Center and driver together, and each of the two, with intervals that are wide because one minute hides under five. How many minutes a stop at a center adds. With all spreads goes the remark that both priors lean toward the people.
-# - **With an assumption named beside it:** that dropped and collected parcels have the road of the others. With *hand over* she could have tested it.
+# - **With an assumption named beside it:** that dropped and collected parcels have the road of the others. With *hand over* she could have tested whether the variance of one kind alone differs, not whether both do alike.
 # - **Not:** that drivers vary by a minute rather than not at all. To see that, she would need at least the number of parcels printed above.
 #
 # Better routes, or training?
@@ -897,7 +903,7 @@ mlm.quiz("11")
 # ## What to remember
 #
 # - The design tells before a measurement which questions a plan answers: append the question to the design, and see whether the rank grows.
-# - More rows of the same kind, drawn by lot or not, never raise the rank. Rows that lack a layer do, and so does a known spread.
+# - More rows of the same kind, drawn by lot or not, never remove a flat direction. Rows that lack a layer can, and so can a known spread; two that speak of the same direction count once.
 # - The Fisher information of the cells says how wide the intervals will be. With the largest variance for every cell it errs on the safe side.
 # - A small spread under a large one is expensive: half the spread takes sixteen times the rows.
 # - Two priors that agree may still pull the same way. Let one of them err on the other side.

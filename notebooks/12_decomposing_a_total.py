@@ -256,7 +256,7 @@ for who in suspects:
 
 # %% [markdown]
 # Ten thousand parcels, and the split is not the one that you would make if you knew the parameters.
-# Ann is charged with minutes that are the road's.
+# Ann is charged with more minutes than somebody who knew the parameters would expect of her.
 # Whiskers are wider, too, for two reasons.
 # The weights are uncertain now, and a large surprise multiplies that uncertainty.
 # And the fit takes Mill and Ann for more variable than they are, so even with fixed weights it would leave more of their parts open.
@@ -429,8 +429,28 @@ claims.assign(gap=gap.round(1), truth=np.round(of_truth, 2))
 # Decided by the data does not mean right.
 # In this truth all drivers vary alike, so the difference of Ann's and Ben's variances is zero.
 # The table's entry is three standard deviations away from that, and so is the standard deviation of such parcels from its truth.
-# Both have one cause: Ann's parcels happened to vary little this year.
-# A chance below one in a thousand, and no analyst of these totals could have noticed.
+# Does the model do that, or the year?
+# Look at the parcels themselves: how much did they vary about the means of their cells?
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+about = year["total"] - year.groupby(layers, observed=True)["total"].transform("mean")
+found = {}
+for layer, who in (("driver", "Ann"), ("driver", "Ben"), ("center", "Mill")):
+    rows = year[layer] == who
+    df = int(rows.sum()) - len(year.loc[rows, layers].drop_duplicates())
+    variance, error = (about[rows] ** 2).sum() / df, v.sum() * np.sqrt(2 / df)
+    found[who] = variance, error
+    print(f"{who:<5}{variance:6.1f} minutes², {(variance - v.sum()) / error:+.1f} standard errors off")
+gap = found["Ann"][0] - found["Ben"][0]
+off = gap / np.hypot(found["Ann"][1], found["Ben"][1])
+print(f"Ann minus Ben {gap:.1f} minutes², {off:+.1f} standard errors from zero, p = {2 * stats.norm.sf(abs(off)):.4f}")
+
+# %% [markdown]
+# The year did.
+# The truth is 27 for each of them.
+# Ann's parcels happened to vary little, Ben's much, which nearly doubles their difference, and Mill's somewhat little, which adds to the other number.
+# None of the three alone is a rarity.
+# The difference of a pair named beforehand is that large in fewer than one year in a thousand, and no analyst of these totals could have known that it was chance.
 #
 # How far could a prior go?
 # The data fix the variance of each cell and nothing else, so any variances fit that give every cell the same sum, and none may be negative.

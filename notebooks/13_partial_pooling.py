@@ -208,7 +208,7 @@ mlm.slider(
 
 # %% [markdown]
 # The fewer homes, the larger the part of its way that a county moves.
-# At `tau` = 0.1 hardly any does: a county then needs some sixty homes to keep half of its distance, and even the largest gives up a third.
+# At `tau` = 0.1 hardly any stands on its own: a county then needs some sixty homes to keep half of its distance, and even the largest gives up a third.
 # The data chose `tau`, and with it whom to believe.
 #
 # ## The reason why counties differ
@@ -481,7 +481,7 @@ pd.DataFrame(saved).T
 # If you know the soil, the population is narrower: it is that of counties with such soil.
 # The table has no soil for the two either, so suppose that Grant has that of Stevens, its neighbor in the south, and Red Lake that of Pennington in the north.
 #
-# (This is the **population view**: the counties in the table stand for those that might be, and the next one comes from the same distribution. A layer whose levels sum to zero, as in 05 to 12, has exactly its members and no answer for another one. Seven weekdays are all there are; counties, patients and customers are not.)
+# (This is the **population view**: the counties in the table stand for those that might be, and the next one comes from the same distribution. A layer whose scale of means is fixed knows its members only. A pooled one has learned how far members lie apart, and so has an answer for another one. Seven weekdays are all there are; counties, patients and customers are not.)
 #
 # **Predict first.** Which is wider: the interval of a new county's level, or that of one home in the county with most homes?
 

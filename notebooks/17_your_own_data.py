@@ -189,6 +189,7 @@ assert report["means"]["date"]
 #
 # What the data do fix is a center *with its own drivers*: give the Harbor a weight of 1 and each of its three drivers a weight of 1/3, and subtract the same sum for the Mill.
 # That is often what somebody means who asks which center is slow.
+# It is an answer about these drivers. Who asks about the next drivers of that center asks for the center alone.
 #
 # The last column says it in words, and names other things to look at, such as rows too few or labels that differ by a space.
 # The `spreads` are as in 10: without rows that lack a layer, their split is the prior's.
@@ -295,7 +296,9 @@ assert claims.loc["sd of the baseline alone", "claim"] == "no"
 # That a number stays under two other priors does not prove that no prior would move it. If a critic names a third prior, add a fit.
 #
 # The diamonds in the figure are the truth. An 89 % interval misses it in about one table of nine, and two questions that share a driver tend to miss together.
-# So if a blue interval misses, that is chance: *yes* means that the data speak, not that 89 % has become 100 %.
+# Here both blue intervals miss, each by a few hundredths of a minute.
+# One table cannot tell chance from a fault. Look how far outside the truth lies: to miss by a small part of the width is what 89 % allows.
+# *Yes* means that the data speak, not that 89 % has become 100 %.
 # The other intervals are wider and miss less easily, and still they owe their place to an assumption.
 #
 # ### 7 Predict
@@ -398,6 +401,7 @@ assert mlm.identification(floor_cells)["means"]["covariates"]
 # %% [markdown]
 # About half of what Fay takes longer than Eli goes up the stairs of her towers.
 # Without the column, it would be Fay's.
+# (In Noor's first file floors cost nothing, so there the gap is half as large. Reality does not tell you which of the two files you have.)
 #
 # ## What stays may be the prior
 #
@@ -703,7 +707,7 @@ else:
 #
 # 1. **Question.** Write down the quantity you want, with its unit, before you look: "minutes that Eli takes more than Fay from the same center on the same day".
 # 2. **Total.** Is it a sum, or nearly one? Effects that multiply become sums after a logarithm.
-# 3. **Layers.** Each row has exactly one contributor in each (or declare the layer with `allow_absent`, [11](11_making_the_data_say_it.ipynb)). A column with one label is no layer. If you expect an interaction of two layers, make the pair a layer of its own, and pool: without pooling a prior splits it from the two.
+# 3. **Layers.** Each row has exactly one contributor in each. A missing label means one of two things: the layer took no part in that total (then declare it with `allow_absent`, [11](11_making_the_data_say_it.ipynb)), or nobody wrote the label down (then leave the row out). Never fill in "unknown": it would be one contributor who works everywhere, and would seem to connect what the data do not. A column with one label is no layer. If you expect an interaction of two layers, make the pair a layer of its own, and pool: without pooling a prior splits it from the two.
 # 4. **Numbers.** A column of numbers that a total may depend on, such as floors or kilograms, is a covariate. If it follows from the labels, only pooling can tell its slope ([13](13_partial_pooling.ipynb)): leave it out, or say so with the number.
 # 5. **Nesting.** Does each label of one layer occur with one label of another only? Are labels reused (driver 1, 2, 3 at every center)? Then they are different people: make the label unique, `center + "-" + driver`. `mlm.identification(cells)` names both.
 # 6. **Counts.** `cells.counts(layer)`: where contributors have few rows, pooling carries the answer.
@@ -716,8 +720,9 @@ else:
 # ## What Noor tells her boss
 #
 # Of the minutes between Eli and Ada most belong to the Harbor, if drivers of different centers are alike; the data alone do not say so.
-# What they do say: of the people who drive the same roads, Eli is faster than Fay.
-# So it is Fay who might sit beside Eli.
+# What they do say: from the Harbor, Eli's deliveries took less time than Fay's.
+# In the second file about half of that gap was stairs, and the first file has no floors.
+# So nobody sits beside anybody yet: Noor asks for the floors first.
 # And whoever wants to know how Eli compares with Ada lets one of them drive from the other's center for a day: a new row in the design, not a million new rows in the file.
 
 # %%

@@ -390,7 +390,7 @@ def test_bad_totals_are_counted_and_the_first_is_shown(read, backend, bad):
 def test_missing_labels_are_counted_and_the_first_is_shown(read, backend, column, values):
     frame = changed(backend, **{column: values})
     where = "row 1" if backend in EAGER else "total 2.0"
-    fragments = [f"column '{column}'", "2 missing labels", "first", where]
+    fragments = [f"column '{column}'", "2 missing labels", "first", where, "leave its row out", "allow_absent"]
     assert_raises(lambda: read(frame, "total", ["b", column]), ValueError, fragments)
 
 

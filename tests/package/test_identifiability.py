@@ -623,6 +623,32 @@ def test_the_casks_of_paste_are_pointed_out():
     assert "cask's own averages say nothing. If cask a of one batch is not cask a of another" in notes(cells)
 
 
+@pytest.mark.parametrize("label", ["unknown", "N/A", " - ", "?", "None"])
+def test_a_label_that_stands_for_missing_ones_is_no_contributor(label):
+    """Filled in for lots of several tools, it connects tools whose difference the data do not fix."""
+    frame = nested_with(label)
+    report = identification(
+        mlm.cell_statistics(frame, "y", ["tool", "lot"]), contrasts={"A - B": {("tool", "A"): 1, ("tool", "B"): -1}}
+    )
+    assert report.loc["A - B", "means"]  # which is why somebody has to be told
+    assert f"lot has a contributor called {label!r}" in report.loc["lot", "because"]
+
+
+def nested_with(label):
+    """Return rows of three lots in each of two tools; one row in six has `label` in place of its lot."""
+    rng = np.random.default_rng(11)
+    tool, lot = np.repeat(["A", "B"], 36), np.tile(np.repeat(["1", "2", "3"], 12), 2)
+    lot = np.where(np.arange(72) % 6 == 0, label, np.char.add(tool, lot))
+    return pd.DataFrame({"tool": tool, "lot": lot, "y": rng.normal(size=72)})
+
+
+def test_labels_that_only_contain_such_a_word_are_left_alone():
+    frame = nested_with("unknown").replace({"lot": {"unknown": "unknown-soldier"}})
+    assert not any(
+        "called" in note for note in identification(mlm.cell_statistics(frame, "y", ["tool", "lot"])).attrs["notes"]
+    )
+
+
 def test_labels_that_differ_in_case_spaces_or_type_are_listed():
     rows = product(["Ann", "ann ", "Bo", "B o", 101, "101", "Cy", 7], range(3))
     because = identification(table(rows, ["who", "day"]))["because"]
