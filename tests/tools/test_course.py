@@ -1,6 +1,7 @@
 """course.py: an old Python gets a message, and every command runs as a process, from any folder."""
 
 import ast
+import os
 import subprocess
 import sys
 import tomllib
@@ -8,6 +9,7 @@ import tomllib
 import pytest
 
 import course
+from tools import environment
 from tools.project import ROOT
 
 
@@ -81,3 +83,27 @@ def test_help_works_from_another_folder(tmp_path):
     assert result.returncode == 0
     for command in ("open", "test", "check", "run", "lint", "environment", "class", "versions"):
         assert f"\n    {command}" in result.stdout
+
+
+THREADS_OF_A_PRODUCT = """
+import os
+import numpy as np
+np.ones((600, 600)) @ np.ones((600, 600))
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux, which lists a process's threads")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
+def test_a_matrix_operation_takes_one_thread_unless_told_otherwise(monkeypatch):
+    for name in environment.THREADS:
+        monkeypatch.delenv(name, raising=False)
+
+    def threads():
+        where = environment.of_project()
+        command = [str(where.python), "-c", THREADS_OF_A_PRODUCT]
+        return int(subprocess.check_output(command, env=where.variables(), text=True, timeout=120))
+
+    assert threads() == 1
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    assert threads() == 2
