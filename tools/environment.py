@@ -9,8 +9,8 @@ from pathlib import Path
 from tools import project
 
 #: What limits the threads of a matrix operation in OpenBLAS (NumPy from PyPI), MKL (often from conda) and Accelerate
-#: (macOS). By default each takes all cores, and where there are more processes than cores they wait for one another in a
-#: loop: a least-squares fit of 1,400 rows took 0.3 s in place of 0.002 s beside four other processes.
+#: (macOS). By default each takes all cores, and with more processes than cores they wait for one another in a loop:
+#: a least-squares fit of 1,400 rows took 0.3 s in place of 0.002 s beside four other processes.
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
