@@ -92,6 +92,11 @@ def joint_draws(answer: Answer, rng: np.random.Generator) -> str:
         _check_shape(mine, mu + w * surprise, np.sqrt(np.diag(cov)))
         y[which == s] = (mine - mu - w * surprise) / np.sqrt(np.diag(cov))
     _check_pairs(y)
+    for m in (2, 5):  # other numbers of components
+        mu, v = rng.normal(0, 3, (50, m)), rng.uniform(1, 9, (50, m))
+        few = array(answer.call(x, mu, v, rng), (50, m), f"the result for {m} components")
+        if np.abs(few.sum(axis=1) - x).max() > 1e-8 * abs(x):
+            raise Hint(f"with {m} components, draws do not add up to x")
     expect_numbers_from_rng(lambda rng: {"draws": answer.call(x, mu_of[which], v_of[which], rng)}, rng)
     return "Parts that add up to a known total must make room for each other."
 

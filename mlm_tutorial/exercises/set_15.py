@@ -25,20 +25,23 @@ def model_with_pair(answer: Answer, rng: np.random.Generator) -> str:
     glued = _labels_with_separators(rng, (*SEPARATORS, *_own_separators(answer, rng)))
     look_alike = "think of gate 1 in month 11 and gate 11 in month 1"
     inside = 'a label may hold what you join with: think of the pairs ("a b", "c") and ("a", "b c")'
-    cases = [(plain, ("gate", "month"), look_alike), (plain, ("month", "carrier"), look_alike)]
-    cases += [(glued, ("gate", "month"), inside), (glued, ("month", "gate"), inside)]
-    for table, combined, advice in cases:
-        layers = ["carrier", "gate", "month", "day_part"]
+    layers = ["carrier", "gate", "month", "day_part"]
+    cases = [(plain, "minutes", layers, combined, look_alike) for combined in (("gate", "month"), ("month", "carrier"))]
+    cases += [(glued, "minutes", layers, combined, inside) for combined in (("gate", "month"), ("month", "gate"))]
+    # Another total beside the one above, and a column that is no layer.
+    other = plain.assign(lost=rng.permutation(plain["minutes"]))
+    cases += [(other, "lost", ["month", "gate", "carrier"], ("gate", "month"), look_alike)]
+    for table, total, layers, combined, advice in cases:
         name = "_".join(combined)
         new = [*(layer for layer in layers if layer not in combined), name]
-        first, second = pair(answer.call(table, "minutes", layers, combined), "the answer")
+        first, second = pair(answer.call(table, total, layers, combined), "the answer")
         given = instance(first, Cells, "Cells, from mlm.cell_statistics", "the first part")
         if set(combined) & set(given.layers):
             raise Hint("the combination replaces the two layers, but they are still among the layers of the cells")
         if list(given.layers) != new:
             raise Hint(f"the layers should be {new}, in this order, but they are {list(given.layers)}")
         codes = pd.MultiIndex.from_frame(table[list(combined)].astype(str)).factorize()[0]
-        right = cell_statistics(table.assign(**{name: codes}), "minutes", new)
+        right = cell_statistics(table.assign(**{name: codes}), total, new)
         found, wanted = len(given.labels[name]), len(right.labels[name])
         if found < wanted:
             raise Hint(
@@ -48,7 +51,8 @@ def model_with_pair(answer: Answer, rng: np.random.Generator) -> str:
         if found > wanted:
             raise Hint(f"the table has {wanted} pairs of {combined[0]} and {combined[1]}, the new layer {found} labels")
         if not _same_up_to_labels(given, right):
-            raise Hint("the cells do not hold the table's counts, means and sums of squares; was every row kept?")
+            what = f"counts, means and sums of squares of the column {total!r}"
+            raise Hint(f"the cells do not hold the {what}; was every row kept?")
         _check_model(second, given)
     return "Pairs that never occur need no label, and no parameter."
 
@@ -240,8 +244,9 @@ def _days_of_flights(rng: np.random.Generator, shared: float) -> tuple[np.ndarra
 
 def blame_range(answer: Answer, rng: np.random.Generator) -> str:
     """Check 15.3."""
-    for layer, sign in (("carrier", 1), ("month", -1), ("origin", -1)):
-        names = ["baseline", "carrier", "origin", "month"]
+    of_flights, of_parcels = ("carrier", "origin", "month"), ("driver", "center", "hour")
+    for layers, layer, sign in ((of_flights, "carrier", 1), (of_flights, "month", -1), (of_parcels, "center", -1)):
+        names = ["baseline", *layers]
         usual = {name: float(rng.normal(0, 5)) for name in names}
         least = {name: float(rng.uniform(10, 40)) for name in names}
         variance = {name: least[name] + (0 if name == "baseline" else float(rng.uniform(5, 60))) for name in names}

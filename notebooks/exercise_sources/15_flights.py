@@ -138,6 +138,25 @@ def model_with_pair(table, total, layers, pair):
 
 
 # %% tags=["mistake:15.1"]
+# earns: of the column 'lost'
+def model_with_pair(table, total, layers, pair):
+    name = "_".join(pair)
+    table = table.assign(**{name: table.groupby(list(pair), observed=True).ngroup()})
+    cells = mlm.cell_statistics(table, "minutes", [x for x in layers if x not in pair] + [name])
+    return cells, mlm.cell_model(cells)
+
+
+# %% tags=["mistake:15.1"]
+# earns: the layers should be
+def model_with_pair(table, total, layers, pair):
+    name = "_".join(pair)
+    table = table.assign(**{name: table.groupby(list(pair), observed=True).ngroup()})
+    kept = [x for x in ("carrier", "gate", "month", "day_part") if x not in pair]
+    cells = mlm.cell_statistics(table, total, [*kept, name])
+    return cells, mlm.cell_model(cells)
+
+
+# %% tags=["mistake:15.1"]
 # earns: not a model of the new cells
 def model_with_pair(table, total, layers, pair):
     name = "_".join(pair)
@@ -339,6 +358,17 @@ def blame_range(minutes, usual, variance, least, layer):
     surprise = minutes - sum(usual.values())
     variances = [variance[layer] - least[layer], variance[layer] + variance["baseline"]]
     return tuple(sorted(usual[layer] + v / sum(variance.values()) * surprise for v in variances))
+
+
+# %% tags=["mistake:15.3"]
+# earns: stopped with KeyError
+def blame_range(minutes, usual, variance, least, layer):
+    names = ["baseline", "carrier", "origin", "month"]
+    surprise = minutes - sum(usual[name] for name in names)
+    from_others = sum(least[name] for name in names if name != layer)
+    variances = [variance[layer] - least[layer], variance[layer] + from_others]
+    total = sum(variance[name] for name in names)
+    return tuple(sorted(usual[layer] + v / total * surprise for v in variances))
 
 
 # %% tags=["mistake:15.3"]
