@@ -59,7 +59,8 @@ def sentences(system: System) -> list[tuple[set[str], str]]:
         coarser = [name for name in nested[finer] if {finer, name} in confounded]
         if coarser:
             where = listed(coarser, "one ")
-            text = f"every {readable(finer)} lies in {where}: the split between their means is {_SPLIT}."
+            text = f"every {readable(finer)} lies in {where}:{_where_no_row_lacks(cells, finer, coarser)} the split"
+            text += f" between their means is {_SPLIT}."
             if len(coarser) == 1:
                 text += f" What {readable(finer)} adds can be compared inside one {readable(coarser[0])} only."
             else:
@@ -84,6 +85,18 @@ def sentences(system: System) -> list[tuple[set[str], str]]:
         alone = not any(pair <= set(names) for pair in confounded)
         found.append((set(names), _tied_sentence(cells, names, alone)))
     return found
+
+
+def _where_no_row_lacks(cells: Cells, finer: str, coarser: list[str]) -> str:
+    """Return which contributors of a coarser layer a sentence is about, if rows of some lack the finer layer."""
+    if finer not in cells.absent or len(coarser) > 1:
+        return ""
+    one, other = (cells.codes[:, cells.layers.index(name)] for name in (coarser[0], finer))
+    without = np.setdiff1d(one[one >= 0], one[other < 0])
+    if len(without) in (0, len(cells.labels[coarser[0]])):
+        return ""
+    shown = first_few(cells.labels[coarser[0]][k] for k in without)
+    return f" where no row lacks {readable(finer)} ({shown}),"
 
 
 def _sentences_on_slopes(system: System) -> list[tuple[set[str], str]]:

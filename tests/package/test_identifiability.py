@@ -315,6 +315,21 @@ def test_cities_inside_states_are_split_by_pooling_alone():
     assert nested_in(cells) == {"state": (), "city": ("state",)}
 
 
+def test_a_nested_layer_says_which_groups_have_no_row_without_it():
+    states = sorted({state for state, _ in STATES})
+    rows = [*STATES, *((state, None) for state in states[:-1])]
+    contrasts = {
+        "two with such rows": {("state", states[0]): 1, ("state", states[1]): -1},
+        "one without": {("state", states[0]): 1, ("state", states[-1]): -1},
+    }
+    got = identification(table(rows, ["state", "city"], allow_absent=["city"]), contrasts=contrasts)
+    assert got.loc[list(contrasts), "means"].tolist() == [True, False]
+    assert (
+        f"every city lies in one state: where no row lacks city ({states[-1]}), the split"
+        in got.loc["state", "because"]
+    )
+
+
 def test_unequal_numbers_of_cities_leave_the_baseline_open_too():
     got = identification(table([*STATES, (3, 12)], ["state", "city"]))
     assert not got["means"].any()
