@@ -173,9 +173,9 @@ def with_baseline(answer: Answer, rng: np.random.Generator) -> str:
         v_layers = [low + np.append(0, rng.uniform(0.5, 4, m - 1)) for low, m in zip(smallest, sizes, strict=True)]
         v_layers = [rng.permutation(v) for v in v_layers]
         most = sum(v.min() for v in v_layers)
-        for gain in (-0.6 * v_baseline, 0.3 * most, 0.9 * most):
+        for gain in (-0.6 * v_baseline, 0.3 * most, 0.99 * most):
             _check_split(answer, v_baseline, v_layers, np.sqrt(v_baseline + gain))
-        given = answer.call(v_baseline, v_layers, np.sqrt(v_baseline + 1.1 * most))
+        given = answer.call(v_baseline, v_layers, np.sqrt(v_baseline + 1.01 * most))
         if given is not None:
             instance(given, (list, tuple), "None where there is no way", "the answer")
             raise Hint("where more is wanted than the data allow, the answer should be None; see the bound sqrt(A)")
