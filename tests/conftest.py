@@ -28,13 +28,17 @@ def browser():
 
 
 def seconds_of(file, items):
-    """Return an estimate of the seconds that a file's tests take, so that the longest file is not the last to start."""
+    """Return an estimate of the seconds that a file's tests take, so that the longest file is not the last to start.
+
+    A slow test takes 20 seconds, or as many as its mark says: ``@pytest.mark.slow(150)``.
+    """
     if file.suffix == ".ipynb":
         stored = results.read("times")["notebooks"]
         share = 1 if file.parent.name == "notebooks" else 0.5  # solutions take about half as long as their notebook
         seconds = {name[:2]: row["seconds"] for name, row in stored.items()}
         return share * seconds.get(file.name[:2], 60)
-    return sum(20 if item.get_closest_marker("slow") else 0.1 for item in items)
+    marks = [item.get_closest_marker("slow") for item in items]
+    return sum((mark.args[0] if mark.args else 20) if mark else 0.1 for mark in marks)
 
 
 def pytest_collection_modifyitems(items):

@@ -43,13 +43,25 @@ def comes_after_a_fit(name, task):
 
 def answers_of(tasks):
     """Return the decorator of tests that answer tasks: those that need a fit are slow."""
-    marks = [(pytest.mark.slow,) if comes_after_a_fit(*row) else () for row in tasks]
+    marks = [(pytest.mark.slow(10),) if comes_after_a_fit(*row) else () for row in tasks]
     rows = [pytest.param(*row, marks=mark, id=row[1].number) for row, mark in zip(tasks, marks, strict=True)]
+    return pytest.mark.parametrize(("name", "task"), rows)
+
+
+def checks_of(tasks):
+    """Return the decorator of tests that only check: those whose check simulates what a fit would find are slow."""
+    rows = [
+        pytest.param(*row, marks=[pytest.mark.slow(5)] if fits_a_model(row[1]) else [], id=row[1].number)
+        for row in tasks
+    ]
     return pytest.mark.parametrize(("name", "task"), rows)
 
 
 each_answer = answers_of(TASKS)
 every_answer = answers_of(EVERY_TASK)
+every_check = checks_of(EVERY_TASK)
+#: Tasks whose answer does not sample a posterior.
+QUICK = [(name, task) for name, task in TASKS if not fits_a_model(task)]
 
 
 @functools.cache
@@ -137,10 +149,17 @@ def taught(name):
 
 
 @each_answer
-def test_the_right_answer_passes_under_ten_seeds(name, task):
-    """Answers that fit a model: one seed beside that of the notebook of solutions, which runs, too."""
+def test_the_right_answer_passes(name, task):
+    """With one seed beside that of the notebook of solutions, which runs, too."""
     assert fits_a_model(task) == getattr(exercises._checkers(task.number)[task.number], "fits", False)
-    for seed in [1] if fits_a_model(task) else range(10):
+    result = outcome(name, task, solved(task.solution), 1)
+    assert result, str(result)
+
+
+@pytest.mark.slow(2)
+@pytest.mark.parametrize(("name", "task"), QUICK, ids=[task.number for _, task in QUICK])
+def test_the_right_answer_passes_under_nine_more_seeds(name, task):
+    for seed in (0, *range(2, 10)):
         result = outcome(name, task, solved(task.solution), seed)
         assert result, str(result)
 
@@ -210,7 +229,7 @@ NONSENSE = {
 }
 
 
-@every_task
+@every_check
 def test_nonsense_gets_a_hint_and_never_a_traceback(name, task):
     for what, answer in NONSENSE.items():
         printed = io.StringIO()

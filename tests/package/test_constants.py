@@ -90,7 +90,7 @@ mlm.compile_model(mlm.cell_model(cells, priors))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow(70)
 def test_another_table_with_as_many_layers_compiles_nothing_new(tmp_path):
     """Two processes, one cache: the second one's table has more contributors and other priors, and adds nothing."""
 

@@ -167,7 +167,7 @@ def test_both_coordinate_systems_have_the_same_posterior():
     assert np.abs(z).max() < stats.norm.isf(FALSE_ALARM / 2 / len(z))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(70)
 def test_contributor_numbers_decide_the_split_only_without_pooling():
     """All totals have one distribution, so the data do not decide the split, and the number of labels should not."""
     x = np.random.default_rng(3).normal(0, 2, 12_800)
@@ -188,7 +188,7 @@ def test_contributor_numbers_decide_the_split_only_without_pooling():
     assert share[True, 64].std() > 0.8 * share[True, 4].std()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(90)
 def test_a_thousand_unequal_contributors_converge_at_default_settings():
     """Layers of 1,000 and 20 contributors, the k-th with 1/k of the first one's rows; the benchmark has more such."""
     idata = mlm.sample(mlm.cell_model(unequal_layers()), seed=14)

@@ -90,7 +90,7 @@ def lacking(seed):
     return mlm.cell_statistics(frame, layers=["layer_1", "layer_2"], allow_absent=["layer_1", "layer_2"])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 def test_rows_without_a_layer_identify_its_spread():
     """Ten seeds: every mean and spread is recovered, the baseline's to a few hundredths."""
     compiled, scores = mlm.compile_model(mlm.cell_model(lacking(0))), []
@@ -171,7 +171,7 @@ def lacking_small():
     return SMALL_TRUTH.simulate(120, rng=17, absent={"paint": 0.2, "size": 0.3})
 
 
-@pytest.mark.slow
+@pytest.mark.slow(90)
 def test_ranks_are_uniform_where_layers_are_absent_and_spreads_known():
     """150 truths from the prior of a pooled model; a posterior a fifth too narrow in one parameter would be seen."""
     cells = mlm.cell_statistics(lacking_small(), layers=LAYERS, allow_absent=LAYERS)

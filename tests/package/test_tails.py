@@ -259,7 +259,7 @@ def test_a_check_against_the_model_with_tails_raises_no_alarm(shop):
     assert mlm.predictive_check(normal, frame, layers=LAYERS).loc["tails", "alarm"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(80)
 def test_ranks_of_the_truth_are_uniform():
     """100 replicates, each of 20 p-values above 1e-6: fails by chance in 1 of 50,000 runs. Of a posterior
     half as wide as it should be, nine p-values of ten are below 1e-9.

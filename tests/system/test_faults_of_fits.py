@@ -53,7 +53,7 @@ raise SystemExit(code)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 @posix
 def test_a_fit_works_after_a_kill_on_an_unusual_system(tmp_path):
     work, home, private = tmp_path / "arbeit ä ö", tmp_path / "home", tmp_path / ".course"
@@ -91,7 +91,7 @@ def test_a_fit_works_after_a_kill_on_an_unusual_system(tmp_path):
     assert list((private / "home").iterdir()) != []
 
 
-@pytest.mark.slow
+@pytest.mark.slow(75)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory that Linux notes")
 def test_many_fits_do_not_leak_memory():
     # Each thread takes memory from an area of its own, so what a process holds goes up and down by 20 MB with the

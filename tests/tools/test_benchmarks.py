@@ -437,7 +437,7 @@ def test_a_subset_runs_and_is_stored_in_seconds(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "figure.png").stat().st_size > 10_000
 
 
-@pytest.mark.slow
+@pytest.mark.slow(180)
 @pytest.mark.versions
 def test_every_subset_runs_at_its_smallest(tmp_path):
     output = tmp_path / "results.json"
