@@ -41,25 +41,19 @@ def comes_after_a_fit(name, task):
     return any("mlm.sample(" in cell for cell in cells)
 
 
-def answers_of(tasks):
-    """Return the decorator of tests that answer tasks: those that need a fit are slow."""
-    marks = [(pytest.mark.slow(10),) if comes_after_a_fit(*row) else () for row in tasks]
-    rows = [pytest.param(*row, marks=mark, id=row[1].number) for row, mark in zip(tasks, marks, strict=True)]
-    return pytest.mark.parametrize(("name", "task"), rows)
-
-
-def checks_of(tasks):
-    """Return the decorator of tests that only check: those whose check simulates what a fit would find are slow."""
+def each_of(tasks, is_slow, seconds):
+    """Return the decorator of a test of each task, with a mark where it is slow."""
     rows = [
-        pytest.param(*row, marks=[pytest.mark.slow(5)] if fits_a_model(row[1]) else [], id=row[1].number)
+        pytest.param(*row, marks=[pytest.mark.slow(seconds)] if is_slow(*row) else [], id=row[1].number)
         for row in tasks
     ]
     return pytest.mark.parametrize(("name", "task"), rows)
 
 
-each_answer = answers_of(TASKS)
-every_answer = answers_of(EVERY_TASK)
-every_check = checks_of(EVERY_TASK)
+each_answer = each_of(TASKS, comes_after_a_fit, 10)
+every_answer = each_of(EVERY_TASK, comes_after_a_fit, 10)
+#: A check of a fit simulates what a fit would find, before it looks at the answer.
+every_check = each_of(EVERY_TASK, lambda name, task: fits_a_model(task), 5)
 #: Tasks whose answer does not sample a posterior.
 QUICK = [(name, task) for name, task in TASKS if not fits_a_model(task)]
 
