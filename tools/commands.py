@@ -124,6 +124,9 @@ def run(options: argparse.Namespace, more: list[str]) -> int:
 def bench(options: argparse.Namespace, more: list[str]) -> int:
     """Measure speed, memory and accuracy; results and figures go to the site."""
     install.set_up("dev", "site", "bench")
+    # Other programs are measured as their users run them: a matrix operation may take all cores.
+    for name in environment.THREADS:
+        os.environ.setdefault(name, str(os.cpu_count() or 1))
     return environment.of_project().replace_this_process("-m", "tools.benchmarks", *more)
 
 
