@@ -483,21 +483,22 @@ mlm.check("16.5", fit_tails)
 # %% tags=["mistake:16.5"]
 # earns: its totals are normal
 def fit_tails(frame, total, layers, seed):
-    return mlm.sample(mlm.cell_model(mlm.cell_statistics(frame, total, layers)), seed=seed)
+    # Few draws, here and below: the hint names what the model lacks, whatever its draws say.
+    return mlm.sample(mlm.cell_model(mlm.cell_statistics(frame, total, layers)), seed=seed, draws=100, tune=100)
 
 
 # %% tags=["mistake:16.5"]
 # earns: are counted in bins
 def fit_tails(frame, total, layers, seed):
     counts = mlm.count_totals(frame, total, layers, width=5)
-    return mlm.sample(mlm.tail_model(counts), seed=seed)
+    return mlm.sample(mlm.tail_model(counts), seed=seed, draws=100, tune=100)
 
 
 # %% tags=["mistake:16.5"]
 # earns: far ones matter most
 def fit_tails(frame, total, layers, seed):
     usual = (frame[total] - frame[total].mean()).abs() < 3 * frame[total].std()
-    return mlm.sample(mlm.tail_model(mlm.count_totals(frame[usual], total, layers)), seed=seed)
+    return mlm.sample(mlm.tail_model(mlm.count_totals(frame[usual], total, layers)), seed=seed, draws=100, tune=100)
 
 
 # %% tags=["mistake:16.5"]
@@ -505,7 +506,7 @@ def fit_tails(frame, total, layers, seed):
 def fit_tails(frame, total, layers, seed):
     counts = mlm.count_totals(frame, total, layers)
     priors = mlm.Priors(baseline_mu=0, baseline_mu_sd=20, mu_sd=5, sigma_scale=1)
-    return mlm.sample(mlm.tail_model(counts, priors), seed=seed)
+    return mlm.sample(mlm.tail_model(counts, priors), seed=seed, draws=100, tune=100)
 
 
 # %% tags=["mistake:16.5"]

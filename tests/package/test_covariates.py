@@ -319,8 +319,9 @@ def test_floor_and_uranium_effects_of_radon_are_those_of_reml():
 
 
 @pytest.mark.slow
-def test_a_year_of_flights_with_distance_hour_and_days_converges_at_the_defaults():
+def test_half_a_year_of_flights_with_distance_hour_and_days_converges_at_the_defaults():
     flights = mlm.load_flights().join(mlm.load_distances() / 1000, on=["origin", "dest"])
+    flights = flights[flights["month"] <= 6].copy()
     flights["date"] = 100 * flights["month"] + flights["day"]
     layers, covariates = ["carrier", "origin", "date"], ["distance", "hour"]
     cells = mlm.cell_statistics(flights, "minutes_lost", layers, covariates=covariates)

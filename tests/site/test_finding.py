@@ -12,12 +12,41 @@ from tools import project
 sys.path.append(str(project.BOOK / "_ext"))
 pytestmark = NEEDS_SITE
 
+#: A word that stands in this notebook; the search must find the notebook by it.
+WORDS = {
+    "01": "mixture",
+    "02": "shrinkage",
+    "03": "leapfrog",
+    "04": "icdf",
+    "05": "funnel",
+    "06": "Jacobian",
+    "07": "energy",
+    "08": "predictive",
+    "09": "cell",
+    "10": "identified",
+    "11": "absent",
+    "12": "ellipse",
+    "13": "radon",
+    "14": "repeatability",
+    "15": "flights",
+    "16": "trouble",
+    "17": "Parquet",
+}
+
 
 def results(page, address, query):
     """Return the titles of the results of a search, the first ones first."""
     page.goto(f"{address}search.html?q={query}")
+    # They appear one by one; the status says when it was the last.
     page.wait_for_function("Search.status?.innerText.includes('finished')")
     return page.locator("ul.search > li > a").all_inner_texts()
+
+
+def test_search_finds_a_word_of_each_notebook(browser, server):
+    with opened(browser, server + "search.html") as page:
+        for number, word in WORDS.items():
+            assert results(page, server, word)
+            assert page.locator(f"ul.search > li > a[href*='notebooks/{number}_']").count(), (number, word)
 
 
 def test_search_puts_titles_first_shows_no_tex_and_marks_the_word_on_arrival(browser, server):

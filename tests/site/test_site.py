@@ -21,56 +21,50 @@ from tools import project
 sys.path.append(str(project.BOOK / "_ext"))
 pytestmark = NEEDS_SITE
 
-#: A word that stands in this notebook; the search must find the notebook by it.
-WORDS = {
-    "01": "mixture",
-    "02": "shrinkage",
-    "03": "leapfrog",
-    "04": "icdf",
-    "05": "funnel",
-    "06": "Jacobian",
-    "07": "energy",
-    "08": "predictive",
-    "09": "cell",
-    "10": "identified",
-    "11": "absent",
-    "12": "ellipse",
-    "13": "radon",
-    "14": "repeatability",
-    "15": "flights",
-    "16": "trouble",
-    "17": "Parquet",
-}
-
-
 # Every page
 
-#: Screens on which code, equations and tables must fit: width and height.
-SCREENS = {"phone": [(390, 844)], "desktop": [(1440, 900), (1920, 1080)]}
+# Opening a page takes seconds: each is opened twice, and all tests of it share it. Colors do not depend on the width,
+# and what works from a folder needs no server.
+FROM_A_FOLDER, FROM_A_SERVER = ("phone", "light"), ("desktop", "dark")
+EVERY_PAGE = [*PAGES, "search.html", "genindex.html"]
 
 
-# Colors do not depend on the width: each page is opened twice, not four times.
-@pytest.mark.parametrize(("width", "theme"), [("phone", "light"), ("desktop", "dark")])
-@pytest.mark.parametrize("name", [*PAGES, "search.html", "genindex.html"])
-def test_page_is_complete_and_has_no_serious_accessibility_problem(browser, server, name, width, theme):
-    with opened(browser, server + name, width, theme) as page:
+@pytest.fixture(scope="module")
+def page(request, browser, server):
+    """Open a page; tests of the same one follow each other."""
+    name, width, theme = request.param
+    address = project.SITE.as_uri() + "/" if (width, theme) == FROM_A_FOLDER else server
+    with opened(browser, address + name, width, theme) as page:
         typeset(page)
-        assert page.evaluate("document.documentElement.dataset.theme") == theme
-        formulas = page.locator(".math.notranslate")
-        containers = page.locator("mjx-container")
-        assert containers.count() >= formulas.count()
-        assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
-        too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert too_wide <= 0, f"{too_wide} pixels wider than the window"
-        assert page.title()
-        images = page.eval_on_selector_all(
-            "article img", "all => all.map(i => [i.getAttribute('src'), i.alt, i.complete && i.naturalWidth > 0])"
-        )
-        for source, text, loaded in images:
-            assert loaded, source
-            assert len(text) >= 15, f"{source} has no text"
-        assert serious_problems(page, "html") == []
-        assert wider_than_their_box(page, SCREENS[width]) == {}
+        yield page
+
+
+def on(names, *where):
+    """Return the decorator of a test that runs on each of these pages, in each of these ways to open it."""
+    opens = [(name, *how) for name in names for how in where]
+    return pytest.mark.parametrize("page", opens, ids=["-".join(one) for one in opens], indirect=True)
+
+
+@on(EVERY_PAGE, FROM_A_FOLDER, FROM_A_SERVER)
+def test_page_is_complete_and_has_no_serious_accessibility_problem(page, request):
+    *_, theme = request.node.callspec.params["page"]
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    formulas = page.locator(".math.notranslate")
+    containers = page.locator("mjx-container")
+    assert containers.count() >= formulas.count()
+    assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
+    too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert too_wide <= 0, f"{too_wide} pixels wider than the window"
+    assert page.title()
+    images = page.eval_on_selector_all(
+        "article img", "all => all.map(i => [i.getAttribute('src'), i.alt, i.complete && i.naturalWidth > 0])"
+    )
+    for source, text, loaded in images:
+        assert loaded, source
+        assert len(text) >= 15, f"{source} has no text"
+    if "explore" in page.url:
+        page.wait_for_selector("#split-totals svg")
+    assert serious_problems(page, "html") == []
 
 
 def test_all_links_inside_the_site_resolve():
@@ -98,40 +92,53 @@ def test_all_links_inside_the_site_resolve():
 # Notebooks
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_notebook_page_has_what_a_reader_uses(browser, server, name):
-    with opened(browser, server + name) as page:
-        target = page.locator("a.btn-download-source-button").first.get_attribute("href")
-        downloaded = project.SITE / Path(name).parent / target
-        assert json.loads(downloaded.read_text(encoding="utf-8"))["nbformat"] == 4
-        assert page.locator("button.copybtn").count() > 5
-        assert page.locator("a.right-next, a.left-prev").count() >= 1
-        assert page.locator(".cell_output", has_text="mlm-tutorial").last.inner_text().startswith("Python 3")
-        assert page.locator("footer", has_text=re.compile(r"Last updated on 20\d\d-\d\d-\d\d")).count()
-        exercises = page.locator("article a", has_text=re.compile("^exercises$")).first.get_attribute("href")
-        number = name.removeprefix("notebooks/")[:2]
-        assert urljoin(page.url, exercises) == f"{server}notebooks/solutions/{number}_solutions.html"
+@on(NOTEBOOKS, FROM_A_SERVER)
+def test_notebook_page_has_what_a_reader_uses(page, server):
+    name = page.url.removeprefix(server)
+    target = page.locator("a.btn-download-source-button").first.get_attribute("href")
+    downloaded = project.SITE / Path(name).parent / target
+    assert json.loads(downloaded.read_text(encoding="utf-8"))["nbformat"] == 4
+    assert page.locator("button.copybtn").count() > 5
+    assert page.locator("a.right-next, a.left-prev").count() >= 1
+    assert page.locator(".cell_output", has_text="mlm-tutorial").last.inner_text().startswith("Python 3")
+    assert page.locator("footer", has_text=re.compile(r"Last updated on 20\d\d-\d\d-\d\d")).count()
+    exercises = page.locator("article a", has_text=re.compile("^exercises$")).first.get_attribute("href")
+    number = name.removeprefix("notebooks/")[:2]
+    assert urljoin(page.url, exercises) == f"{server}notebooks/solutions/{number}_solutions.html"
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_quiz_tells_right_from_wrong(browser, server, name):
-    with opened(browser, server + name, "phone") as page:
-        quiz = page.locator(".QuizCode, [id^=Quiz], .Quiz").first
-        quiz.scroll_into_view_if_needed()
-        buttons = page.locator(".MCButton")
-        assert buttons.count() >= 2
-        seen = set()
-        for k in range(buttons.count()):
-            buttons.nth(k).click()
-            seen |= {
-                verdict
-                for verdict in ("correct", "incorrect")
-                if page.locator(f".Feedback.{verdict}, .{verdict}Button").count()
-            }
-        assert seen == {"correct", "incorrect"}
-        # Colors fade from one to the other; their contrast counts only at the end.
-        page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
-        assert serious_problems(page, ".Quiz") == []
+@on(NOTEBOOKS, FROM_A_SERVER)
+def test_figures_stay_on_white_in_dark_mode(page):
+    # Lines and letters of the stored figures are dark; on a dark page they need their own background.
+    corner = """all => all.map(image => {
+        const canvas = document.createElement('canvas');
+        canvas.width = canvas.height = 1;
+        canvas.getContext('2d').drawImage(image, 0, 0, 1, 1, 0, 0, 1, 1);
+        return [...canvas.getContext('2d').getImageData(0, 0, 1, 1).data, getComputedStyle(image).filter];
+    })"""
+    for *pixel, shown in page.eval_on_selector_all(".cell_output img", corner):
+        assert pixel == [255, 255, 255, 255]
+        assert "invert" not in shown
+
+
+@on(NOTEBOOKS, FROM_A_FOLDER)
+def test_quiz_tells_right_from_wrong(page):
+    quiz = page.locator(".QuizCode, [id^=Quiz], .Quiz").first
+    quiz.scroll_into_view_if_needed()
+    buttons = page.locator(".MCButton")
+    assert buttons.count() >= 2
+    seen = set()
+    for k in range(buttons.count()):
+        buttons.nth(k).click()
+        seen |= {
+            verdict
+            for verdict in ("correct", "incorrect")
+            if page.locator(f".Feedback.{verdict}, .{verdict}Button").count()
+        }
+    assert seen == {"correct", "incorrect"}
+    # Colors fade from one to the other; their contrast counts only at the end.
+    page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
+    assert serious_problems(page, ".Quiz") == []
 
 
 def test_folded_code_unfolds(browser, server):
@@ -144,49 +151,18 @@ def test_folded_code_unfolds(browser, server):
         assert folded.locator(".cell_input").is_visible()
 
 
-@pytest.mark.parametrize("name", EXERCISES)
-def test_exercises_show_stubs_and_unfold_solutions(browser, server, name):
-    with opened(browser, server + name, "phone") as page:
-        headings = page.locator("article h2", has_text=re.compile(r"^(\d\d|capstone)\.\d "))
-        solutions = page.locator("details.hide", has_text="a solution")
-        assert headings.count() == solutions.count() >= 3
-        stubs = page.locator("pre", has_text="raise NotImplementedError(")
-        assert stubs.count() == solutions.count()
-        for k in range(solutions.count()):
-            assert stubs.nth(k).is_visible()
-            assert not solutions.nth(k).locator(".cell_input").is_visible()
-            solutions.nth(k).locator("summary").click()
-            assert solutions.nth(k).locator(".cell_input").is_visible()
-
-
-# Search
-
-
-@pytest.mark.parametrize("number", WORDS)
-def test_search_finds_a_word_of_each_notebook(browser, server, number):
-    with opened(browser, server + "search.html?q=" + WORDS[number]) as page:
-        page.wait_for_selector("ul.search li")
-        page.wait_for_function("!document.querySelector('#search-progress')?.textContent.includes('Searching')")
-        targets = page.eval_on_selector_all("ul.search li a", "all => all.map(a => a.getAttribute('href'))")
-        assert any(re.search(rf"notebooks/{number}_", target) for target in targets), targets
-
-
-# Without a server
-
-
-@pytest.mark.parametrize("name", [page for page in PAGES if page not in EXERCISES[1:]])
-def test_page_works_from_a_folder(browser, name):
-    with opened(browser, project.SITE.as_uri() + "/" + name) as page:
-        typeset(page)
-        assert page.locator("mjx-container").count() >= page.locator(".math.notranslate").count()
-        if "explore" in name:
-            page.wait_for_selector("#split-totals svg")
-
-
-def test_search_works_from_a_folder(browser):
-    with opened(browser, project.SITE.as_uri() + "/search.html?q=funnel") as page:
-        page.wait_for_selector("ul.search li")
-        assert page.locator("ul.search li").count() >= 3
+@on(EXERCISES, FROM_A_FOLDER)
+def test_exercises_show_stubs_and_unfold_solutions(page):
+    headings = page.locator("article h2", has_text=re.compile(r"^(\d\d|capstone)\.\d "))
+    solutions = page.locator("details.hide", has_text="a solution")
+    assert headings.count() == solutions.count() >= 3
+    stubs = page.locator("pre", has_text="raise NotImplementedError(")
+    assert stubs.count() == solutions.count()
+    for k in range(solutions.count()):
+        assert stubs.nth(k).is_visible()
+        assert not solutions.nth(k).locator(".cell_input").is_visible()
+        solutions.nth(k).locator("summary").click()
+        assert solutions.nth(k).locator(".cell_input").is_visible()
 
 
 # The interactive page
@@ -261,16 +237,13 @@ def css_color(text):
     return [int(x) / 255 for x in re.findall(r"\d+", text)[:3]]
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_figures_stay_on_white_in_dark_mode(browser, server, name):
-    # Lines and letters of the stored figures are dark; on a dark page they need their own background.
-    with opened(browser, server + name, theme="dark") as page:
-        corner = """all => all.map(image => {
-            const canvas = document.createElement('canvas');
-            canvas.width = canvas.height = 1;
-            canvas.getContext('2d').drawImage(image, 0, 0, 1, 1, 0, 0, 1, 1);
-            return [...canvas.getContext('2d').getImageData(0, 0, 1, 1).data, getComputedStyle(image).filter];
-        })"""
-        for *pixel, shown in page.eval_on_selector_all(".cell_output img", corner):
-            assert pixel == [255, 255, 255, 255]
-            assert "invert" not in shown
+# Last of each page, since it unfolds what is folded
+
+#: Screens on which code, equations and tables must fit: width and height.
+SCREENS = {"phone": [(390, 844)], "desktop": [(1440, 900), (1920, 1080)]}
+
+
+@on(EVERY_PAGE, FROM_A_FOLDER, FROM_A_SERVER)
+def test_code_equations_and_tables_fit_their_page(page, request):
+    _, width, _ = request.node.callspec.params["page"]
+    assert wider_than_their_box(page, SCREENS[width]) == {}

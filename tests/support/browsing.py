@@ -30,5 +30,5 @@ def opened(browser, address, width="desktop", theme="light", touch=False):
     page.wait_for_load_state("load")
     yield page
     context.close()
-    assert outside == []
-    assert errors == []
+    assert outside == [], outside
+    assert errors == [], errors
