@@ -231,7 +231,7 @@ class Cells:
 
     @cached_property
     def _rank(self) -> int:
-        return _rank_of_layers(self.codes)
+        return rank_of_layers(self.codes)
 
     def residual_variance(self) -> float:
         """Return the variance of the totals about :meth:`additive_means`.
@@ -515,7 +515,7 @@ def _label_column(labels: Sequence[Hashable], codes: np.ndarray) -> pd.Index | p
     return pd.Series([labels[k] for k in codes], dtype=object)
 
 
-def _rank_of_layers(codes: np.ndarray) -> int:
+def rank_of_layers(codes: np.ndarray) -> int:
     """Return the rank of a matrix of dummies with a column of ones, from positions of shape (C, J); -1 is a label too.
 
     With the ones in the span, the indicator of "absent" is one minus the layer's other indicators: so it can be treated

@@ -147,7 +147,7 @@ def claims(
         zero = "zero lies inside the interval" if name in questions and lower <= 0 <= upper else ""
         if name in of_layers and lower < NEAR_ZERO * upper:
             zero = "the interval begins close to zero"
-        claim, because = _verdict(moved, worst, fixed, alike, zero)
+        claim, because = verdict_of(moved, worst, fixed, alike, zero)
         rows[name] = (float(own.mean()), lower, upper, moved, fixed, claim, because)
     columns = ["mean", "lower", "upper", "moved", "fixed", "claim", "because"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("quantity")
@@ -202,7 +202,7 @@ def _known_sigma(idata: xr.DataTree, cells: Cells) -> dict:
     return known
 
 
-def _verdict(moved: float, worst: str, fixed: bool, alike: bool, zero: str = "") -> tuple[str, str]:
+def verdict_of(moved: float, worst: str, fixed: bool, alike: bool, zero: str = "") -> tuple[str, str]:
     """Return whether a quantity may be claimed, and why; `zero` says why it may be zero, where it may."""
     if moved > MAY_MOVE:
         whose = "the data say too little" if fixed else "the data do not fix it"

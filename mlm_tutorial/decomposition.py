@@ -257,7 +257,7 @@ def variance_shares(idata: xr.DataTree, cells: Cells, *, ci_prob: float | None =
         not a test.
     """
     parameters = Parameters.of(idata, cells.layers)
-    codes = _codes_of(cells, parameters)
+    codes = codes_of(cells, parameters)
     require_covariates(cells, parameters.covariates)
     f = cells.n / cells.n_observations
     parts, centered = {(BASELINE, "spreads"): parameters.variance[0]}, []
@@ -272,7 +272,7 @@ def variance_shares(idata: xr.DataTree, cells: Cells, *, ci_prob: float | None =
         _, covariance = cells.covariate_moments()
         share = (cells.n_observations - 1) / cells.n_observations
         parts[COVARIATES, "means"] = share * np.einsum("ks,km,ms->s", parameters.slope, covariance, parameters.slope)
-    moments = _moments_of_totals(parameters, centered, codes, f, cells)
+    moments = moments_of_totals(parameters, centered, codes, f, cells)
     means = [part for (_, source), part in parts.items() if source == "means"]
     if len(means) > 1:
         parts[COVARIANCE, "means"] = moments["between"] - sum(means)
@@ -288,7 +288,7 @@ def variance_shares(idata: xr.DataTree, cells: Cells, *, ci_prob: float | None =
     return table
 
 
-def _codes_of(cells: Cells, parameters: Parameters) -> np.ndarray:
+def codes_of(cells: Cells, parameters: Parameters) -> np.ndarray:
     """Return the cells' codes as positions in the posterior, -1 for an absent layer."""
     codes = np.full_like(cells.codes, -1)
     for j, name in enumerate(cells.layers):
@@ -309,7 +309,7 @@ def require_covariates(cells: Cells, expected: tuple[str, ...]) -> None:
         raise ValueError(f"the posterior has the covariates {list(expected)}, the cells have {list(cells.covariates)}")
 
 
-def _moments_of_totals(parameters: Parameters, centered, codes, f, cells: Cells) -> dict[str, np.ndarray]:
+def moments_of_totals(parameters: Parameters, centered, codes, f, cells: Cells) -> dict[str, np.ndarray]:
     """Return moments of the cells' means and variances in each draw: averages over rows, shape (S,).
 
     ``between`` is the variance of means, ``within`` the average variance, ``within_sq`` the average square of the

@@ -52,7 +52,8 @@ class LayeredModel(pm.Model):
         For each layer's dim the way labels are written in its coordinate, see :func:`mlm_tutorial.names.coordinate_of`.
     """
 
-    def _know(self, cells: Cells, priors: Priors) -> None:
+    def describe(self, cells: Cells, priors: Priors) -> None:
+        """Record what the model is made of."""
         self.cells, self.priors = cells, priors
         self.written_labels = {dim_of(name): coordinate_of(cells.labels[name])[1] for name in cells.layers}
 
@@ -65,6 +66,8 @@ class CellModel(LayeredModel):
     Attributes
     ----------
     coordinates : {"identified", "log"}
+    parameters : ParameterBuilder
+        Makes the variables, and their starting points for other cells.
     starts : dict of str to numpy.ndarray
         Values of free variables at which chains start.
     sampler_options : dict
@@ -90,13 +93,13 @@ class CellModel(LayeredModel):
                 raise ValueError(f"the cells have other {what} than the model; make and compile a new model")
         if len(cells) != len(self.cells):
             raise ValueError(f"the model has {len(self.cells)} cells, got {len(cells)}; make and compile a new model")
-        starts = self._parameters.starts(cells) if self.coordinates == "identified" else {}
+        starts = self.parameters.starts(cells) if self.coordinates == "identified" else {}
         return _data(cells), starts
 
     @property
     def prior_values(self) -> dict[str, np.ndarray]:
         """Numbers of the priors that a compiled model can change, by name; none in log coordinates."""
-        return self._parameters.prior_values
+        return self.parameters.prior_values
 
     def with_priors(self, priors: Priors) -> "CellModel":
         """Return the model of the same cells in the same coordinates with other priors.
@@ -187,8 +190,8 @@ def cell_model(cells: Cells, priors: Priors | None = None, coordinates: str = "i
         else:
             total_mean = total_mean + (data["mlm_x_mean"] * slopes).sum(axis=1)
             RegressionCells("mlm_cells", mu=total_mean, slope=slopes, root=data["mlm_x_root"], **of_cells)
-    model._know(cells, priors)
-    model.coordinates, model._parameters = coordinates, parameters
+    model.describe(cells, priors)
+    model.coordinates, model.parameters = coordinates, parameters
     model.starts = parameters.starts(cells) if coordinates == "identified" else {}
     model.sampler_options = sampler_options(parameters.n_free, cells.n_observations, priors.pooled)
     return model
@@ -255,7 +258,7 @@ def observation_model(
     rows = Table(frame, cells.layers, total, cells.covariates).rows(cells.labels, absent=cells.absent)
     places = places_of(rows.codes, [len(cells.labels[name]) for name in cells.layers])
     with LayeredModel(coords=model_coords(cells) | {"observation": np.arange(len(rows))}) as model:
-        model._know(cells, priors)
+        model.describe(cells, priors)
         mu, sigma = parameters.plain()
         slopes = parameters.plain_slopes()
         codes = pm.Data("mlm_codes", places, dims=("observation", "mlm_layer"))

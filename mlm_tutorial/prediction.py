@@ -104,7 +104,7 @@ def predict(
         sd[block] = np.sqrt(v.mean(axis=1) + m.var(axis=1))
         m, v = _as_normals(marginal, m, v)
         for out, p in ((lower, (1 - prob) / 2), (upper, (1 + prob) / 2)):
-            out[block] = _mixture_quantile(p, m, np.sqrt(v), mean[block], sd[block])
+            out[block] = mixture_quantile(p, m, np.sqrt(v), mean[block], sd[block])
     statistics = {"mean": mean, "sd": sd, "lower": lower, "upper": upper}
     data: dict[str, Any] = {name: ("observation", values[cell]) for name, values in statistics.items()}
     if draws:
@@ -239,7 +239,7 @@ def _with_one_new_contributor(
     mu, variance, codes = list(parameters.mu), list(parameters.variance), rows.codes.copy()
     for name, population in populations.items():
         j = parameters.layers.index(name)
-        v = population.floor_sq + population.spread_sq * _stratified_exponentials(parameters.n_draws, name)
+        v = population.floor_sq + population.spread_sq * stratified_exponentials(parameters.n_draws, name)
         average, between = population.average, population.tau**2 * (1 + 1 / population.m)
         if parameters.tails is None:
             v += between
@@ -252,7 +252,7 @@ def _with_one_new_contributor(
     return replace(parameters, mu=mu, variance=variance), codes
 
 
-def _stratified_exponentials(n: int, layer: str) -> np.ndarray:
+def stratified_exponentials(n: int, layer: str) -> np.ndarray:
     """Return `n` standard exponentials, one per n-th part of the distribution, in an order set by the layer's name."""
     return -np.log1p(-_stratified(n, layer))
 
@@ -263,7 +263,7 @@ def _stratified(n: int, name: str) -> np.ndarray:
     return (rng.permutation(n) + rng.random(n)) / n
 
 
-def _mixture_quantile(p: float, mu: np.ndarray, sigma: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
+def mixture_quantile(p: float, mu: np.ndarray, sigma: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
     """Return a quantile of each row's equal mixture of normals, from arrays of shape (C, S) and two of shape (C,).
 
     Newton's method on the normal score of the cdf, which is nearly a straight line, between bounds: at the least of the

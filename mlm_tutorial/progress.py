@@ -53,7 +53,7 @@ class ProgressLine:
                 self._write(text, "\n")
 
     def _write(self, text: str, end: str = "") -> None:
-        if _in_notebook():
+        if in_notebook():
             from IPython.display import display
 
             content = {"text/plain": text}
@@ -172,7 +172,7 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
     """Return whether this is the kernel of a notebook."""
     if "IPython" not in sys.modules:
         return False

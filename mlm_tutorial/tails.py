@@ -272,8 +272,8 @@ def tail_model(counts: TotalCounts, priors: Priors | None = None) -> TailModel:
             observed=value,
             dims="mlm_count",
         )
-    model._know(cells, priors)
-    model.coordinates, model._parameters, model.n_counts = "identified", parameters, len(counts)
+    model.describe(cells, priors)
+    model.coordinates, model.parameters, model.n_counts = "identified", parameters, len(counts)
     model.starts = parameters.starts(cells)
     model.sampler_options = sampler_options(parameters.n_free + 2, cells.n_observations)
     return model

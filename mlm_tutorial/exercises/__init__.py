@@ -48,7 +48,7 @@ def check(task: str, answer: object, seed: int = 0) -> Result:
     """
     grading = bool(os.environ.get(RAISES))
     with _errors_as_output() if grading else contextlib.nullcontext():
-        result = _outcome(task, _checkers(task)[task], answer, seed)
+        result = _outcome(task, checkers_of(task)[task], answer, seed)
     if grading and not result:
         raise WrongAnswer(str(result))
     return result
@@ -87,7 +87,7 @@ def tasks() -> list[str]:
     return [task for number in _sets() for task in sorted(_load(number))]
 
 
-def _checkers(task: str) -> dict:
+def checkers_of(task: str) -> dict:
     """Return the checks of a task's set, and load no other set: some need PyMC, which takes seconds to import."""
     number = task.rpartition(".")[0] if isinstance(task, str) else ""
     if number in _sets() and task in _load(number):

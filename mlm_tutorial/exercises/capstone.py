@@ -182,27 +182,27 @@ def judged(name: str, given: Any, case: "Case") -> tuple[str, str]:
     """Return the verdict on a claim, and a line of feedback; raise Hint where it is not a claim of this kind."""
     truth = case.truth[name]
     if name in ("share", "scale"):
-        verdict, why = _judged_interval(name, given, truth)
+        verdict, why = judged_interval(name, given, truth)
     else:
         given = choice(given, [*case.options(name), CANNOT], f"the claim {name!r}")
-        verdict, why = _judged_choice(given, truth)
+        verdict, why = judged_choice(given, truth)
     return verdict, f"{verdict.capitalize()}. {why} {QUESTIONS[name].pointer}." if why else "Found."
 
 
-_SILENT = (CANNOT, "no", "none")
+SILENT = (CANNOT, "no", "none")
 
 
-def _judged_choice(given: str, truth: str) -> tuple[str, str]:
+def judged_choice(given: str, truth: str) -> tuple[str, str]:
     if given == truth:
         return FOUND, ""
     if given == CANNOT:
         return MISSED, "The data do say it."
-    if given in _SILENT:
+    if given in SILENT:
         return MISSED, "There is something to be found."
     return CLAIMED, "Do the data say that, and nothing else?"
 
 
-def _judged_interval(name: str, given: Any, truth: float | str) -> tuple[str, str]:
+def judged_interval(name: str, given: Any, truth: float | str) -> tuple[str, str]:
     what = f"the claim {name!r}"
     if isinstance(given, str):
         choice(given, [CANNOT], f"{what}, where it is a text,")

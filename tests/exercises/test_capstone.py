@@ -207,11 +207,11 @@ def wrong_claims(name, case):
     ],
 )
 def test_a_claim_is_found_missed_or_claimed_too_much(claim, truth, verdict):
-    assert planted._judged_choice(claim, truth)[0] == verdict
+    assert planted.judged_choice(claim, truth)[0] == verdict
 
 
 def test_an_interval_holds_the_truth_and_is_no_wider_than_asked():
-    judged = planted._judged_interval
+    judged = planted.judged_interval
     assert judged("share", (0.4, 0.6), 0.5)[0] == FOUND
     assert judged("share", np.array([0.4, 0.6]), 0.5)[0] == FOUND
     assert judged("share", [0.25, 0.6], 0.5)[0] == MISSED
@@ -274,7 +274,7 @@ def test_feedback_leads_to_a_notebook_and_keeps_the_truth():
     for seed, name in itertools.product(range(60), QUESTIONS):
         for wrong in wrong_claims(name, case_of(seed)):
             verdict, feedback = planted.judged(name, wrong, case_of(seed))
-            said.setdefault((name, verdict, isinstance(wrong, str) and wrong in planted._SILENT), set()).add(feedback)
+            said.setdefault((name, verdict, isinstance(wrong, str) and wrong in planted.SILENT), set()).add(feedback)
     assert all(len(texts) <= 2 for texts in said.values())
 
 

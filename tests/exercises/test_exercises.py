@@ -145,7 +145,7 @@ def taught(name):
 @each_answer
 def test_the_right_answer_passes(name, task):
     """With one seed beside that of the notebook of solutions, which runs, too."""
-    assert fits_a_model(task) == getattr(exercises._checkers(task.number)[task.number], "fits", False)
+    assert fits_a_model(task) == getattr(exercises.checkers_of(task.number)[task.number], "fits", False)
     result = outcome(name, task, solved(task.solution), 1)
     assert result, str(result)
 

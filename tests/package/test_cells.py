@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import mlm_tutorial as mlm
 from mlm_tutorial import Cells, cell_statistics
-from mlm_tutorial.cells import _rank_of_layers
+from mlm_tutorial.cells import rank_of_layers
 from tests.support.backends import BACKENDS
 
 LAYERS = ["carrier", "month"]
@@ -854,7 +854,7 @@ def test_the_rank_is_that_of_the_design_on_random_small_tables():
     for _ in range(400):
         sizes = rng.integers(1, 6, size=rng.integers(1, 5))
         codes = np.unique(rng.integers(-1, sizes, size=(rng.integers(1, 20), len(sizes))), axis=0)
-        assert _rank_of_layers(codes) == full_rank(codes)
+        assert rank_of_layers(codes) == full_rank(codes)
         free = 1 + sum(len(np.unique(code)) - 1 for code in codes.T)
         deficient += full_rank(codes) < min(free, len(codes))
     assert deficient > 10  # some of them are confounded
@@ -889,15 +889,15 @@ def test_the_rank_of_a_large_table_is_exact_or_close():
     rng = np.random.default_rng(6)
     n, sizes = 30_000, (1_500, 500, 14)
     free = np.column_stack([rng.integers(0, m, n) for m in sizes])
-    assert _rank_of_layers(free) == sum(sizes) - 2
+    assert rank_of_layers(free) == sum(sizes) - 2
     # Twenty regions that share no contributor: each loses two directions, not all together.
     region = np.arange(n) % 20
     apart = np.column_stack([region * m + rng.integers(0, m, n) for m in (75, 25, 4)])
     exact = 20 * (75 + 25 + 4 - 2)
-    assert abs(_rank_of_layers(apart) - exact) < 5 * np.sqrt(2 * 38 / 8)
+    assert abs(rank_of_layers(apart) - exact) < 5 * np.sqrt(2 * 38 / 8)
     # Two layers, and one in which both are nested, are exact at any size.
-    assert _rank_of_layers(apart[:, :2]) == 20 * (75 + 25 - 1)
-    assert _rank_of_layers(np.column_stack([region, apart[:, 0], region // 5])) == 20 * 75
+    assert rank_of_layers(apart[:, :2]) == 20 * (75 + 25 - 1)
+    assert rank_of_layers(np.column_stack([region, apart[:, 0], region // 5])) == 20 * 75
 
 
 def test_exactly_additive_totals_are_seen_at_any_offset():

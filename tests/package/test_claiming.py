@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import mlm_tutorial as mlm
-from mlm_tutorial.claiming import _verdict
+from mlm_tutorial.claiming import verdict_of
 
 
 def nested(rng, n=5):
@@ -117,12 +117,12 @@ def test_a_layer_that_may_add_nothing_is_open(cells, size, claim):
 
 
 def test_words_of_a_verdict():
-    assert _verdict(0.1, "b", True, False)[0] == "yes"
-    assert _verdict(0.1, "b", True, True, "zero")[0] == "open"
-    assert _verdict(0.1, "b", False, True)[0] == "yes, if alike"
-    assert _verdict(0.1, "b", False, True, "zero")[0] == "open"
-    assert _verdict(0.1, "b", False, False)[0] == "no"
-    assert _verdict(0.9, "b", True, True, "zero")[0] == "no"
+    assert verdict_of(0.1, "b", True, False)[0] == "yes"
+    assert verdict_of(0.1, "b", True, True, "zero")[0] == "open"
+    assert verdict_of(0.1, "b", False, True)[0] == "yes, if alike"
+    assert verdict_of(0.1, "b", False, True, "zero")[0] == "open"
+    assert verdict_of(0.1, "b", False, False)[0] == "no"
+    assert verdict_of(0.9, "b", True, True, "zero")[0] == "no"
 
 
 def test_bad_claims_are_named(cells):

@@ -639,13 +639,13 @@ class TestAnotherVariance:
         rows = random_rows(labels, 60)
         cells = mlm.cell_statistics(frame_of_rows(rows), layers=LAYERS)
         posterior = parameters.Parameters.of(posterior_of_arrays(labels, values), LAYERS)
-        codes = decomposition._codes_of(cells, posterior)
+        codes = decomposition.codes_of(cells, posterior)
         f = cells.n / cells.n_observations
         centered = []
         for j in range(2):
             p = np.bincount(codes[:, j], f, len(posterior.mu[1 + j]))
             centered.append(posterior.mu[1 + j] - p @ posterior.mu[1 + j])
-        moments = decomposition._moments_of_totals(posterior, centered, codes, f, cells)
+        moments = decomposition.moments_of_totals(posterior, centered, codes, f, cells)
         mu, v = (array.sum(axis=2) for array in at_rows(labels, values, rows))
         n_replicates = 2_000
         x = mu[:, None] + np.sqrt(v[:, None]) * rng.standard_normal((40, n_replicates, len(rows)))

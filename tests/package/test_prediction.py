@@ -172,7 +172,7 @@ class TestNewContributors:
         inside = (found["draws"] > found["lower"]) & (found["draws"] < found["upper"])
         # The excesses of two layers are paired by chance, 4,000 times.
         assert abs(inside.mean().item() - az.rcParams["stats.ci_prob"]) < 5e-3
-        one, other = (prediction._stratified_exponentials(4_000, name) for name in LAYERS)
+        one, other = (prediction.stratified_exponentials(4_000, name) for name in LAYERS)
         assert abs(np.corrcoef(one, other)[0, 1]) < stats.norm.isf(FALSE_ALARM / 2) / np.sqrt(4_000)
 
     def test_the_density_is_that_of_the_integrated_distribution(self):
@@ -469,7 +469,7 @@ def test_quantiles_of_any_mixture_are_found():
     sigma = 10 ** rng.uniform(-4, 2, (300, 25))
     mean, sd = mu.mean(axis=1), np.sqrt((sigma**2).mean(axis=1) + mu.var(axis=1))
     for p in (1e-4, 0.055, 0.5, 0.945, 0.9999):
-        x = prediction._mixture_quantile(p, mu, sigma, mean, sd)
+        x = prediction.mixture_quantile(p, mu, sigma, mean, sd)
         cdf = stats.norm.cdf(x[:, None], mu, sigma).mean(axis=1)
         # Numbers of 1e7 have steps of 1e-9, and the cdf may rise by 1/25 within 1e-4.
         np.testing.assert_allclose(cdf, p, atol=1e-7)

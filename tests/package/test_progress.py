@@ -40,7 +40,7 @@ class Screen:
 def notebook(monkeypatch):
     """Return the screen of a notebook that the test runs in."""
     screen = Screen()
-    monkeypatch.setattr(progress, "_in_notebook", lambda: True)
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
     monkeypatch.setattr(IPython.display, "display", screen.display)
     return screen
 
@@ -198,4 +198,4 @@ def test_a_loop_that_is_stopped_says_where(notebook):
 
 
 def test_a_script_is_not_a_notebook():
-    assert not progress._in_notebook()
+    assert not progress.in_notebook()

@@ -55,12 +55,40 @@ def test_a_part_imports_only_from_those_below_it(part, allowed):
     assert {name.split(".")[0] for module in modules for name in imports(module)} <= allowed
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_no_private_name_is_imported_from_another_module(module):
-    pairs = imports_of(MODULES[module].read_text(encoding="utf-8"), module)
-    parts = ("course", "mlm_tutorial", "tools")
-    private = {name for base, name in pairs if base.split(".")[0] in parts and name and name.startswith("_")}
-    assert private == set()
+def is_private(name):
+    """Return whether a name is a module's own; one with an underscore at its end, too, is a protocol's."""
+    return name.startswith("_") and not name.endswith("_")
+
+
+def private_names(source):
+    """Return the private names that a module gives to functions, classes, variables and attributes, and those it uses.
+
+    Used ones are attributes of anything; names alone can only be a module's own, or imported.
+    """
+    given, used = set(), set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            given.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            given.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            (given if isinstance(node.ctx, ast.Store) else used).add(node.attr)
+    return set(filter(is_private, given)), set(filter(is_private, used))
+
+
+PRIVATE = {module: private_names(path.read_text(encoding="utf-8")) for module, path in MODULES.items()}
+TESTS = {module_of(path): path for path in (ROOT / "tests").glob("**/*.py")}
+
+
+@pytest.mark.parametrize("module", sorted([*MODULES, *TESTS]))
+def test_no_private_name_of_another_module_is_imported_or_used(module):
+    source = (MODULES | TESTS)[module].read_text(encoding="utf-8")
+    pairs = imports_of(source, module)
+    parts = ("course", "mlm_tutorial", "tools", "tests")
+    assert {name for base, name in pairs if base.split(".")[0] in parts and name and is_private(name)} == set()
+    own, used = private_names(source)
+    others = set().union(*(given for other, (given, _) in PRIVATE.items() if other != module))
+    assert (used - own) & others == set()
 
 
 @pytest.mark.parametrize("module", sorted(name for name in MODULES if name.split(".")[0] in ("course", "tools")))

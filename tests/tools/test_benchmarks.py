@@ -282,7 +282,7 @@ def test_a_worker_that_takes_too_long_is_ended():
         with pytest.raises(OutOfTimeError, match="no answer within 0 s"):
             worker.ask(0.2, nap=60)
         assert time.monotonic() - start < 30
-        assert not worker._process.is_alive()
+        assert not worker.process.is_alive()
 
 
 def test_a_failure_in_a_worker_is_reported():
@@ -346,7 +346,7 @@ def test_all_backends_reduce_a_file_to_the_same_cells(tmp_path):
     rows.write(path, 2_000)
     expected = mlm.cell_statistics(pd.read_parquet(path), "total", list(problems.SIMULATED.names))
     for backend in ("polars", "duckdb", "pyarrow", "pyarrow batches", "pandas"):
-        got = rows._reader(backend)(path)
+        got = rows.reader_of(backend)(path)
         np.testing.assert_array_equal(got.n, expected.n)
         np.testing.assert_allclose(got.sum_sq, expected.sum_sq, rtol=1e-10)
 

@@ -102,7 +102,7 @@ def pass_with(backend: str, path: str, covariates: Sequence[str] = ()):
     """Return a function that reduces the file to cells on one backend."""
     import mlm_tutorial as mlm
 
-    read = _reader(backend, covariates)
+    read = reader_of(backend, covariates)
     mlm.cell_statistics  # noqa: B018 - imports pandas and narwhals, which does not belong to the pass
 
     def answer() -> dict:
@@ -122,7 +122,7 @@ def posterior_with(backend: str, path: str, covariates: Sequence[str] = ()):
         import mlm_tutorial as mlm
 
         start = time.perf_counter()
-        cells = _reader(backend, covariates)(path)
+        cells = reader_of(backend, covariates)(path)
         pass_seconds = time.perf_counter() - start
         tree = mlm.sample(mlm.cell_model(cells), seed=1, progress=False)
         mlm.check_convergence(tree)
@@ -137,7 +137,7 @@ def posterior_with(backend: str, path: str, covariates: Sequence[str] = ()):
     return answer
 
 
-def _reader(backend: str, covariates: Sequence[str] = ()):
+def reader_of(backend: str, covariates: Sequence[str] = ()):
     """Return a function from a path to cells; imports and start-up of a backend happen here."""
     import mlm_tutorial as mlm
     from tools.benchmarks.problems import SIMULATED

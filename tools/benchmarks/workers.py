@@ -29,11 +29,11 @@ class Worker:
     def __init__(self, function: str, variables: dict[str, str] | None = None, **arguments):
         context = multiprocessing.get_context("spawn")
         self._connection, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other, function, arguments))
+        self.process = context.Process(target=_serve, args=(other, function, arguments))
         kept = dict(os.environ)
         os.environ.update(variables or {})
         try:
-            self._process.start()
+            self.process.start()
         finally:
             os.environ.clear()
             os.environ.update(kept)
@@ -49,16 +49,16 @@ class Worker:
             failed, answer = self._connection.recv()
         except (EOFError, ConnectionError):
             self.close()
-            raise RuntimeError(f"the process ended with exit code {self._process.exitcode}") from None
+            raise RuntimeError(f"the process ended with exit code {self.process.exitcode}") from None
         if failed:
             raise RuntimeError(answer)
         return answer
 
     def close(self) -> None:
         """End the process and what it started."""
-        for process in [*_descendants(self._process.pid), self._process]:
+        for process in [*_descendants(self.process.pid), self.process]:
             process.kill()
-        self._process.join()
+        self.process.join()
 
     def __enter__(self):
         return self
