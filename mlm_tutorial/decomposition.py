@@ -14,6 +14,7 @@ from mlm_tutorial.cells import REQUIRED, Cells
 from mlm_tutorial.layers import BASELINE, TOTAL
 from mlm_tutorial.levy import draw_variances_given_total, local_variance, slope
 from mlm_tutorial.names import COVARIATES, positions
+from mlm_tutorial.nests import warn_of_moved_contributors
 from mlm_tutorial.parameters import Parameters, covariates_of, distinct, distinct_rows, in_blocks
 from mlm_tutorial.rows import Table
 
@@ -93,6 +94,12 @@ def decompose(
     ValueError
         If the posterior lacks a layer or has an extra one, or the frame has a contributor that is not in the posterior;
         for other bad input as in :func:`cell_statistics`.
+
+    Warns
+    -----
+    UserWarning
+        If each contributor of a layer belongs to one of another layer in the fit, and to another one here: a lot of
+        tool A, say, that comes with tool B. It counts as the same.
     """
     if layers is REQUIRED:
         raise TypeError("decompose() missing 1 required argument: 'layers'")
@@ -104,6 +111,7 @@ def decompose(
         "gives the distribution of a new contributor's totals",
     )
     rows = table.rows(parameters.coordinates, parameters.absent, hint=hint)
+    warn_of_moved_contributors(idata, parameters, rows, stacklevel=3)
     x, codes = np.asarray(rows.totals), rows.codes
     mean, sd = _split(parameters, x, codes, rows.x)
     data: dict[str, Any] = {"mean": (("observation", "component"), mean), "sd": (("observation", "component"), sd)}

@@ -201,15 +201,33 @@ def component_of_each(cells: Cells) -> np.ndarray:
 
 def which_determine(cells: Cells) -> np.ndarray:
     """Return a (J, J) table: whether all rows with a contributor of one layer have the same one of the other."""
-    result = np.eye(len(cells.layers), dtype=bool)
+    return _determines(cells.codes, layer_sizes(cells))
+
+
+def _determines(codes: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    result = np.eye(len(sizes), dtype=bool)
     for i, j in np.ndindex(result.shape):
         if i != j:
-            present = cells.codes[:, i] >= 0
-            one, other = cells.codes[present, i], cells.codes[present, j]
-            last = np.full(len(cells.labels[cells.layers[i]]), -1)
+            present = codes[:, i] >= 0
+            one, other = codes[present, i], codes[present, j]
+            last = np.full(sizes[i], -1)
             last[one] = other
             result[i, j] = present.any() and other.min() >= 0 and bool(np.all(last[one] == other))
     return result
+
+
+def nests(codes: np.ndarray, sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the positions of each layer and of a layer in which it is nested.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray of int, shape (N, J)
+        Contributors of rows or cells, -1 where a layer is absent.
+    sizes : sequence of int
+        Numbers of contributors of the J layers.
+    """
+    determines = _determines(codes, sizes)
+    return [(i, j) for i, j in zip(*np.nonzero(determines), strict=True) if sizes[j] < sizes[i]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -325,10 +343,9 @@ def nested_in(cells: Cells) -> dict[str, tuple[str, ...]]:
     -------
     dict of str to tuple of str
     """
-    determines = which_determine(cells)
-    sizes = layer_sizes(cells)
+    pairs = nests(cells.codes, layer_sizes(cells))
     return {
-        finer: tuple(coarser for j, coarser in enumerate(cells.layers) if determines[i, j] and sizes[j] < sizes[i])
+        finer: tuple(coarser for j, coarser in enumerate(cells.layers) if (i, j) in pairs)
         for i, finer in enumerate(cells.layers)
     }
 

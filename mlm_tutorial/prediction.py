@@ -14,6 +14,7 @@ from mlm_tutorial.cells import REQUIRED
 from mlm_tutorial.layers import TOTAL
 from mlm_tutorial.levy import draw_totals, log_density, mixing_moments, slope
 from mlm_tutorial.names import variable_of
+from mlm_tutorial.nests import warn_of_moved_contributors
 from mlm_tutorial.parameters import Parameters, covariates_of, distinct_rows, in_blocks
 from mlm_tutorial.rows import Rows, Table
 from mlm_tutorial.sampling import posterior_of
@@ -90,6 +91,12 @@ def predict(
     ValueError
         If the posterior lacks a layer or has an extra one, a label is new in a layer that is not pooled or whose known
         spreads differ, or `ci_prob` is not between 0 and 1; for other bad input as in :func:`cell_statistics`.
+
+    Warns
+    -----
+    UserWarning
+        If each contributor of a layer belongs to one of another layer in the fit, and to another one here: a lot of
+        tool A, say, that comes with tool B. It counts as the same.
     """
     prob = az.rcParams["stats.ci_prob"] if ci_prob is None else ci_prob
     if not 0 < prob < 1:
@@ -152,6 +159,11 @@ def log_predictive_density(
     ------
     TypeError, KeyError, ValueError
         As for :func:`predict`, and if a total is missing or infinite.
+
+    Warns
+    -----
+    UserWarning
+        As for :func:`predict`.
     """
     if layers is REQUIRED:
         raise TypeError("log_predictive_density() missing 1 required argument: 'layers'")
@@ -202,6 +214,7 @@ def _read(idata: xr.DataTree, table: Table) -> tuple[Rows, Parameters, dict[str,
         if name not in pooled
     }
     rows = table.rows(parameters.coordinates, parameters.absent, pooled, hint)
+    warn_of_moved_contributors(idata, parameters, rows, stacklevel=4)
     populations = {name: _population(posterior, parameters, name, rows.new[name]) for name in pooled if rows.new[name]}
     return rows, parameters, populations
 

@@ -195,7 +195,10 @@ def template(table, total, layers, questions=None, variants=1):
 @pytest.mark.slow
 def test_template_on_a_nested_table():
     paste = mlm.load_paste()
-    claims, check, _ = template(paste, "strength", ["batch", "sample"], variants=None)
+    claims, check, idata = template(paste, "strength", ["batch", "sample"], variants=None)
+    moved = paste.iloc[[0]].assign(batch=paste["batch"].iloc[-1])
+    with pytest.warns(UserWarning, match="every sample of the fit belongs to one batch"):
+        mlm.predict(idata, moved, ["batch", "sample"])
     assert not check["alarm"].any()
     assert not claims.loc["sd of the means of batch", "fixed"]
     assert claims.loc["sd of a total about its mean", "claim"] == "yes"

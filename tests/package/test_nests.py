@@ -1,0 +1,82 @@
+"""A known contributor of a nested layer that comes with another group than in the fit is reported, and only then."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import mlm_tutorial as mlm
+from mlm_tutorial.models import places_of
+from tests.support.posteriors import posterior_of_arrays, random_values
+
+LABELS = {"tool": ["A", "B"], "lot": [1, 2, 3, 4], "day": ["Mon", "Tue"]}
+LAYERS = list(LABELS)
+#: Lots 1 and 2 are of tool A, 3 and 4 of B; every lot is measured on both days.
+NESTED = [(0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1), (1, 2, 0), (1, 2, 1), (1, 3, 0), (1, 3, 1)]
+CALLS = {
+    "predict": lambda fit, frame, layers: mlm.predict(fit, frame, layers),
+    "log_predictive_density": lambda fit, frame, layers: mlm.log_predictive_density(fit, frame, "total", layers),
+    "decompose": lambda fit, frame, layers: mlm.decompose(fit, frame, "total", layers),
+}
+each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+
+
+def fit_of(codes, absent=()):
+    """Return a posterior of pooled layers with the cells that it was fitted to."""
+    fit = posterior_of_arrays(LABELS, random_values(LABELS, pooled=LAYERS, absent=absent), absent)
+    places = places_of(np.array(codes), [len(labels) for labels in LABELS.values()])
+    fit["constant_data"] = xr.Dataset({"mlm_codes": (("mlm_cell", "mlm_layer"), places)}, {"mlm_layer": LAYERS})
+    return fit
+
+
+def rows(*labels):
+    return pd.DataFrame(labels, columns=LAYERS).assign(total=10.0)
+
+
+@each_call
+@pytest.mark.parametrize("layers", [LAYERS, LAYERS[::-1]])
+def test_a_lot_of_another_tool_is_reported_at_the_line_of_the_call(call, layers):
+    frame = rows(("A", 1, "Mon"), ("A", 3, "Tue"), ("B", 2, "Mon"), ("B", 4, "Mon"))
+    with pytest.warns(
+        UserWarning, match="but 2 of 4 rows differ: in the first, lot 3 is of tool A, .*of tool B"
+    ) as one:
+        call(fit_of(NESTED), frame, layers)
+    assert len(one) == 1
+    assert one[0].filename == __file__
+
+
+def test_a_known_lot_of_a_new_tool_is_reported():
+    with pytest.warns(UserWarning, match="lot 3 is of tool C, and in the fit it was of tool B"):
+        mlm.predict(fit_of(NESTED), rows(("C", 3, "Mon")), LAYERS)
+
+
+@pytest.mark.parametrize(
+    ("codes", "frame"),
+    [
+        pytest.param(NESTED, rows(("A", 1, "Mon"), ("B", 4, "Tue")), id="as in the fit"),
+        pytest.param(NESTED, rows(("A", 9, "Mon"), ("C", 9, "Mon")), id="a new lot"),
+        pytest.param([*NESTED, (0, 2, 0)], rows(("B", 1, "Mon")), id="crossed by one row"),
+    ],
+)
+def test_other_rows_are_not(codes, frame):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mlm.predict(fit_of(codes), frame, LAYERS)
+
+
+@pytest.mark.parametrize(("lot", "reported"), [(None, False), (3, True)])
+def test_rows_may_lack_the_nested_layer(lot, reported):
+    frame = rows(("A", lot, "Mon"), ("A", 1, "Mon")).astype({"lot": object})
+    fit = fit_of([*NESTED, (0, -1, 0)], absent=["lot"])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mlm.predict(fit, frame, LAYERS)
+    assert bool(caught) == reported
+
+
+def test_a_fit_without_its_cells_is_not_asked():
+    fit = fit_of(NESTED)
+    del fit["constant_data"]
+    mlm.predict(fit, rows(("A", 3, "Mon")), LAYERS)
