@@ -75,7 +75,8 @@ def predictive_check(
         Indexed by ``aspect``. ``data`` and ``model`` are the medians over draws of the two numbers, ``p`` is the share
         of draws in which the simulated one is at least as large (the posterior predictive p-value of Gelman, Meng and
         Stern 1996), ``alarm`` whether that never or almost never happens (p below 0.001), and ``asks`` says what the
-        number is for. Where no cell has two rows, ``p`` of the spreads within cells is missing.
+        number is for, and how many cells have two rows or more, where not all have: the first two numbers need such
+        cells. Where no cell has two rows, ``p`` of the spreads within cells is missing.
 
     Raises
     ------
@@ -110,10 +111,14 @@ def predictive_check(
         new = _simulate(mean, variance, tails, step, x[0], rng)
         simulated[i] = _misfits((new - mean) / np.sqrt(variance), cell, n)
     p = np.where(np.isnan(own).any(axis=0), np.nan, (simulated >= own).mean(axis=0))
-    repeated = bool((n > 1).any())
+    repeated = int((n > 1).sum())
+    # The fewer cells have repeats, the less the first two numbers can find.
+    of_these = "" if repeated == len(n) else f" {repeated:,} of {len(n):,} cells have two rows"
     asks = {
-        _AVERAGES: "do the layers add up?" if repeated else "without repeats, what does not add up looks like spread",
-        _SPREADS: "do the spreads add up?" if repeated else "no cell has two rows",
+        _AVERAGES: f"do the layers add up?{of_these}"
+        if repeated
+        else "without repeats, what does not add up looks like spread",
+        _SPREADS: f"do the spreads add up?{of_these}" if repeated else "no cell has two rows",
         _LEAN: "does one side reach further than the other?",
         _TAILS: f"are there more far totals than {'a normal' if parameters.tails is None else 'the model'} has?",
     }

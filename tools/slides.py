@@ -1,8 +1,9 @@
 """Slides from the notebooks' own cells: which of them a deck shows, and how.
 
-The rule: a notebook opens with its title, its story and what one learns; every section that has a figure gives its
-heading with the first paragraph, its question to the class if there is one, and the figure with the sentences that read
-it; "What to remember" closes. What a section says besides goes into the speaker's notes.
+The rule: a notebook opens with its title, its story and what one learns. A section that has a figure or a question to
+the class gives its heading with the first paragraph, then each question and its answer: the next figure with the
+sentences that read it, or these sentences alone. A figure before the first question is shown, too. "What to remember"
+closes. What a section says besides goes into the speaker's notes.
 """
 
 import copy
@@ -49,26 +50,52 @@ def of_notebook(name: str, notebook: dict) -> Iterator[dict]:
             for items in portions(re.split(r"\n(?=[-*] )", said[0]) if said else []):
                 yield words(f"## {heading}\n\n" + "\n".join(items), "subslide")
             continue
-        at = next((k for k, cell in enumerate(cells) if figure_of(cell)), None)
-        if at is not None:
-            yield from of_section(heading, cells, at, said)
+        steps = list(steps_of(cells))
+        if len(steps) > 1 or any(figure_of(cell) for cell in cells):
+            yield from of_section(heading, steps, said)
 
 
-def of_section(heading: str, cells: Sequence[dict], at: int, said: Sequence[str]) -> Iterator[dict]:
-    """Yield the slides of a section whose cell number `at` has its first figure."""
+def steps_of(cells: Sequence[dict]) -> Iterator[tuple[str, list]]:
+    """Yield a section's questions to the class, each with what follows: blocks of text, and cells of code.
+
+    The first is empty, with what stands before any question.
+    """
+    question = ""
+    after: list[str | dict] = []
+    for cell in cells:
+        for part in blocks_of(text_of(cell)) if cell["cell_type"] == "markdown" else [cell]:
+            if isinstance(part, str) and part.startswith(PREDICT):
+                yield question, after
+                question, after = part, []
+            else:
+                after.append(part)
+    yield question, after
+
+
+def of_section(heading: str, steps: Sequence[tuple[str, list]], said: Sequence[str]) -> Iterator[dict]:
+    """Yield the slides of a section, given its steps and all blocks of its text."""
     first = next((block for block in said if is_paragraph(block)), "")
     yield words(f"## {heading}\n\n{shortened(first)}", "subslide")
-    before = [block for cell in cells[:at] if cell["cell_type"] == "markdown" for block in blocks_of(text_of(cell))]
-    questions = [block for block in before if block.startswith(PREDICT)]
-    if questions:
-        yield words(f"### Predict first\n\n{questions[-1].removeprefix(PREDICT).strip()}", "subslide")
-    yield words(f"### {heading}", "subslide")
-    yield figure_of(cells[at])
-    after = [block for cell in cells[at + 1 :] if cell["cell_type"] == "markdown" for block in blocks_of(text_of(cell))]
-    reading = next((block for block in after if is_paragraph(block)), "")
-    if reading:
-        yield words(shortened(reading, MOST_WORDS // 2), "-")
-    rest = [block for block in said if block not in (first, reading, *questions[-1:])]
+    shown = [first]
+    for question, after in steps:
+        if question:
+            yield words(f"### Predict first\n\n{question.removeprefix(PREDICT).strip()}", "subslide")
+            shown.append(question)
+        codes = [k for k, part in enumerate(after) if not isinstance(part, str)]
+        at = next((k for k in codes if figure_of(after[k])), None)
+        if at is None and not question:
+            continue
+        answers_from = at if at is not None else codes[0] if codes else -1
+        texts = [part for part in after[answers_from + 1 :] if isinstance(part, str) and part != first]
+        reading = next(filter(is_paragraph, texts), "")
+        if at is not None or reading:
+            yield words(f"### {heading}", "subslide")
+        if at is not None:
+            yield figure_of(after[at])
+        if reading:
+            yield words(shortened(reading, MOST_WORDS // 2 if at is not None else MOST_WORDS), "-")
+            shown.append(reading)
+    rest = [block for block in said if block not in shown]
     if rest:
         yield words("\n\n".join(rest), "notes")
 

@@ -13,6 +13,7 @@ sys.path.append(str(ROOT))  # for benchmarks
 from mlm_tutorial import libraries  # noqa: E402
 from tools import results  # noqa: E402
 from tools.benchmarks import report, store  # noqa: E402
+from tools.grading.sources import read_source, source_paths  # noqa: E402
 
 
 def table(header, rows):
@@ -87,11 +88,12 @@ PLANS = {
 
 
 class CoursePlans(Directive):
-    """The table of plans, with the times of each session."""
+    """The table of plans, with the times of each session, and the points of all exercises of its notebooks."""
 
     def run(self):
         """Return the table."""
         times = {title[:2]: (minutes, row["seconds"]) for title, minutes, row in notebook_times()}
+        points = {path.stem[:2]: sum(task.points for task in read_source(path).tasks) for path in source_paths()}
         rows = []
         for plan, sessions in PLANS.items():
             for number, parts in enumerate(sessions, 1):
@@ -100,8 +102,9 @@ class CoursePlans(Directive):
                 running = sum(times[name][1] for name in names)
                 together = (4 / 3 * reading * 60 + running) / 3600
                 title = plan if len(sessions) == 1 else f"{plan}, {number}"
-                rows.append((title, " ".join(names), f"{reading} min", f"{running / 60:.0f} min", f"{together:.1f} h"))
-        return [table(("session", "notebooks", "reading", "running", "together"), rows)]
+                hours = (f"{reading} min", f"{running / 60:.0f} min", f"{together:.1f} h")
+                rows.append((title, " ".join(names), *hours, sum(points[name] for name in names)))
+        return [table(("session", "notebooks", "reading", "running", "together", "points of the sets"), rows)]
 
 
 class CourseVersions(Directive):

@@ -20,7 +20,7 @@
 #
 # | verdict | means | points |
 # |---|---|---|
-# | found | you said what is so, or rightly that the data cannot say it | all |
+# | found | you said what is so, or rightly that the data cannot say it | all, if the output of a cell shows why |
 # | missed | there was something to say, and you said nothing, or too little | none |
 # | claimed although the data do not say it | the data do not say it, or say something else | none |
 #
@@ -42,8 +42,9 @@
 # | capstone.9 | which layer differs most | 3 |
 #
 # Put a number of your own in the place of 2026, or the number that your instructor gave you, and leave it there.
-# Add as many cells as you like above each claim, or work inside the functions.
-# A claim is worth what its evidence is worth: keep the cells that made you say it ([rubric](../../book/project.md)).
+# Add as many cells as you like above each claim.
+# A claim that was found keeps its points only if the output of a cell shows why: a count, a test, a plot or a fit.
+# So look in cells of your own above the claim, or print what your function computes. The check cannot see this; your instructor looks at it afterwards ([rubric](../../book/project.md)).
 # `case.grade({"day": "no"})` grades any number of claims at once, as a table.
 
 # %%
@@ -103,12 +104,18 @@ def mislabelled():
     """Returns a str: the name of a column, "none" or "cannot be said"."""
     ### BEGIN SOLUTION: return the name of a column, "none" or "cannot be said"
     # The note promises bakers who change dividers, batches of several loaves, and a temperature.
-    if len(loaves[["baker", "divider"]].drop_duplicates()) == loaves["baker"].nunique():
+    pairs, bakers = len(loaves[["baker", "divider"]].drop_duplicates()), loaves["baker"].nunique()
+    # No temperature follows the weight of the loaf that happens to be on the scale.
+    with_weight = loaves["room_c"].corr(loaves["weight_g"])
+    print(
+        f"{bakers} bakers at {pairs} pairs of baker and divider, {loaves['batch'].nunique()} batches of {len(loaves)}"
+    )
+    print(f"loaves, and a correlation of {with_weight:.2f} between temperature and weight")
+    if pairs == bakers:
         return "baker"
     if loaves["batch"].is_unique:
         return "batch"
-    # No temperature follows the weight of the loaf that happens to be on the scale.
-    return "room_c" if loaves["room_c"].corr(loaves["weight_g"]) > 0.99 else "none"
+    return "room_c" if with_weight > 0.99 else "none"
     ### END SOLUTION
 
 
@@ -129,7 +136,9 @@ def day():
     without, rank = residuals(loaves, ["place", "baker"])
     with_it, more = residuals(loaves, ["place", "baker", "date"])
     ratio = (np.sum(without**2) - np.sum(with_it**2)) / (more - rank) / (np.sum(with_it**2) / (len(loaves) - more))
-    return "yes" if stats.f.sf(ratio, more - rank, len(loaves) - more) < 0.0001 else "no"
+    p = stats.f.sf(ratio, more - rank, len(loaves) - more)
+    print(f"a mean for each date: F = {ratio:.2f}, p = {p:.2g}")
+    return "yes" if p < 0.0001 else "no"
     ### END SOLUTION
 
 
@@ -151,7 +160,9 @@ def pocket():
     crossed, rank = residuals(loaves, ["divider", "pocket", "baker", "date"])
     nested, more = residuals(loaves, ["place", "baker", "date"])
     ratio = (np.sum(crossed**2) - np.sum(nested**2)) / (more - rank) / (np.sum(nested**2) / (len(loaves) - more))
-    return "own" if stats.f.sf(ratio, more - rank, len(loaves) - more) < 0.0001 else "shared"
+    p = stats.f.sf(ratio, more - rank, len(loaves) - more)
+    print(f"a shift for each pocket of each divider: F = {ratio:.2f}, p = {p:.2g}")
+    return "own" if p < 0.0001 else "shared"
     ### END SOLUTION
 
 
@@ -173,6 +184,7 @@ def tails():
     # Dividers that scatter differently would look like heavy tails, so each residual is in units of its divider.
     units = left / left.groupby(loaves["divider"]).transform("std")
     test = stats.kurtosistest(units)
+    print(f"kurtosis {stats.kurtosis(units, fisher=False):.2f}, where a normal has 3: p = {test.pvalue:.2g}")
     return "yes" if test.pvalue < 0.0001 and test.statistic > 0 else "no"
     ### END SOLUTION
 
@@ -194,9 +206,12 @@ def spread():
     left, _ = residuals(loaves, ["place", "baker", "date"])
     groups = {name: part.to_numpy() for name, part in left.groupby(loaves["divider"])}
     # Absolute deviations from the median: a few far loaves move them little.
-    if stats.levene(*groups.values(), center="median").pvalue > 0.0001:
-        return "none"
-    return max(groups, key=lambda name: stats.median_abs_deviation(groups[name]))
+    p = stats.levene(*groups.values(), center="median").pvalue
+    deviations = {name: stats.median_abs_deviation(values) for name, values in groups.items()}
+    print(
+        "median deviations in g:", {name: round(float(x), 2) for name, x in deviations.items()}, f"Levene: p = {p:.2g}"
+    )
+    return max(deviations, key=deviations.get) if p <= 0.0001 else "none"
     ### END SOLUTION
 
 
@@ -223,6 +238,7 @@ def share():
     of_within = (stats.kurtosis(left, fisher=False) - 1) * (between * within / total**2) ** 2
     of_between = 4 * between * within * (within / total**2) ** 2
     error = np.sqrt((of_within + of_between) / n)
+    print(f"{between:.1f} of {total:.1f} g^2, a share of {between / total:.3f} +- {error:.3f}")
     return max(between / total - 3.7 * error, 0), min(between / total + 3.7 * error, 1)
     ### END SOLUTION
 
@@ -244,6 +260,7 @@ def scale():
     ### BEGIN SOLUTION: return an interval whose ends differ by a factor of 2.5 at most, or "cannot be said"
     # On a loaf, the scale's spread and the loaf's come together always. Rows without a divider have the scale's alone.
     reference, unknown = case.table[case.table["divider"].isna()], "cannot be said"
+    print(f"{len(reference)} readings without a loaf's divider")
     if reference.empty:
         return unknown
     sum_of_squares = np.sum((reference["weight_g"] - reference.groupby("date")["weight_g"].transform("mean")) ** 2)
@@ -273,7 +290,9 @@ def baker():
     cells = mlm.cell_statistics(loaves, total="weight_g", layers=layers)
     first, *others = cells.labels["baker"]
     differences = {f"{name} - {first}": {("baker", name): 1, ("baker", first): -1} for name in others}
-    if not mlm.identification(cells, contrasts=differences)["means"][list(differences)].all():
+    fixed = mlm.identification(cells, contrasts=differences)["means"][list(differences)]
+    print(f"the data fix {fixed.sum()} of {len(fixed)} differences between bakers")
+    if not fixed.all():
         return unknown
     design = pd.concat([pd.get_dummies(loaves[name], dtype=float) for name in layers], axis=1)
     left, rank = residuals(loaves, layers)
@@ -282,6 +301,7 @@ def baker():
     best, second = means[list(cells.labels["baker"])].nlargest(2).index
     contrast = (design.columns == best).astype(float) - (design.columns == second)
     error = np.sqrt(np.sum((contrast @ inverse) ** 2) * np.sum(left**2) / (len(loaves) - rank))
+    print(f"{best} and {second}: {means[best] - means[second]:.2f} +- {error:.2f} g")
     return best if means[best] - means[second] > 3.7 * error else unknown
     ### END SOLUTION
 
@@ -316,6 +336,7 @@ def largest():
         "date": draws["mu_date"].std("date").to_numpy(),
     }
     probability = pd.DataFrame(sds).idxmax(axis=1).value_counts(normalize=True)
+    print("probabilities of being the largest:", probability.round(4).to_dict())
     return probability.index[0] if probability.iloc[0] > 0.999 else "cannot be said"
     ### END SOLUTION
 

@@ -75,6 +75,14 @@ def test_a_table_without_repeats_can_be_checked():
     assert result["p"].drop("spreads within cells").notna().all()
 
 
+def test_a_table_with_few_repeats_says_how_few():
+    rows = table(np.random.default_rng(0), 1)
+    asks = check(pd.concat([rows, rows.iloc[:1]]))["asks"]
+    few = f"1 of {len(rows)} cells have two rows"
+    assert asks.str.endswith(few).tolist() == [True, True, False, False]
+    assert not check(table(np.random.default_rng(0), 2))["asks"].str.contains("cells").any()
+
+
 def test_heavy_tails_ring_without_repeats_too():
     frames = [table(np.random.default_rng(i), 1, noise=lambda rng, n: rng.standard_t(1.5, n)) for i in range(20)]
     rows = pd.concat(frames).assign(b=lambda x: x["b"])

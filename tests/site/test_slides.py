@@ -1,5 +1,6 @@
 """The decks of slides: cut from the notebooks by a rule, complete without a network, none higher than the screen."""
 
+import json
 import re
 
 import pytest
@@ -28,7 +29,10 @@ LESSON = {
         text("## Nothing to see\n\nOnly words."),
         text("## A figure\n\nIt shows [cells](../book/glossary.md).\n\n**Predict first.** Up or down?"),
         figure("A line that goes up."),
-        text("It goes up.\n\n- a list\n\n## Check yourself\n\nQuiz."),
+        text("It goes up.\n\n- a list\n\n**Predict first.** And then?"),
+        {"cell_type": "code", "metadata": {}, "source": "number()", "outputs": []},
+        text("Down again.\n\n## Only a question\n\nIt has no figure.\n\n**Predict first.** More?"),
+        text("It has no code either.\n\n## Check yourself\n\nQuiz."),
         figure(None),
         text("## What to remember\n\n- a point\n- another point\n\n## Going further\n\nBooks."),
     ]
@@ -45,9 +49,24 @@ def test_a_deck_follows_the_rule():
         ("subslide", "### A figure"),
         ("-", ""),
         ("-", "It goes up."),
+        ("subslide", "### Predict first\n\nAnd then?"),
+        ("subslide", "### A figure"),
+        ("-", "Down again."),
         ("notes", "- a list"),
+        ("subslide", "## Only a question\n\nIt has no figure."),
+        ("subslide", "### Predict first\n\nMore?"),
+        ("subslide", "### Only a question"),
+        ("-", "It has no code either."),
         ("subslide", "## What to remember\n\n- a point\n- another point"),
     ]
+
+
+@pytest.mark.parametrize("path", sorted(project.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")), ids=lambda path: path.stem)
+def test_every_question_to_the_class_has_a_slide(path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    asked = sum(slides.text_of(cell).count(slides.PREDICT) for cell in notebook["cells"])
+    shown = [cell["source"] for cell in slides.of_notebook(path.stem, notebook)]
+    assert sum(source.startswith("### Predict first") for source in shown) == asked >= 2
 
 
 def test_a_long_paragraph_ends_with_a_sentence_and_a_long_list_is_divided():
