@@ -297,6 +297,9 @@ pd.concat({"from draws": summary(any_operator), "": plugged_in.to_frame("from me
 # Take a reading by one of the three, each as often as the others.
 # The operators' part in its variance is then the average square of three known people's means (so divide by three; nothing is estimated about others).
 # Parts and pairs stay those of the population, as tomorrow's parts will be new.
+# That takes the ten modules for a random sample of what the plant makes.
+# If somebody chose them to span the range, the parts' variance is too large, and % R&R and categories look better than they are; no reading can tell. (% of tolerance does not contain the parts.)
+# And a repeat counts as a new reading only if the operator did not know the earlier ones.
 #
 # **Predict first.** You have seen REML's variances. Is the % R&R below 10, between 10 and 30, or above?
 
@@ -551,7 +554,8 @@ assert np.allclose(found.loc[["cask", "test"], "median"], paste_reml[["cask", "t
 # The laboratory would buy a new instrument, and the paste would stay as it is.
 # With a label for every cask the test has a small variance, and the casks of one batch differ most.
 # The letters are in the model, too, as a layer beside the casks.
-# It gives the letters almost no variance: an "a" in one batch and an "a" in another have only the letter in common.
+# Their median is small, and three letters cannot say much more than that: the upper end reaches far above the test's own variance.
+# The reason to drop them is how the labels were given, not this number: an "a" in one batch and an "a" in another have only the letter in common.
 #
 # The sampler's checks notice nothing, because the arithmetic is right with either labels.
 # A check of the fit does: cells miss the sum of batch and letter by far.
@@ -661,7 +665,18 @@ plan_table = pd.DataFrame(results).T
 plan_table["width"] = plan_table["95 %"] - plan_table["5 %"]
 plan_table.round(2)
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "One horizontal interval of the percentage of gauge R and R for each of five plans, with the truth near 19 as a line and the limit of 30. Today's plan has a wide interval that crosses 30; nine repeats do not make it shorter. Thirty parts shorten it somewhat. Nine operators shorten it much, to well below 30, and six operators with two repeats do nearly as well for fewer readings."}} tags=["hide-input"]
+# %% [markdown]
+# With 200 studies, a share near one half has a standard error of 0.035.
+# And the truth may be another than REML's. Draw it from what Ines knows today, for the cheap plan:
+
+# %%
+cheap, clear = plans["cheap: 10 x 6 x 2"], []
+for truth in informed_population.sample(studies, random_state=rng).to_dict("records"):
+    draws = posterior_from(new_study(truth, cheap, rng), cheap, informed, rng, 2000)
+    clear.append((gauge_table(draws)["% R&R"] > 30).mean() < 0.05)
+print(f"cheap plan, truths from today's posterior: sure of < 30 in {np.mean(clear):.0%} of studies")
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "One horizontal interval of the percentage of gauge R and R for each of five plans, with the truth near 19 as a line and the limit of 30. Today's plan has a wide interval that crosses 30; nine repeats do not make it shorter. Thirty parts shorten it somewhat. Nine operators shorten it much, so that it ends just below 30; six operators with two repeats do nearly as well for fewer readings, and end just above it."}} tags=["hide-input"]
 _, ax = plt.subplots(figsize=(8.5, 3))
 for k, (_, row) in enumerate(plan_table.iterrows()):
     ax.plot([row["5 %"], row["95 %"]], [k, k], color=mlm.COLORS["estimate"], linewidth=4)
@@ -726,6 +741,16 @@ pd.DataFrame(
     }
 ).T.round(1)
 
+# %% [markdown]
+# And if the ten modules had been chosen to span the range, so that the parts of the production have only half of their variance?
+
+# %%
+chosen = gauge_table(levers["1 reading by each of the three"].assign(part=v["part"] / 2))["% R&R"]
+print(
+    f"1 reading by each of the three: % R&R {chosen.median():.1f}, below 10 with probability {(chosen < 10).mean():.0%}"
+)
+assert (chosen < 10).mean() < 0.5 < (decision["1 reading by each of the three"]["% R&R"] < 10).mean()
+
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Four histograms of the percentage of gauge R and R for these three operators, with the accept and refuse zones shaded. As it is, with corrected offsets, and with three readings by one operator: between 10 and 30. With one reading by each of the three: around 10, the larger part in the accept zone."}} tags=["hide-input"]
 show_verdicts(decision)
 plt.show()
@@ -738,9 +763,9 @@ assert decision["1 reading by each of the three"]["% R&R"].gt(10).mean() < 0.5
 # This is what Ines tells the auditor.
 #
 # - As it is used now, the gauge is neither accepted nor refused: for Ana, Bo and Cem the % R&R very probably lies between 10 and 30.
-# - From now on each module is read once by each of the three, and the average counts. Then their offsets are the same for every module, and the variances of pairs and repeats fall to a third. With a probability above one half the gauge passes even the strict limit of % R&R. In percent of the tolerance, which counts where modules are sorted by fixed limits, it stands right at 10 (last column), so nobody should promise that.
+# - From now on each module is read once by each of the three, and the average counts. Then their offsets are the same for every module, and the variances of pairs and repeats fall to a third. With a probability above one half the gauge passes even the strict limit of % R&R, if the ten modules are a fair sample of the production. In percent of the tolerance, which counts where modules are sorted by fixed limits, it stands right at 10 (last column), so nobody should promise that.
 # - Three readings by one operator cost the same and gain little, because operator and pair stay. Correcting each operator's offset gains as little, and the table even takes the offsets for exactly known.
-# - For other operators nothing is promised. Before a fourth one uses the gauge, six take part in a study with two repeats. If REML's variances are the truth, such a study settles the question about half of the time (column *sure of < 30*); with other variances that share is another.
+# - For other operators nothing is promised. Before a fourth one uses the gauge, six take part in a study with two repeats. Such a study, read without today's 90 readings, settles the question in about half of the cases at best (column *sure of < 30*, and the line below the table).
 #
 # And the 37 of this morning, beside two times 41?
 # Ana reads somewhat less than a unit below the average of the three (the table of offsets). On this module, part 1, she is more than two units below, so her pair adds to it.

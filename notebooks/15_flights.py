@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 15 Flights
 #
-# On Sunday, 14 July 2013, the 924 flights that left New York made up 22 minutes each, on average.
-# Eight days later, on a Monday, the 858 flights of the day lost 16.
+# On Sunday, 14 July 2013, the 924 flights from New York whose arrival is known made up 22 minutes each, on average.
+# Eight days later, on a Monday, 858 such flights lost 16, and 142 more were in the timetable: cancelled or diverted.
 # Same carriers, same airports, same month.
 #
 # You have a ticket. To guess how many minutes your flight will lose or make up, you may ask one question.
@@ -19,6 +19,7 @@
 #
 # Notebook [02](02_a_first_fit.ipynb) asked at dinner which carrier loses least time, and left one thing open: flights of a week are not independent.
 # Here you have the whole year, 327,346 flights, and you finish the story.
+# They are all whose arrival is known. The timetable had 9,430 more, most of them cancelled, and many of these on bad days: so every number here is about a flight that arrives.
 #
 # **You will learn**
 #
@@ -264,6 +265,18 @@ table.map("{:.2%}".format, na_action="ignore").fillna("")
 
 # %% [markdown]
 # The day tells more than carrier, airport and month together.
+# The month's share is even too large: a month's mean rests on some 15 days, and what these days happened to be counts as the month's.
+# How much of it do the days put aside share?
+
+# %%
+seen_means, unseen_means = (part.groupby("month")[total].mean() for part in (seen, unseen))
+for what, square in {
+    "of the fit's days": seen_means.var(),
+    "shared with other days": seen_means.cov(unseen_means),
+}.items():
+    print(f"variance of the months' means, {what}: {square / flights[total].var():.2%} of a flight's")
+
+# %% [markdown]
 # And still it leaves most of the variance to the single flight: with the covariance, a column sums to what the layers' means explain, and the rest is spread.
 #
 # The last row is there because carriers do not choose airports and days by lot.
@@ -520,7 +533,7 @@ print(f"correlation of a day's average with the next day's: {np.corrcoef(today, 
 # Tomorrow resembles today, and December is not September.
 # In this model days are [exchangeable](../book/glossary.md), as if they came in random order.
 # The unseen days above were scattered over the year, so that did no harm there.
-# For a week, or for the months in the figure, the intervals are still too short.
+# For a week, for the months in the figure, and for the year in the table before it, the intervals are still too short.
 #
 # ## Three flights, taken apart
 #
@@ -561,9 +574,9 @@ plt.show()
 # The parts add up to the flight's minutes exactly.
 # How far may you trust them?
 # Each part is the contributor's mean plus a share of the surprise, and the share follows the spreads.
-# In the first two figures most of the day's bar is such a share, and not what the day cost every flight.
+# In the first two figures most of the day's bar is such a share, and not what flights of that day lost on average.
 # It is so long because flights of these days scattered more than those of calm days. That much the data fix, because they fix differences between the spreads of two days.
-# The third flight has almost no surprise, so there the bar is the day's mean: this day did cost every flight so much.
+# The third flight has almost no surprise, so there the bar is the day's mean: flights of this day lost so much more on average.
 # How the rest is shared among baseline, carrier, airport and day they do not fix, as `identification` said. Another prior would move these parts, and the whiskers show only some of that ([12](12_decomposing_a_total.ipynb)).
 # Exercise 15.3 computes how far a part can move.
 #
@@ -872,10 +885,10 @@ last_place = means.idxmax("carrier").to_series().value_counts(normalize=True)
 against_average = -float(means.sel(carrier="AS").mean())
 print(
     f"Of all carriers from New York, {airlines['AS']} made up most time on the days of the fit: {against_average:.0f} minutes more than\n"
-    f"the average carrier, and {-gap.mean():.0f} more than the one rival on its route.\n"
+    f"the average carrier; and over the whole year {-gap.mean():.0f} more than the one rival on its route.\n"
     f"Last was {airlines[last_place.index[0]]} or {airlines[last_place.index[1]]} "
     f"({last_place.iloc[0]:.0%} and {last_place.iloc[1]:.0%}).\n"
-    f"But ask for the day first: days differ by {tau_day:.0f} minutes, and no carrier can tell you tomorrow's weather."
+    f"But ask for the day first: days differ by {tau_day:.0f} minutes, and no carrier can tell you what tomorrow will be."
 )
 
 # %% [markdown]
@@ -893,6 +906,7 @@ print(
 # | "At equal distance Alaska is still ahead" | yes: so says the line, and so say the flights of its rival on the same route |
 # | "At equal distance Hawaiian is still ahead" | no: there the answer depends on the line, whose slope is not known well enough |
 # | "Hawaiian's pilots make up time" | no: one carrier, one route, one timetable of its own making |
+# | "On a bad day my flight loses so much" | only if it flies: on 8 and 9 February more than half of the timetable has no arrival |
 # | "One flight in so many loses an hour" | not from this model: its tail is too short; [16](16_tails_that_add_up.ipynb) has the tail |
 #
 # Compare the order that you wrote down at the beginning with the one that the flights gave.
@@ -912,7 +926,7 @@ mlm.quiz("15")
 #
 # - Ask before the fit what the design can tell. Two layers have fixed means where they are connected; with three or more that is not enough, and a day nested in a month shows how they can fail. `mlm.identification` looks at the rank.
 # - A fit that converged, with narrow intervals, can rest on flights that are not independent. Add up what a group misses, and divide by what the model allows.
-# - A layer for what rows share makes averages over it honest. Differences within it hardly change; whether their intervals are right takes a check of its own.
+# - A layer for what rows share makes averages over it more honest; honest only where its contributors are independent, and days are not. Differences within it hardly change; whether their intervals are right takes a check of its own.
 # - Put whole groups aside if new groups are what you want to predict; single rows will not notice.
 # - A number beside the labels is a straight line at equal labels. Ask whether it is straight, and whether rows share its slope.
 # - Claim means and differences that the design fixes. Do not claim a split of spread, a cause that always comes with another, or a tail that the model does not have.
