@@ -4,7 +4,6 @@ All observations with the same contributors share one mean and one variance, for
 sum of squares are sufficient.
 """
 
-import unicodedata
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import lsqr
 
 from mlm_tutorial.layers import label_index, single_contributor_message
-from mlm_tutorial.names import TOTAL, require_layer, text_of
+from mlm_tutorial.names import TOTAL, folded, require_layer, text_of
 from mlm_tutorial.tables import group_rows, labels_column, open_table, product_column
 
 
@@ -276,8 +275,7 @@ class Cells:
         for name in self.layers:
             groups: dict[str, list] = {}
             for label in self.labels[name]:
-                text = unicodedata.normalize("NFKC", text_of(label))
-                groups.setdefault("".join(text.split()).casefold(), []).append(label)
+                groups.setdefault(folded(label), []).append(label)
             found = [tuple(group) for group in groups.values() if len(group) > 1]
             if found:
                 alike[name] = found

@@ -14,7 +14,7 @@ from mlm_tutorial.cells import REQUIRED, Cells
 from mlm_tutorial.layers import BASELINE, TOTAL
 from mlm_tutorial.levy import draw_variances_given_total, local_variance, slope
 from mlm_tutorial.names import COVARIATES, positions
-from mlm_tutorial.nests import warn_of_moved_contributors
+from mlm_tutorial.new_rows import warn_of_moved_contributors
 from mlm_tutorial.parameters import Parameters, covariates_of, distinct, distinct_rows, in_blocks
 from mlm_tutorial.rows import Table
 

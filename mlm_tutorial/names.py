@@ -6,6 +6,7 @@ they allow only numbers and text, and no ``/`` in a name. All conversion between
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -101,6 +102,11 @@ def is_missing(label: Any) -> bool:
     """Return whether a label is None, NaN, NaT or NA."""
     missing = pd.isna(label)  # an array for a list
     return isinstance(missing, (bool, np.bool_)) and bool(missing)
+
+
+def folded(label: Hashable) -> str:
+    """Return a label without case, spaces and type: labels that differ in nothing else look alike."""
+    return "".join(unicodedata.normalize("NFKC", text_of(label)).split()).casefold()
 
 
 def text_of(label: Hashable) -> str:

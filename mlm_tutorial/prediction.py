@@ -14,7 +14,7 @@ from mlm_tutorial.cells import REQUIRED
 from mlm_tutorial.layers import TOTAL
 from mlm_tutorial.levy import draw_totals, log_density, mixing_moments, slope
 from mlm_tutorial.names import variable_of
-from mlm_tutorial.nests import warn_of_moved_contributors
+from mlm_tutorial.new_rows import warn_of_lookalikes, warn_of_moved_contributors
 from mlm_tutorial.parameters import Parameters, covariates_of, distinct_rows, in_blocks
 from mlm_tutorial.rows import Rows, Table
 from mlm_tutorial.sampling import posterior_of
@@ -96,7 +96,8 @@ def predict(
     -----
     UserWarning
         If each contributor of a layer belongs to one of another layer in the fit, and to another one here: a lot of
-        tool A, say, that comes with tool B. It counts as the same.
+        tool A, say, that comes with tool B. It counts as the same. Or if a label that is new differs from a known
+        one only in case, spaces or type.
     """
     prob = az.rcParams["stats.ci_prob"] if ci_prob is None else ci_prob
     if not 0 < prob < 1:
@@ -214,6 +215,7 @@ def _read(idata: xr.DataTree, table: Table) -> tuple[Rows, Parameters, dict[str,
         if name not in pooled
     }
     rows = table.rows(parameters.coordinates, parameters.absent, pooled, hint)
+    warn_of_lookalikes(parameters, rows, stacklevel=4)
     warn_of_moved_contributors(idata, parameters, rows, stacklevel=4)
     populations = {name: _population(posterior, parameters, name, rows.new[name]) for name in pooled if rows.new[name]}
     return rows, parameters, populations

@@ -162,8 +162,9 @@ class _Bad:
 
     def require_none(self, column: str | None, kind: str) -> None:
         if self.count:
+            what = kind if self.count > 1 else kind.removesuffix("s")
             raise ValueError(
-                f"column {column!r} has {self.count} {kind}; the first is in row {self.first} (counted from 0)"
+                f"column {column!r} has {self.count} {what}; the first is in row {self.first} (counted from 0)"
             )
 
 

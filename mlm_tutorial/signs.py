@@ -1,5 +1,6 @@
 """Signs of problems in a table before a fit; they are hints, not proofs."""
 
+import re
 from itertools import combinations
 
 import numpy as np
@@ -23,6 +24,12 @@ EXACT_SUMS = (
 
 #: Labels, in lower case, that stand for several contributors whose names nobody wrote down.
 PLACEHOLDERS = frozenset({"", "-", "--", "?", "missing", "n/a", "n.a.", "na", "nan", "none", "null", "unknown"})
+
+#: Those that are left when such a label is joined with that of another layer, as in "R1-nan".
+JOINED_PLACEHOLDERS = frozenset({"", "?", "missing", "nan", "<na>", "none", "null", "unknown"})
+
+#: Rows per pair of contributors above which small interactions are found that do not matter.
+MANY_ROWS = 10
 
 #: Probability of a false alarm where a sign is a statistical test.
 FALSE_ALARM = 1e-4
@@ -124,6 +131,12 @@ def notes_on_labels(cells: Cells) -> list[tuple[set[str], str]]:
             text = f"{readable(name)} has a contributor called {first_few(map(repr, nameless))}. If its rows belong to"
             text += " several whose names are missing, leave them out: what they connect is not connected."
             found.append(({name}, text))
+        parts = [(label, re.split(r"[-:/_.| ]", str(label).strip())) for label in cells.labels[name]]
+        joined = [label for label, part in parts if len(part) > 1 and part[-1].casefold() in JOINED_PLACEHOLDERS]
+        joined = [label for label in joined if label not in nameless]
+        if joined:
+            text = f"{readable(name)} has the contributors {first_few(map(repr, joined))}. If these are labels of"
+            found.append(({name}, f"{text} another layer joined with a name that is missing, leave their rows out."))
     for name, groups in cells.lookalikes().items():
         shown = [" and ".join(map(repr, labels)) for labels in groups]
         text = f"labels of {readable(name)} differ only in case, spaces or type: {first_few(shown)}."
@@ -134,8 +147,9 @@ def notes_on_labels(cells: Cells) -> list[tuple[set[str], str]]:
 def notes_on_reused_labels(cells: Cells) -> list[tuple[set[str], str]]:
     """Return notes on labels that seem to stand for other contributors in each group of another layer.
 
-    Then nearly all labels occur in nearly all groups, with few rows each, and the cells of both differ from the sum of
-    their parts. That is an interaction of the two layers, and a genuine interaction looks the same.
+    Then nearly all labels occur in nearly all groups, and the cells of both differ from the sum of their parts. That is
+    an interaction of the two layers, and a genuine interaction looks the same. With many rows per pair there is a note
+    only where the reused labels' own averages say nothing, as averages of others do.
     """
     if len(cells) > FEW_CELLS:
         return []
@@ -161,7 +175,8 @@ def notes_on_reused_labels(cells: Cells) -> list[tuple[set[str], str]]:
 def _interaction(cells: Cells, group: int, reused: int) -> tuple[float, float, bool] | None:
     """Return F and its p-value for the interaction of two layers, and whether the second has no effect beyond it.
 
-    None where the layers are not nearly crossed with few rows per pair, or no residual is left to compare with.
+    None where the layers are not nearly crossed, no residual is left to compare with, or rows are many and the second
+    layer has effects of its own.
 
     Each contributor has a spread of its own, and an F-test that assumes equal spreads raises a false alarm in up to 2 %
     of tables at a nominal 1e-4. So degrees of freedom are those of Box (1954, *Some theorems on quadratic forms*):
@@ -173,7 +188,7 @@ def _interaction(cells: Cells, group: int, reused: int) -> tuple[float, float, b
     pairs, pair = np.unique(code, return_inverse=True)
     pair = pair.ravel()
     n_pairs = int((pairs >= 0).sum())
-    if min(sizes) < 2 or n_pairs < 0.8 * sizes[0] * sizes[1] or cells.n[present].sum() > 10 * n_pairs:
+    if min(sizes) < 2 or n_pairs < 0.8 * sizes[0] * sizes[1]:
         return None
     root = np.sqrt(cells.n)
     response = root * (cells.mean - np.average(cells.mean, weights=cells.n))
@@ -214,4 +229,7 @@ def _interaction(cells: Cells, group: int, reused: int) -> tuple[float, float, b
     own = response @ (additive - without) @ response / max(rank_1 - rank_0, 1)
     interaction = response @ projector @ response / (rank_2 - rank_1)
     nothing = interaction > 0 and fdtrc(max(rank_1 - rank_0, 1), rank_2 - rank_1, own / interaction) > 0.01
+    # Many rows show interactions that are too small to matter. Reused labels leave a trace of their own.
+    if not nothing and cells.n[present].sum() > MANY_ROWS * n_pairs:
+        return None
     return f, float(fdtrc(dof_1, dof_2, f)), bool(nothing)

@@ -456,6 +456,7 @@ def _check_values(data, numbers: dict[str, str], required: dict[str, str], layer
         if count:
             what = "missing or infinite values" if key in numbers else "missing labels"
             what = "missing or infinite totals" if key == TOTALS else what
+            what = what if count > 1 else what.removesuffix("s")
             name = (numbers | layers)[key]
             text = f"column {name!r} has {count} {what}; the first is {_first_bad_row(data, flag, layers)}"
             raise ValueError(text if key in numbers else f"{text}. {_WHAT_TO_DO}")
@@ -465,7 +466,7 @@ def _check_values(data, numbers: dict[str, str], required: dict[str, str], layer
 #: What to do about missing labels, for which there are two reasons that a table does not tell apart.
 _WHAT_TO_DO = (
     "If a label was not written down, leave its row out. If the layer took no part in that total, name it in "
-    "allow_absent"
+    "allow_absent; never otherwise, since such rows tell the layers apart"
 )
 
 

@@ -692,10 +692,11 @@ plt.show()
 # And the template's own model, with three layers, pooled and nested, and a spread for everybody?
 
 # %%
-print(f"{len(table):>9,} rows: {idata.attrs['gradients']:>9,} gradients")
+print(f"{len(table):>9,} rows: {idata.attrs['gradients'] // 2:>9,} gradients in two chains")
 for size in SIZES[1:3]:
     rows = pl.scan_parquet(path / f"rows-{size}" / "*.parquet")
-    fit = mlm.sample(compiled.with_cells(mlm.cell_statistics(rows, total=TOTAL, layers=LAYERS)), seed=SEED)
+    its_cells = mlm.cell_statistics(rows, total=TOTAL, layers=LAYERS)
+    fit = mlm.sample(compiled.with_cells(its_cells), seed=SEED, chains=2)  # half of the usual four
     try:
         mlm.check_convergence(fit)
         verdict = "passes check_convergence"
@@ -746,13 +747,13 @@ else:
 # 2. **Total.** Is it a sum, or nearly one? Effects that multiply become sums after a logarithm.
 # 3. **Layers.** Each row has exactly one contributor in each. A missing label means one of two things: the layer took no part in that total (then declare it with `allow_absent`, [11](11_making_the_data_say_it.ipynb)), or nobody wrote the label down (then count such rows, compare their totals with the others', and leave them out only if they do not differ; say how many). Never fill in "unknown": it would be one contributor who works everywhere, and would seem to connect what the data do not. A column with one label is no layer. If you expect an interaction of two layers, make the pair a layer of its own, and pool: without pooling a prior splits it from the two.
 # 4. **Numbers.** A column of numbers that a total may depend on, such as floors or kilograms, is a covariate. If it follows from the labels, only pooling can tell its slope ([13](13_partial_pooling.ipynb)): leave it out, or say so with the number.
-# 5. **Nesting.** Does each label of one layer occur with one label of another only? Are labels reused (driver 1, 2, 3 at every center)? Then they are different people: make the label unique, `center + "-" + driver`. `mlm.identification(cells)` names both.
+# 5. **Nesting.** Does each label of one layer occur with one label of another only? Are labels reused (driver 1, 2, 3 at every center)? Then they are different people: make the label unique, `center + "-" + driver`, after the rows without a label are out. `mlm.identification(cells)` names nested layers, and has a note where labels seem to be reused; where drivers hardly differ it cannot see that, so ask.
 # 6. **Shared.** What do rows have in common that is no layer: a shift, a vehicle, a week? Make it a pooled layer, or count the error of a difference by blocks ([15](15_flights.ipynb)). Say whether you speak of these dates or of dates in general.
 # 7. **Counts.** `cells.counts(layer)`: where contributors have few rows, pooling carries the answer.
 # 8. **Converge.** `mlm.check_convergence(idata)` before any number is read.
 # 9. **Criticize.** Averages, spreads, lean and tails. A check that is passed has said only what it could have found.
 # 10. **Vary both priors.** The scale of means and the split of spreads, one at a time.
-# 11. **Claims.** What stayed *and* is fixed by the data; or what pooling says, with that word. "Caused by" needs more than this model: nobody assigned drivers to centers at random.
+# 11. **Claims.** `mlm.claims` is about means. Does somebody scatter more? Compare the variances, `idata["posterior"]["sigma_driver"] ** 2`, where `identification` says that the data fix their differences. What stayed *and* is fixed by the data; or what pooling says, with that word. "Caused by" needs more than this model: nobody assigned drivers to centers at random.
 # 12. **Record.** Save the posterior and the claims. The file holds seed, data and versions.
 #
 # ## What Noor tells her boss

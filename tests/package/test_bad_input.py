@@ -406,7 +406,7 @@ def test_missing_labels_are_counted_and_the_first_is_shown(read, backend, column
 )
 def test_all_missing_labels_of_pandas_are_found(column):
     frame = good_frame().assign(a=column)
-    assert_raises(lambda: cells_of(frame, "total", ["a"]), ValueError, ["column 'a' has 1 missing labels", "row 1"])
+    assert_raises(lambda: cells_of(frame, "total", ["a"]), ValueError, ["column 'a' has 1 missing label", "row 1"])
 
 
 @pytest.mark.parametrize("dtype", ["Int64", "Float64", "float64[pyarrow]"])

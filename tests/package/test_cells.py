@@ -461,7 +461,7 @@ def test_a_column_of_any_name_is_read_as_that_column(backend, name):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_odd_names_are_named_in_messages(backend):
     columns = {"a.b": [1.0, 2.0, 3.0], "*": ["u", None, "v"]}
-    with pytest.raises(ValueError, match=r"column '\*' has 1 missing labels"):
+    with pytest.raises(ValueError, match=r"column '\*' has 1 missing label"):
         cell_statistics(BACKENDS[backend](columns), "a.b", ["*"])
 
 
@@ -519,9 +519,9 @@ def test_all_missing_labels_are_found_in_all_tables(backend, layer):
     present = [label is not None and label == label for label in LACKING[layer]]
     assert cells.n[cells.codes[:, 0] < 0].tolist() == [7 - sum(present)]
     assert cells.labels[layer] == tuple(sorted({x for x, there in zip(LACKING[layer], present, strict=True) if there}))
-    with pytest.raises(ValueError, match=f"column '{layer}' has {7 - sum(present)} missing labels"):
+    with pytest.raises(ValueError, match=f"column '{layer}' has {7 - sum(present)} missing label"):
         cell_statistics(frame, layers=[layer])
-    with pytest.raises(ValueError, match=f"column '{layer}' has {7 - sum(present)} missing labels"):
+    with pytest.raises(ValueError, match=f"column '{layer}' has {7 - sum(present)} missing label"):
         cell_statistics(frame, layers=["whole", layer], allow_absent=["whole"], partial=True)
 
 

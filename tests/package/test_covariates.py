@@ -120,8 +120,8 @@ def test_least_squares_of_cells_are_those_of_rows():
 @pytest.mark.parametrize(
     ("change", "covariates", "error", "message"),
     [
-        ({"x": np.nan}, ["x"], ValueError, "'x' has 1 missing or infinite values; the first is in row 7"),
-        ({"x": np.inf}, ["x"], ValueError, "'x' has 1 missing or infinite values; the first is in row 7"),
+        ({"x": np.nan}, ["x"], ValueError, "'x' has 1 missing or infinite value; the first is in row 7"),
+        ({"x": np.inf}, ["x"], ValueError, "'x' has 1 missing or infinite value; the first is in row 7"),
         ({}, ["distance"], KeyError, "no column 'distance'"),
         ({}, ["who"], ValueError, "total, layers and covariates must all differ"),
         ({}, ["x", "x"], ValueError, "named 2 times"),

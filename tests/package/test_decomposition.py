@@ -246,7 +246,7 @@ class TestBadInput:
 
     def test_a_layer_that_is_absent_is_refused_unless_the_model_allows_it(self):
         frame = pd.DataFrame({"total": [1.0, 2.0], "paint": ["red", None], "size": [2, 2]})
-        with pytest.raises(ValueError, match="column 'paint' has 1 missing labels; the first is in row 1"):
+        with pytest.raises(ValueError, match="column 'paint' has 1 missing label; the first is in row 1"):
             mlm.decompose(few_draws(), frame, layers=LAYERS)
 
     def test_a_layer_that_the_posterior_lacks_is_named(self):
@@ -262,7 +262,7 @@ class TestBadInput:
 
     def test_a_missing_total_is_reported_with_its_row(self):
         frame = small_frame().head(4).assign(total=[1.0, 2.0, np.nan, 3.0])
-        with pytest.raises(ValueError, match="'total' has 1 missing or infinite totals; the first is in row 2"):
+        with pytest.raises(ValueError, match="'total' has 1 missing or infinite total; the first is in row 2"):
             mlm.decompose(few_draws(), frame, layers=LAYERS)
 
     def test_a_tree_without_a_posterior_is_refused(self):

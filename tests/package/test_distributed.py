@@ -135,10 +135,10 @@ def test_dasks_own_variance_would_fail_where_this_does_not(dask_client):
 @pytest.mark.parametrize(
     ("column", "value", "fragments"),
     [
-        ("total", None, ("'total'", "1 missing or infinite totals", "'carrier': 'UA'", "'month': 2")),
-        ("total", float("nan"), ("'total'", "1 missing or infinite totals", "'month': 2")),
-        ("total", float("inf"), ("'total'", "1 missing or infinite totals", "inf")),
-        ("carrier", None, ("'carrier'", "1 missing labels", "the row with total 0.25")),
+        ("total", None, ("'total'", "1 missing or infinite total", "'carrier': 'UA'", "'month': 2")),
+        ("total", float("nan"), ("'total'", "1 missing or infinite total", "'month': 2")),
+        ("total", float("inf"), ("'total'", "1 missing or infinite total", "inf")),
+        ("carrier", None, ("'carrier'", "1 missing label", "the row with total 0.25")),
     ],
 )
 def test_bad_values_are_counted_and_the_first_is_shown(distributed_frame, column, value, fragments):

@@ -622,9 +622,13 @@ def test_a_third_layer_does_not_hide_labels_that_are_reused():
     assert "miss the sum" not in notes(mlm.cell_statistics(frame, layers=["batch", "cask", "pair"]))
 
 
-def test_reused_labels_are_looked_for_where_rows_are_few():
-    assert "miss the sum" in notes(grouped_readings(10, 3, 10, 0, effect=3.0))
-    assert "miss the sum" not in notes(grouped_readings(10, 3, 11, 0, effect=3.0))
+@pytest.mark.parametrize("repeats", [12, 150])
+def test_reused_labels_are_found_with_many_rows_and_small_interactions_are_not(repeats):
+    reused = [notes(grouped_readings(8, 4, repeats, seed, effect=1.0)) for seed in range(20)]
+    assert np.mean(["If cask a of one batch is not cask a of another" in x for x in reused]) > 0.85
+    small = [notes(grouped_readings(8, 4, repeats, seed, effect=0.5, own=3.0)) for seed in range(20)]
+    assert not any("miss the sum" in x for x in small)
+    assert not any("miss the sum" in notes(grouped_readings(8, 4, repeats, seed, sd=2.0)) for seed in range(40))
 
 
 def test_operators_of_the_gauge_study_interact_with_parts():
@@ -657,11 +661,20 @@ def nested_with(label):
     return pd.DataFrame({"tool": tool, "lot": lot, "y": rng.normal(size=72)})
 
 
-def test_labels_that_only_contain_such_a_word_are_left_alone():
-    frame = nested_with("unknown").replace({"lot": {"unknown": "unknown-soldier"}})
-    assert not any(
-        "called" in note for note in identification(mlm.cell_statistics(frame, "y", ["tool", "lot"])).attrs["notes"]
-    )
+@pytest.mark.parametrize("ending", ["-unknown", ":", "/nan", " None", "_?"])
+def test_a_missing_label_is_seen_after_it_was_joined_with_another(ending):
+    frame = nested_with("x")
+    frame["lot"] = np.where(frame["lot"] == "x", frame["tool"] + ending, frame["lot"])
+    because = identification(mlm.cell_statistics(frame, "y", ["tool", "lot"]))["because"]
+    joined = ", ".join(repr(tool + ending) for tool in "AB")
+    assert f"lot has the contributors {joined}. If these are labels of another layer joined" in because["lot"]
+
+
+@pytest.mark.parametrize("label", ["unknown-soldier", "Ti-Na", "line 7"])
+def test_labels_that_only_contain_such_a_word_are_left_alone(label):
+    frame = nested_with("unknown").replace({"lot": {"unknown": label}})
+    found = identification(mlm.cell_statistics(frame, "y", ["tool", "lot"])).attrs["notes"]
+    assert not any("called" in note or "joined" in note for note in found)
 
 
 def test_labels_that_differ_in_case_spaces_or_type_are_listed():

@@ -454,7 +454,7 @@ class TestBadInput:
             mlm.predict(random_posterior(LABELS), frame_of(ROWS).assign(shop="a"), [*LAYERS, "shop"])
 
     def test_a_missing_label_is_reported_with_its_row(self):
-        with pytest.raises(ValueError, match="column 'size' has 1 missing labels; the first is in row 1"):
+        with pytest.raises(ValueError, match="column 'size' has 1 missing label; the first is in row 1"):
             mlm.predict(random_posterior(LABELS), frame_of([("red", 2), ("red", None)]), LAYERS)
 
     def test_a_tree_without_a_posterior_is_refused(self):

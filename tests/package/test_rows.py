@@ -233,7 +233,7 @@ class TestTablesInOtherProcesses:
         codes = expected_codes()
         codes[3, 0] = -1
         np.testing.assert_array_equal(rows.codes[order], codes[expected])
-        with pytest.raises(ValueError, match="column 'carrier' has 1 missing labels"):
+        with pytest.raises(ValueError, match="column 'carrier' has 1 missing label"):
             Table(frame, ["carrier"], "total").rows(KNOWN)
         with pytest.raises(ValueError, match="column 'month' has the label "):
             Table(frame, ["month"]).rows({"month": [1, 2]})

@@ -1,4 +1,4 @@
-"""Rows that put a known contributor of a nested layer into another group than the data did."""
+"""Warnings on new rows whose labels may not mean what they meant in the fit."""
 
 import warnings
 
@@ -6,10 +6,35 @@ import numpy as np
 import xarray as xr
 
 from mlm_tutorial.directions import nests
+from mlm_tutorial.names import folded
 from mlm_tutorial.parameters import Parameters
 from mlm_tutorial.rows import Rows
 
-__all__ = ["warn_of_moved_contributors"]
+__all__ = ["warn_of_lookalikes", "warn_of_moved_contributors"]
+
+
+def warn_of_lookalikes(parameters: Parameters, rows: Rows, stacklevel: int) -> None:
+    """Warn where a label that is new looks like a known one: it differs only in case, spaces or type.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    rows : Rows
+        New rows, whose contributors may be new.
+    stacklevel : int
+        As for :func:`warnings.warn`: 2 is the line that calls this function.
+    """
+    for name, new in rows.new.items():
+        known = {folded(label): label for label in parameters.coordinates[name].values.tolist()}
+        alike = [(label, known[folded(label)]) for label in new if folded(label) in known]
+        if alike:
+            label, other = alike[0]
+            warnings.warn(
+                f"{name} {label!r} is new, and its total is predicted as that of a {name} that nobody has seen; the "
+                f"fit has {other!r}. If the two are the same, write them alike",
+                UserWarning,
+                stacklevel=stacklevel,
+            )
 
 
 def warn_of_moved_contributors(idata: xr.DataTree, parameters: Parameters, rows: Rows, stacklevel: int) -> None:
@@ -41,14 +66,17 @@ def warn_of_moved_contributors(idata: xr.DataTree, parameters: Parameters, rows:
         if moved.size:
             inner, outer = rows.layers[finer], rows.layers[coarser]
             one = member[moved[0]]
+            label, there = labels[inner][one], labels[outer][group[one]]
             here = [*labels[outer], *rows.new.get(outer, ())][place[moved[0]]]
+            joined = str(label).startswith(str(there))  # labels that are unique already
+            own = "that is not in the fit" if joined else f"of its own, such as {f'{here}:{label}'!r}"
             warnings.warn(
                 f"every {inner} of the fit belongs to one {outer}, but {moved.size} of {len(rows)} rows differ: in the "
-                f"first, {inner} {labels[inner][one]!s} is of {outer} {here!s}, and in the fit it was of {outer} "
-                f"{labels[outer][group[one]]!s}. It is taken for the same {inner}; where it is another one with the "
-                f"same label, make labels unique, such as {labels[outer][0]!s}:{labels[inner][0]!s}",
+                f"first, {inner} {label!s} is of {outer} {here!s}, and in the fit it was of {outer} {there!s}. It is "
+                f"taken for the same {inner}, moved: how much of its mean moves with it only pooling decides, not the "
+                f"data. If it is another {inner}, give it a label {own}",
                 UserWarning,
-                stacklevel=stacklevel + 1,
+                stacklevel=stacklevel,
             )
 
 

@@ -1,5 +1,6 @@
-"""A known contributor of a nested layer that comes with another group than in the fit is reported, and only then."""
+"""New rows whose labels may mean others than in the fit are reported: moved contributors and labels that look alike."""
 
+import linecache
 import warnings
 
 import numpy as np
@@ -23,9 +24,9 @@ CALLS = {
 each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
-def fit_of(codes, absent=()):
+def fit_of(codes, absent=(), labels=LABELS):
     """Return a posterior of pooled layers with the cells that it was fitted to."""
-    fit = posterior_of_arrays(LABELS, random_values(LABELS, pooled=LAYERS, absent=absent), absent)
+    fit = posterior_of_arrays(labels, random_values(labels, pooled=LAYERS, absent=absent), absent)
     places = places_of(np.array(codes), [len(labels) for labels in LABELS.values()])
     fit["constant_data"] = xr.Dataset({"mlm_codes": (("mlm_cell", "mlm_layer"), places)}, {"mlm_layer": LAYERS})
     return fit
@@ -45,6 +46,7 @@ def test_a_lot_of_another_tool_is_reported_at_the_line_of_the_call(call, layers)
         call(fit_of(NESTED), frame, layers)
     assert len(one) == 1
     assert one[0].filename == __file__
+    assert "lambda fit, frame, layers: mlm." in linecache.getline(__file__, one[0].lineno)
 
 
 def test_a_known_lot_of_a_new_tool_is_reported():
@@ -74,6 +76,27 @@ def test_rows_may_lack_the_nested_layer(lot, reported):
         warnings.simplefilter("always")
         mlm.predict(fit, frame, LAYERS)
     assert bool(caught) == reported
+
+
+@pytest.mark.parametrize(
+    ("lot", "advice"), [(3, "a label of its own, such as 'A:3'$"), ("B-3", "a label that is not in the fit$")]
+)
+def test_advice_on_labels_depends_on_whether_they_are_joined(lot, advice):
+    labels = LABELS | {"lot": [f"{'AB'[k // 2]}-{k + 1}" for k in range(4)] if lot == "B-3" else LABELS["lot"]}
+    with pytest.warns(UserWarning, match=advice):
+        mlm.predict(fit_of(NESTED, labels=labels), rows(("A", lot, "Mon")), LAYERS)
+
+
+@pytest.mark.parametrize(("label", "alike"), [("1", 1), ("wed", None), (5, None)])
+def test_a_new_label_that_looks_like_a_known_one_is_reported(label, alike):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mlm.predict(fit_of([*NESTED, (0, 2, 0)]), rows(("A", label, "Mon")), LAYERS)
+    assert bool(caught) == (alike is not None)
+    if caught:
+        assert f"lot {label!r} is new" in str(caught[0].message)
+        assert f"the fit has {alike!r}" in str(caught[0].message)
+        assert caught[0].filename == __file__
 
 
 def test_a_fit_without_its_cells_is_not_asked():
