@@ -19,6 +19,7 @@ from mlm_tutorial.layers import BASELINE
 from mlm_tutorial.names import COVARIATES, require_layer
 from mlm_tutorial.signs import (
     EXACT_SUMS,
+    notes_on_absent_labels,
     notes_on_constant_totals,
     notes_on_labels,
     notes_on_residuals,
@@ -91,6 +92,7 @@ def identification(
     means_words, spreads_words = words_of_means(means), words_of_spreads(spreads)
     notes = [*notes_on_residuals(cells, spreads), *notes_on_rows(cells), *notes_on_labels(cells)]
     net = cells.without_covariates()
+    notes += notes_on_absent_labels(cells, means)
     notes += notes_on_constant_totals(net)
     notes += notes_on_reused_labels(net)
     rows = {}

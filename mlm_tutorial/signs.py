@@ -9,7 +9,16 @@ from scipy.sparse import csr_array
 from scipy.special import fdtrc
 
 from mlm_tutorial.cells import Cells
-from mlm_tutorial.directions import FEW_PARAMETERS, MOVES, System, component_of_each, lengths_of, project, solve
+from mlm_tutorial.directions import (
+    FEW_PARAMETERS,
+    MOVES,
+    System,
+    component_of_each,
+    lengths_of,
+    nested_in,
+    project,
+    solve,
+)
 from mlm_tutorial.layers import BASELINE
 from mlm_tutorial.wording import first_few, listed, readable
 
@@ -141,6 +150,25 @@ def notes_on_labels(cells: Cells) -> list[tuple[set[str], str]]:
         shown = [" and ".join(map(repr, labels)) for labels in groups]
         text = f"labels of {readable(name)} differ only in case, spaces or type: {first_few(shown)}."
         found.append(({name}, f"{text} If they mean the same contributor, write them alike."))
+    return found
+
+
+def notes_on_absent_labels(cells: Cells, means: System) -> list[tuple[set[str], str]]:
+    """Return notes on nested layers whose means the data fix because some rows lack the finer layer.
+
+    Without such rows no data fix them: what a group adds and what all of its members add is the same.
+    """
+    found = []
+    for finer, groups in nested_in(cells).items():
+        without = int(cells.n[cells.codes[:, cells.layers.index(finer)] < 0].sum())
+        for coarser in groups:
+            if without and means.fixes(coarser):
+                one, other = readable(coarser), readable(finer)
+                text = (
+                    f"only the {without:,} of {cells.n.sum():,.0f} rows without a {other} tell {one} and {other} apart."
+                )
+                text += f" That is right if no {other} took part in them, and wrong if its label was not written down."
+                found.append(({coarser, finer}, text))
     return found
 
 

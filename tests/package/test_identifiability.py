@@ -661,6 +661,18 @@ def nested_with(label):
     return pd.DataFrame({"tool": tool, "lot": lot, "y": rng.normal(size=72)})
 
 
+def test_rows_that_lack_a_nested_layer_are_said_to_tell_it_from_its_group():
+    frame = nested_with("x")
+    frame["lot"] = frame["lot"].astype(object).where(frame["lot"] != "x", None)
+    report = identification(mlm.cell_statistics(frame, "y", ["tool", "lot"], allow_absent=["lot"]))
+    assert report.loc["tool", "means"]
+    assert "only the 12 of 72 rows without a lot tell tool and lot apart" in report.loc["tool", "because"]
+    one_tool = frame[frame["lot"].notna() | (frame["tool"] == "A")]
+    report = identification(mlm.cell_statistics(one_tool, "y", ["tool", "lot"], allow_absent=["lot"]))
+    assert not report.loc["tool", "means"]
+    assert not any("tell tool and lot apart" in note for note in report.attrs["notes"])
+
+
 @pytest.mark.parametrize("ending", ["-unknown", ":", "/nan", " None", "_?"])
 def test_a_missing_label_is_seen_after_it_was_joined_with_another(ending):
     frame = nested_with("x")
