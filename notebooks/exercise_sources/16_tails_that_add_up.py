@@ -483,7 +483,7 @@ mlm.check("16.5", fit_tails)
 # %% tags=["mistake:16.5"]
 # earns: its totals are normal
 def fit_tails(frame, total, layers, seed):
-    # Few draws, here and below: the hint names what the model lacks, whatever its draws say.
+    # Few draws, here and in the next two: the hint names what the model lacks, whatever its draws say.
     return mlm.sample(mlm.cell_model(mlm.cell_statistics(frame, total, layers)), seed=seed, draws=100, tune=100)
 
 
@@ -506,7 +506,7 @@ def fit_tails(frame, total, layers, seed):
 def fit_tails(frame, total, layers, seed):
     counts = mlm.count_totals(frame, total, layers)
     priors = mlm.Priors(baseline_mu=0, baseline_mu_sd=20, mu_sd=5, sigma_scale=1)
-    return mlm.sample(mlm.tail_model(counts, priors), seed=seed, draws=100, tune=100)
+    return mlm.sample(mlm.tail_model(counts, priors), seed=seed)
 
 
 # %% tags=["mistake:16.5"]

@@ -174,17 +174,18 @@ def test_variants_leave_known_spreads_alone(cells, known, expected):
 
 
 def template(table, total, layers, questions=None, variants=1):
-    """Run the notebook's page of code; return its claims, its check and its posterior.
+    """Run the notebook's page of code, with two chains; return its claims, its check and its posterior.
 
-    Each variant of the priors takes a compilation: the nested table tries them all, the others the first.
+    Each variant of the priors takes a fit: the nested table tries them all, the others the first.
     """
     cells = mlm.cell_statistics(table, total, layers)
     mlm.identification(cells, contrasts=questions)
     priors = mlm.Priors.from_cells(cells)
-    fits = {"as it is": mlm.sample(mlm.cell_model(cells, priors), seed=1)}
+    compiled = mlm.compile_model(mlm.cell_model(cells, priors))
+    fits = {"as it is": mlm.sample(compiled, seed=1, chains=2)}
     check = mlm.predictive_check(fits["as it is"], table, total, layers)
     for name, other in list(mlm.prior_variants(priors, cells).items())[:variants]:
-        fits[name] = mlm.sample(mlm.cell_model(cells, other), seed=1)
+        fits[name] = mlm.sample(compiled.with_priors(other), seed=1, chains=2)
     for idata in fits.values():
         mlm.check_convergence(idata)
     claims = mlm.claims(fits, cells, questions)

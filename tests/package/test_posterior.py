@@ -178,7 +178,7 @@ def recovered():
         cells = mlm.cell_statistics(truth.simulate(20_000, rng=200 + seed), layers=truth.names)
         if compiled is None:
             compiled = mlm.compile_model(mlm.cell_model(cells, priors))
-        pairs.append((truth, mlm.sample(compiled.with_cells(cells), seed=300 + seed)))
+        pairs.append((truth, mlm.sample(compiled.with_cells(cells), seed=300 + seed, chains=2)))
     return pairs
 
 
@@ -257,7 +257,7 @@ def test_total_standard_deviations_are_recovered():
 
 # --- Calibration --------------------------------------------------------------------------------------------------
 
-RANKS = {"n_ranks": 99, "draws": 495, "tune": 400, "chains": 2}
+RANKS = {"n_ranks": 99, "draws": 297, "tune": 300, "chains": 2}
 
 
 def calibrate_with_small_model(monkeypatch, n_simulations, priors):

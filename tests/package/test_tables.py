@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytest
+import xarray as xr
 from scipy import stats
 
 import mlm_tutorial as mlm
 from mlm_tutorial.files import save_posterior
+from mlm_tutorial.sampling import sample_quickly
 from tests.support.problems import AS_IT_STANDS, LAYERS, PRIORS, SMALL_TRUTH, small_cells, small_posterior
 from tools import project, results
 from tools.stress import tables
@@ -96,7 +98,7 @@ def test_rows_without_a_layer_identify_its_spread():
     compiled, scores = mlm.compile_model(mlm.cell_model(lacking(0))), []
     truth = mlm.PRESETS["cc_27"]
     for seed in range(5):
-        idata = mlm.sample(compiled.with_cells(lacking(seed)), seed=seed)
+        idata = mlm.sample(compiled.with_cells(lacking(seed)), seed=seed, chains=2)
         mlm.check_convergence(idata)
         table = mlm.recovery(idata, truth)
         assert table.loc["mu_layer_1[2]", "truth"] == 4.0  # not centered: what the layer adds is seen
@@ -176,7 +178,7 @@ def test_ranks_are_uniform_where_layers_are_absent_and_spreads_known():
     """150 truths from the prior of a pooled model; a posterior a fifth too narrow in one parameter would be seen."""
     cells = mlm.cell_statistics(lacking_small(), layers=LAYERS, allow_absent=LAYERS)
     priors = mlm.Priors.from_cells(cells, known_sigma={"paint": 0, "size": {7: 0.5}})
-    ranks = mlm.calibrate(cells, 150, seed=5, priors=priors, draws=250, tune=300)
+    ranks = mlm.calibrate(cells, 150, seed=5, priors=priors, draws=200, tune=200)
     assert "sigma_paint" not in ranks
     assert ranks["sigma_size"].isel(size=cells.labels["size"].index(7)).isnull().all()  # noqa: PD003 - xarray
     table = az.dataset_to_dataframe(ranks, sample_dims=["simulation"]).dropna(axis="columns")
@@ -258,14 +260,15 @@ def predicted():
     priors = mlm.Priors(baseline_mu=0, baseline_mu_sd=1, mu_sd=1.5, sigma_scale=0.8)
     model = mlm.cell_model(cells, priors)
     compiled = mlm.compile_model(model)
-    names = ["mu_baseline", "mu_who", "sigma_baseline", "sigma_who", "tau_who", "floor_who", "spread_who", "mlm_cells"]
-    n = 300
-    draws = pm.draw([model[name] for name in names], draws=n, random_seed=2, mode="FAST_COMPILE")
-    draws, rng, rows = dict(zip(names, draws, strict=True)), np.random.default_rng(3), []
+    names = ["mu_baseline", "mu_who", "sigma_baseline", "sigma_who", "tau_who", "floor_who", "spread_who"]
+    n, drawn = 300, [*names, "mlm_cells"]
+    draws = pm.draw([model[name] for name in drawn], draws=n, random_seed=2, mode="FAST_COMPILE")
+    draws, rng, rows = dict(zip(drawn, draws, strict=True)), np.random.default_rng(3), []
     for i in range(n):
         d = {name: values[i] for name, values in draws.items()}
         replicate = mlm.Cells(cells.layers, cells.labels, cells.codes, cells.n, *d["mlm_cells"].T)
-        idata = mlm.sample(compiled.with_cells(replicate), seed=i, draws=300, tune=300, chains=1)
+        posterior, _ = sample_quickly(compiled.with_cells(replicate), names, seed=i, draws=300, tune=300, chains=1)
+        idata = xr.DataTree.from_dict({"posterior": posterior})
         # A new contributor of the same population; means are about the average of those that are known.
         new = rng.normal(0, d["tau_who"] * np.sqrt(1 + 1 / 6))
         variance = d["floor_who"] ** 2 + rng.exponential(d["spread_who"] ** 2)
@@ -320,9 +323,9 @@ def test_a_contributor_whose_totals_are_all_equal_is_named():
 
 @pytest.mark.slow
 def test_a_layer_without_any_effect_gets_no_share_when_pooled():
-    """600 teachers with two or three ratings each and no differences: pooled near 0, without pooling a large share."""
+    """300 teachers with two or three ratings each and no differences: pooled near 0, without pooling a large share."""
     rng = np.random.default_rng(9)
-    frame = pd.DataFrame({"y": rng.normal(size=1400), "teacher": np.arange(1400) % 600})
+    frame = pd.DataFrame({"y": rng.normal(size=700), "teacher": np.arange(700) % 300})
     cells, share = mlm.cell_statistics(frame, "y", ["teacher"]), {}
     assert any("too few" in note for note in mlm.identification(cells).attrs["notes"])
     for pooled in (True, False):
