@@ -60,6 +60,7 @@ ORDER = [
     {"models"},
     {"sampling", "tails"},
     {"parameters"},
+    {"new_rows"},
     {"diagnostics", "decomposition", "prediction", "calibration", "criticism", "claiming"},
     {"plots"},
 ]

@@ -118,14 +118,17 @@ def held(processes: list[psutil.Process], memory_folders: list[str]) -> tuple[in
     for process in processes:
         for place in memory_folders:
             with contextlib.suppress(OSError):
-                path = f"/proc/{process.pid}/root{place}"
-                device = os.stat(path).st_dev
+                # Opened once: while walls are put up, a path means one file system now and another a moment later.
+                folder = os.open(f"/proc/{process.pid}/root{place}", os.O_PATH)
+                try:
+                    device, system = os.fstat(folder).st_dev, os.fstatvfs(folder)
+                finally:
+                    os.close(folder)
                 outside = os.stat(place).st_dev if os.path.exists(place) else None
                 if device != outside and device not in devices:
                     devices.add(device)
-                    status = os.statvfs(path)
-                    memory += (status.f_blocks - status.f_bfree) * status.f_frsize
-                    memory += (status.f_files - status.f_ffree) * _FILE
+                    memory += (system.f_blocks - system.f_bfree) * system.f_frsize
+                    memory += (system.f_files - system.f_ffree) * _FILE
     shared = os.stat("/dev/shm").st_dev if os.path.exists("/dev/shm") else None
     for process in processes:
         with contextlib.suppress(OSError):
