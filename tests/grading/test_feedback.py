@@ -94,6 +94,7 @@ def visit(browser, path):
     return address, text
 
 
+@pytest.mark.slow(2)
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_on_a_page_reaches_nobody(tmp_path, browser, name):
     start = "<html><body><p>hello</p>"

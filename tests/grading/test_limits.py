@@ -199,6 +199,7 @@ run(job_of(Path({folder!r}), code, {sandbox}), Limits(60, 4e9))
 """
 
 
+@pytest.mark.slow(4)
 @linux
 @pytest.mark.parametrize("sandbox", [pytest.param(True, marks=sandboxed), False])
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])

@@ -40,6 +40,7 @@ def test_submissions_may_also_be_notebooks_named_like_their_students(tmp_path):
     assert (submission.student, submission.exercises, submission.problem) == ("Ada Lovelace", "01", "")
 
 
+@pytest.mark.slow(4)
 @pytest.mark.parametrize("name", ["01_simulating_sums", "homework"])
 def test_a_lesson_instead_of_its_exercises_has_a_reason(tmp_path, name):
     hand_in(tmp_path, "Ada")
@@ -116,6 +117,7 @@ def test_a_link_that_takes_a_folders_place_after_the_look_is_not_followed(tmp_pa
 # Names
 
 
+@pytest.mark.slow(4)
 @pytest.mark.parametrize(
     ("one", "other"), [("Ada", "ada"), ("Zo\u00eb", "Zoe\u0308"), ("Stra\u00dfe", "STRASSE"), ("Ada", "Ada ")]
 )
@@ -171,6 +173,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow(4)
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_file_is_a_problem_of_its_own(tmp_path, name):
     content, problem = ODD[name]

@@ -192,6 +192,7 @@ def test_identification_is_that_of_dense_linear_algebra():
             assert found[name] == (np.abs(null[:, owner == name]).max(initial=0) < 1e-6), frame
 
 
+@pytest.mark.slow(10)
 def test_an_unpooled_model_with_a_covariate_of_contributors_warns():
     _, cells, _ = small()
     with pytest.warns(mlm.UnidentifiedWarning, match="level follows from the labels of who"):

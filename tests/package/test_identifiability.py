@@ -131,6 +131,7 @@ def test_verdicts_are_those_of_dense_linear_algebra(monkeypatch, few):
     assert len(seen) == 4
 
 
+@pytest.mark.slow(4)
 @pytest.mark.parametrize("few", [100, 0], ids=["dense", "iterative"])
 def test_a_contrast_is_estimable_if_it_is_orthogonal_to_the_null_space(monkeypatch, few):
     monkeypatch.setattr(directions, "FEW_PARAMETERS", few)
@@ -605,6 +606,7 @@ def test_labels_that_are_reused_in_every_group_are_pointed_out():
     assert "Note" not in told["baseline"]
 
 
+@pytest.mark.slow(4)
 @pytest.mark.parametrize("sd", [1.0, 2.0], ids=["spreads alike", "spreads of their own"])
 def test_crossed_layers_raise_no_alarm_of_reused_labels(sd):
     for seed in range(100):
@@ -622,6 +624,7 @@ def test_a_third_layer_does_not_hide_labels_that_are_reused():
     assert "miss the sum" not in notes(mlm.cell_statistics(frame, layers=["batch", "cask", "pair"]))
 
 
+@pytest.mark.slow(4)
 @pytest.mark.parametrize("repeats", [12, 150])
 def test_reused_labels_are_found_with_many_rows_and_small_interactions_are_not(repeats):
     reused = [notes(grouped_readings(8, 4, repeats, seed, effect=1.0)) for seed in range(20)]

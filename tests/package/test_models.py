@@ -184,6 +184,7 @@ def problem(request):
     )
 
 
+@pytest.mark.slow(1.5)
 def test_both_coordinate_systems_have_the_same_density(problem):
     rng, differences, densities = np.random.default_rng(22), [], []
     for scale in (0.1, 0.5, 1, 2) * 5:

@@ -127,6 +127,7 @@ def test_rows_with_absent_layers_have_the_density_of_cells(known):
         assert here == pytest.approx(there, rel=1e-10)
 
 
+@pytest.mark.slow(3)
 @pytest.mark.parametrize("known", [{}, {"size": {2: 0.0, 7: 0.4}}])
 @pytest.mark.parametrize("parametrization", ["centered", "noncentered"])
 def test_contributions_of_rows_that_lack_a_layer_can_be_integrated_out(known, parametrization):

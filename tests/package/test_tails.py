@@ -114,6 +114,7 @@ def test_bad_arguments_are_refused():
         mlm.tail_model(mlm.cell_statistics(frame, layers=LAYERS))
 
 
+@pytest.mark.slow(3)
 @pytest.mark.parametrize("pooled", [True, False])
 @pytest.mark.parametrize(
     ("absent", "known"), [({}, {}), ({"layer_1": 0.3}, {}), ({"layer_1": 0.3}, {"layer_2": 0, "layer_1": {1: 0.7}})]

@@ -79,6 +79,7 @@ WITH_SLIDERS = [
 ]
 
 
+@pytest.mark.slow(3)
 @site_is_built
 @pytest.mark.parametrize("name", WITH_SLIDERS)
 def test_a_chapters_slider_moves_its_figure_without_a_kernel_and_no_dead_widget_is_shown(browser, name):

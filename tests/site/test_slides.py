@@ -90,6 +90,7 @@ def test_a_deck_is_as_wide_as_a_phone(name):
     assert '<meta content="width=device-width, initial-scale=1" name="viewport"/>' in page_text(f"slides/{name}.html")
 
 
+@pytest.mark.slow(3)
 @site_is_built
 @pytest.mark.parametrize("name", DECKS)
 def test_a_deck_works_offline_and_its_slides_fit(browser, name):
