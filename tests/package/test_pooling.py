@@ -196,5 +196,5 @@ def test_a_thousand_unequal_contributors_converge_at_default_settings():
     """
     idata = mlm.sample(mlm.cell_model(unequal_layers()), seed=14, chains=2)
     # The largest of 2,000 R-hats; the benchmark measures the seconds.
-    mlm.check_convergence(idata, max_rhat=1.02)
+    mlm.check_convergence(idata, max_rhat=1.015)
     assert idata.attrs["gradients"] < 120_000  # 187,000 and 196,000 were measured in four chains
