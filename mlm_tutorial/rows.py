@@ -15,7 +15,7 @@ import pyarrow as pa
 import xarray as xr
 
 from mlm_tutorial.names import is_missing, positions
-from mlm_tutorial.tables import TOTALS, covariate_column, labels_column, open_labels, open_table
+from mlm_tutorial.tables import TOTALS, bad_values, covariate_column, labels_column, open_labels, open_table
 
 #: Rows that are turned into Python objects at a time.
 PIECE = 100_000
@@ -162,10 +162,7 @@ class _Bad:
 
     def require_none(self, column: str | None, kind: str) -> None:
         if self.count:
-            what = kind if self.count > 1 else kind.removesuffix("s")
-            raise ValueError(
-                f"column {column!r} has {self.count} {what}; the first is in row {self.first} (counted from 0)"
-            )
+            raise ValueError(bad_values(column, self.count, kind, f"in row {self.first} (counted from 0)"))
 
 
 class _Codes:

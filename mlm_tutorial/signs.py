@@ -22,8 +22,11 @@ from mlm_tutorial.directions import (
 from mlm_tutorial.layers import BASELINE
 from mlm_tutorial.wording import first_few, listed, readable
 
-#: Number of cells up to which signs that need dense matrices are searched for.
+#: Number of cells up to which signs that need a dense matrix of cells by cells are searched for.
 FEW_CELLS = 500
+
+#: Cells, and means to estimate, up to which an interaction is tested; a larger table is tested in a random part.
+PART_CELLS, PART_MEANS = 3_000, 600
 
 #: Note on totals that leave no residual.
 EXACT_SUMS = (
@@ -179,8 +182,6 @@ def notes_on_reused_labels(cells: Cells) -> list[tuple[set[str], str]]:
     an interaction of the two layers, and a genuine interaction looks the same. With many rows per pair there is a note
     only where the reused labels' own averages say nothing, as averages of others do.
     """
-    if len(cells) > FEW_CELLS:
-        return []
     found = []
     for i, j in combinations(range(len(cells.layers)), 2):
         group, reused = sorted((i, j), key=lambda x: -len(cells.labels[cells.layers[x]]))
@@ -190,7 +191,7 @@ def notes_on_reused_labels(cells: Cells) -> list[tuple[set[str], str]]:
         names = (cells.layers[group], cells.layers[reused])
         one, other = map(readable, names)
         text = f"nearly every {other} occurs in nearly every {one}, and their cells miss the sum of their parts"
-        text += f" (F = {test[0]:.1f}; chance does this in one of {1 / FALSE_ALARM:,.0f} tables)."
+        text += f" (F = {test[0]:.1f}; by chance, fewer than one in {1 / FALSE_ALARM:,.0f} tables do so)."
         first, label = (cells.labels[name][0] for name in names)
         if test[2]:
             text += f" {other}'s own averages say nothing."
@@ -203,8 +204,8 @@ def notes_on_reused_labels(cells: Cells) -> list[tuple[set[str], str]]:
 def _interaction(cells: Cells, group: int, reused: int) -> tuple[float, float, bool] | None:
     """Return F and its p-value for the interaction of two layers, and whether the second has no effect beyond it.
 
-    None where the layers are not nearly crossed, no residual is left to compare with, or rows are many and the second
-    layer has effects of its own.
+    None where the layers are not nearly crossed, no residual is left to compare with, other layers have too many
+    contributors, or rows are many and the second layer has effects of its own.
 
     Each contributor has a spread of its own, and an F-test that assumes equal spreads raises a false alarm in up to 2 %
     of tables at a nominal 1e-4. So degrees of freedom are those of Box (1954, *Some theorems on quadratic forms*):
@@ -218,46 +219,72 @@ def _interaction(cells: Cells, group: int, reused: int) -> tuple[float, float, b
     n_pairs = int((pairs >= 0).sum())
     if min(sizes) < 2 or n_pairs < 0.8 * sizes[0] * sizes[1]:
         return None
-    root = np.sqrt(cells.n)
-    response = root * (cells.mean - np.average(cells.mean, weights=cells.n))
-    design = cells.design().toarray()
-    owners = component_of_each(cells)
-    both = np.hstack([design, pair[:, None] == np.flatnonzero(pairs >= 0)])
-    if both.shape[1] > FEW_CELLS:
+    many_rows = cells.n[present].sum() > MANY_ROWS * n_pairs
+    kept = np.arange(len(cells))
+    if len(cells) > PART_CELLS or n_pairs + sum(map(len, cells.labels.values())) > PART_MEANS:
+        kept = _part(cells.codes[:, [group, reused]], sizes)
+    codes, n, mean, sum_sq, pair = (x[kept] for x in (cells.codes, cells.n, cells.mean, cells.sum_sq, pair))
+    design, owners = cells.design()[kept], component_of_each(cells)
+    there = design.sum(axis=0) > 0
+    owners = owners[there]
+    of_pair = pair == np.flatnonzero(pairs >= 0)[:, None]
+    of_pair = of_pair[of_pair.any(axis=1)].T
+    if there.sum() + of_pair.shape[1] > PART_MEANS:
         return None
+    design = design[:, np.flatnonzero(there)].toarray()
+    root = np.sqrt(n)
+    response = root * (mean - np.average(mean, weights=n))
 
     def fit(columns):
-        """Return the projector on weighted columns, and its rank."""
+        """Return an orthonormal basis of weighted columns."""
         weighted = root[:, None] * columns
         value, vector = np.linalg.eigh(weighted.T @ weighted)
         used = value > 1e-10 * value[-1]
-        basis = weighted @ (vector[:, used] / np.sqrt(value[used]))
-        return basis @ basis.T, int(used.sum())
+        return weighted @ (vector[:, used] / np.sqrt(value[used]))
 
-    (without, rank_0), (additive, rank_1), (full, rank_2) = map(fit, (design[:, owners != reused + 1], design, both))
-    if rank_2 == rank_1 or cells.n_observations <= rank_2:
+    without, additive, full = map(fit, (design[:, owners != reused + 1], design, np.hstack([design, of_pair])))
+    rank_0, rank_1, rank_2 = (basis.shape[1] for basis in (without, additive, full))
+    if rank_2 == rank_1 or n.sum() <= rank_2:
         return None
-    projector, dof = full - additive, cells.n - np.diag(full)
-    within = cells.sum_sq + (response - full @ response) ** 2
+    by_without, by_additive, by_full = (basis @ (basis.T @ response) for basis in (without, additive, full))
+    leverage = {name: np.sum(basis**2, axis=1) for name, basis in (("additive", additive), ("full", full))}
+    dof, within = n - leverage["full"], sum_sq + (response - by_full) ** 2
     if within.sum() <= 1e-12 * (response @ response):
         return None
     # Contributors have spreads of their own. Their ratios are taken from all that an additive fit leaves over.
-    squares, rows = cells.sum_sq + (response - additive @ response) ** 2, cells.n - np.diag(additive)
-    shape = np.ones(len(cells))
-    for code in cells.codes[:, [group, reused]].T:
+    squares, rows = sum_sq + (response - by_additive) ** 2, n - leverage["additive"]
+    shape = np.ones(len(n))
+    for code in codes[:, [group, reused]].T:
         used = code >= 0
         left, dof_left = (np.bincount(code[used], x[used]) for x in (squares, rows))
         ratio = np.where(dof_left > 0.1, left / np.maximum(dof_left, 0.1), squares.sum() / rows.sum())
         shape[used] *= ratio[code[used]] / (squares.sum() / rows.sum())
     shape = np.maximum(shape, 1e-6)
-    share = np.diag(projector) * shape
-    f = float((response @ projector @ response / share.sum()) / (within.sum() / (dof @ shape)))
-    dof_1 = share.sum() ** 2 / np.sum(projector**2 * np.outer(shape, shape))
+    share = ((leverage["full"] - leverage["additive"]) * shape).sum()
+    square = response @ (by_full - by_additive)
+    f = float((square / share) / (within.sum() / (dof @ shape)))
+
+    def trace(one, other):
+        """Return the trace of P S Q S, for the projectors P and Q on two bases and S with `shape` in its diagonal."""
+        return np.sum((one.T @ (shape[:, None] * other)) ** 2)
+
+    dof_1 = share**2 / (trace(full, full) - 2 * trace(full, additive) + trace(additive, additive))
     dof_2 = (dof @ shape) ** 2 / (dof @ shape**2)
-    own = response @ (additive - without) @ response / max(rank_1 - rank_0, 1)
-    interaction = response @ projector @ response / (rank_2 - rank_1)
+    own = response @ (by_additive - by_without) / max(rank_1 - rank_0, 1)
+    interaction = square / (rank_2 - rank_1)
     nothing = interaction > 0 and fdtrc(max(rank_1 - rank_0, 1), rank_2 - rank_1, own / interaction) > 0.01
     # Many rows show interactions that are too small to matter. Reused labels leave a trace of their own.
-    if not nothing and cells.n[present].sum() > MANY_ROWS * n_pairs:
+    if not nothing and many_rows:
         return None
     return f, float(fdtrc(dof_1, dof_2, f)), bool(nothing)
+
+
+def _part(codes: np.ndarray, sizes: list[int]) -> np.ndarray:
+    """Return positions of some cells of two crossed layers: of 300 pairs of contributors at most, drawn at random."""
+    rng = np.random.default_rng(0)
+    n_reused = min(sizes[1], 30)
+    kept = (codes >= 0).all(axis=1)
+    for code, size, n in zip(codes.T, sizes, (300 // n_reused, n_reused), strict=True):
+        kept &= np.isin(code, rng.permutation(size)[:n])
+    places = np.flatnonzero(kept)
+    return np.sort(rng.permutation(places)[:PART_CELLS])

@@ -456,11 +456,14 @@ def _check_values(data, numbers: dict[str, str], required: dict[str, str], layer
         if count:
             what = "missing or infinite values" if key in numbers else "missing labels"
             what = "missing or infinite totals" if key == TOTALS else what
-            what = what if count > 1 else what.removesuffix("s")
-            name = (numbers | layers)[key]
-            text = f"column {name!r} has {count} {what}; the first is {_first_bad_row(data, flag, layers)}"
+            text = bad_values((numbers | layers)[key], count, what, _first_bad_row(data, flag, layers))
             raise ValueError(text if key in numbers else f"{text}. {_WHAT_TO_DO}")
     raise ValueError("a label or a number is missing, or a number is infinite")  # that the flags above do not detect
+
+
+def bad_values(column: str | None, count: int, what: str, where: str) -> str:
+    """Return how many values of a column are of no use, as "missing labels", and where the first is."""
+    return f"column {column!r} has {count} {what if count > 1 else what.removesuffix('s')}; the first is {where}"
 
 
 #: What to do about missing labels, for which there are two reasons that a table does not tell apart.

@@ -6,6 +6,7 @@ import warnings
 from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
+from string import ascii_lowercase
 
 import numpy as np
 import pandas as pd
@@ -587,9 +588,11 @@ def test_what_residuals_hide_is_the_null_space_of_their_covariance():
 def grouped_readings(n_groups, n_reused, repeats, seed, effect=0.0, own=0.0, sd=1.0):
     """Return cells of groups by reused labels, where each group's label has a mean of its own beside the label's."""
     rng = np.random.default_rng(seed)
-    frame = pd.DataFrame(product(range(n_groups), "abcdef"[:n_reused], range(repeats)), columns=["batch", "cask", "_"])
+    frame = pd.DataFrame(
+        product(range(n_groups), ascii_lowercase[:n_reused], range(repeats)), columns=["batch", "cask", "_"]
+    )
     mean = rng.normal(size=n_groups)[frame["batch"]]
-    mean = mean + own * rng.normal(size=n_reused)[frame["cask"].map("abcdef".index)]
+    mean = mean + own * rng.normal(size=n_reused)[frame["cask"].map(ascii_lowercase.index)]
     mean = mean + effect * np.repeat(rng.normal(size=n_groups * n_reused), repeats)
     spread = np.exp(rng.normal(0, np.log(sd), size=n_groups))[frame["batch"]]
     frame["total"] = mean + spread * rng.normal(size=len(frame))
@@ -632,6 +635,28 @@ def test_reused_labels_are_found_with_many_rows_and_small_interactions_are_not(r
     small = [notes(grouped_readings(8, 4, repeats, seed, effect=0.5, own=3.0)) for seed in range(20)]
     assert not any("miss the sum" in x for x in small)
     assert not any("miss the sum" in notes(grouped_readings(8, 4, repeats, seed, sd=2.0)) for seed in range(40))
+
+
+@pytest.mark.parametrize("rows", [600, 3_000])
+def test_a_layer_of_dates_does_not_hide_labels_that_are_reused(rows):
+    """Dates make many small cells."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        site, machine, date = (rng.integers(size, size=rows) for size in (6, 5, 60))
+        frame = pd.DataFrame({"site": site, "machine": machine, "date": date})
+        noise = rng.normal(0, 1.5, 60)[date] + rng.normal(0, 5, rows)
+        reused, crossed = (rng.normal(0, 4, (n, 5))[site % n, machine] + noise for n in (6, 1))
+        cells = [mlm.cell_statistics(frame.assign(total=x), layers=list(frame)) for x in (reused, crossed)]
+        assert len(cells[0]) > 490
+        assert "If machine 0 of one site is not machine 0 of another" in notes(cells[0])
+        assert "miss the sum" not in notes(cells[1])
+
+
+@pytest.mark.parametrize(("effect", "found"), [(3.0, 20), (0.0, 0)])
+def test_a_random_part_of_a_large_table_shows_labels_that_are_reused(effect, found):
+    """40 groups of 26 labels: 1,040 pairs, of which some 290 are tested."""
+    told = [notes(grouped_readings(40, 26, 2, seed, effect=effect)) for seed in range(20)]
+    assert sum("If cask a of one batch is not cask a of another" in x for x in told) == found
 
 
 def test_operators_of_the_gauge_study_interact_with_parts():
