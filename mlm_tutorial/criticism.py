@@ -1,6 +1,7 @@
 """Whether a model could have produced a table: averages and spreads of cells, and the shape that no parameter fits."""
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ TABLES = 1000
 #: Rows up to which all are looked at; of more rows a random part.
 MAX_ROWS = 20_000
 
-_AVERAGES, _SPREADS, _LEAN, _TAILS = "averages of cells", "spreads within cells", "lean", "tails"
+_AVERAGES, _PAIRS, _SPREADS = "averages of cells", "averages of pairs", "spreads within cells"
+_LEAN, _TAILS = "lean", "tails"
 
 
 def predictive_check(
@@ -38,11 +40,14 @@ def predictive_check(
 
     With mean M and variance V of a row's total in one draw of the posterior, each row has a residual
     :math:`r = (x - M) / \sqrt{V}`. If the model is right, residuals are independent and have mean 0 and variance 1.
-    For every draw of the posterior the rows' own residuals and simulated ones give four numbers, which are large where
+    For every draw of the posterior the rows' own residuals and simulated ones give some numbers, which are large where
     the model does not fit:
 
     - averages of cells: the average of n times a cell's squared mean residual; large where layers do not simply add up,
       or rows are not independent;
+    - averages of pairs, with three layers or more: the same for the G combinations of contributors of two layers, minus
+      1 and times :math:`\sqrt{G / 2}`, for the two layers where that is largest. Few combinations have many rows each,
+      so this finds that two layers do not add up where cells have hardly any repeats;
     - spreads within cells: the average of :math:`(S - \nu)^2 / 2\nu`, with S a cell's centered sum of squares and
       :math:`\nu = n - 1`; large where the variance of a cell is not the sum of its parts;
     - lean: the absolute skewness of all residuals;
@@ -75,8 +80,9 @@ def predictive_check(
         Indexed by ``aspect``. ``data`` and ``model`` are the medians over draws of the two numbers, ``p`` is the share
         of draws in which the simulated one is at least as large (the posterior predictive p-value of Gelman, Meng and
         Stern 1996), ``alarm`` whether that never or almost never happens (p below 0.001), and ``asks`` says what the
-        number is for, and how many cells have two rows or more, where not all have: the first two numbers need such
-        cells. Where no cell has two rows, ``p`` of the spreads within cells is missing.
+        number is for, which two layers it names, and how many cells have two rows or more, where not all have: averages
+        of cells and spreads within them need such cells. Where no cell has two rows, ``p`` of the spreads within cells
+        is missing.
 
     Raises
     ------
@@ -100,35 +106,51 @@ def predictive_check(
         x, codes, covariates = x[chosen], codes[chosen], covariates[chosen]
     unique, cell = distinct(codes)
     n = np.bincount(cell)
+    pairs = _pairs_of_layers(unique)
     size = parameters.n_draws
     picked = rng.choice(size, draws, replace=draws > size)
-    own, simulated = np.empty((2, draws, 4))
+    own, simulated = np.empty((2, draws, 5))
+    worst = np.zeros(max(len(pairs), 1), int)
     for i, s in enumerate(picked):
         mean, variance = (values[cell, 0] for values in parameters.totals(unique, slice(s, s + 1)))
         mean = mean + parameters.of_covariates(covariates, slice(s, s + 1))[:, 0]
-        own[i] = _misfits((x - mean) / np.sqrt(variance), cell, n)
+        own[i], least = _misfits((x - mean) / np.sqrt(variance), cell, n, pairs)
+        worst[least] += 1
         tails = parameters.tails and (parameters.tails[0][s], parameters.tails[1][s])
         new = _simulate(mean, variance, tails, step, x[0], rng)
-        simulated[i] = _misfits((new - mean) / np.sqrt(variance), cell, n)
+        simulated[i], _ = _misfits((new - mean) / np.sqrt(variance), cell, n, pairs)
     p = np.where(np.isnan(own).any(axis=0), np.nan, (simulated >= own).mean(axis=0))
     repeated = int((n > 1).sum())
     # The fewer cells have repeats, the less the first two numbers can find.
     of_these = "" if repeated == len(n) else f" {repeated:,} of {len(n):,} cells have two rows"
+    of_these = of_these if repeated > len(n) / 3 else f" It sees little:{of_these}"
+    named = " and ".join(table.layers[j] for j in list(pairs)[int(worst.argmax())]) if pairs else ""
     asks = {
         _AVERAGES: f"do the layers add up?{of_these}"
         if repeated
         else "without repeats, what does not add up looks like spread",
+        _PAIRS: f"do each two layers add up? Least: {named}",
         _SPREADS: f"do the spreads add up?{of_these}" if repeated else "no cell has two rows",
         _LEAN: "does one side reach further than the other?",
         _TAILS: f"are there more far totals than {'a normal' if parameters.tails is None else 'the model'} has?",
     }
     columns = {"data": np.median(own, axis=0), "model": np.median(simulated, axis=0), "p": p, "alarm": p < 0.001}
-    return pd.DataFrame(columns | {"asks": list(asks.values())}, index=pd.Index(asks, name="aspect"))
+    found = pd.DataFrame(columns | {"asks": list(asks.values())}, index=pd.Index(asks, name="aspect"))
+    return found if pairs else found.drop(index=_PAIRS)
 
 
-def _misfits(r: np.ndarray, cell: np.ndarray, n: np.ndarray) -> list[float]:
-    """Return the four numbers of :func:`predictive_check` for residuals r of rows."""
-    average = np.bincount(cell, r) / n
+def _pairs_of_layers(codes: np.ndarray) -> dict[tuple[int, int], np.ndarray]:
+    """Return each cell's combination of contributors, for every two of three layers or more; pairs of two are cells."""
+    layers = range(codes.shape[1])
+    return {(j, k): distinct(codes[:, [j, k]])[1] for j, k in combinations(layers, 2)} if len(layers) > 2 else {}
+
+
+def _misfits(r: np.ndarray, cell: np.ndarray, n: np.ndarray, pairs: dict) -> tuple[list[float], int]:
+    """Return the numbers of :func:`predictive_check` for residuals r of rows, and which pair of layers is the worst."""
+    sums = np.bincount(cell, r)
+    average = sums / n
+    each = [np.bincount(pair, sums) ** 2 / np.bincount(pair, n) for pair in pairs.values()] or [np.ones(1)]
+    of_pairs = [(x.mean() - 1) * np.sqrt(len(x) / 2) for x in each]
     within = np.bincount(cell, (r - average[cell]) ** 2)
     dof = n - 1
     repeated = dof > 0
@@ -140,7 +162,8 @@ def _misfits(r: np.ndarray, cell: np.ndarray, n: np.ndarray) -> list[float]:
     lean, tails = 0.0, 0.0
     if variance > 0:
         lean, tails = abs(np.mean(centered**3)) / variance**1.5, np.mean(centered**4) / variance**2
-    return [float(np.mean(n * average**2)), float(spreads), float(lean), float(tails)]
+    numbers = [float(np.mean(n * average**2)), float(max(of_pairs)), float(spreads), float(lean), float(tails)]
+    return numbers, int(np.argmax(of_pairs))
 
 
 def _simulate(mean, variance, tails, step: float | None, start: float, rng: np.random.Generator) -> np.ndarray:

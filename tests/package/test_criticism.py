@@ -80,7 +80,42 @@ def test_a_table_with_few_repeats_says_how_few():
     asks = check(pd.concat([rows, rows.iloc[:1]]))["asks"]
     few = f"1 of {len(rows)} cells have two rows"
     assert asks.str.endswith(few).tolist() == [True, True, False, False]
+    assert asks.str.contains("sees little").tolist() == [True, True, False, False]
     assert not check(table(np.random.default_rng(0), 2))["asks"].str.contains("cells").any()
+
+
+def three_layers(rng, interaction):
+    """Return a table without repeats, as each row has a day of its own, and its posterior, which is certain."""
+    rows = table(rng, 10).assign(day=np.arange(120))
+    rows["total"] += interaction * np.where(rows["a"] == 0, 1, -0.5) * np.where(rows["b"] < 2, 1, -1)
+    idata = posterior()
+    zeros = np.zeros((1, 400, 120))
+    days = {f"{kind}_day": (("chain", "draw", "day"), zeros) for kind in ("mu", "sigma")}
+    return rows, xr.DataTree.from_dict({"posterior": idata["posterior"].to_dataset().assign(days)})
+
+
+def test_two_layers_that_do_not_add_up_ring_where_no_cell_has_repeats():
+    alarms = 0
+    for seed in range(10):
+        rows, idata = three_layers(np.random.default_rng(seed), 1.0)
+        found = mlm.predictive_check(idata, rows, layers=["a", "b", "day"])
+        assert not found.loc["averages of cells", "alarm"]
+        alarms += found.loc["averages of pairs", "alarm"] and found.loc["averages of pairs", "asks"].endswith(
+            ": a and b"
+        )
+    assert alarms >= 8
+    assert "averages of pairs" not in check(table(np.random.default_rng(0))).index  # two layers: pairs are cells
+
+
+@pytest.mark.slow
+def test_averages_of_pairs_have_uniform_p_values_under_a_right_model():
+    layers, p = ["a", "b", "day"], []
+    for seed in range(150):
+        rows, idata = three_layers(np.random.default_rng(seed), 0.0)
+        p.append(mlm.predictive_check(idata, rows, layers=layers, draws=200).loc["averages of pairs", "p"])
+    # As above.
+    assert np.sum(np.array(p) <= 0.05) < 20
+    assert np.sum(np.array(p) >= 0.5) > 45
 
 
 def test_heavy_tails_ring_without_repeats_too():
