@@ -14,11 +14,11 @@
 # 10,000 parcels cannot tell the road from the people, and a million cannot either ([10](10_what_the_data_cannot_say.ipynb)).
 #
 # So she stops asking for more parcels, and asks for other ones.
-# Lena, who runs the depot, sends her five offers, one letter each.
+# Lena, who runs the depot, sends her five offers.
 #
-# | letter | what it offers | price |
+# | offer | what it is | price |
 # |---|---|---|
-# | lots | A consultant records another 10,000 parcels, and lots decide which center and which driver each one gets. | 5,000 euros |
+# | lottery | A consultant records another 10,000 parcels, and a lottery decides which center and which driver each one gets. | 5,000 euros |
 # | collect | A customer collects the parcel at the sorting center. No driver takes part. | 1 euro a parcel |
 # | drop | The truck drops the parcel at the customer's door as it passes. Neither center nor driver takes part. | 2 euros a parcel |
 # | hand over | The truck hands the parcel to a driver at the roadside. No center takes part. | 3 euros a parcel |
@@ -28,7 +28,7 @@
 # And which does she need?
 # Decide before you read on.
 #
-# None of this takes a new measurement.
+# You can answer both without measuring anything.
 # What a plan can say follows from the plan alone.
 # How precisely takes one number more, the variance of last year's parcels.
 #
@@ -84,17 +84,17 @@ NAMES = ["road", *parcels["center"].labels, *parcels["driver"].labels]
 # The depot sends 10,000 a year, and a tenth of them may be handled in another way.
 # The last two plans below leave the parcels as they are, and are *told* a variance instead.
 # The certificate tells the road's.
-# "Steady" is no letter and costs nothing: somebody just says that drivers add no spread, that each of them is late by the same minutes every day.
+# "Steady" is no offer and costs nothing: somebody just says that drivers add no spread, that each of them is late by the same minutes every day.
 
 # %%
 KINDS = {"usual": ["center", "driver"], "collected": ["center"], "dropped": [], "handed over": ["driver"]}
 PRICE = {"usual": 0, "collected": 1, "dropped": 2, "handed over": 3}  # euros a parcel
-FEE = {"lots": 5_000, "certificate": 900}  # euros, once
+FEE = {"lottery": 5_000, "certificate": 900}  # euros, once
 KNOWN = {"certificate": ["road"], "steady": list(parcels["driver"].labels)}
 
 plans = {
     "as today": {"usual": 10_000},
-    "lots": {"usual": 20_000},
+    "lottery": {"usual": 20_000},
     "collect": {"usual": 9_000, "collected": 1_000},
     "drop": {"usual": 9_000, "dropped": 1_000},
     "collect and drop": {"usual": 9_000, "collected": 500, "dropped": 500},
@@ -144,7 +144,7 @@ plt.show()
 # ## Rank before money
 #
 # **Predict first.** There are eight variances, and today's design has rank 6: two flat directions, one for each layer.
-# What is the rank of the most expensive plan, the lots?
+# What is the rank of the most expensive plan, the lottery?
 # What does each of the others gain?
 
 
@@ -170,18 +170,18 @@ ranks
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 flat = ranks["flat directions"]
-assert flat["lots"] == flat["as today"] == len(layers)
+assert flat["lottery"] == flat["as today"] == len(layers)
 assert (flat[["collect", "drop", "certificate", "steady"]] == 1).all()
 assert flat["collect and drop"] == 0
-assert ranks["euros"].idxmax() == "lots"
+assert ranks["euros"].idxmax() == "lottery"
 
 # %% [markdown]
-# The lots cost most and leave both directions flat.
+# The lottery costs most and leaves both directions flat.
 # Drawing lots, in the trade *random assignment* or randomization, is the right tool for another question: it breaks the ties between a driver and her usual center, so that one is not blamed for the other.
 # Here every driver already meets every center, and still each parcel has a road, a center and a driver.
 #
-# A letter that leaves out a layer removes one flat direction, and so does one that gives a variance away.
-# Two directions take two letters.
+# An offer that leaves out a layer removes one flat direction, and so does one that gives a variance away.
+# Two directions take two offers.
 #
 # ## Which plan answers which question?
 #
@@ -238,11 +238,11 @@ table.replace({True: "yes", False: "-"})
 # Read the table by columns, as the manager would.
 # Whoever asks for the road alone buys dropped parcels, and needs nothing else.
 # (The certificate says yes there because it says the answer, and so does "steady" for the drivers.)
-# The same letter says how much center and driver vary *together*, and not how the two share it.
+# The same offer says how much center and driver vary *together*, and not how the two share it.
 # Whoever asks for the drivers alone buys collected parcels.
 # Whether Mill varies more than the Airport, last year's parcels say already, for nothing.
 # Only "collect and drop" answers everything.
-# One letter has no row here. Which question would *hand over* answer alone? Work it out before you meet it again at the end.
+# One offer has no row here. Which question would *hand over* answer alone? Work it out before you meet it again at the end.
 #
 # `mlm.identification` does the same for any table, and says it in words.
 # It wants cells, so make some: simulate the plan with any parameters that you like, because only the design counts.
@@ -310,7 +310,7 @@ print(f"{table.size} answers of the rank rule, and mlm.identification agrees wit
 # %%
 last_year = reduce(measure({"usual": 10_000}))
 V = last_year.residual_variance()
-print(f"variance of a parcel about the mean of its cell, last year: {V:.1f} square minutes")
+print(f"variance of a parcel about the sum of its contributors' means, last year: {V:.1f} square minutes")
 
 
 def standard_error(plan, question, free=True, variance=V):
@@ -488,7 +488,7 @@ assert best["driver"] < 0.1
 #
 # Now write a plan of your own.
 # Change the numbers, run the cell, and watch what you pay for which error.
-# Can you know the road within 2 square minutes and the centers within 3, for less than this?
+# Can you have standard errors of at most 2 square minutes for the road and 3 for the centers, for less than 1,500 euros?
 
 # %%
 my_plan = {"usual": 8_900, "collected": 500, "dropped": 500, "handed over": 100}
@@ -669,7 +669,7 @@ pd.DataFrame(rows).T.round(2)
 # %% [markdown]
 # Variances, in square minutes.
 # The intervals of the fit are shorter than promised, and the quick posterior says why: with eight positive variances that add up to what the cells show, none can go far.
-# It shows the price, too: the true variances are 25, 1 and 1, and what may not go below zero comes out too large on average, at the road's expense.
+# It shows the price, too. Nora and Sam expect far more than 1 of centers and drivers, and no variance may fall below zero to make up for it: on average these come out too large, at the road's expense. The third prior below is just as positive, and errs the other way.
 # The same trick works before the year, with variances that you assume in place of the estimate, when you want the interval itself and not only a bound for its error.
 #
 # So how often does the road's interval contain the 5, if the year is repeated?
@@ -695,20 +695,20 @@ assert contains["Sam"] < contains["Nora"] < 0.8
 #
 # ## The most expensive plan
 #
-# And the lots?
+# And the lottery?
 # Give the same two models 20,000 usual parcels.
 # (Simulated parcels draw their center and their driver by lot anyway.)
 
 # %%
-lots = reduce(measure(plans["lots"]))
+lottery = reduce(measure(plans["lottery"]))
 for prior in PRIORS:
-    fits["lots", prior] = mlm.sample(compiled["last year", prior].with_cells(lots), seed=SEED)
-    mlm.check_convergence(fits["lots", prior])
-one, other = (fits["lots", prior]["posterior"]["sigma_baseline"] for prior in PRIORS)
-gap["lots"] = abs(float(one.mean() - other.mean()))
-for what, euros in {"last year": 0, "lots": 5_000, "this year": 1_500}.items():
+    fits["lottery", prior] = mlm.sample(compiled["last year", prior].with_cells(lottery), seed=SEED)
+    mlm.check_convergence(fits["lottery", prior])
+one, other = (fits["lottery", prior]["posterior"]["sigma_baseline"] for prior in PRIORS)
+gap["lottery"] = abs(float(one.mean() - other.mean()))
+for what, euros in {"last year": 0, "lottery": 5_000, "this year": 1_500}.items():
     print(f"{what:<10} {euros:>5,} euros: two priors, {gap[what]:.2f} minutes apart")
-assert gap["lots"] > 1
+assert gap["lottery"] > 1
 
 # %% [markdown]
 # ## A number from outside, and a lie
@@ -816,6 +816,8 @@ for world, road_sd in WORLDS.items():
     z[world] = s2 @ share / np.sqrt((2 * s2**2 / (n - 1)) @ share**2)
     power[world] = np.mean(np.abs(z[world]) > 2)
     print(f"{world}, {road_sd} minutes: contradiction beyond two standard errors in {power[world]:.0%} of plans")
+of_means = np.sqrt(share**2 @ (design @ true_variances / n))
+print(f"the same contrast of the kinds' mean minutes: standard error {of_means:.2f} minutes")
 print(f"price of the careful plan: {cost(careful):,} euros")
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two histograms of the contradiction in standard errors over 4,000 simulated plans. With the same road it is centered at zero and mostly between minus two and two, marked by dashed lines; with the motorway it is centered to the left of minus two."}} tags=["hide-input"]
@@ -833,23 +835,23 @@ assert power["a little quieter"] < 0.5 < 0.8 < power["motorway"]
 # %% [markdown]
 # In the world of the motorway nearly every such plan contradicts itself.
 # Where the road of dropped parcels is only a little quieter, most plans do not notice.
-# So a plan that stays silent has ruled out a large difference of *one* kind, but not a small one, and none that two kinds share: if dropped and collected parcels both keep to the motorway, it cancels.
-# Nor does it see a road with another mean.
-# Let lots decide which parcels are handled differently. That rules out selection, though not another route.
+# So a plan that stays silent has ruled out a large difference of *one* kind, but not a small one, and none that dropped parcels share with *one* other kind: if dropped and collected parcels both keep to the motorway, it cancels. (If collected and handed-over parcels share it, it counts twice.)
+# This contrast does not see a road with another *mean*. The same contrast of the kinds' means does, and costs nothing: its standard error, in the last line, is far below a minute.
+# Let chance decide which parcels are handled differently. That rules out selection, though not another route.
 # The power of this test belongs in the plan, beside the rank and the price.
 #
-# ## Which letters?
+# ## Which offers?
 #
-# The lots were the letter without value, at 5,000 euros: all they buy is a smaller error for Mill and Airport, which last year's parcels could compare already.
+# The lottery was the offer without value, at 5,000 euros: all it buys is a smaller error for Mill and Airport, which last year's parcels could compare already.
 # For the road alone the manager needs *drop*.
-# For all of her questions she needs two letters.
+# For all of her questions she needs two offers.
 # Any two?
 
 # %%
-LETTERS = {"collect": "collected", "drop": "dropped", "hand over": "handed over"}
+OFFERS = {"collect": "collected", "drop": "dropped", "hand over": "handed over"}
 rows = {}
-for pair in combinations([*LETTERS, "certificate"], 2):
-    plan = {LETTERS[letter]: 500 for letter in pair if letter in LETTERS}
+for pair in combinations([*OFFERS, "certificate"], 2):
+    plan = {OFFERS[offer]: 500 for offer in pair if offer in OFFERS}
     plan["usual"] = 10_000 - sum(plan.values())
     told = "certificate" in pair
     free = np.array([name != "road" or not told for name in NAMES])
@@ -880,7 +882,9 @@ estimate = np.linalg.lstsq(root[:, None] * design, root * s2_this_year[0])[0] @ 
 error = errors.loc["collect and drop", "center + driver"]
 print(f"least squares: center and driver together {estimate:.1f} ± {error:.1f} square minutes")
 between = np.average((last_year.mean - np.average(last_year.mean, weights=last_year.n)) ** 2, weights=last_year.n)
-print(f"last year: variance about the mean of a cell {V:.1f}, between the cells' means {between:.1f} square minutes")
+print(
+    f"last year: variance about the sum of contributors' means {V:.1f}, between the cells' means {between:.1f} square minutes"
+)
 print(
     f"truth: share of the road {true_variances @ questions['road'] / sum(true_variances @ questions[what] for what in three):.0%},",
     end=" ",

@@ -198,7 +198,7 @@ assert report["means"]["date"]
 #
 # The priors pool, as in 13: the contributors of a layer are alike as far as the data say.
 # Their scales come from the data, and are in the units of the total.
-# Would a mean of twice `mu_sd` surprise you? It should.
+# `mu_sd` is the scale for how far contributors' means differ: the standard deviation of a layer's means has a half-normal prior with it. Make sure that it is larger than any such difference you believe in.
 
 # %%
 priors = mlm.Priors.from_cells(cells)
@@ -214,8 +214,9 @@ print(mlm.check_convergence(idata).round(3).to_string())
 # ### 4 Criticize
 #
 # Could the model have produced this table?
-# [08](08_checking_a_model.ipynb) compared the data with simulated ones. Four numbers serve any table.
-# Two ask whether averages and spreads of cells are sums of their parts. They need cells of two rows or more: with one row a cell, `p` of the second is missing, and the first says nothing, whatever its `p`.
+# [08](08_checking_a_model.ipynb) compared the data with simulated ones. Five numbers serve any table.
+# Two ask whether averages and spreads of cells are sums of their parts. They need cells of two rows or more: with one row a cell, `p` of the spreads is missing, and that of the averages says nothing.
+# A third, for three layers or more, asks the same of each two layers, whose pairs of contributors have more rows; it names the two that fit least. (Such numbers scatter around 0 in a right model, with a standard deviation of about 1; the largest of several is somewhat above.)
 # The other two are about the shape, which no parameter fits, and need no repeats.
 # *Lean* is here the skewness without its sign, 0 for a symmetric shape (08 measured the lean in minutes). *Tails* is the kurtosis, 3 for a normal distribution.
 # `p` is the share of 1,000 simulated tables in which the number is at least as large, and an `alarm` is a number that almost none of them reaches.
@@ -405,7 +406,7 @@ assert mlm.identification(floor_cells)["means"]["covariates"]
 #
 # ## What stays may be the prior
 #
-# A shorter rule is common: fit again with another `sigma_scale`, and report what stays.
+# A shorter rule is tempting: fit again with another `sigma_scale`, and report what stays.
 # Try it on a table whose answer is published: the gauge study of [14](14_how_good_is_the_measurement.ipynb), ten parts that three operators measured three times each.
 # Somebody adds the pair of part and operator as a third layer, for the interaction, and does not pool.
 # How much of the differences between the 30 cells belongs to the parts?
@@ -460,7 +461,7 @@ assert not fixed.any()
 # Parts make up more than nine tenths of the differences, as 14 finds with pooling, and as REML finds.
 # What stayed was `mu_sd`, which this test never touched. Touch it (fourth column), and everything moves.
 #
-# Three things catch it, and the template has all three: the rank (last column), a variation of *both* scales, and pooling.
+# The rank (last column) and a variation of *both* scales show it, and pooling cures it. The template has all three.
 # A model of this kind warns you when you build it.
 #
 # ## What a silent check has said
@@ -471,7 +472,7 @@ assert not fixed.any()
 # %%
 broken = table.assign(minutes=table["minutes"] + 60 * (rng.random(len(table)) < 0.02))
 broken_cells = mlm.cell_statistics(broken, total=TOTAL, layers=LAYERS)
-broken_idata = mlm.sample(compiled.with_cells(broken_cells), seed=SEED)
+broken_idata = mlm.sample(compiled.with_cells(broken_cells), seed=SEED, chains=2)  # half of the usual four
 mlm.check_convergence(broken_idata)
 alarms = mlm.predictive_check(broken_idata, broken, TOTAL, LAYERS)
 assert alarms.loc[["lean", "tails"], "alarm"].all()
@@ -490,14 +491,30 @@ alarms.round(3)
 bridge = (table["center"] == "Harbor") & (table["date"] == table["date"].max())
 bent = table.assign(minutes=table["minutes"] + 5 * bridge)
 bent_cells = mlm.cell_statistics(bent, total=TOTAL, layers=LAYERS)
-bent_idata = mlm.sample(compiled.with_cells(bent_cells), seed=SEED)
+bent_idata = mlm.sample(compiled.with_cells(bent_cells), seed=SEED, chains=2)
 mlm.check_convergence(bent_idata)
-mlm.predictive_check(bent_idata, bent, TOTAL, LAYERS).loc[["averages of cells"]].round(3)
+mlm.predictive_check(bent_idata, bent, TOTAL, LAYERS).loc[["averages of cells", "averages of pairs"]].round(3)
 
 # %% [markdown]
-# In nearly every table that passes.
-# The day takes half of the five minutes, and the other half is spread over a few cells of some 17 deliveries each, which scatter by more.
-# So the silence has said: no hours by the dozen. It has not said that layers add up to within five minutes in every cell.
+# It passes.
+# Both numbers average over dozens of groups, and one day at one center drowns among them.
+# A closer look asks about the groups one by one, as [15](15_flights.ipynb) asks about days: how much does a center miss on a date, in standard deviations of that sum?
+
+# %%
+expected = mlm.predict(bent_idata, bent, LAYERS)
+missed = pd.DataFrame({"missed": bent[TOTAL] - expected["mean"].values, "variance": expected["sd"].values ** 2})
+groups = missed.assign(deliveries=1).groupby([bent["center"], bent["date"]], observed=True).sum()
+groups["minutes a delivery"] = groups["missed"] / groups["deliveries"]
+groups["standard deviations"] = groups["missed"] / np.sqrt(groups["variance"])
+print(len(groups), "groups; those that miss most:")
+groups.sort_values("standard deviations", key=np.abs, ascending=False).iloc[:3, 2:].round(1)
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+assert groups.loc[("Harbor", table["date"].max()), "standard deviations"] > 0.5  # 3.5 on average, with a scatter of 1
+
+# %% [markdown]
+# There it is. The day and the drivers have taken some of the five minutes, and the rest stands out.
+# (Among so many groups one lies beyond 3 by chance in about one table of eight, so look twice before you build on it.)
 #
 # ## Bad input is named, not dropped
 #
@@ -721,7 +738,7 @@ for size in SIZES[1:3]:
 # What the data fix becomes extremely narrow, and what only pooling decides stays as wide as it was: the more rows, the more and the smaller steps it takes from one end of the posterior to the other.
 # Somewhere between a hundred thousand and a million rows the defaults may not do any more. Then `check_convergence` stops you and says what to try, and you have two other ways.
 # A random part of the rows answers what pooling decides, since more rows add next to nothing there.
-# And what the data fix needs no pooling at that size: the plain model above has it, from all rows.
+# And what the data fix needs no pooling at that size: the plain model above has it, from all rows. (There a driver includes the center, and all rows have one spread.)
 #
 # ## New rows without compiling
 #
@@ -745,15 +762,15 @@ else:
 #
 # 1. **Question.** Write down the quantity you want, with its unit, before you look: "minutes that Eli takes more than Fay from the same center on the same day".
 # 2. **Total.** Is it a sum, or nearly one? Effects that multiply become sums after a logarithm.
-# 3. **Layers.** Each row has exactly one contributor in each. A missing label means one of two things: the layer took no part in that total (then declare it with `allow_absent`, [11](11_making_the_data_say_it.ipynb)), or nobody wrote the label down (then count such rows, compare their totals with the others', and leave them out only if they do not differ; say how many). Never fill in "unknown": it would be one contributor who works everywhere, and would seem to connect what the data do not. A column with one label is no layer. If you expect an interaction of two layers, make the pair a layer of its own, and pool: without pooling a prior splits it from the two.
+# 3. **Layers.** Each row has exactly one contributor in each. A missing label means one of two things: the layer took no part in that total (then declare it with `allow_absent`, [11](11_making_the_data_say_it.ipynb)), or nobody wrote the label down (then count such rows, compare them with complete rows that share their other labels, leave them out, and say how many they are; if they differ, the analysis is one of labeled rows only, and you say that, too). Never fill in "unknown": it would be one contributor who works everywhere, and would seem to connect what the data do not. A column with one label is no layer. If you expect an interaction of two layers, make the pair a layer of its own, and pool: without pooling a prior splits it from the two.
 # 4. **Numbers.** A column of numbers that a total may depend on, such as floors or kilograms, is a covariate. If it follows from the labels, only pooling can tell its slope ([13](13_partial_pooling.ipynb)): leave it out, or say so with the number.
-# 5. **Nesting.** Does each label of one layer occur with one label of another only? Are labels reused (driver 1, 2, 3 at every center)? Then they are different people: make the label unique, `center + "-" + driver`, after the rows without a label are out. `mlm.identification(cells)` names nested layers, and has a note where labels seem to be reused; where drivers hardly differ it cannot see that, so ask.
+# 5. **Nesting.** Does each label of one layer occur with one label of another only? Are labels reused (driver 1, 2, 3 at every center)? Then they are different people: make the label unique, as `center + ":" + driver` does if no label has a colon, after the rows without a label are out. `mlm.identification(cells)` names nested layers, and has a note where labels seem to be reused; where drivers hardly differ it cannot see that, so ask.
 # 6. **Shared.** What do rows have in common that is no layer: a shift, a vehicle, a week? Make it a pooled layer, or count the error of a difference by blocks ([15](15_flights.ipynb)). Say whether you speak of these dates or of dates in general.
 # 7. **Counts.** `cells.counts(layer)`: where contributors have few rows, pooling carries the answer.
 # 8. **Converge.** `mlm.check_convergence(idata)` before any number is read.
-# 9. **Criticize.** Averages, spreads, lean and tails. A check that is passed has said only what it could have found.
+# 9. **Criticize.** Averages, spreads, lean and tails, and then groups that you have a reason to doubt, one by one. A check that is passed has said only what it could have found.
 # 10. **Vary both priors.** The scale of means and the split of spreads, one at a time.
-# 11. **Claims.** `mlm.claims` is about means. Does somebody scatter more? Compare the variances, `idata["posterior"]["sigma_driver"] ** 2`, where `identification` says that the data fix their differences. What stayed *and* is fixed by the data; or what pooling says, with that word. "Caused by" needs more than this model: nobody assigned drivers to centers at random.
+# 11. **Claims.** `QUESTIONS` are about means. Does somebody scatter more? Compare the variances, `idata["posterior"]["sigma_driver"] ** 2`, where `identification` says that the data fix their differences. What stayed *and* is fixed by the data; or what pooling says, with that word. "Caused by" needs more than this model: nobody assigned drivers to centers at random.
 # 12. **Record.** Save the posterior and the claims. The file holds seed, data and versions.
 #
 # ## What Noor tells her boss
@@ -763,7 +780,7 @@ else:
 # In the second file about half of that gap was stairs, and the first file has no floors.
 # So nobody sits beside anybody yet: Noor asks for the floors first.
 # And whoever wants to know how Eli compares with Ada lets several drivers change centers for some weeks: a new kind of row in the design, not a million of the old kind in the file.
-# One driver on one day would raise the rank, too, but his 17 deliveries know a difference only to about three minutes either way. And if nobody else moves, nothing shows whether a driver is the same driver in streets that are new to him.
+# One driver on one day would raise the rank, too, but a day's 17 deliveries know a difference only to about three minutes either way. And if nobody else moves, nothing shows whether a driver is the same driver in streets that are new to him.
 
 # %%
 row = claims.loc["Eli - Fay"]
@@ -794,7 +811,7 @@ mlm.quiz("17")
 # - What stays under another prior may be the prior. Claim what stayed and is fixed by the data.
 # - Rows are reduced where they are. For data larger than memory, hand over a lazy table or merge cells of parts.
 # - Sampling costs what cells, contributors and the shape of the posterior cost, not rows.
-# - A silent check has ruled out large faults. Break the table on purpose, by as much as would matter to you, and see whether it rings.
+# - A silent check has ruled out large faults. Break the table on purpose, by as much as would matter to you, and see whether it rings. Then look at the groups that you doubt.
 #
 # ## Going further
 #

@@ -497,16 +497,26 @@ def next_study(answer: Answer, rng: np.random.Generator) -> str:
         wanted = int(np.argmin(np.where(readings <= budget, right, np.inf)))
         if position == wanted:
             continue
-        if position == wanted + 1:
-            raise Hint("the errors are right; positions count from 0")
         if position != int(position) or not 0 <= position < len(plans):
             raise Hint(f"the position should be that of one of {len(plans)} plans, counted from 0, but it is {best!r}")
         if readings[int(position)] > budget:
             raise Hint(f"the errors are right, but the plan {plans[int(position)]} has more readings than the budget")
         if position == int(np.argmax(np.where(readings <= budget, readings, 0))):
             raise Hint("the errors are right, but the plan with the most readings is not the best")
+        if position == _most_operators(plans, budget):
+            raise Hint(
+                "the errors are right, but the plan with the most operators is not the best here: parts and repeats "
+                "decide how much of a mean square is the operators'"
+            )
+        if position == wanted + 1:
+            raise Hint("the errors are right; positions count from 0")
         raise Hint("the errors are right, but another plan within the budget has a smaller one")
-    return "Operators are learned from operators: their degrees of freedom decide, and repeats hardly matter."
+    return "Degrees of freedom of operators come first; parts and repeats decide how much of a mean square is theirs."
+
+
+def _most_operators(plans: list[tuple[int, int, int]], budget: int) -> int:
+    """Return the position of the plan with the most operators within a budget."""
+    return int(np.argmax([o if p * o * r <= budget else 0 for p, o, r in plans]))
 
 
 def _relative_errors(plans, operator: float, pair: float, repeat: float) -> np.ndarray:
@@ -517,7 +527,7 @@ def _relative_errors(plans, operator: float, pair: float, repeat: float) -> np.n
 
 
 def _plans(rng: np.random.Generator) -> tuple[list[tuple[int, int, int]], tuple[float, float, float], int]:
-    """Return plans of which neither the largest nor the last within the budget is the best."""
+    """Return plans of which neither the largest nor the last nor that with most operators is the best of the budget."""
     while True:
         plans = [(int(rng.integers(3, 16)), int(rng.integers(2, 13)), int(rng.integers(1, 9))) for _ in range(7)]
         first, second, third = map(float, rng.uniform([0.2, 0.3, 0.5], [1.0, 2.0, 4.0]))
@@ -527,7 +537,8 @@ def _plans(rng: np.random.Generator) -> tuple[list[tuple[int, int, int]], tuple[
         within = np.where(readings <= budget, errors, np.inf)
         best = int(np.argmin(within))
         largest = int(np.argmax(np.where(readings <= budget, readings, 0)))
-        apart = best not in (largest, largest - 1, int(np.argmin(errors)), int(np.argmin(errors)) - 1, 6)
+        others = (largest, int(np.argmin(errors)), _most_operators(plans, budget))
+        apart = best not in (*others, *(position - 1 for position in others), 6)
         clear = len(set(plans)) == 7 and len(set(readings)) == 7 and np.sort(within)[1] > 1.02 * within[best]
         if clear and apart:
             return plans, variances, budget

@@ -218,7 +218,7 @@ def what_may_be_claimed(answer: Answer, rng: np.random.Generator) -> str:
 
     layers, total = [(["lot", "wafer"], "thickness"), (["farm", "crate"], "grams")][int(rng.integers(2))]
     table, questions, kinds = _nested_table(rng, layers, total)
-    sigma, scales = 1.0, (2.5, 3.5)
+    sigma, scales = 1.0, (3.5, 0.6)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnidentifiedWarning)  # the task is about what it says
         first, second = pair(answer.call(table, total, layers, questions, sigma, scales), "the answer")
@@ -242,6 +242,11 @@ def what_may_be_claimed(answer: Answer, rng: np.random.Generator) -> str:
                 f"you claim {name!r}, and its interval excludes zero under both scales; but no row shows how a sum "
                 "divides between a group and its members, so what stayed is the prior"
             )
+        if name in claimed and kind == "one scale":
+            raise Hint(
+                f"you claim {name!r}, which the data fix; but its interval excludes zero under the scale of "
+                f"{scales[0]} only, so a prior has a say"
+            )
         if name in claimed and kind == "near zero":
             raise Hint(f"you claim {name!r}, which the data fix; but zero lies inside its interval")
         if name not in claimed and kind == "claim":
@@ -254,20 +259,25 @@ def _nested_table(rng: np.random.Generator, layers: list[str], total: str) -> tu
     outer, inner = layers
     groups = [f"{outer[0].upper()}{k}" for k in rng.permutation(9)[:3] + 1]
     members = {group: [f"{group}.{k}" for k in range(1, 4)] for group in groups}
+    # The middle group's first two are 1.8 posterior standard deviations apart under one scale, 1.4 under the other.
+    deviations = {group: np.array([3.0, -1.4, -1.6]) for group in groups} | {groups[1]: np.array([1.285, 0, -1.285])}
     level = dict(zip(groups, [8, 0, -8] + rng.uniform(-1, 1, 3), strict=True))
     rows = []
     for group in groups:
-        for member, deviation in zip(members[group], [3.0, -1.4, -1.6] + rng.uniform(-0.05, 0.05, 3), strict=True):
+        jitter = 0 if group == groups[1] else rng.uniform(-0.05, 0.05, 3)
+        for member, deviation in zip(members[group], deviations[group] + jitter, strict=True):
             z = rng.normal(size=4)
             # Averages are exact, so that no question is decided by chance.
             values = 50 + level[group] + deviation * (1 if group == groups[0] else -1) + (z - z.mean())
             rows += [(group, member, x) for x in values]
     table = pd.DataFrame(rows, columns=[outer, inner, total]).iloc[rng.permutation(len(rows))].reset_index(drop=True)
     (high, _, low), (a, b, c), (d, *_) = groups, members[groups[0]], members[groups[2]]
+    one, other, _ = members[groups[1]]
     kinds, questions = {}, {}
     for name, kind, weights in [
         (f"{a} - {b}", "claim", {(inner, a): 1, (inner, b): -1}),
         (f"{b} - {c}", "near zero", {(inner, b): 1, (inner, c): -1}),
+        (f"{one} - {other}", "one scale", {(inner, one): 1, (inner, other): -1}),
         (f"{high} - {low}", "not fixed", {(outer, high): 1, (outer, low): -1}),
         (
             f"{a} in {high} - {d} in {low}",

@@ -235,11 +235,11 @@ def standard_error(design, n, sigma, question):
 # %% [markdown] tags=["task:11.3"]
 # ## 11.3 What becomes of the others (medium)
 #
-# With rows without number, the data show the variance of each cell exactly.
+# With infinitely many rows, the data show the variance of each cell exactly.
 # Somebody states the standard deviations of some components, truly or not, and you take the statement for true.
 # Which variances will you report?
 #
-# If no variances agree both with the statement and with all cells, or only such as are negative, the data contradict the statement.
+# If no variances agree both with the statement and with all cells, or only negative ones do, the data contradict the statement.
 # (With the statement the design leaves no flat direction, so there are never two answers.)
 
 
@@ -450,7 +450,7 @@ def fit_plan(table, layers, seed):
 #
 # The notebook has a rule for the numbers of rows once you know the weights $a_i$, by which the variances of the kinds add up to the answer: $n_i \propto |a_i| V_i / \sqrt{p_i}$.
 # Spent in this way, the money buys an error in proportion to $\sum_i |a_i| V_i \sqrt{p_i}$.
-# Often several sets of weights give the answer, and they are not equally dear.
+# Often several sets of weights give the answer, and they are not equally expensive.
 # With six offers a computer can look at every subset.
 
 

@@ -554,6 +554,16 @@ def next_study(plans, operator, pair, repeat, budget):
 
 
 # %% tags=["mistake:14.5"]
+# earns: the most operators is not the best
+right = next_study
+
+
+def next_study(plans, operator, pair, repeat, budget):
+    errors, _ = right(plans, operator, pair, repeat, budget)
+    return errors, int(np.argmax([o if p * o * r <= budget else 0 for p, o, r in plans]))
+
+
+# %% tags=["mistake:14.5"]
 # earns: the most readings is not the best
 def next_study(plans, operator, pair, repeat, budget):
     p, o, r = np.array(plans, dtype=float).T

@@ -37,6 +37,7 @@ import mlm_tutorial as mlm
 #
 # Two layers do not add up: the effect of one depends on the contributor of the other.
 # So you replace the two by one layer, whose contributors are the pairs that occur.
+# (That suits pairs which you have all seen. To keep what pairs of one contributor have in common, and to predict new ones, leave the two layers in beside it.)
 # Return the cells of the table with this layer, and the package's model of these cells, with the default priors, which pool.
 # Do not compile the model.
 #

@@ -333,7 +333,7 @@ def refit_or_compile(file, cells):
 #
 # Fit the table twice without pooling: all as `mlm.Priors.from_cells` has it, except that `mu_sd` is the first of two scales, and then the second.
 # Check that both runs have converged.
-# Then say which of the questions may be claimed: those that the data fix, and whose 89 % interval excludes zero under both scales.
+# Then say which of the questions may be claimed: those that the data fix, and whose 89 % interval excludes zero under both scales. (`mlm.claims` shows intervals of the first fit only, and asks for more: that a number hardly moves.)
 #
 # Building such a model warns you. That is what this task is about.
 
@@ -351,7 +351,7 @@ def what_may_be_claimed(table, total, layers, questions, sigma, scales):
     Returns a pair: a list of the two posteriors that mlm.sample returns, in the order of the scales, and a set of str,
     the names of the questions that may be claimed.
     For example, the set is {"Eve - Ed"} for the table of clerks, with
-    what_may_be_claimed(weighed, "grams", ["counter", "clerk"], differences, 1.0, (2.5, 3.5)).
+    what_may_be_claimed(weighed, "grams", ["counter", "clerk"], differences, 1.0, (3.5, 0.6)).
     """
     ### BEGIN SOLUTION: fit with each scale, known spreads and no pooling; look at the design and at both intervals
     cells = mlm.cell_statistics(table, total, layers)
@@ -362,8 +362,17 @@ def what_may_be_claimed(table, total, layers, questions, sigma, scales):
         model = mlm.cell_model(cells, dataclasses.replace(priors, mu_sd=scale))
         fits.append(mlm.sample(model, seed=17))
         mlm.check_convergence(fits[-1])
-    judged = mlm.claims(dict(zip(scales, fits, strict=True)), cells, questions)
-    return fits, {name for name in questions if judged.loc[name, "claim"] == "yes"}
+    fixed = mlm.identification(cells, contrasts=questions)["means"]
+    sure = set()
+    for name, weights in questions.items():
+        draws = [
+            sum(w * fit["posterior"][f"mu_{layer}"].sel({layer: x}) for (layer, x), w in weights.items())
+            for fit in fits
+        ]
+        lower, upper = np.quantile(draws, [0.055, 0.945], axis=(1, 2))
+        if fixed[name] and np.all((lower > 0) | (upper < 0)):
+            sure.add(name)
+    return fits, sure
     ### END SOLUTION
 
 
@@ -388,7 +397,18 @@ def what_may_be_claimed(table, total, layers, questions, sigma, scales):
 
 
 # %% tags=["mistake:17.4"]
-# earns: but zero lies inside its interval
+# earns: under the scale of 3.5 only
+right = what_may_be_claimed
+
+
+def what_may_be_claimed(table, total, layers, questions, sigma, scales):
+    fits, sure = right(table, total, layers, questions, sigma, scales)
+    judged = mlm.claims({"first": fits[0], "again": fits[0]}, mlm.cell_statistics(table, total, layers), questions)
+    return fits, sure | {name for name in questions if judged.loc[name, "claim"] == "yes"}
+
+
+# %% tags=["mistake:17.4"]
+# earns: which the data fix; but zero lies inside
 right = what_may_be_claimed
 
 
@@ -443,7 +463,7 @@ def what_may_be_claimed(table, total, layers, questions, sigma, scales):
 # It is ready for a fit if
 #
 # - it has two layers or more, and every contributor has two rows or more;
-# - no total and no label is missing, and totals vary, also where all contributors are the same.
+# - no total and no label is missing, and the totals are not exact sums of what the contributors add.
 #
 # Its layers may be nested: then your report says so, and pooling has to split them.
 #

@@ -137,6 +137,20 @@ def test_a_folder_and_a_notebook_of_one_name_are_remarked(tmp_path):
     assert [x.notes != [] for x in found_in(tmp_path)] == [True, True]
 
 
+def test_the_number_of_a_capstone_is_remarked_and_who_else_has_it(tmp_path):
+    handed_out = (NOTEBOOKS / "exercises" / "capstone_exercises.ipynb").read_text(encoding="utf-8")
+    for name, number in {"Ada": "7", "Ben": "2026", "Cem": "7", "Dora": "my_number"}.items():
+        (tmp_path / f"{name}.ipynb").write_text(handed_out.replace("seed(2026)", f"seed({number})"), encoding="utf-8")
+    hand_in(tmp_path, "Eve")
+    assert {x.student: x.notes for x in found_in(tmp_path)} == {
+        "Ada": ["number 7, as Cem"],
+        "Ben": ["number 2026, as handed out"],
+        "Cem": ["number 7, as Ada"],
+        "Dora": [],
+        "Eve": [],
+    }
+
+
 def test_file_names_of_submissions_have_enough_digits_not_to_collide():
     names = {slug(Submission("x", f"{i:06}/a.ipynb")) for i in range(30_000)}  # of 24 bits, some 27 pairs collide
     assert len({name[-16:] for name in names}) == 30_000

@@ -20,6 +20,8 @@ LARGEST = 20e6  # bytes; a notebook that is larger holds something else than ans
 MOST_ENTRIES = 10_000  # files and folders of one student; more are an accident, or an attack
 _CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _IGNORED = re.compile(r"^(\.|__MACOSX$|Thumbs\.db$)|^\.ipynb_checkpoints$")
+#: The set whose table is made from a number, and that number where a student left it alone.
+CAPSTONE, HANDED_OUT = "capstone", 2026
 
 
 @dataclass
@@ -39,11 +41,13 @@ class Submission:
     remarks : list of str
         What grading found.
     notes : list of str
-        What the folder shows, such as two students of one name.
+        What the folder shows, such as two students of one name, or the number of a capstone's table.
     problem : str
         Why it was not graded; empty where it was.
     key : str
         Digest of the submission and of all that decides its points.
+    number : int or None
+        That of a capstone's table.
     """
 
     student: str
@@ -54,6 +58,7 @@ class Submission:
     notes: list[str] = field(default_factory=list)
     problem: str = ""
     key: str = ""
+    number: int | None = None
 
     def total(self) -> float:
         """Return the points of all tasks together."""
@@ -86,6 +91,7 @@ def find_submissions(folder: Path, sources: dict[str, Source]) -> list[Submissio
                 problem = f"this cannot be read: {clean(error.strerror)}"
                 found.append(Submission(readable(entry.name), entry.name, problem=problem))
     _note_names_alike(found)
+    _note_numbers_alike(found)
     return found
 
 
@@ -106,7 +112,7 @@ def _of_student(entry: os.DirEntry, folder: Path, sources: dict[str, Source], re
         return [Submission(readable(entry.name), entry.name, notes=notes, problem=clean(problem))]
     submissions = [_inspect(folder, x, entry.name, sources, reader) for x in sorted(notebooks, key=os.fsencode)]
     for submission in submissions:
-        submission.notes = list(notes)
+        submission.notes = notes + submission.notes
         same = [readable(x.file) for x in submissions if x.exercises == submission.exercises and submission.exercises]
         if len(same) > 1:
             submission.problem = clean(
@@ -155,6 +161,9 @@ def _inspect(folder: Path, file: str, student: str, sources: dict[str, Source], 
         content = read_foreign(folder, file, LARGEST)
         submission.exercises = reader.set_of(content, Path(readable(file)).stem)
         submission.key = _key(content, sources[submission.exercises])
+        if submission.exercises == CAPSTONE:
+            found = re.search(rb"notebook_seed\((\d{1,18})\)", content)
+            submission.number = int(found[1]) if found else None
     except ValueError as error:
         submission.problem = clean(error)
     except Exception as error:  # whatever one notebook holds, the others are graded
@@ -172,6 +181,15 @@ def _note_names_alike(submissions: list[Submission]) -> None:
         others = sorted(readable(x) for x in names[folded(submission.student)] - {own})
         if others:
             submission.notes.append(clean(f"its name is like that of {', '.join(others)}: is it the same student?"))
+
+
+def _note_numbers_alike(submissions: list[Submission]) -> None:
+    """Note the number of each capstone's table, and who else has the same table."""
+    for submission in (x for x in submissions if x.number is not None):
+        others = [x.student for x in submissions if x.number == submission.number and x is not submission]
+        text = f"number {submission.number}"
+        text += ", as handed out" if submission.number == HANDED_OUT else ""
+        submission.notes.append(clean(text + (f", as {', '.join(others)}" if others else "")))
 
 
 def read_foreign(folder: Path, file: str, largest: float) -> bytes:
