@@ -1,5 +1,6 @@
 """Checks of the exercises of notebook 14."""
 
+import functools
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -355,7 +356,8 @@ TAU_SCALE, BATCHES, CASKS, TESTS = 4.0, 8, 3, 2
 @fits_a_model
 def batches_or_casks(answer: Answer, rng: np.random.Generator) -> str:
     """Check 14.4."""
-    frame, test_sd, right = _paste(rng)
+    frame, test_sd, right = _paste(int(rng.integers(2**31)))
+    frame = frame.copy()  # an answer may change it
     given = answer.call(frame, test_sd, int(rng.integers(2**31)))
     idata, p = pair(given, "the answer")
     if isinstance(idata, xr.DataTree) and "posterior" in idata.children:
@@ -410,11 +412,13 @@ def _check_probability(p: float, right: float, draws: xr.Dataset) -> None:
     )
 
 
-def _paste(rng: np.random.Generator) -> tuple[pd.DataFrame, float, dict]:
+@functools.lru_cache(maxsize=4)  # the next try is checked with the same table
+def _paste(seed: int) -> tuple[pd.DataFrame, float, dict]:
     """Return a table of paste, the sd of the test, and what :func:`_nested` says of them.
 
     Effects are spread evenly, so that no tau is near zero, where a run may fail; the probability is not near 0 or 1.
     """
+    rng = np.random.default_rng(seed)
     while True:
         test_sd = round(float(rng.uniform(0.5, 0.8)), 2)
         batch = _even(BATCHES) * rng.uniform(2.2, 3)

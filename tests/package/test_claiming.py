@@ -233,7 +233,7 @@ def test_what_stayed_in_a_gauge_without_pooling_was_the_prior():
         warnings.simplefilter("ignore", mlm.UnidentifiedWarning)
         chosen = {"as it is": priors} | {x: variants[x] for x in ("spreads: in the layers", "means: scale / 4")}
         for name, its in chosen.items():
-            fits[name] = mlm.sample(mlm.cell_model(cells, its), seed=1, target_accept=0.99)
+            fits[name] = mlm.sample(mlm.cell_model(cells, its), seed=1, target_accept=0.99, chains=2)
     sds = pd.DataFrame({n: [float(f["posterior"][f"mu_{x}"].std(x).mean()) for x in layers] for n, f in fits.items()})
     assert (np.abs(sds["spreads: in the layers"] / sds["as it is"] - 1) < 0.15).all()
     assert (sds["means: scale / 4"] / sds["as it is"])[1:].max() < 0.5

@@ -45,7 +45,7 @@ def check(frame, idata=None, **options):
 @pytest.mark.slow
 @pytest.mark.parametrize("repeats", [1, 2, 20])
 def test_p_values_of_a_right_model_are_uniform(repeats):
-    p = np.array([check(table(np.random.default_rng(i), repeats), draws=200)["p"] for i in range(150)])
+    p = np.array([check(table(np.random.default_rng(i), repeats), draws=100)["p"] for i in range(150)])
     if repeats == 1:
         assert np.isnan(p[:, 1]).all()
         p = np.delete(p, 1, axis=1)
@@ -112,7 +112,7 @@ def test_averages_of_pairs_have_uniform_p_values_under_a_right_model():
     layers, p = ["a", "b", "day"], []
     for seed in range(150):
         rows, idata = three_layers(np.random.default_rng(seed), 0.0)
-        p.append(mlm.predictive_check(idata, rows, layers=layers, draws=200).loc["averages of pairs", "p"])
+        p.append(mlm.predictive_check(idata, rows, layers=layers, draws=100).loc["averages of pairs", "p"])
     # As above.
     assert np.sum(np.array(p) <= 0.05) < 20
     assert np.sum(np.array(p) >= 0.5) > 45

@@ -167,25 +167,25 @@ def test_both_coordinate_systems_have_the_same_posterior():
     assert np.abs(z).max() < stats.norm.isf(FALSE_ALARM / 2 / len(z))
 
 
-@pytest.mark.slow(70)
+@pytest.mark.slow(25)
 def test_contributor_numbers_decide_the_split_only_without_pooling():
     """All totals have one distribution, so the data do not decide the split, and the number of labels should not."""
     x = np.random.default_rng(3).normal(0, 2, 12_800)
     share = {}
     for pooled in (False, True):
-        for m in (4, 64):
+        for m in (4, 32):
             cells = mlm.cell_statistics(pd.DataFrame({"total": x, "many": np.arange(len(x)) % m}), layers=["many"])
             model = mlm.cell_model(cells, mlm.Priors.from_cells(cells, pooled=pooled))
-            # The smallest of 64 equal variances moves slowly without pooling: a tail ESS of 248 after 1,000 draws.
-            idata = mlm.sample(model, seed=13, draws=2500 if m == 64 and not pooled else 1000)
+            # The smallest of many equal variances moves slowly without pooling.
+            idata = mlm.sample(model, seed=13, draws=2000 if m == 32 and not pooled else 1000)
             mlm.check_convergence(idata)
             posterior = idata["posterior"]
             v0 = posterior["sigma_baseline"] ** 2
             share[pooled, m] = (v0 / (v0 + (posterior["sigma_many"] ** 2).mean("many"))).values
     # Without pooling, every contributor makes the prior of the split narrower.
-    assert share[False, 64].std() < share[False, 4].std() / 4
-    assert abs(share[True, 64].mean() - share[True, 4].mean()) < 0.06
-    assert share[True, 64].std() > 0.8 * share[True, 4].std()
+    assert share[False, 32].std() < share[False, 4].std() / 2.5
+    assert abs(share[True, 32].mean() - share[True, 4].mean()) < 0.06
+    assert share[True, 32].std() > 0.8 * share[True, 4].std()
 
 
 @pytest.mark.slow(50)

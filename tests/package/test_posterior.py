@@ -178,7 +178,7 @@ def recovered():
         cells = mlm.cell_statistics(truth.simulate(20_000, rng=200 + seed), layers=truth.names)
         if compiled is None:
             compiled = mlm.compile_model(mlm.cell_model(cells, priors))
-        pairs.append((truth, mlm.sample(compiled.with_cells(cells), seed=300 + seed, chains=2)))
+        pairs.append((truth, mlm.sample(compiled.with_cells(cells), seed=300 + seed, chains=2, tune=500)))
     return pairs
 
 
