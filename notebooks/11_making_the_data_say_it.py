@@ -424,7 +424,7 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# Half the spread takes sixteen times the parcels: once the square for variances, and once more for the root-n rule.
+# From exactly two minutes to one it would be sixteen times the parcels: once the square for variances, and once more for the root-n rule. This plan sees a little less than two already, so the printed number is a little smaller.
 # No rows of these kinds make one minute cheap under a road that varies by five. (The certificate does, for center and driver together, if it is true.)
 # Better that the manager hears it now than from an interval.
 # What a tenth *can* say is whether the drivers vary by as much as Sam's prior expects, and that is what the quarrel is about.
@@ -505,9 +505,13 @@ def judge(plan):
 judge(my_plan)
 
 # %% [markdown]
+# (It can be done with some hundred euros to spare: drop just enough parcels for the road, then collect for the centers.)
+
+# %% [markdown]
 # ## A year later
 #
 # The manager took "collect and drop": a tenth of the year's parcels, 1,500 euros.
+# (Two thirds of them go to dropped parcels, a little more than is best for the centers. The curve is flat there, and the road gains.)
 # Here they are, beside last year's.
 # Fit both years under Nora's prior and under Sam's, which expect a third and a tenth of the variance on the road, and share the rest equally between centers and drivers.
 # The priors of all spreads are the same for both years.
@@ -591,7 +595,7 @@ assert float(road.std()) < 0.25
 # And the 5? Look at the printed interval again: it ends near 5, perhaps below it.
 # That is more than bad luck.
 # One minute is less than this plan can see, no variance can be negative, and both priors expect far more than a minute from centers and drivers.
-# So both pull the same way, from the road to the people, and in such years the road's interval ends below 5 far more often than in the 11 % that it should miss.
+# So both pull the same way, from the road to the people, and in such years the road's interval ends below 5 far more often than in the 11 % that its name suggests.
 # Two priors that agree show that the data decide between *these two*.
 # They do not show what the answer owes to something that both assume.
 # To see that, take a third prior that errs on the other side: one that expects 95 % on the road, say.
@@ -691,7 +695,8 @@ assert contains["Sam"] < contains["Nora"] < 0.8
 # The true depot lies far out in both priors, so here it is right much less often.
 # The third prior misses, too, on the other side: no prior promises 89 % at one given truth.
 # (It expects 95 % where the truth is 93 %, and could be put so near because you made the data. With data of your own, err further, and report how far that moves the answer.)
-# The three answers are a few tenths of a minute apart, where last year's were two minutes apart: that is what the parcels bought.
+# The three answers are a few tenths of a minute apart, where last year two of these priors alone were about two minutes apart: that is what the parcels bought.
+# (These shares are those of the quick posterior, whose intervals come out a little shorter than the sampler's, as the table shows for Nora's prior. The sampler's own shares may be some points higher, and 400 years leave a standard error of up to 2.5 points. The direction is safe, the last digit is not.)
 #
 # ## The most expensive plan
 #
@@ -836,7 +841,7 @@ assert power["a little quieter"] < 0.5 < 0.8 < power["motorway"]
 # In the world of the motorway nearly every such plan contradicts itself.
 # Where the road of dropped parcels is only a little quieter, most plans do not notice.
 # So a plan that stays silent has ruled out a large difference of *one* kind, but not a small one, and none that dropped parcels share with *one* other kind: if dropped and collected parcels both keep to the motorway, it cancels. (If collected and handed-over parcels share it, it counts twice.)
-# This contrast does not see a road with another *mean*. The same contrast of the kinds' means does, and costs nothing: its standard error, in the last line, is far below a minute.
+# This contrast does not see a road with another *mean*. The same contrast of the kinds' means does, and costs nothing: its standard error, printed above the price, is far below a minute.
 # Let chance decide which parcels are handled differently. That rules out selection, though not another route.
 # The power of this test belongs in the plan, beside the rank and the price.
 #
@@ -864,7 +869,7 @@ pairs.round(1).replace(np.inf, "-")
 
 # %% [markdown]
 # Which share of the variance about the mean of a cell is the road's?
-# The interval of the road failed in about half of such years under Nora's prior, so ask the quick posterior under all three, and for centers and drivers together as well.
+# The quick posterior's interval of the road failed in about half of such years under Nora's prior, so ask the quick posterior under all three, and for centers and drivers together as well.
 # Beside that stands a variance that last year's parcels show for nothing: cells have different means.
 
 # %%
@@ -901,7 +906,7 @@ assert 4 < between < 11  # 7.2 in the truth
 # *Collect* and *drop* cost 1,500 euros, and for these the manager may now claim:
 #
 # - **From the data:** the road's spread, to within a few tenths of a minute; and that at least some three quarters of the variance about a cell's mean is the road's, since the lower ends say so under all three priors. How many minutes a stop at a center adds.
-# - **Only as the plan itself has it:** center and driver together, and each of the two: the estimate by least squares with its standard error, wide because one minute hides under five. The posterior intervals of the third prior and of the other two hardly meet there, so none of them is a claim.
+# - **With the plan's wide standard error only:** center and driver together, and each of the two: the estimate by least squares with its standard error, wide because one minute hides under five. The posterior interval of the third prior lies below those of the other two, or barely touches them: the prior decides, so none of them is a claim.
 # - **With an assumption named beside it:** that dropped and collected parcels have the road of the others. With *hand over* she could have tested whether the variance of one kind alone differs, not whether both do alike.
 # - **Not:** that drivers vary by a minute rather than not at all. To see that, she would need at least the number of parcels printed above.
 #

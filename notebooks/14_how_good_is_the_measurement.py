@@ -28,7 +28,7 @@
 #
 # **You will learn**
 #
-# 1. to see how the layers of a table lie to each other: crossed, nested, or nested behind labels that are used again and again;
+# 1. to see how the layers of a table relate to each other: crossed, nested, or nested behind labels that are used again and again;
 # 2. to estimate variance components with their intervals, beside those of REML, and to say for whom they hold;
 # 3. to recognize a variance that the prior has split, because the layers were not pooled or their spreads were left free;
 # 4. to turn draws into the standard table of a gauge study, and the table into a decision;
@@ -146,7 +146,7 @@ assert np.allclose(classical, published, rtol=2e-3)
 # These are the estimates of REML, *restricted maximum likelihood*, which most programs print: where a table is balanced and no estimate is negative, the two are the same (Searle, Casella and McCulloch 1992).
 # The published REML estimates of this table agree to the last digit.
 #
-# The table has one number a variance, and no interval.
+# The table has one number per variance, and no interval.
 # But look at the column df.
 # The repeats' variance rests on 60 differences, the operators' on two.
 #
@@ -248,7 +248,7 @@ largest.round(2)
 
 # %% [markdown]
 # These are probabilities of being the largest of the three.
-# In the table pairs lead, as in REML's list; in the population operators do, though nobody should bet much on either.
+# In the table pairs lead, as in REML's list; in the population operators do, under this prior, though nobody should bet much on either.
 # The question had two answers because it was two questions.
 #
 # ## The gauge table, one row of it for each draw
@@ -358,7 +358,7 @@ assert anyone["above 30"] > max(0.1, 5 * three["above 30"])
 
 # %% [markdown]
 # The table and the figure hold posterior probabilities, in percent.
-# For these three operators the answer is fairly clear: not good enough to be accepted without a word, not poor enough to be refused.
+# For these three operators the answer is fairly clear: not good enough to be accepted without reservation, not poor enough to be refused.
 # For any operator it is not.
 # Most draws lie between 10 and 30, but a good part lies above, and nearly all of that comes from operators whom nobody has seen.
 #
@@ -400,7 +400,7 @@ assert moved["these three operators"] < 0.05 < moved["any operator"]
 
 # %% [markdown]
 # About these three operators the prior has next to nothing to say.
-# About any operator it has: the probability of a gauge to be refused depends on it.
+# About any operator it has: the probability that the gauge is refused depends on it.
 # **Report both, and the prior with the second.**
 # An auditor who does not share Ines's experience may choose a wider one, or ask for more operators.
 #
@@ -495,17 +495,20 @@ mlm.identification(cells, known_sigma=no_spread)[["means", "spreads"]]
 # So with free spreads, report the sum, and never the baseline alone.
 #
 # And the first promise, one residual for all?
-# Compare how far each operator's repeats of a part scatter. (Every gauge study draws this as a *range chart*.)
+# Compare how far each operator's repeats of a part scatter. (Many gauge studies draw the ranges.)
 
 # %%
 scatter = gauge.groupby(["operator", "part"])["impedance"].var().groupby("operator").mean()
 print("variance of repeats within a pair:", scatter.round(2).to_dict())
-print(
-    f"largest over smallest: {scatter.max() / scatter.min():.1f}; by chance the ratio of two exceeds 2.1 in 5 % of studies"
-)
+alike = np.random.default_rng(1).chisquare(20, (100_000, 3))  # ten parts with two independent differences each
+at_chance = np.quantile(alike.max(axis=1) / alike.min(axis=1), 0.95)
+print(f"largest over smallest: {scatter.max() / scatter.min():.1f}; by chance above {at_chance:.1f} in 5 % of studies")
+twice = alike * [1, 1, 2]
+seen_if_twice = np.mean(twice.max(axis=1) / twice.min(axis=1) > at_chance)
+print(f"an operator with twice the variance of the others would be noticed in {seen_if_twice:.0%} of studies")
 
 # %% [markdown]
-# Nothing speaks against it: each of these variances rests on 20 differences, and such numbers scatter.
+# Nothing speaks against it, but the check is weak: each of these variances rests on 20 differences.
 #
 # Can such a model say whether one operator's hand is less steady than another's?
 
@@ -644,6 +647,7 @@ assert np.all(np.abs(gap) < [1, 1, 5])
 
 # %% [markdown]
 # Two ways that share no code, nutpie's run and the shortcut, give the same posterior up to the noise of their draws.
+# That was one table with 100,000 proposals. Below, each study gets 2,000, or more where most of them are negative, so single intervals are rough: compare plans by their medians, and not by the last digit.
 # So use the shortcut for the plans, with Ines's prior.
 # A new study is four random numbers:
 
@@ -725,7 +729,7 @@ assert width["cheap: 10 x 6 x 2"] < width["repeats: 10 x 3 x 9"]
 # Repeats are cheap, and they buy next to nothing: the repeats' variance was known well enough already.
 # What is not known is how far operators differ, and only operators can tell.
 # Six operators with two repeats each, 120 readings, beat three operators with nine, 270.
-# **Spend readings where a large variance rests on few degrees of freedom.**
+# **Spend readings on the variance whose uncertainty widens your answer most: here the operators', which rests on two degrees of freedom.**
 #
 # ## Is the gauge fit for use?
 #
@@ -740,7 +744,8 @@ summary(table).round(1)
 
 # %% [markdown]
 # **Predict first.** All three by the same operator, or one by each of the three?
-# With one of the two, this gauge is more likely than not to pass the auditor's limit.
+# With one of the two, the % R&R is more likely than not below 10.
+# (All rows below use Ines's prior, and hold for Ana, Bo and Cem.)
 
 # %%
 v = informed_three
@@ -788,7 +793,7 @@ assert decision["1 reading by each of the three"]["% R&R"].gt(10).mean() < 0.5
 # - As it is used now, the gauge is neither accepted nor refused: for Ana, Bo and Cem the % R&R very probably lies between 10 and 30.
 # - From now on each module is read once by each of the three, and the average counts. Then their offsets are the same for every module, and the variances of pairs and repeats fall to a third. With a probability above one half the gauge passes even the strict limit of % R&R, if the ten modules are a fair sample of the production. In percent of the tolerance, which counts where modules are sorted by fixed limits, it stands right at 10 (last column), so nobody should promise that.
 # - Three readings by one operator cost the same and gain little, because operator and pair stay. Correcting each operator's offset gains as little, and the table even takes the offsets for exactly known.
-# - For other operators nothing is promised. Before a fourth one uses the gauge, six take part in a study with two repeats. Such a study, read without today's 90 readings, shows a % R&R below 30 in about half of the cases at best (column *sure of < 30*, and the line below the table).
+# - For other operators nothing is promised. Before a fourth one uses the gauge, six take part in a study with two repeats. Such a study, read without today's 90 readings, lets her be 95 % sure that the % R&R is below 30 in about half of the cases at best (column *sure of < 30*, and the line below the table).
 #
 # And the 37 of this morning, beside two times 41?
 # Ana reads somewhat less than a unit below the average of the three (the table of offsets). On this module, part 1, she is more than two units below, so her pair adds to it.
@@ -799,7 +804,7 @@ assert decision["1 reading by each of the three"]["% R&R"].gt(10).mean() < 0.5
 #
 # The quiz asks about ideas.
 # The [exercises](exercises/14_exercises.ipynb) let you use them, from easy to hard, and tell you at once whether you are right.
-# Is your own study at hand as a CSV file? [Take it apart in the browser](../book/apart.md): the classical model, with intervals, and nothing leaves your machine.
+# Do you have a study of your own as a CSV file? [Take it apart in the browser](../book/apart.md): the classical model, with intervals, and nothing leaves your machine.
 
 # %%
 mlm.quiz("14")
@@ -812,7 +817,7 @@ mlm.quiz("14")
 # - Where one layer refines another (casks in batches, pairs of part and operator), pool. Fixed scales split what the data leave open, and the run looks healthy.
 # - `known_sigma={layer: 0}` gives the classical model. With free spreads, report sums of variances, not the baseline alone.
 # - Compute every ratio draw by draw, then summarize. A decision needs the probability of being on the right side of a limit.
-# - Spend readings where a large variance rests on few degrees of freedom.
+# - Spend readings on the variance whose uncertainty widens your answer most.
 #
 # ## Going further
 #

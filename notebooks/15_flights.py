@@ -265,6 +265,7 @@ table.map("{:.2%}".format, na_action="ignore").fillna("")
 
 # %% [markdown]
 # The day tells more than carrier, airport and month together.
+# That it beats the month was certain, for who knows the day knows the month. What the flights add is that it beats the carrier, and by how much. (The days put aside differ less than these, as you will see below. There its share is smaller.)
 # The month's share is even too large: a month's mean rests on some 15 days, and what these days happened to be counts as the month's.
 # How much of it do the days put aside share?
 
@@ -277,16 +278,17 @@ for what, square in {
     print(f"variance of the months' means, {what}: {square / flights[total].var():.2%} of a flight's")
 
 # %% [markdown]
-# And still it leaves most of the variance to the single flight: with the covariance, a column sums to what the layers' means explain, and the rest is spread.
+# Back to the table. Even the day leaves most of the variance to the single flight: with the covariance, a column sums to what the layers' means explain, and the rest is spread.
 #
 # The last row is there because carriers do not choose airports and days by lot.
 # Where layers do not occur independently, the layers' parts do not sum to the variance of their sum; the covariance is what is missing, and it belongs to no layer alone.
+# What one label tells by itself is its part and some of the covariance. For the airport the second can be as large as the first.
 # Here it is small and negative: add up the layers alone, and you claim a little too much.
 #
 # ## Whose intervals grow?
 #
 # **Predict first.** Some of these become less certain once the model knows about days, and some do not:
-# the difference of two carriers, the difference of two airports, the difference of two months, the average of a year of such days.
+# the difference of two carriers, the difference of two airports, the difference of two months, the average of all days of the fit as days of their kind.
 # Which?
 #
 # A month has no parameter in the new model.
@@ -313,7 +315,7 @@ before_and_after = {
         float(difference(monthly, "month", 12, 9).std()),
         float((month_in_general(daily, 12) - month_in_general(daily, 9)).std()),
     ],
-    "average of a year of such days": [np.sqrt(variance.mean() / len(seen)), float(year.std())],
+    "average of all days of the fit": [np.sqrt(variance.mean() / len(seen)), float(year.std())],
 }
 widths = pd.DataFrame(before_and_after, index=["before", "after"]).T
 widths["ratio"] = widths["after"] / widths["before"]
@@ -322,8 +324,8 @@ widths.round(2)
 
 # %% [markdown]
 # Standard deviations in minutes.
-# Differences of carriers and of airports hardly change: both sides fly on nearly every day, so the day's shift cancels.
-# Months and the year rest on days, and there are far fewer days than flights.
+# Differences of carriers and of airports hardly change: both sides fly on nearly every day, so the day's shift cancels. They even shrink a little, as it no longer counts as noise of single flights.
+# Months and the average of all days rest on days, and there are far fewer days than flights.
 # A larger table of the same days would not help; only more days would.
 # (That a difference hardly changes does not say that its interval was right. The section *Criticism to the end* comes back to it.)
 
@@ -413,7 +415,7 @@ plt.show()
 
 # %% [markdown]
 # Before, the intervals for days are too short by far, although the chains had converged.
-# After, they hold more often than they promise, by three standard errors of the count: for these days they are too long.
+# After, they hold somewhat more often than they promise: for these days they are a little too long. (The printed standard error takes days as independent. They are not quite, as you will see, so do not make much of it.)
 # The printed standard deviations say why: the days put aside happen to differ less than those of the fit, and the model expects new days to differ as the old ones did. (A few stormy days among the old ones, which stretch `tau_date`, may do the rest.)
 # For single flights the two models promise nearly the same, and both keep it roughly: a flight's own scatter swamps its day.
 # So a check of single flights would have told you that all is well.
@@ -568,7 +570,7 @@ for row, flight in chosen.iterrows():
         f"    more than carrier, airport and day led you to expect:   {surprise.loc[row, 'after']:+.0f}"
     )
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Three waterfall figures, one below the other. In each, bars for the rest, the carrier, the airport and the day follow one another and end at the flight's total. For the two extreme flights the bar of the day is by far the longest, about a hundred minutes; whiskers are some ten minutes long at most. For the third flight the bar of the day is the longest. Whiskers are one posterior standard deviation either way."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Three waterfall figures, one below the other. In each, bars for the rest, the carrier, the airport and the day follow one another and end at the flight's total. For the two extreme flights the bar of the day is by far the longest, a hundred minutes or more; whiskers are some ten minutes long at most. For the third flight the bar of the day is the longest. Whiskers are one posterior standard deviation either way."}} tags=["hide-input"]
 fig, axes = plt.subplots(3, 1, figsize=(8.5, 8))
 for i, ((_, flight), ax) in enumerate(zip(chosen.iterrows(), axes, strict=True)):
     labels = {
@@ -586,7 +588,7 @@ plt.show()
 # How far may you trust them?
 # Each part is the contributor's mean plus a share of the surprise, and the share follows the spreads.
 # In the first two figures most of the day's bar is such a share, and not what flights of that day lost on average.
-# It is so long because flights of these days scattered more than those of calm days. That much the data fix, because they fix differences between the spreads of two days.
+# It is so long because the fit gives these days a larger spread than calm ones (`sigma_date`). That much the data fix, because they fix differences between the spreads of two days.
 # The third flight has almost no surprise, so there the bar is the day's mean: flights of this day lost so much more on average.
 # How the rest is shared among baseline, carrier, airport and day they do not fix, as `identification` said. Another prior would move these parts, and the whiskers show only some of that ([12](12_decomposing_a_total.ipynb)).
 # Exercise 15.3 computes how far a part can move.

@@ -192,7 +192,7 @@ assert report["means"]["date"]
 # It is an answer about these drivers. Who asks about the next drivers of that center asks for the center alone.
 #
 # The last column says it in words, and names other things to look at, such as rows too few or labels that differ by a space.
-# The `spreads` are as in 10: without rows that lack a layer, their split is the prior's.
+# The `spreads` are as in 10: without rows that lack a layer, their split is the prior's. (True beside a question says that this combination of *variances* is fixed: whether Eli scatters more than Fay can be answered.)
 #
 # ### 3 Fit, and ask the sampler
 #
@@ -342,6 +342,9 @@ mlm.plot_decomposition(split, observation=0, labels=labels, unit="minutes of one
 plt.show()
 
 # %% [markdown]
+# Hardly anything is put on Eli. The Harbor and the day carry what lies above the baseline.
+# A part of the day's bar is its mean; the rest is its share of the surprise, which the prior decides, too.
+#
 # ## A number beside the labels
 #
 # Noor asks for two more columns, and gets a file of other deliveries in the same fortnight.
@@ -708,8 +711,15 @@ plt.show()
 # %% [markdown]
 # And the template's own model, with three layers, pooled and nested, and a spread for everybody?
 
+
 # %%
-print(f"{len(table):>9,} rows: {idata.attrs['gradients'] // 2:>9,} gradients in two chains")
+def widths(fit):
+    mu = fit["posterior"]["mu_driver"]
+    eli_minus = {other: float((mu.sel(driver="Eli") - mu.sel(driver=other)).std()) for other in ("Fay", "Ada")}
+    return ", ".join(f"Eli - {other} ± {sd:.2f}" for other, sd in eli_minus.items())
+
+
+print(f"{len(table):>9,} rows: {idata.attrs['gradients'] // 2:>9,} gradients in two chains; {widths(idata)}")
 for size in SIZES[1:3]:
     rows = pl.scan_parquet(path / f"rows-{size}" / "*.parquet")
     its_cells = mlm.cell_statistics(rows, total=TOTAL, layers=LAYERS)
@@ -719,12 +729,14 @@ for size in SIZES[1:3]:
         verdict = "passes check_convergence"
     except mlm.ConvergenceError as error:
         verdict = str(error)
-    print(f"{size:>9,} rows: {fit.attrs['gradients']:>9,} gradients, {fit.attrs['sampling_seconds']:.0f} s; {verdict}")
+    print(
+        f"{size:>9,} rows: {fit.attrs['gradients']:>9,} gradients, {fit.attrs['sampling_seconds']:.0f} s; {widths(fit)}; {verdict}"
+    )
 
 # %% [markdown]
-# Reading grows with the rows, as it must: each row is looked at once or twice.
+# Reading grows with the rows, as it must: each row is looked at once or twice. (Ten times the rows take pandas about ten times as long, and the lazy engines less than that at these sizes.)
 # Sampling hardly does, because the sampler sees cells, and there are as many cells at ten million rows as at 2,400.
-# What costs the sampler is contributors, cells and the shape of the posterior, not rows.
+# What a gradient costs is a matter of cells and contributors, not of rows. How many it takes depends on the shape of the posterior, which more rows can make harder, as in the last lines.
 #
 # The ways of reading differ in memory, too.
 # Reading everything needs room for all rows; file by file needs room for the largest file; a lazy engine decides for itself how much it holds at a time.
@@ -735,8 +747,8 @@ for size in SIZES[1:3]:
 # But of Noor's four questions, the same two stay without an answer: ten million deliveries do not answer a question that the design does not ask.
 #
 # The template's own model is harder.
-# What the data fix becomes extremely narrow, and what only pooling decides stays as wide as it was: the more rows, the more and the smaller steps it takes from one end of the posterior to the other.
-# Somewhere between a hundred thousand and a million rows the defaults may not do any more. Then `check_convergence` stops you and says what to try, and you have two other ways.
+# What the data fix becomes extremely narrow, and what only pooling decides stays nearly as wide as it was (*Eli - Ada*): the more rows, the more and the smaller steps it takes from one end of the posterior to the other.
+# Somewhere between a hundred thousand and a million rows the defaults may not do any more. (Two chains ran here. The default four would have about twice the ESS; divergences do not go away with more chains.) Then `check_convergence` stops you and says what to try, and you have two other ways.
 # A random part of the rows answers what pooling decides, since more rows add next to nothing there.
 # And what the data fix needs no pooling at that size: the plain model above has it, from all rows. (There a driver includes the center, and all rows have one spread.)
 #
@@ -770,7 +782,7 @@ else:
 # 8. **Converge.** `mlm.check_convergence(idata)` before any number is read.
 # 9. **Criticize.** Averages, spreads, lean and tails, and then groups that you have a reason to doubt, one by one. A check that is passed has said only what it could have found.
 # 10. **Vary both priors.** The scale of means and the split of spreads, one at a time.
-# 11. **Claims.** `QUESTIONS` are about means. Does somebody scatter more? Compare the variances, `idata["posterior"]["sigma_driver"] ** 2`, where `identification` says that the data fix their differences. What stayed *and* is fixed by the data; or what pooling says, with that word. "Caused by" needs more than this model: nobody assigned drivers to centers at random.
+# 11. **Claims.** Claim what stayed *and* is fixed by the data, or what pooling says, with the words "if alike". `QUESTIONS` are about means. Does somebody scatter more? Compare the variances, `idata["posterior"]["sigma_driver"] ** 2`, where `identification` says that the data fix their differences. "Caused by" needs more than this model: nobody assigned drivers to centers at random.
 # 12. **Record.** Save the posterior and the claims. The file holds seed, data and versions.
 #
 # ## What Noor tells her boss
@@ -810,7 +822,7 @@ mlm.quiz("17")
 # - Ask the design first. More rows of the same kind answer no question that the first rows could not.
 # - What stays under another prior may be the prior. Claim what stayed and is fixed by the data.
 # - Rows are reduced where they are. For data larger than memory, hand over a lazy table or merge cells of parts.
-# - Sampling costs what cells, contributors and the shape of the posterior cost, not rows.
+# - A gradient costs what cells and contributors cost, not rows. How many gradients it takes is a matter of the posterior's shape, and more rows can make that harder.
 # - A silent check has ruled out large faults. Break the table on purpose, by as much as would matter to you, and see whether it rings. Then look at the groups that you doubt.
 #
 # ## Going further

@@ -132,12 +132,12 @@ def _checked_labels(labels: object, frame: pd.DataFrame, group: str, member: str
 def gauge_rr(answer: Answer, rng: np.random.Generator) -> str:
     """Check 14.2."""
     for n in (400, 151):
-        frame, limit = _draws(rng, n)
-        value = answer.call(frame, limit)
-        if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 3:
-            raise Hint(f"the answer should be three numbers, two ends and a probability, but it is {describe(value)}")
-        whats = ("the lower end", "the upper end", "the probability")
-        low, high, p = (number(x, what) for x, what in zip(value, whats, strict=True))
+        frame, mu_operator, limit = _draws(rng, n)
+        value = answer.call(frame, mu_operator, limit)
+        if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 4:
+            raise Hint(f"the answer should be four numbers, two ends and two probabilities; it is {describe(value)}")
+        whats = ("the lower end", "the upper end", "the probability for any operator", "that for those in the table")
+        low, high, p, p_these = (number(x, what) for x, what in zip(value, whats, strict=True))
         _check_ends(low, high, frame)
         rr = _rr(frame)
         right = float(np.mean(rr < limit))
@@ -148,7 +148,21 @@ def gauge_rr(answer: Answer, rng: np.random.Generator) -> str:
             (float(_rr(frame.mean().to_frame().T)[0] < limit), "the probability: ask each draw, not their average"),
         ]
         expect(p, right, mistakes, "the probability is the share of draws below the limit; it is off", rtol=1e-9)
-    return "Every draw has a gauge table of its own; what you report is the interval of all of them."
+        these = _below_of_these(frame, mu_operator, limit)
+        mistakes = [
+            (right, "those in the table: this takes the operators of the population once more"),
+            (these["var"], "those in the table: divide by their number; nothing is estimated about other operators"),
+            (these["sum"], "those in the table: a reading has one operator, so average their squared means"),
+        ]
+        expect(p_these, these["mean"], mistakes, "the probability for the operators in the table is off", rtol=1e-9)
+    return "Every draw has a gauge table of its own, and each table says for whom it holds."
+
+
+def _below_of_these(frame: pd.DataFrame, mu_operator: pd.DataFrame, limit: float) -> dict[str, float]:
+    """Return the share of draws below the limit for the operators in the table, by ways to take their variance."""
+    squares = mu_operator**2
+    ways = {"mean": squares.mean(axis=1), "var": mu_operator.var(axis=1), "sum": squares.sum(axis=1)}
+    return {name: float(np.mean(_rr(frame.assign(operator=values)) < limit)) for name, values in ways.items()}
 
 
 def _rr(frame: pd.DataFrame) -> np.ndarray:
@@ -156,14 +170,20 @@ def _rr(frame: pd.DataFrame) -> np.ndarray:
     return (100 * np.sqrt(gauge / (gauge + frame["part"]))).to_numpy()
 
 
-def _draws(rng: np.random.Generator, n: int) -> tuple[pd.DataFrame, float]:
-    """Return variances, the operators' with a long tail, and a limit with draws on either side."""
+def _draws(rng: np.random.Generator, n: int) -> tuple[pd.DataFrame, pd.DataFrame, float]:
+    """Return variances, the operators' with a long tail, operators' means, and a limit with draws on either side."""
     median = {"repeat": 0.5, "part": 50, "pair": 0.8, "operator": 2.0}
     width = {"repeat": 0.2, "part": 0.5, "pair": 0.4, "operator": 1.5}
     names = list(rng.permutation(list(median)))
-    scale = rng.uniform(0.5, 2)
-    frame = pd.DataFrame({name: scale * median[name] * np.exp(rng.normal(0, width[name], n)) for name in names})
-    return frame, float(np.quantile(_rr(frame), rng.uniform(0.55, 0.85)))
+    while True:
+        scale = rng.uniform(0.5, 2)
+        frame = pd.DataFrame({name: scale * median[name] * np.exp(rng.normal(0, width[name], n)) for name in names})
+        limit = float(np.quantile(_rr(frame), rng.uniform(0.55, 0.85)))
+        means = np.sqrt(scale) * (rng.normal(0, 1.5, 3) + rng.normal(0, 0.3, (n, 3)))
+        mu_operator = pd.DataFrame(means - means.mean(axis=1, keepdims=True), columns=["Ada", "Ben", "Cem"])
+        told_apart = [np.mean(_rr(frame) < limit), *_below_of_these(frame, mu_operator, limit).values()]
+        if np.diff(np.sort(told_apart)).min() > 0.02:
+            return frame, mu_operator, limit
 
 
 def _check_ends(low: float, high: float, frame: pd.DataFrame) -> None:

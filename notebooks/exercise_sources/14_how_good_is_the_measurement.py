@@ -19,7 +19,7 @@
 # | task | aim | what it practises | points |
 # |---|---|---|---|
 # | 14.1 | 1 | tell crossed from nested, and make labels unique | 1 |
-# | 14.2 | 4 | compute a gauge table from draws | 2 |
+# | 14.2 | 4 | compute a gauge table from draws, for any operator and for those in the table | 2 |
 # | 14.3 | 3 | find the means and the spreads that only a prior can split | 2 |
 # | 14.4 | 2 | fit a nested table whose labels repeat, and read it | 3 |
 # | 14.5 | 5 | choose the next study | 3 |
@@ -134,21 +134,28 @@ def read_layers(frame, group, member):
 #
 # `variance` has a row for each draw from the posterior, and the columns `part`, `operator`, `pair` and `repeat`: variances in the population.
 #
-# Compute the % R&R as in the notebook, and return three numbers: the two ends of its equal-tailed 90 % interval, and the posterior probability that it is below `limit`.
+# `mu_operator` has the same draws, and a column for each operator in the table: their means, which sum to zero.
+#
+# Compute the % R&R as in the notebook, and return four numbers: for *any* operator the two ends of its equal-tailed 90 % interval, and the posterior probability that it is below `limit`; then that probability if only the operators in the table read, each as often as the others.
 
 
 # %% tags=["solution:14.2"]
-def gauge_rr(variance, limit):
-    """90 % interval of the % R&R, and the probability that it is below a limit.
+def gauge_rr(variance, mu_operator, limit):
+    """90 % interval of the % R&R, and probabilities that it is below a limit.
 
     variance: pandas.DataFrame of float, a row a draw
+    mu_operator: pandas.DataFrame of float, a row a draw, a column an operator
     limit: float, in percent
-    Returns three floats, such as (14.9, 38.7, 0.93) for a limit of 30.
+    Returns four floats, such as (14.9, 38.7, 0.93, 0.99) for a limit of 30.
     """
-    ### BEGIN SOLUTION: return the lower end, the upper end and the probability
-    gauge = variance["operator"] + variance["pair"] + variance["repeat"]
-    rr = 100 * np.sqrt(gauge / (gauge + variance["part"]))
-    return rr.quantile(0.05), rr.quantile(0.95), (rr < limit).mean()
+    ### BEGIN SOLUTION: return the lower end, the upper end and both probabilities
+    these = variance.assign(operator=(mu_operator**2).mean(axis=1))
+    ratios = []
+    for table in (variance, these):
+        gauge = table["operator"] + table["pair"] + table["repeat"]
+        ratios.append(100 * np.sqrt(gauge / (gauge + table["part"])))
+    anyone, three = ratios
+    return anyone.quantile(0.05), anyone.quantile(0.95), (anyone < limit).mean(), (three < limit).mean()
     ### END SOLUTION
 
 
@@ -158,76 +165,108 @@ mlm.check("14.2", gauge_rr)
 
 # %% tags=["mistake:14.2"]
 # earns: one number for all draws
-def gauge_rr(variance, limit):
+def gauge_rr(variance, mu_operator, limit):
     mean = variance.mean()
     gauge = mean["operator"] + mean["pair"] + mean["repeat"]
     rr = 100 * np.sqrt(gauge / (gauge + mean["part"]))
-    return rr, rr, float(rr < limit)
+    return rr, rr, float(rr < limit), 0.5
 
 
 # %% tags=["mistake:14.2"]
 # earns: of two ends, not the ends of a ratio
-def gauge_rr(variance, limit):
+def gauge_rr(variance, mu_operator, limit):
     gauge = np.sqrt(variance["operator"] + variance["pair"] + variance["repeat"])
     total = np.sqrt(variance.sum(axis=1))
     low, high = (100 * gauge.quantile(p) / total.quantile(p) for p in (0.05, 0.95))
-    return low, high, (100 * gauge / total < limit).mean()
+    return low, high, (100 * gauge / total < limit).mean(), 0.5
 
 
 # %% tags=["mistake:14.2"]
 # earns: share of the variance
-def gauge_rr(variance, limit):
+def gauge_rr(variance, mu_operator, limit):
     gauge = variance["operator"] + variance["pair"] + variance["repeat"]
     rr = 100 * gauge / (gauge + variance["part"])
-    return rr.quantile(0.05), rr.quantile(0.95), (rr < limit).mean()
+    return rr.quantile(0.05), rr.quantile(0.95), (rr < limit).mean(), 0.5
 
 
 # %% tags=["mistake:14.2"]
 # earns: the pairs belong to the measurement
-def gauge_rr(variance, limit):
+def gauge_rr(variance, mu_operator, limit):
     gauge = variance["operator"] + variance["repeat"]
     rr = 100 * np.sqrt(gauge / variance.sum(axis=1))
-    return rr.quantile(0.05), rr.quantile(0.95), (rr < limit).mean()
+    return rr.quantile(0.05), rr.quantile(0.95), (rr < limit).mean(), 0.5
 
 
 # %% tags=["mistake:14.2"]
 # earns: in percent of the parts
-def gauge_rr(variance, limit):
+def gauge_rr(variance, mu_operator, limit):
     gauge = variance["operator"] + variance["pair"] + variance["repeat"]
     rr = 100 * np.sqrt(gauge / variance["part"])
-    return rr.quantile(0.05), rr.quantile(0.95), (rr < limit).mean()
+    return rr.quantile(0.05), rr.quantile(0.95), (rr < limit).mean(), 0.5
 
 
 # %% tags=["mistake:14.2"]
 # earns: standard deviations do not add
-def gauge_rr(variance, limit):
+def gauge_rr(variance, mu_operator, limit):
     sd = np.sqrt(variance)
     rr = 100 * (sd["operator"] + sd["pair"] + sd["repeat"]) / sd.sum(axis=1)
-    return rr.quantile(0.05), rr.quantile(0.95), (rr < limit).mean()
+    return rr.quantile(0.05), rr.quantile(0.95), (rr < limit).mean(), 0.5
 
 
 # %% tags=["mistake:14.2"]
 # earns: holds 95 % of the draws
-def gauge_rr(variance, limit):
+def gauge_rr(variance, mu_operator, limit):
     gauge = variance["operator"] + variance["pair"] + variance["repeat"]
     rr = 100 * np.sqrt(gauge / (gauge + variance["part"]))
-    return rr.quantile(0.025), rr.quantile(0.975), (rr < limit).mean()
+    return rr.quantile(0.025), rr.quantile(0.975), (rr < limit).mean(), 0.5
 
 
 # %% tags=["mistake:14.2"]
 # earns: above the limit
-def gauge_rr(variance, limit):
+def gauge_rr(variance, mu_operator, limit):
     gauge = variance["operator"] + variance["pair"] + variance["repeat"]
     rr = 100 * np.sqrt(gauge / (gauge + variance["part"]))
-    return rr.quantile(0.05), rr.quantile(0.95), (rr > limit).mean()
+    return rr.quantile(0.05), rr.quantile(0.95), (rr > limit).mean(), 0.5
 
 
 # %% tags=["mistake:14.2"]
 # earns: the limit is in percent
-def gauge_rr(variance, limit):
+def gauge_rr(variance, mu_operator, limit):
     gauge = variance["operator"] + variance["pair"] + variance["repeat"]
     rr = np.sqrt(gauge / (gauge + variance["part"]))
-    return rr.quantile(0.05), rr.quantile(0.95), (rr < limit).mean()
+    return rr.quantile(0.05), rr.quantile(0.95), (rr < limit).mean(), 0.5
+
+
+# %% tags=["mistake:14.2"]
+# earns: the operators of the population once more
+right = gauge_rr
+
+
+def gauge_rr(variance, mu_operator, limit):
+    low, high, p, _ = right(variance, mu_operator, limit)
+    return low, high, p, p
+
+
+# %% tags=["mistake:14.2"]
+# earns: nothing is estimated about other operators
+right = gauge_rr
+
+
+def gauge_rr(variance, mu_operator, limit):
+    low, high, p, _ = right(variance, mu_operator, limit)
+    _, _, these, _ = right(variance.assign(operator=mu_operator.var(axis=1)), mu_operator, limit)
+    return low, high, p, these
+
+
+# %% tags=["mistake:14.2"]
+# earns: a reading has one operator
+right = gauge_rr
+
+
+def gauge_rr(variance, mu_operator, limit):
+    low, high, p, _ = right(variance, mu_operator, limit)
+    _, _, these, _ = right(variance.assign(operator=(mu_operator**2).sum(axis=1)), mu_operator, limit)
+    return low, high, p, these
 
 
 # %% [markdown] tags=["task:14.3"]
