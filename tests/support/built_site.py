@@ -28,11 +28,12 @@ def typeset(page):
     page.evaluate("() => window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true")
 
 
-def serious_problems(page, part):
-    """Return the serious and critical findings of axe-core in a part of a page."""
+def serious_problems(page, part, rules=()):
+    """Return the serious and critical findings of axe-core in a part of a page, by all of its rules or by some."""
     page.add_script_tag(path=str(AXE))
     # Nothing is loaded ahead: axe may not read the style sheets of a page in a folder, and the course has no audio.
-    found = page.evaluate("part => axe.run(part, {resultTypes: ['violations'], preload: false})", part)["violations"]
+    options = {"resultTypes": ["violations"], "preload": False} | ({"runOnly": list(rules)} if rules else {})
+    found = page.evaluate("([part, options]) => axe.run(part, options)", [part, options])["violations"]
     return [
         f"{problem['id']}: {problem['help']}: {[node['html'][:150] for node in problem['nodes'][:3]]}"
         for problem in found
