@@ -104,7 +104,8 @@ class CoursePlans(Directive):
                 title = plan if len(sessions) == 1 else f"{plan}, {number}"
                 hours = (f"{reading} min", f"{running / 60:.0f} min", f"{together:.1f} h")
                 rows.append((title, " ".join(names), *hours, sum(points[name] for name in names)))
-        return [table(("session", "notebooks", "reading", "running", "together", "points of the sets, in class or at home"), rows)]
+        header = ("session", "notebooks", "reading", "running", "together", "points of the sets, in class or at home")
+        return [table(header, rows)]
 
 
 class CourseVersions(Directive):
