@@ -121,7 +121,7 @@ def predictive_check(
         simulated[i], _ = _misfits((new - mean) / np.sqrt(variance), cell, n, pairs)
     p = np.where(np.isnan(own).any(axis=0), np.nan, (simulated >= own).mean(axis=0))
     repeated = int((n > 1).sum())
-    # The fewer cells have repeats, the less the first two numbers can find.
+    # The fewer cells have repeats, the less their averages and spreads can find.
     of_these = "" if repeated == len(n) else f" {repeated:,} of {len(n):,} cells have two rows"
     of_these = of_these if repeated > len(n) / 3 else f" It sees little:{of_these}"
     named = " and ".join(table.layers[j] for j in list(pairs)[int(worst.argmax())]) if pairs else ""

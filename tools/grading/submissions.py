@@ -112,7 +112,7 @@ def _of_student(entry: os.DirEntry, folder: Path, sources: dict[str, Source], re
         return [Submission(readable(entry.name), entry.name, notes=notes, problem=clean(problem))]
     submissions = [_inspect(folder, x, entry.name, sources, reader) for x in sorted(notebooks, key=os.fsencode)]
     for submission in submissions:
-        submission.notes = notes + submission.notes
+        submission.notes = list(notes)
         same = [readable(x.file) for x in submissions if x.exercises == submission.exercises and submission.exercises]
         if len(same) > 1:
             submission.problem = clean(
