@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import lsqr
+from scipy.special import log_ndtr
 
 from mlm_tutorial.cells import Cells
 from mlm_tutorial.identifiability import nested_in
@@ -16,9 +17,11 @@ from mlm_tutorial.identifiability import nested_in
 __all__ = [
     "MomentEstimates",
     "SlopeEstimates",
+    "center_of_excess",
     "moment_estimates",
     "parents_of",
     "scale_error",
+    "sd_of_common_part",
     "slope_estimates",
     "starting_means",
     "starting_variances",
@@ -252,3 +255,45 @@ def parents_of(cells: Cells) -> list[Mapping[int, np.ndarray]]:
         coarser = [cells.layers.index(name) for name in names]
         found.append({i: cells.codes[first, i] for i in coarser})
     return found
+
+
+def center_of_excess(
+    mean: np.ndarray, scale: np.ndarray, variance: float, counts: np.ndarray, observed: np.ndarray
+) -> np.ndarray:
+    """Return the posterior mean of softplus^-1(e / scale) for each contributor's excess e, whose prior mean is `mean`.
+
+    The contributor's `counts` normal observations have the variance ``variance - mean + e``, a tenth of `variance` at
+    least, and the observed variance `observed`.
+    """
+    mean = np.broadcast_to(mean, np.shape(scale))[:, None]
+    u = -np.log1p(-(np.arange(64) + 0.5) / 64)  # one point in each 64th of the exponential's probability
+    v = np.maximum(variance - mean, variance / 10) + mean * u
+    log_likelihood = -0.5 * counts[:, None] * (np.log(v) + np.maximum(observed, 0.0)[:, None] / v)
+    weights = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
+    y = u * mean / scale[:, None]
+    x = y + np.log(-np.expm1(-y))
+    return np.sum(weights * x, axis=1) / weights.sum(axis=1)
+
+
+def sd_of_common_part(mean: float, excesses: np.ndarray, errors: np.ndarray, variance: float) -> float:
+    """Return the posterior standard deviation of what a layer's excesses have in common, given their prior mean.
+
+    Rough `excesses` have the standard errors `errors`. Each is c too large, since nothing but the prior tells a common
+    part c of all excesses from the floors: excesses are positive, and exponential with the given mean. Normal errors
+    integrated out, each of m contributors adds ``c / mean + log Phi((excess - c) / error - error / mean)`` to the log
+    density of c, which is flat otherwise, from ``mean - variance`` on: then floors have no variance left to give.
+    """
+    lowest = min(mean - variance, -variance / 10)
+    low, high = lowest, np.max(excesses) + np.max(errors)
+    for _ in range(20):  # every round sees the peak thirty times as large, unless it is seen well
+        c = np.linspace(low, high, 401)
+        terms = c[:, None] / mean + log_ndtr((excesses - c[:, None]) / errors - errors / mean)
+        log_density = terms.sum(axis=1)
+        weights = np.exp(log_density - log_density.max())
+        center = np.average(c, weights=weights)
+        sd, step = np.sqrt(np.average((c - center) ** 2, weights=weights)), c[1] - c[0]
+        if sd > 20 * step:
+            break
+        reach = 8 * max(sd, step)  # the density is log-concave: hardly any of it is farther away
+        low, high = max(lowest, center - reach), center + reach
+    return float(sd)

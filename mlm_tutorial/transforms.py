@@ -12,6 +12,8 @@ import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 from pytensor.graph.basic import Constant
 
+from mlm_tutorial.moments import center_of_excess, sd_of_common_part
+
 __all__ = ["IdentifiedScales", "LearnedScale", "PooledMeans", "PooledVariances", "SlopesAndMeans"]
 
 
@@ -621,19 +623,23 @@ class PooledVariances(Transform):
 
     .. math::
 
-        q_{jk} &= (1/\lambda_j + 1/d_{jk})^{-1}, \\
+        q_{jk} &= (\lambda_j^{-r_{jk}} + d_{jk}^{-r_{jk}})^{-1/r_{jk}}, \\
         e_{jk} &= q_{jk}\,\mathrm{softplus}(x_{jk}), \\
         A &= h\,\mathrm{softplus}\Bigl(t - \sum_{jk} \frac{n_{jk}}{N} e_{jk} / h\Bigr), \\
         h &= 3V\sqrt{2/N}, \quad p = \mathrm{softmax}(0, \mathrm{logits}),
 
     and A p are baseline and floors. A contributor with few observations has an excess of the prior's size, and moves
-    with it (non-centered); one with many has one of the size of its standard error (centered). All excesses of a layer
-    can move together by about :math:`\lambda_j/m_j`, the prior scale of their common part, which may be many standard
-    errors. So :math:`x_j = w_j + (\rho_j - 1)\, b_j b_j^\top w_j / b_j^\top b_j + q_j g_j` with
-    :math:`b_{jk} = 1/q_{jk}` and :math:`\rho_j^2 = 1 + (\lambda_j/m_j)^2\, b_j^\top b_j`, both at the rough
-    :math:`\lambda_j` of `scales`. What a contributor's own observations say about its excess grows with
-    :math:`\lambda_j`. So that w does not, :math:`q_{jk} g_{jk}` is at the rough :math:`\lambda_j` the posterior mean of
-    :math:`x_{jk}` given :math:`\lambda_j`.
+    with it (non-centered); one with many has one of the size of its standard error (centered). Where a rough mean
+    excess, or the contributor's own, is more than two standard errors, :math:`r_{jk} = 2`: an excess of many standard
+    errors then hardly moves in its coordinate with :math:`\lambda_j`, of which it says so much. Elsewhere
+    :math:`r_{jk} = 1`, which mixes better where data and prior say about as much.
+
+    All excesses of a layer can move together, by about :math:`\lambda_j/m_j` where they are known and by more where
+    they are not: by :math:`s_j`, see ``sd_of_common_part``. So
+    :math:`x_j = w_j + (\rho_j - 1)\, b_j b_j^\top w_j / b_j^\top b_j + q_j g_j` with :math:`b_{jk} = 1/q_{jk}` and
+    :math:`\rho_j^2 = 1 + s_j^2\, b_j^\top b_j`, both at the rough :math:`\lambda_j` of `scales`. What a contributor's
+    own observations say about its excess grows with :math:`\lambda_j`. So that w does not, :math:`q_{jk} g_{jk}` is at
+    the rough :math:`\lambda_j` the posterior mean of :math:`x_{jk}` given :math:`\lambda_j`.
     """
 
     name = "pooledvariances"
@@ -648,20 +654,25 @@ class PooledVariances(Transform):
         n_observations: int | None = None,
         baseline: bool = True,
     ):
-        n = np.concatenate([[], *counts])
+        n, effect = np.concatenate([[], *counts]), np.concatenate([[], *effects])
         total = np.sum(counts[0]) if n_observations is None else n_observations
-        observed = variance + np.concatenate([[], *effects])
+        observed = variance + effect
         self.errors, self.weights = np.maximum(observed, variance / 4) * np.sqrt(2 / n), n / total
         self.unit = float(3 * variance * np.sqrt(2 / total))
         self.n_floors = baseline + len(counts)  # the baseline is one
-        sizes = [len(x) for x in counts]
-        self.groups = Groups(sizes)
+        self.groups = Groups([len(x) for x in counts])
         rough = self.groups.each(np.asarray(scales, float))
-        b = 1 / rough + 1 / self.errors
-        self.drifts = b * conditional_center(rough, 1 / b, variance, n, observed)
+        excess = rough + effect
+        self.known = np.maximum(rough, excess) > 2 * self.errors
+        b = 1 / self._unit_of(rough, np)
+        self.drifts = b * center_of_excess(rough, 1 / b, variance, n, observed)
         length = self.groups.sums(b**2)
         self.directions = b / np.sqrt(self.groups.each(length))
-        self.stretches = np.sqrt(1 + (np.asarray(scales) / sizes) ** 2 * length)
+        together = [
+            sd_of_common_part(scale, excess[self.groups.of == j], self.errors[self.groups.of == j], variance)
+            for j, scale in enumerate(scales)
+        ]
+        self.stretches = np.sqrt(1 + np.square(together) * length)
 
     def forward(self, value, *inputs):
         """Return the coordinates of variances, both of shape (1 + J + sum of m_j,)."""
@@ -686,7 +697,12 @@ class PooledVariances(Transform):
     def _scale(self, inputs):
         """Return the rough posterior scale of each excess."""
         *_, mean = inputs
-        return 1 / (1 / mean[self.n_floors :] + 1 / self.errors)
+        return self._unit_of(mean[self.n_floors :], pt)
+
+    def _unit_of(self, mean, library):
+        """Return q for mean excesses, computed by NumPy or PyTensor."""
+        apart = library.sqrt(mean**-2.0 + self.errors**-2.0)
+        return 1 / library.where(self.known, apart, 1 / mean + 1 / self.errors)
 
     def _parts(self, value, inputs):
         """Return logarithms of baseline and floors, what t leaves for them in units of h, excesses, and their slope."""
@@ -703,24 +719,6 @@ class PooledVariances(Transform):
     def _average(self, excesses):
         """Return the sum of all layers' average excesses, each weighted by counts."""
         return pt.sum(self.weights * excesses)
-
-
-def conditional_center(
-    mean: np.ndarray, scale: np.ndarray, variance: float, counts: np.ndarray, observed: np.ndarray
-) -> np.ndarray:
-    """Return the posterior mean of softplus^-1(e / scale) for each contributor's excess e, whose prior mean is `mean`.
-
-    The contributor's `counts` normal observations have the variance ``variance - mean + e``, a tenth of `variance` at
-    least, and the observed variance `observed`.
-    """
-    mean = np.broadcast_to(mean, np.shape(scale))[:, None]
-    u = -np.log1p(-(np.arange(64) + 0.5) / 64)  # one point in each 64th of the exponential's probability
-    v = np.maximum(variance - mean, variance / 10) + mean * u
-    log_likelihood = -0.5 * counts[:, None] * (np.log(v) + np.maximum(observed, 0.0)[:, None] / v)
-    weights = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
-    y = u * mean / scale[:, None]
-    x = y + np.log(-np.expm1(-y))
-    return np.sum(weights * x, axis=1) / weights.sum(axis=1)
 
 
 def _along(groups, vector, direction, stretch):

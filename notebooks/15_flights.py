@@ -239,7 +239,7 @@ daily_cells = mlm.cell_statistics(seen, total, by_date)
 print(daily_cells)
 assert mlm.identification(daily_cells)["means"].all()  # separable again
 daily_compiled = mlm.compile_model(mlm.cell_model(daily_cells))
-daily = mlm.sample(daily_compiled, seed=SEED + 1, tune=1000, draws=1500)
+daily = mlm.sample(daily_compiled, seed=SEED + 1)
 print(f"compiled in {daily_compiled.compile_seconds:.0f} s, sampled in {daily.attrs['sampling_seconds']:.0f} s")
 mlm.check_convergence(daily)
 

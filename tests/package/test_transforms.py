@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytensor.tensor as pt
 import pytest
-from scipy import integrate
+from scipy import integrate, stats
 
 import mlm_tutorial as mlm
-from mlm_tutorial.transforms import conditional_center
+from mlm_tutorial.moments import center_of_excess, sd_of_common_part
 from tests.support.problems import function
 
 # Observations of each layer's contributors; the same number in every layer of one case.
@@ -267,7 +267,18 @@ class TestPooledVariances:
         backward = function([x], transform.backward(x, None, None, np.array([1.5, *np.full(5, 2.0)])))
         start = np.array([900.0, *np.full(5, 70.0)])
         moved = start + np.array([0.0, *transform.directions])
-        np.testing.assert_allclose((backward(moved) - backward(start))[1:], 2.0 / 5, rtol=1e-3)
+        np.testing.assert_allclose((backward(moved) - backward(start))[1:], 2.0 / 5, rtol=5e-3)
+
+    def test_an_excess_of_many_errors_hardly_moves_in_its_coordinate_with_the_mean(self):
+        """Known within 2 % of the mean, an excess of five means moves by a tenth of its standard error at most."""
+        transform = mlm.PooledVariances(
+            [np.full(5, 1e5)], [np.array([8.0, -2, -2, -2, -2])], [2.0], 4.0, baseline=False
+        )
+        v, mean = pt.dvector(), pt.dvector()
+        forward = function([v, mean], transform.forward(v, None, None, mean))
+        at, wider = (forward(np.array([2.0, 10, 1, 1, 1, 1]), np.full(6, m)) for m in (2.0, 2.4))
+        # With the other exponent it moves by 1.6 standard errors.
+        assert abs(wider[1] - at[1]) < 0.1
 
     def test_floors_are_never_negative(self, parts):
         x = parts.forward(np.full(self.size, 0.8))
@@ -303,7 +314,7 @@ def test_excesses_start_from_their_posterior_mean_given_the_layers():
     """Against quadrature by SciPy: contributors with few and many observations, and small and large variances."""
     counts, observed, mean, variance = np.array([2, 3, 3, 400]), np.array([0.0, 6.0, 1.0, 1.3]), 0.3, 1.0
     scale = 1 / (1 / mean + 1 / (observed.clip(0.25) * np.sqrt(2 / counts)))
-    found = conditional_center(mean, scale, variance, counts, observed)
+    found = center_of_excess(mean, scale, variance, counts, observed)
     for k, (n, s, q) in enumerate(zip(counts, observed, scale, strict=True)):
 
         def weight(u, n=n, s=s):
@@ -317,3 +328,38 @@ def test_excesses_start_from_their_posterior_mean_given_the_layers():
         total = integrate.quad(weight, 0, 40, limit=400, points=[0.1, 1, 2, 3])[0]
         exact = integrate.quad(lambda u: weight(u) * coordinate(u), 0, 40, limit=400, points=[0.1, 1, 2, 3])[0] / total
         assert found[k] == pytest.approx(exact, abs=0.3)  # coordinates only: their standard deviation is near 2
+
+
+def test_what_excesses_have_in_common_is_an_exponential_where_they_are_known():
+    """Of five excesses known exactly the common part is their least less an exponential of a fifth of the mean."""
+    excesses = np.array([0.4, 9.0, 1.0, 2.0, 3.0])
+    assert sd_of_common_part(2.0, excesses, np.full(5, 1e-3), 50.0) == pytest.approx(2.0 / 5, rel=0.01)
+
+
+def test_what_excesses_have_in_common_against_an_integral():
+    """Against SciPy's quadrature of each contributor's likelihood, where errors are about as large as the mean."""
+    mean, variance, errors = 1.5, 6.0, np.array([0.5, 2.0, 1.0, 1.5])
+    excesses = np.array([0.2, 3.0, 1.5, -1.0])
+
+    def density(c):
+        def one(excess, error):
+            normal = stats.norm(excess - c, error).pdf
+            return integrate.quad(lambda e: np.exp(-e / mean) * normal(e), 0, 40, points=[0.5, 1, 2, 4])[0]
+
+        return np.prod([one(*pair) for pair in zip(excesses, errors, strict=True)])
+
+    at = np.linspace(mean - variance, 6.0, 300)
+    weights = np.array([density(c) for c in at])
+    center = np.average(at, weights=weights)
+    assert sd_of_common_part(mean, excesses, errors, variance) == pytest.approx(
+        np.sqrt(np.average((at - center) ** 2, weights=weights)), rel=0.02
+    )
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("n_contributors", [2, 300])
+def test_what_excesses_have_in_common_has_the_unit_of_a_variance(scale, n_contributors):
+    excesses, errors = np.linspace(-0.5, 4.0, n_contributors), np.geomspace(1e-6, 2.0, n_contributors)
+    found = sd_of_common_part(scale, scale * excesses, scale * errors, 5 * scale)
+    assert found == pytest.approx(scale * sd_of_common_part(1.0, excesses, errors, 5.0), rel=1e-6)
+    assert found > 0
