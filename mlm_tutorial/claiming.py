@@ -106,9 +106,9 @@ def claims(
         the interval moves at most in the other fits, as a share of its width; ``fixed``, whether the data fix the
         quantity; ``claim``, and ``because``, in words. A claim is
 
-        - ``yes``: the data fix it, and no prior moved it;
+        - ``yes``: the data fix it, and none of these priors moved it;
         - ``yes, if alike``: the data do not fix it, but pooling does, which takes the contributors of a layer as alike;
-          no prior moved it;
+          none of these priors moved it;
         - ``open``: as one of these, but zero lies within the interval, or, for a layer's standard deviation, which is
           positive whatever the data say, its lower end is below a tenth of its upper one;
         - ``no``: a prior moved it, or the data do not fix it and layers are not pooled.
@@ -212,4 +212,4 @@ def verdict_of(moved: float, worst: str, fixed: bool, alike: bool, zero: str = "
     why = "the data fix it" if fixed else "pooling decides it: contributors of a layer are taken as alike"
     if zero:
         return "open", f"{why}, but {zero}"
-    return ("yes" if fixed else "yes, if alike"), f"{why}, and no prior moved it"
+    return ("yes" if fixed else "yes, if alike"), f"{why}, and none of these priors moved it"

@@ -35,7 +35,7 @@
 # **You will learn**
 #
 # 1. to say which questions a plan answers, before anything is measured;
-# 2. to compute how wide the intervals of a plan will be, and to test that computation;
+# 2. to compute the standard errors that a plan promises, and to test that computation;
 # 3. to write a plan of your own, and to spend its money where the question is;
 # 4. to fit rows that lack a layer, and to show for which questions the prior no longer decides;
 # 5. to say what happens when something that a plan takes for granted is false.
@@ -424,7 +424,7 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# From exactly two minutes to one it would be sixteen times the parcels: once the square for variances, and once more for the root-n rule. This plan sees a little less than two already, so the printed number is a little smaller.
+# From exactly two minutes to one it would be sixteen times the parcels: once the square for variances, and once more for the root-n rule. This plan sees a little less than two already, so the printed number is smaller.
 # No rows of these kinds make one minute cheap under a road that varies by five. (The certificate does, for center and driver together, if it is true.)
 # Better that the manager hears it now than from an interval.
 # What a tenth *can* say is whether the drivers vary by as much as Sam's prior expects, and that is what the quarrel is about.
@@ -505,13 +505,13 @@ def judge(plan):
 judge(my_plan)
 
 # %% [markdown]
-# (It can be done with some hundred euros to spare: drop just enough parcels for the road, then collect for the centers.)
+# (It can be done with about 500 euros to spare: drop just enough parcels for the road, then collect for the centers.)
 
 # %% [markdown]
 # ## A year later
 #
 # The manager took "collect and drop": a tenth of the year's parcels, 1,500 euros.
-# (Two thirds of them go to dropped parcels, a little more than is best for the centers. The curve is flat there, and the road gains.)
+# (Two thirds of the money go to dropped parcels, a little more than is best for the centers. The curve is flat there, and the road gains.)
 # Here they are, beside last year's.
 # Fit both years under Nora's prior and under Sam's, which expect a third and a tenth of the variance on the road, and share the rest equally between centers and drivers.
 # The priors of all spreads are the same for both years.
@@ -592,10 +592,11 @@ assert float(road.std()) < 0.25
 # 1,000 parcels of 10,000 were enough for that.
 # About centers and drivers the intervals are wide, as the plan had announced, and there the prior still decides much: the two priors agree because both expect more than is there (see below).
 #
-# And the 5? Look at the printed interval again: it ends near 5, perhaps below it.
-# That is more than bad luck.
+# And the 5? Look at the printed interval again: it ends below 5.
+# That its middle lies low is this year's luck: dropped parcels have nothing but the road, and they alone say nearly the same, as a later section prints.
+# That it is too short to reach 5 is no luck.
 # One minute is less than this plan can see, no variance can be negative, and both priors expect far more than a minute from centers and drivers.
-# So both pull the same way, from the road to the people, and in such years the road's interval ends below 5 far more often than in the 11 % that its name suggests.
+# So both leave the road little room above, and over many such years they pull it down: its interval ends below 5 far more often than in the 5.5 % that its name suggests.
 # Two priors that agree show that the data decide between *these two*.
 # They do not show what the answer owes to something that both assume.
 # To see that, take a third prior that errs on the other side: one that expects 95 % on the road, say.
@@ -612,7 +613,7 @@ print(f"a center adds {float(adds.mean()):.2f} ± {float(adds.std()):.2f} minute
 assert abs(float(adds.mean()) - true_adds) < 5 * float(adds.std())
 
 # %% [markdown]
-# The last line is a gift: by how many minutes a *stop at a center* delays a parcel, which no number of usual parcels could say.
+# The last line is a gift: by how many minutes a *stop at a center* delays a parcel, which no number of usual parcels could say. (If dropped parcels have the road of the others; see *Is it the same road?*)
 #
 # ## Was the promise kept?
 #
@@ -773,7 +774,7 @@ assert abs(dropped_sd - 5) < 5 * error
 
 # %% [markdown]
 # A spread that you measured brings its error with it, and the two statements lie about three such errors apart: that is enough to doubt a lie of this size in most years, and not enough to catch a small one.
-# Look at the two distances printed: where both are below two, the year has not decided.
+# The two distances printed are both below two: this year has not decided.
 # A spread that you were told brings no error, whoever told you.
 #
 # ## Is it the same road?
@@ -843,11 +844,11 @@ assert power["a little quieter"] < 0.5 < 0.8 < power["motorway"]
 # So a plan that stays silent has ruled out a large difference of *one* kind, but not a small one, and none that dropped parcels share with *one* other kind: if dropped and collected parcels both keep to the motorway, it cancels. (If collected and handed-over parcels share it, it counts twice.)
 # This contrast does not see a road with another *mean*. The same contrast of the kinds' means does, and costs nothing: its standard error, printed above the price, is far below a minute.
 # Let chance decide which parcels are handled differently. That rules out selection, though not another route.
-# The power of this test belongs in the plan, beside the rank and the price.
+# The power of this test belongs in the plan, beside the rank and the price, which is twice the budget here.
 #
 # ## Which offers?
 #
-# The lottery was the offer without value, at 5,000 euros: all it buys is a smaller error for Mill and Airport, which last year's parcels could compare already.
+# The lottery was the offer without value, at 5,000 euros: of her questions it helps with one only, Mill and Airport, which last year's parcels could compare already.
 # For the road alone the manager needs *drop*.
 # For all of her questions she needs two offers.
 # Any two?
@@ -870,48 +871,51 @@ pairs.round(1).replace(np.inf, "-")
 # %% [markdown]
 # Which share of the variance about the mean of a cell is the road's?
 # The quick posterior's interval of the road failed in about half of such years under Nora's prior, so ask the quick posterior under all three, and for centers and drivers together as well.
-# Beside that stands a variance that last year's parcels show for nothing: cells have different means.
+# (89 % intervals; center and driver in square minutes.)
+# Below the table stands a variance that last year's parcels show for nothing: cells have different means.
 
 # %%
-lowest, design, together = 1.0, this_year.design().toarray(), questions["center + driver"]
+design, together, rows = this_year.design().toarray(), questions["center + driver"], {}
+columns = pd.MultiIndex.from_product([["road's share", "center + driver"], ["from", "to"]])
 for prior, expects in (PRIORS | {"a third prior": 0.95}).items():
     v = quick_posterior(design, this_year.n, s2_this_year, split_prior(expects))[:, 0]
     share = v[:, 0] / sum(v @ questions[what] for what in three)
-    low, high = np.quantile(share, [0.055, 0.945])
-    lowest = min(lowest, low)
-    print(f"{prior}: the road's share of the variance is {low:.0%} to {high:.0%} (89 % interval);")
-    low, high = np.quantile(v @ together, [0.055, 0.945])
-    print(f"    center and driver together {low:.1f} to {high:.1f} square minutes")
+    rows[f"{prior} ({expects:.0%} on the road)"] = [
+        *np.quantile(share, [0.055, 0.945]),
+        *np.quantile(v @ together, [0.055, 0.945]),
+    ]
 root = np.sqrt(this_year.n)  # least squares with weights, and no prior
 estimate = np.linalg.lstsq(root[:, None] * design, root * s2_this_year[0])[0] @ together
 error = errors.loc["collect and drop", "center + driver"]
+rows["least squares, no prior"] = [np.nan, np.nan, estimate - 1.6 * error, estimate + 1.6 * error]
+true_share = true_variances @ questions["road"] / sum(true_variances @ questions[what] for what in three)
+rows["truth"] = [true_share] * 2 + [true_variances @ together] * 2
+answers = pd.DataFrame(rows, columns).T
+assert answers.iloc[:3, 0].min() > 0.6
+assert abs(estimate - true_variances @ together) < 4 * error
 print(f"least squares: center and driver together {estimate:.1f} ± {error:.1f} square minutes")
+answers.round(2).replace(np.nan, "")
+
+# %%
 between = np.average((last_year.mean - np.average(last_year.mean, weights=last_year.n)) ** 2, weights=last_year.n)
 print(
     f"last year: variance about the sum of contributors' means {V:.1f}, between the cells' means {between:.1f} square minutes"
 )
-print(
-    f"truth: share of the road {true_variances @ questions['road'] / sum(true_variances @ questions[what] for what in three):.0%},",
-    end=" ",
-)
-print(f"center and driver together {true_variances @ together:.1f} square minutes")
-assert lowest > 0.6
-assert abs(estimate - true_variances @ together) < 4 * error
 assert 4 < between < 11  # 7.2 in the truth
 
 # %% [markdown]
 # *Hand over* alone would answer for the centers: usual parcels minus those handed over.
 # *Drop* and the *certificate* do not go together: both speak of the road.
 # *Collect* with the *certificate* is the cheapest pair, and rests on the haulier's word.
-# *Collect* and *drop* cost 1,500 euros, and for these the manager may now claim:
+# *Collect* and *drop* cost 1,500 euros, and for these the manager may now claim what follows.
+# All of it holds only if dropped and collected parcels have the road of the others, and her plan cannot test that. (With *hand over* she could have tested whether the variance of one kind alone differs, not whether both do alike.)
 #
 # - **From the data:** the road's spread, to within a few tenths of a minute; and that at least some three quarters of the variance about a cell's mean is the road's, since the lower ends say so under all three priors. How many minutes a stop at a center adds.
 # - **With the plan's wide standard error only:** center and driver together, and each of the two: the estimate by least squares with its standard error, wide because one minute hides under five. The posterior interval of the third prior lies below those of the other two, or barely touches them: the prior decides, so none of them is a claim.
-# - **With an assumption named beside it:** that dropped and collected parcels have the road of the others. With *hand over* she could have tested whether the variance of one kind alone differs, not whether both do alike.
 # - **Not:** that drivers vary by a minute rather than not at all. To see that, she would need at least the number of parcels printed above.
 #
 # Better routes, or training?
-# Of the variance about a cell's mean most is the road's, as the lines above the list say, and Nora's and Sam's priors would rather have it otherwise.
+# Of the variance about a cell's mean most is the road's, as the table says, and Nora's and Sam's priors would rather have it otherwise.
 # Their upper ends are no claim: the truth lies above both.
 # Beside it stands the variance between the cells' means, which belongs to centers and drivers and was known last year: Mill adds more minutes than the other centers, and Ann more than the other drivers.
 # So what makes one parcel of a cell differ from the next is mostly the road. What makes cells differ is people and places.
@@ -931,7 +935,7 @@ mlm.quiz("11")
 #
 # - The design tells before a measurement which questions a plan answers: append the question to the design, and see whether the rank grows.
 # - More rows of the same kind, drawn by lot or not, never remove a flat direction. Rows that lack a layer can, and so can a known spread; two that speak of the same direction count once.
-# - The Fisher information of the cells says how wide the intervals will be. With the largest variance for every cell it errs on the safe side.
+# - The Fisher information of the cells says how far unbiased estimates will scatter; with the largest variance for every cell it errs on the safe side. A posterior that knows that variances are positive is narrower, and may miss a given truth more often than its name says.
 # - A small spread under a large one is expensive: half the spread takes sixteen times the rows.
 # - Two priors that agree may still pull the same way. Let one of them err on the other side.
 # - The best plan depends on the question. Rows go where $|a_i| V_i / \sqrt{p_i}$ is large.

@@ -10,7 +10,7 @@
 # # 14 How good is the measurement?
 #
 # Ines works in a plant that makes power modules for motor starters.
-# A module must lead its heat away, and a gauge says how well: the thermal impedance, in hundredths of a degree Celsius per watt.
+# A module must shed its heat, and a gauge says how well: the thermal impedance, in hundredths of a degree Celsius per watt.
 # This morning three operators measured the same module.
 # Ana read 37, Bo read 41, and Cem read 41.
 #
@@ -23,6 +23,7 @@
 # Write down your guess before you read on.
 #
 # The readings are real; Houf and Berman (1988) published them. Ines is not.
+# You met them in [10](10_what_the_data_cannot_say.ipynb). There the question was what such a table can say. Here somebody has to decide.
 # Every reading is a sum: a module, an operator, and what happens between them.
 # Whoever asks how good a measurement is asks for the variances of the terms.
 #
@@ -36,7 +37,7 @@
 #
 # **You need** [08](08_checking_a_model.ipynb) and what came before it; [10](10_what_the_data_cannot_say.ipynb) for what data cannot say, and [13](13_partial_pooling.ipynb) for partial pooling.
 #
-# **Time** 40 minutes to read, one to three minutes to run, the first time longest.
+# **Time** 40 minutes to read, one to two minutes to run, the first time longest.
 
 # %%
 import dataclasses
@@ -98,7 +99,17 @@ plt.show()
 # Take the averages of parts, of operators and of pairs.
 # Square how far they lie apart, and divide by the number of independent differences (the degrees of freedom, df).
 # These are the *mean squares*.
-# Each of them expects a sum of variances, so differences of mean squares estimate the variances.
+# With $p$ parts, $o$ operators and $r$ repeats, their expectations are sums of variances:
+#
+# $$\begin{aligned}
+# \mathrm{E}(\text{repeat}) &= \sigma^2 \\
+# \mathrm{E}(\text{pair}) &= \sigma^2 + r\,\tau_\text{pair}^2 \\
+# \mathrm{E}(\text{operator}) &= \sigma^2 + r\,\tau_\text{pair}^2 + p\,r\,\tau_\text{operator}^2 \\
+# \mathrm{E}(\text{part}) &= \sigma^2 + r\,\tau_\text{pair}^2 + o\,r\,\tau_\text{part}^2
+# \end{aligned}$$
+#
+# Here $\sigma^2$ is the variance of repeats, and $\tau^2$ that of parts, operators or pairs.
+# Solve from the top down: differences of mean squares estimate the variances.
 
 
 # %%
@@ -226,9 +237,9 @@ assert (population[["part", "operator", "pair"]].median() > classical[["part", "
 
 # %% [markdown]
 # The variance *in the table* has its median close to REML's estimate, in all four rows.
-# (That is no accident: REML chooses its variances so that they equal those that one then expects among the contributors in the table.)
+# (That is no accident. Given REML's variances, the expected variance among the contributors in the table equals them.)
 # The variance *in the population* is another matter.
-# REML's number estimates this one, too, and lies near the other only as a point.
+# REML's number estimates this one, too, but here the posterior's median is not near it.
 # Ten parts leave a factor of five or so between the ends of the interval. Three operators leave a factor of hundreds under this prior, and, as you will see, of some fifty under a narrower one.
 # Two differences cannot tell how far all operators differ.
 # A single number hides this, be it REML's or a posterior mean; a good program prints its interval, too.
@@ -372,8 +383,19 @@ print(f"prior of tau: half-normal with a scale of {priors.mu_sd:.1f}, for parts,
 # %% [markdown]
 # That is generous for parts, and absurd for operators: it finds nothing odd in two trained people who, with the same gauge and the same part, differ by as much as the best part and the worst.
 # Ines knows better.
-# In her experience new operators are a unit or two apart; five would be rare.
-# So let the scale be 2 for operators and for pairs, and change nothing else.
+# In her experience two new operators are a unit or two apart (a unit is 0.01 °C per watt); five would be rare.
+# And hands do not suit parts more than people differ, she thinks, so pairs may have the operators' scale.
+# Try a scale of 2. What does such a prior expect, before any reading?
+
+# %%
+tau = np.abs(rng.normal(0, 2, 100_000))
+two_operators = np.abs(tau * rng.normal(0, np.sqrt(2), tau.size))
+print(
+    f"two operators differ by {np.median(two_operators):.1f} units (median), by more than 5 in {np.mean(two_operators > 5):.0%} of cases"
+)
+
+# %% [markdown]
+# That is near enough to what Ines says. Change nothing else.
 
 # %%
 informed = dataclasses.replace(priors, mu_sd={"part": priors.mu_sd, "operator": 2, "pair": 2})
@@ -409,8 +431,9 @@ assert moved["these three operators"] < 0.05 < moved["any operator"]
 # Many programs, and many first attempts, give every contributor a prior of its own, with a scale that is fixed.
 # Here is the same model with `pooled=False`, and nothing else changed.
 # The scales of the means are those of the default prior above, but now they are not learned.
+# In 10 that model took from the parts and gave to the pairs.
 #
-# **Predict first.** The convergence check will pass. Will the % R&R in this table be the same, smaller, or larger?
+# **Predict first.** The convergence check will pass. What would the auditor decide: accept, refuse, or something between? And if pairs had a tenth of that scale?
 
 # %%
 not_pooled = dataclasses.replace(priors, pooled=False)
@@ -468,10 +491,8 @@ assert rr["not pooled, pairs' scale / 10"] < 30
 
 # %% [markdown]
 # Without pooling a usable gauge is thrown away, by a run that passes every check of the sampler.
-# One thing was changed, so the cause is known.
-# Every pair lies in one part and one operator.
-# Raise all pairs of a part by five units and lower the part by five: no reading changes.
-# So the data fix the sums, and something else has to split them.
+# The last two rows differ in one number, the pairs' scale, so the cause is known: it is the fixed scale, and not every fixed scale does such harm.
+# As in 10, a part and its pairs can trade without changing a reading, so something else has to split their sum.
 # Pooling *learns* that pairs are alike when the interaction, which the data do show, is small.
 # Fixed scales split the sums by their own proportion instead. Another scale for pairs, another gauge.
 #
@@ -490,7 +511,7 @@ mlm.identification(cells, known_sigma=no_spread)[["means", "spreads"]]
 # `known_sigma` made two promises: that one residual is enough, and that the scatter of repeats is all baseline.
 # Without it, `mlm.cell_model(cells)` gives every part, operator and pair a spread of its own.
 # Then the scatter of repeats is a sum of four variances, and [10](10_what_the_data_cannot_say.ipynb) showed that data of this kind fix only such sums: the prior shares them out.
-# The variances between contributors do not mind.
+# The variances between contributors are not affected.
 # But `sigma_baseline` is then a part of the repeatability, as large as the prior says, and no discovery about the gauge.
 # So with free spreads, report the sum, and never the baseline alone.
 #
@@ -576,6 +597,7 @@ assert 7 < found.loc["cask", "median"] < 10
 assert np.allclose(found.loc[["cask", "test"], "median"], paste_reml[["cask", "test"]], rtol=0.15)
 
 # %% [markdown]
+# The table has variances in the table of 60 tests, not in the population.
 # With the wrong labels the variance of the test looks some ten times as large as it is, and no cask looks guilty: no letter stands out.
 # The laboratory would buy a new instrument, and the paste would stay as it is.
 # With a label for every cask the test has a small variance, and the casks of one batch differ most.
@@ -613,6 +635,7 @@ for note in mlm.identification(as_written).attrs["notes"]:
 # But all that a balanced table says about variances lies in its four mean squares, and these are easily drawn: a mean square is its expectation times a chi-squared variable over df.
 # Their posterior is easily drawn, too.
 # Propose expected mean squares from a scaled inverse chi-squared distribution, drop those with a negative variance, and weight the others by the prior: *importance sampling*, as in [08](08_checking_a_model.ipynb).
+# Weighted draws carry less information than as many unweighted ones: the effective sample size is the square of the weights' sum over the sum of their squares.
 
 
 # %%
@@ -633,10 +656,13 @@ def posterior_from(ms, plan, priors, rng, size):
         v = variance[name]
         log_weight = log_weight - 0.5 * np.log(v) - 0.5 * v / priors.mu_sd_of(name) ** 2
     weight = np.exp(log_weight - log_weight.max())
-    return variance.sample(size, replace=True, weights=weight, random_state=rng)
+    draws = variance.sample(size, replace=True, weights=weight, random_state=rng)
+    draws.attrs["ess"] = weight.sum() ** 2 / (weight**2).sum()
+    return draws
 
 
 shortcut = posterior_from(ms, today, informed, rng, 100_000)
+print(f"effective sample size: {shortcut.attrs['ess']:,.0f}")
 pd.concat({"sampled by nutpie": summary(informed_population), "from mean squares": summary(shortcut)}, axis=1).round(2)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -647,7 +673,7 @@ assert np.all(np.abs(gap) < [1, 1, 5])
 
 # %% [markdown]
 # Two ways that share no code, nutpie's run and the shortcut, give the same posterior up to the noise of their draws.
-# That was one table with 100,000 proposals. Below, each study gets 2,000, or more where most of them are negative, so single intervals are rough: compare plans by their medians, and not by the last digit.
+# That was one table with 100,000 proposals. Below, each study gets 2,000, or more where most of them are negative, so single intervals are rough: compare plans by their medians, and not by the last digit. The last columns of the table have the median of their effective sample sizes, and the size that one study in twenty stays below.
 # So use the shortcut for the plans, with Ines's prior.
 # A new study is four random numbers:
 
@@ -680,13 +706,15 @@ for name, plan in plans.items():
     for _ in range(studies):
         draws = posterior_from(new_study(classical, plan, rng), plan, informed, rng, 2000)
         rr = gauge_table(draws)["% R&R"]
-        rows.append((*rr.quantile([0.05, 0.95]), (rr > 30).mean() < 0.05))
-    low, high, clear = np.transpose(rows)
+        rows.append((*rr.quantile([0.05, 0.95]), (rr > 30).mean() < 0.05, draws.attrs["ess"]))
+    low, high, clear, effective = np.transpose(rows)
     results[name] = {
         "readings": np.prod(plan),
         "5 %": np.median(low),
         "95 %": np.median(high),
         "sure of < 30": np.mean(clear),
+        "effective": np.median(effective),
+        "one in 20 below": np.quantile(effective, 0.05),
     }
 plan_table = pd.DataFrame(results).T
 plan_table["width"] = plan_table["95 %"] - plan_table["5 %"]
@@ -792,7 +820,7 @@ assert decision["1 reading by each of the three"]["% R&R"].gt(10).mean() < 0.5
 #
 # - As it is used now, the gauge is neither accepted nor refused: for Ana, Bo and Cem the % R&R very probably lies between 10 and 30.
 # - From now on each module is read once by each of the three, and the average counts. Then their offsets are the same for every module, and the variances of pairs and repeats fall to a third. With a probability above one half the gauge passes even the strict limit of % R&R, if the ten modules are a fair sample of the production. In percent of the tolerance, which counts where modules are sorted by fixed limits, it stands right at 10 (last column), so nobody should promise that.
-# - Three readings by one operator cost the same and gain little, because operator and pair stay. Correcting each operator's offset gains as little, and the table even takes the offsets for exactly known.
+# - Three readings by one operator cost the same and gain little, because operator and pair stay. Correcting each operator's offset gains as little, and the table even treats the offsets as exactly known.
 # - For other operators nothing is promised. Before a fourth one uses the gauge, six take part in a study with two repeats. Such a study, read without today's 90 readings, lets her be 95 % sure that the % R&R is below 30 in about half of the cases at best (column *sure of < 30*, and the line below the table).
 #
 # And the 37 of this morning, beside two times 41?

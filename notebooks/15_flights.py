@@ -93,8 +93,8 @@ mlm.identification(cells)[["means", "spreads"]]
 
 # %% [markdown]
 # Most carriers fly in every month and many from several airports, so all contributors are tied together: the layers are *crossed and connected*.
-# That is why the means are fixed by the data.
-# (Two layers need no more than that. With three or more it need not be enough, and the rank decides.)
+# That suggests that the data fix the means, and the rank confirms it: the column `means` says so.
+# (For two layers, to be connected is enough. With three or more it may not be.)
 # How a flight's spread is shared among the layers is not, as in [10](10_what_the_data_cannot_say.ipynb).
 # What the data do fix are differences: of two carriers' means, and of their variances.
 #
@@ -110,7 +110,7 @@ nested[["means", "spreads"]]
 # %% [markdown]
 # Each date lies in one month: it is *nested* in the month.
 # What all days of July have in common can be July's or theirs, and no flight decides it.
-# So "means are fixed, spreads are not" is no law.
+# So "means are fixed, spreads are not" is not a rule.
 # It holds where layers are separable, and this call says whether they are.
 #
 # ## Who makes up time?
@@ -196,10 +196,7 @@ missed = seen[total].to_numpy() - mean
 
 # %%
 day = seen["date"].to_numpy()
-of_cell = seen.groupby(by_month, observed=True).ngroup().to_numpy()
-order = np.argsort(of_cell, kind="stable")
-shuffled = np.empty_like(day)
-shuffled[order] = day[np.lexsort((rng.random(len(day)), of_cell))]  # within each cell, in random order
+shuffled = seen.groupby(by_month, observed=True)["date"].transform(rng.permutation).to_numpy()  # within each cell
 
 by_day = {"true dates": standardized(missed, variance, day), "shuffled dates": standardized(missed, variance, shuffled)}
 rms = {name: np.sqrt(np.mean(z**2)) for name, z in by_day.items()}
@@ -232,6 +229,13 @@ plt.show()
 # The month goes: each day lies in one, so only pooling could tell their means apart.
 # For days that were seen nothing is lost, because days can do all that months did. For a day that was not seen a little is lost: the model forgets that December is not September.
 # There are many more cells now, so it takes longer to sample, and still far fewer cells than flights.
+#
+# In symbols: flight $i$ of carrier $c$ from airport $a$ on day $d$ has the total
+#
+# $$y_i \sim \text{Normal}\bigl(\mu_0 + \mu_c + \mu_a + \mu_d,\; s_i\bigr), \qquad s_i^2 = \sigma_0^2 + \sigma_c^2 + \sigma_a^2 + \sigma_d^2,$$
+#
+# where 0 is the baseline. The means of days are $\mu_d \sim \text{Normal}(0, \tau)$, summing to zero, and $\tau$ is learned.
+# The other layers have their own.
 
 # %%
 by_date = ["carrier", "origin", "date"]
@@ -292,7 +296,7 @@ for what, square in {
 # Which?
 #
 # A month has no parameter in the new model.
-# Its value is the average of its days, and for a statement about *such a month*, not only about these days, its days are a sample.
+# Its value is the average of its days, and for a statement about *such a month in a year like this one*, not only about these days, its days are a sample.
 
 
 # %%
@@ -352,6 +356,7 @@ plt.show()
 # Where you see no orange line, the interval is shorter than its marker.
 #
 # How many independent flights is a day worth?
+# Let $s$ be the standard deviation of a flight about the mean of its day, the same for all.
 # The average of $n$ flights of one day has the variance $\tau^2 + s^2/n$, one flight of a random day $\tau^2 + s^2$.
 # The second divided by the first is the worth: however many flights a day has, it stays below $1 + s^2/\tau^2$.
 # (Survey statisticians call $n$ divided by the worth the *design effect*.)
@@ -414,6 +419,7 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown]
+# (Ragged ends of the intervals are mostly noise of the 150 draws that each rests on.)
 # Before, the intervals for days are too short by far, although the chains had converged.
 # After, they hold somewhat more often than they promise: for these days they are a little too long. (The printed standard error takes days as independent. They are not quite, as you will see, so do not make much of it.)
 # The printed standard deviations say why: the days put aside happen to differ less than those of the fit, and the model expects new days to differ as the old ones did. (A few stormy days among the old ones, which stretch `tau_date`, may do the rest.)
@@ -443,7 +449,7 @@ print(
 # %% [markdown]
 # It prefers the model with days, by somewhat more than two standard errors, and most of that comes from few flights far out. What kind of day it was does not enter: of a new day nobody knows it.
 # It takes every flight by itself.
-# So it can tell which model describes a single flight better. It cannot see that flights move together, which is what went wrong before.
+# So it can tell which model describes a single flight better. It cannot see that flights move together, which is what went wrong before. (Scored a day at a time, all its flights jointly, it could.)
 # Judge a model by the quantity that you want to predict.
 #
 # ## Dinner again: one week of flights
@@ -636,7 +642,7 @@ for layer, one, other in [("carrier", "UA", "DL"), ("origin", "EWR", "JFK")]:
 # (Exercise 15.1 makes such labels and puts them in the place of two layers. Here that would forget that a bad day is bad at all three airports.)
 # Until then, intervals for differences of airports and carriers are too short.
 # The last lines say by how much: they take the difference over seven days of the data at a time, and its scatter from block to block.
-# They assume nothing about flights within a block.
+# They assume nothing about flights within a block, but take blocks as independent.
 #
 # The last misfit is one of shape.
 # Divide each flight's surprise by its standard deviation and look at the [skewness](../book/glossary.md), 0 for a symmetric distribution, and at the flights far out.
@@ -715,8 +721,9 @@ print(f"{to_honolulu.mean():+.1f} minutes, standard error {honolulu_error:.1f}")
 assert abs(to_honolulu.mean()) < 2 * honolulu_error
 
 # %% [markdown]
-# Hawaiian and its route always come together: they are *[confounded](../book/glossary.md)*, and no model of these flights can part them.
-# United flies to Honolulu, too, but from another airport, and the gap between the two is smaller than twice its standard error.
+# Hawaiian and its route always come together: they are *[confounded](../book/glossary.md)*, and the flights alone cannot part them.
+# (A model with a layer for the destination would, but only by assuming that airport and destination add up: United flies to Honolulu from Newark, and other carriers fly from Kennedy.)
+# United's flights to Honolulu leave from another airport, and the gap between the two carriers is smaller than twice its standard error.
 # Alaska's only route is flown by United too.
 # Day by day and on equal terms Alaska still makes up more.
 # That comparison needs no model at all, and it is the stronger evidence: the route cannot be behind it.
@@ -795,13 +802,13 @@ lines = pd.DataFrame(
         "sd of blocks": by_block.std(),
     }
 )
-error = lines["its standard error"]
-assert (error > 3 * lines["its sd"]).all()
-assert abs(lines.loc["hour", "average of blocks"]) < 3 * error["hour"]
+slope_error = lines["its standard error"]
+assert (slope_error > 3 * lines["its sd"]).all()
+assert abs(lines.loc["hour", "average of blocks"]) < 3 * slope_error["hour"]
 assert (by_block["distance"] > 0).any()
 assert (by_block["distance"] < 0).any()
 less = -lines.loc["distance", "in the model"]
-print(f"for each 1,000 miles a flight lost {less:.1f} minutes less, give or take {2 * error['distance']:.1f};")
+print(f"for each 1,000 miles a flight lost {less:.1f} minutes less, give or take {2 * slope_error['distance']:.1f};")
 print(f"in {(by_block['distance'] > 0).sum()} of {len(by_block)} blocks far flights lost more than near ones")
 lines.round(2)
 
@@ -810,7 +817,7 @@ lines.round(2)
 # Winds that change from week to week would do this to far flights. Whether it was winds, the check does not say.
 #
 # The first printed line is what you may repeat, with two standard errors of the blocks and not of the model.
-# (They belong to the average of the blocks, which is a slightly different estimate. Take them as the size of the error.)
+# (They belong to the average of the blocks, which is a slightly different estimate: each block compares flights of one day, and not of one month. Take them as the size of the error.)
 # Look whether its range includes zero: that far flights lose less is likely, and not certain.
 # The slope of the hour is tiny, and the blocks do not tell it from zero either: of the hour there is nothing to repeat.
 #
@@ -863,7 +870,7 @@ table["place before"], table["place after"] = (
 )
 for code in ["AS", "HA"]:
     before, lead = -table.loc[code, "as they fly"], -table.loc[code, "at equal distance and hour"]
-    give = 2 * error["distance"] * abs(carriers[code] - carriers.mean())
+    give = 2 * slope_error["distance"] * abs(carriers[code] - carriers.mean())
     print(f"{airlines[code]}: {before:.1f} minutes ahead of the average carrier, {lead:.1f} at equal distance,")
     print(f"    {lead - give:.1f} to {lead + give:.1f} if the slope is moved by two of its standard errors")
     assert (lead > 2 * give) == (code == "AS")
@@ -895,6 +902,7 @@ print(
     f"Alaska minus Hawaiian, at equal day and airport: {float(best.mean()):+.1f} minutes, the model's sd {float(best.std()):.1f};"
 )
 print(f"standard error counted by blocks of seven days: {counted:.1f}")
+print(f"chance that Alaska makes up more, with that error: {stats.norm.cdf(-float(best.mean()) / counted):.2f}")
 as_flown, as_flown_error = day_by_day(flights, "AS", "HA")
 print(
     f"as they flew on the same {len(as_flown)} days of 2013: {as_flown.mean():+.1f} minutes, standard error {as_flown_error:.1f}\n"
@@ -906,7 +914,7 @@ last_place = means.idxmax("carrier").to_series().value_counts(normalize=True)
 against_average = -float(means.sel(carrier="AS").mean())
 print(
     f"Of all carriers from New York, {airlines['AS']} made up most time on the days of the fit: {against_average:.0f} minutes more than\n"
-    f"the average carrier; and over the whole year {-gap.mean():.0f} more than the one rival on its route.\n"
+    f"the average carrier at equal airport and day, if these add up; and over the whole year {-gap.mean():.0f} more than the one rival on its route.\n"
     f"Last was {airlines[last_place.index[0]]} or {airlines[last_place.index[1]]} "
     f"({last_place.iloc[0]:.0%} and {last_place.iloc[1]:.0%}).\n"
     f"But ask for the day first: days of the fit differ by {tau_day:.0f} minutes, and no carrier can tell you what tomorrow will be."
@@ -917,6 +925,7 @@ print(
 # The figure on the [first page](../book/index.md), of the model with the month and all flights of the year, has Frontier there.
 # The carriers that lose most are too close to rank: name each with its chance.
 # And these chances are the model's, which the criticism above showed to be too sure.
+# So was the chance near the beginning that Alaska makes up more than Hawaiian: look how much the counted error takes from it.
 #
 # Alaska and Hawaiian fly from different airports. At *equal* airport they can be compared only if carriers and airports add up; as they flew, the gap is about half as large.
 #
@@ -924,7 +933,7 @@ print(
 # |---|---|
 # | "Alaska's flights made up more than Hawaiian's on the same days of 2013" | yes, as they flew: count them. As a habit of the two, no: counted by blocks, the difference is less than two standard errors from zero |
 # | "The day tells more about your flight than carrier and airport" | yes, for a day that you know; for tomorrow you know only how far days differ |
-# | "Flights lose more in December than in September" | on the days of the fit yes; for other years only with the interval that counts days, and that one is still too short |
+# | "Flights lose more in December than in September" | on the days of the fit yes; of other years no: this is one December and one September, and no interval here knows how Decembers differ |
 # | "Of this flight's surprise, so many minutes are the carrier's" | no: the split of the spread is the prior's |
 # | "At equal distance Alaska is still ahead" | yes: so says the line, and so say the flights of its rival on the same route |
 # | "At equal distance Hawaiian is still ahead" | no: there the answer depends on the line, whose slope is not known well enough |

@@ -199,6 +199,7 @@ assert report["means"]["date"]
 # The priors pool, as in 13: the contributors of a layer are alike as far as the data say.
 # Their scales come from the data, and are in the units of the total.
 # `mu_sd` is the scale for how far contributors' means differ: the standard deviation of a layer's means has a half-normal prior with it. Make sure that it is larger than any such difference you believe in.
+# `sigma_scale` is the scale of the spreads: what the prior expects of the standard deviation of baseline, center, driver and date, each.
 
 # %%
 priors = mlm.Priors.from_cells(cells)
@@ -286,7 +287,7 @@ assert claims.loc["sd of the baseline alone", "claim"] == "no"
 # %% [markdown]
 # Read the column `claim`.
 #
-# - **yes**: the data fix it, and no prior moved it.
+# - **yes**: the data fix it, and none of these priors moved it. Then the number may be said, with its sign. It does not answer "is Eli slower?" by yes: the number is below zero, so Eli is faster.
 # - **yes, if alike**: the data do not fix it. Pooling does, because it takes the drivers of all centers for one kind of people, and the centers for one kind of place. Say that sentence with the number.
 # - **open**: one of the two above, but zero lies inside the interval.
 # - **no**: a prior moved it (`moved` is the share of the interval's width), or nothing but the prior holds it.
@@ -296,7 +297,7 @@ assert claims.loc["sd of the baseline alone", "claim"] == "no"
 # `moved` has a limit of 0.25. Two good runs of one model differ by less, so a larger value is not noise.
 # That a number stays under two other priors does not prove that no prior would move it. If a critic names a third prior, add a fit.
 #
-# The diamonds in the figure are the truth. An 89 % interval misses it in about one table of nine, and two questions that share a driver tend to miss together.
+# The diamonds in the figure are the truth of the four questions. An 89 % interval misses it in about one table of nine, and two questions that share a driver tend to miss together.
 # Here both blue intervals miss, each by a few hundredths of a minute.
 # One table cannot tell chance from a fault. Look how far outside the truth lies: to miss by a small part of the width is what 89 % allows.
 # *Yes* means that the data speak, not that 89 % has become 100 %.
@@ -342,8 +343,10 @@ mlm.plot_decomposition(split, observation=0, labels=labels, unit="minutes of one
 plt.show()
 
 # %% [markdown]
-# Hardly anything is put on Eli. The Harbor and the day carry what lies above the baseline.
-# A part of the day's bar is its mean; the rest is its share of the surprise, which the prior decides, too.
+# Every bar is the contributor's mean plus its share of the surprise, and spreads decide the share, which only the prior splits.
+# Eli's bar is short because two things nearly cancel there: his mean is below that of the average driver, and his share of the surprise is above zero.
+# How the Harbor and Eli divide what they have in common holds only if drivers are alike, as in step 6.
+# So say the sum, 62 minutes and how far above the expectation that is, and do not blame anybody with a bar.
 #
 # ## A number beside the labels
 #
@@ -384,7 +387,7 @@ assert not answers["means"]["covariates"]
 # Leave `km` out, or ask for it only if pooling may decide.
 #
 # What a floor costs is a matter of least squares, and the cells hold all that it takes.
-# (A fit gives nearly the same, with everything else, as `idata["posterior"]["slope"]`; [15](15_flights.ipynb) has one, and looks whether such an interval is to be believed.)
+# (A fit gives nearly the same, with everything else, as `idata["posterior"]["slope"]`; [15](15_flights.ipynb) has one, and checks whether such an interval is to be believed.)
 
 # %%
 floor_cells = mlm.cell_statistics(second, total=TOTAL, layers=LAYERS, covariates=["floor"])
@@ -445,8 +448,8 @@ noise, mu_sd = gauge_cells.residual_variance(), fixed_scales.mu_sd
 shares = pd.DataFrame(
     {
         "default scales": shares_of_layers(mu_sd, noise),
-        "spreads half": shares_of_layers(mu_sd, noise / 2),
-        "spreads double": shares_of_layers(mu_sd, noise * 2),
+        "spread / 2": shares_of_layers(mu_sd, noise / 4),
+        "spread * 2": shares_of_layers(mu_sd, noise * 4),
         "mu_sd / 4": shares_of_layers(mu_sd / 4, noise),
     },
     index=gauge_cells.layers,
@@ -455,12 +458,12 @@ fixed = mlm.identification(gauge_cells)["means"].loc[shares.index]
 shares.assign(**{"fixed by the data": fixed}).round(2)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-assert (shares[["spreads half", "spreads double"]].sub(shares["default scales"], axis=0).abs() < 0.03).all(axis=None)
+assert (shares[["spread / 2", "spread * 2"]].sub(shares["default scales"], axis=0).abs() < 0.03).all(axis=None)
 assert shares.loc["part", "mu_sd / 4"] > shares.loc["part", "default scales"] + 0.15
 assert not fixed.any()
 
 # %% [markdown]
-# Halve or double the spreads: the three shares stay, and they are wrong.
+# Halve or double the standard deviation of rows: the three shares hardly move, and they are wrong.
 # Parts make up more than nine tenths of the differences, as 14 finds with pooling, and as REML finds.
 # What stayed was `mu_sd`, which this test never touched. Touch it (fourth column), and everything moves.
 #
@@ -484,7 +487,7 @@ alarms.round(3)
 # %% [markdown]
 # The sampler is content, the check is not.
 # A normal model spreads the hours over all deliveries, so no interval of a single delivery can be trusted.
-# [16](16_tails_that_add_up.ipynb) has a model for them; taking out the rows that embarrass you is not it.
+# [16](16_tails_that_add_up.ipynb) has a model for them; do not just delete the awkward rows.
 #
 # An hour is a break that the check could hardly miss.
 # Now a small one: a bridge is closed, and on one day every delivery from the Harbor takes five minutes more.
@@ -499,7 +502,7 @@ mlm.check_convergence(bent_idata)
 mlm.predictive_check(bent_idata, bent, TOTAL, LAYERS).loc[["averages of cells", "averages of pairs"]].round(3)
 
 # %% [markdown]
-# It passes.
+# It passes. Compare with step 4: the number for pairs has risen, but not as far as an alarm.
 # Both numbers average over dozens of groups, and one day at one center drowns among them.
 # A closer look asks about the groups one by one, as [15](15_flights.ipynb) asks about days: how much does a center miss on a date, in standard deviations of that sum?
 
@@ -748,9 +751,9 @@ for size in SIZES[1:3]:
 #
 # The template's own model is harder.
 # What the data fix becomes extremely narrow, and what only pooling decides stays nearly as wide as it was (*Eli - Ada*): the more rows, the more and the smaller steps it takes from one end of the posterior to the other.
-# Somewhere between a hundred thousand and a million rows the defaults may not do any more. (Two chains ran here. The default four would have about twice the ESS; divergences do not go away with more chains.) Then `check_convergence` stops you and says what to try, and you have two other ways.
+# Somewhere between a hundred thousand and a million rows the defaults may no longer be enough. (Two chains ran here. The default four would have about twice the ESS; divergences do not go away with more chains.) Then `check_convergence` stops you and says what to try, and you have two other ways.
 # A random part of the rows answers what pooling decides, since more rows add next to nothing there.
-# And what the data fix needs no pooling at that size: the plain model above has it, from all rows. (There a driver includes the center, and all rows have one spread.)
+# And what the data fix needs no pooling at that size: the plain model above gives it, from all rows. (There a driver includes the center, and all rows have one spread.)
 #
 # ## New rows without compiling
 #
@@ -774,7 +777,9 @@ else:
 #
 # 1. **Question.** Write down the quantity you want, with its unit, before you look: "minutes that Eli takes more than Fay from the same center on the same day".
 # 2. **Total.** Is it a sum, or nearly one? Effects that multiply become sums after a logarithm.
-# 3. **Layers.** Each row has exactly one contributor in each. A missing label means one of two things: the layer took no part in that total (then declare it with `allow_absent`, [11](11_making_the_data_say_it.ipynb)), or nobody wrote the label down (then count such rows, compare them with complete rows that share their other labels, leave them out, and say how many they are; if they differ, the analysis is one of labeled rows only, and you say that, too). Never fill in "unknown": it would be one contributor who works everywhere, and would seem to connect what the data do not. A column with one label is no layer. If you expect an interaction of two layers, make the pair a layer of its own, and pool: without pooling a prior splits it from the two.
+# 3. **Layers.** Each row has exactly one contributor in each. A column with one label is no layer. If you expect an interaction of two layers, make the pair a layer of its own, and pool: without pooling a prior splits it from the two.
+#
+#    A label is missing. Did the layer take no part in that total? Declare it with `allow_absent` ([11](11_making_the_data_say_it.ipynb)). Or did nobody write the label down? Count such rows, and compare them with complete rows that share their other labels. Then leave them out, and say how many they are; if they differ, say that the analysis is one of labeled rows only. Never fill in "unknown": it would be one contributor who works everywhere, and would seem to connect what the data do not.
 # 4. **Numbers.** A column of numbers that a total may depend on, such as floors or kilograms, is a covariate. If it follows from the labels, only pooling can tell its slope ([13](13_partial_pooling.ipynb)): leave it out, or say so with the number.
 # 5. **Nesting.** Does each label of one layer occur with one label of another only? Are labels reused (driver 1, 2, 3 at every center)? Then they are different people: make the label unique, as `center + ":" + driver` does if no label has a colon, after the rows without a label are out. `mlm.identification(cells)` names nested layers, and has a note where labels seem to be reused; where drivers hardly differ it cannot see that, so ask.
 # 6. **Shared.** What do rows have in common that is no layer: a shift, a vehicle, a week? Make it a pooled layer, or count the error of a difference by blocks ([15](15_flights.ipynb)). Say whether you speak of these dates or of dates in general.
@@ -787,12 +792,12 @@ else:
 #
 # ## What Noor tells her boss
 #
-# Of the minutes between Eli and Ada most belong to the Harbor, if drivers of different centers are alike; the data alone do not say so.
+# Of the minutes between Eli and Ada most belong to the Harbor, and by best guess all of them, if drivers of different centers are alike; the data alone do not say so.
 # What they do say: from the Harbor, Eli's deliveries took less time than Fay's.
 # In the second file about half of that gap was stairs, and the first file has no floors.
 # So nobody sits beside anybody yet: Noor asks for the floors first.
 # And whoever wants to know how Eli compares with Ada lets several drivers change centers for some weeks: a new kind of row in the design, not a million of the old kind in the file.
-# One driver on one day would raise the rank, too, but a day's 17 deliveries know a difference only to about three minutes either way. And if nobody else moves, nothing shows whether a driver is the same driver in streets that are new to him.
+# One driver on one day would raise the rank, too, but a day's 17 deliveries pin a difference down only to about three minutes either way. And if nobody else moves, nothing shows whether a driver is the same driver in streets that are new to him.
 
 # %%
 row = claims.loc["Eli - Fay"]
