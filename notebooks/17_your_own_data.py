@@ -298,7 +298,7 @@ assert claims.loc["sd of the baseline alone", "claim"] == "no"
 # That a number stays under two other priors does not prove that no prior would move it. If a critic names a third prior, add a fit.
 #
 # The diamonds in the figure are the truth of the four questions. An 89 % interval misses it in about one table of nine, and two questions that share a driver tend to miss together.
-# Here both blue intervals miss, each by a few hundredths of a minute.
+# Here both blue intervals miss, each by less than a tenth of a minute.
 # One table cannot tell chance from a fault. Look how far outside the truth lies: to miss by a small part of the width is what 89 % allows.
 # *Yes* means that the data speak, not that 89 % has become 100 %.
 # The other intervals are wider and miss less easily, and still they owe their place to an assumption.
