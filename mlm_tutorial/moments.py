@@ -287,8 +287,8 @@ def sd_of_common_part(mean: float, excesses: np.ndarray, errors: np.ndarray, var
     low, high = lowest, np.max(excesses) + np.max(errors)
     for _ in range(20):  # every round sees the peak thirty times as large, unless it is seen well
         c = np.linspace(low, high, 401)
-        terms = c[:, None] / mean + log_ndtr((excesses - c[:, None]) / errors - errors / mean)
-        log_density = terms.sum(axis=1)
+        # One at a time: of a hundred thousand contributors, all 401 would take gigabytes.
+        log_density = np.array([np.sum(x / mean + log_ndtr((excesses - x) / errors - errors / mean)) for x in c])
         weights = np.exp(log_density - log_density.max())
         center = np.average(c, weights=weights)
         sd, step = np.sqrt(np.average((c - center) ** 2, weights=weights)), c[1] - c[0]
