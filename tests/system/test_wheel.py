@@ -16,7 +16,7 @@ from pathlib import Path
 assert Path(mlm.__file__).is_relative_to(ENVIRONMENT), mlm.__file__
 assert len(mlm.load_radon()) > 900 and len(mlm.load_flights()) > 300_000
 truth = mlm.PRESETS["cc_12"]
-cells = mlm.cell_statistics(truth.simulate(500, rng=1), layers=truth.names)
+cells = mlm.cell_statistics(truth.simulate(400, rng=1), layers=truth.names)  # fewer than 500: shorter steps
 idata = mlm.sample(mlm.cell_model(cells), seed=1, progress=False)
 mlm.check_convergence(idata)
 mlm.check("01.1", lambda a, b: (a**2 + sum(x**2 for x in b)) ** 0.5)
