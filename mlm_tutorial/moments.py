@@ -285,7 +285,7 @@ def sd_of_common_part(mean: float, excesses: np.ndarray, errors: np.ndarray, var
     """
     lowest = min(mean - variance, -variance / 10)
     low, high = lowest, np.max(excesses) + np.max(errors)
-    for _ in range(20):  # every round sees the peak thirty times as large, unless it is seen well
+    for _ in range(20):  # every round sees the peak 25 times as large, unless it is seen well
         c = np.linspace(low, high, 401)
         # One at a time: of a hundred thousand contributors, all 401 would take gigabytes.
         log_density = np.array([np.sum(x / mean + log_ndtr((excesses - x) / errors - errors / mean)) for x in c])
