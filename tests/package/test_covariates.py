@@ -425,7 +425,7 @@ def test_ranks_of_the_truth_are_uniform():
     frame = table_of(120, seed=6)
     cells = cells_of(frame)
     priors = mlm.Priors.from_cells(cells, known_sigma={"where": 0.5})
-    ranks = mlm.calibrate(cells, 100, seed=7, priors=priors, draws=250, tune=300)
+    ranks = mlm.calibrate(cells, 100, seed=7, priors=priors, draws=300, tune=250, chains=1)
     table = az.dataset_to_dataframe(ranks, sample_dims=["simulation"])
     assert {"slope[x]", "slope[level]", "log_likelihood"} <= set(table.columns)
     uniform = (table + np.random.default_rng(8).random(table.shape)) / 101

@@ -257,7 +257,7 @@ def test_total_standard_deviations_are_recovered():
 
 # --- Calibration --------------------------------------------------------------------------------------------------
 
-RANKS = {"n_ranks": 99, "draws": 297, "tune": 300, "chains": 2}
+RANKS = {"n_ranks": 99, "draws": 297, "tune": 200, "chains": 1}
 
 
 def calibrate_with_small_model(monkeypatch, n_simulations, priors):

@@ -23,8 +23,12 @@ from tools.stress import tables
 FALSE_ALARM = 1e-4  # of one test function, shared among its comparisons (Bonferroni)
 
 
+#: Tables that are fitted at the defaults by tests of REML and of 17's template, too.
+FITTED_ELSEWHERE = ("gauge with pairs", "penicillin")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", tables.TABLES)
+@pytest.mark.parametrize("name", [name for name in tables.TABLES if name not in FITTED_ELSEWHERE])
 def test_a_small_table_passes_at_the_defaults(name):
     """One seed; ten are stored. Before contributors were pooled and nested layers had coordinates, a third passed."""
     assert "reason" not in tables.fit(tables.compiled(name), 100)
@@ -179,7 +183,7 @@ def test_ranks_are_uniform_where_layers_are_absent_and_spreads_known():
     """150 truths from the prior of a pooled model; a posterior a fifth too narrow in one parameter would be seen."""
     cells = mlm.cell_statistics(lacking_small(), layers=LAYERS, allow_absent=LAYERS)
     priors = mlm.Priors.from_cells(cells, known_sigma={"paint": 0, "size": {7: 0.5}})
-    ranks = mlm.calibrate(cells, 150, seed=5, priors=priors, draws=200, tune=200)
+    ranks = mlm.calibrate(cells, 150, seed=5, priors=priors, draws=300, tune=200, chains=1)
     assert "sigma_paint" not in ranks
     assert ranks["sigma_size"].isel(size=cells.labels["size"].index(7)).isnull().all()  # noqa: PD003 - xarray
     table = az.dataset_to_dataframe(ranks, sample_dims=["simulation"]).dropna(axis="columns")
@@ -268,7 +272,7 @@ def predicted():
     for i in range(n):
         d = {name: values[i] for name, values in draws.items()}
         replicate = mlm.Cells(cells.layers, cells.labels, cells.codes, cells.n, *d["mlm_cells"].T)
-        posterior, _ = sample_quickly(compiled.with_cells(replicate), names, seed=i, draws=300, tune=300, chains=1)
+        posterior, _ = sample_quickly(compiled.with_cells(replicate), names, seed=i, draws=300, tune=200, chains=1)
         idata = xr.DataTree.from_dict({"posterior": posterior})
         # A new contributor of the same population; means are about the average of those that are known.
         new = rng.normal(0, d["tau_who"] * np.sqrt(1 + 1 / 6))

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 
-from tests.support.browsing import WIDTHS, opened
+from tests.support.browsing import WIDTHS, opened, tab
 from tests.support.built_site import MISSING, NEEDS_SITE, serious_problems, typeset
 from tests.support.contrast import contrast
 from tests.support.layout import wider_than_their_box
@@ -33,11 +33,18 @@ OF_A_PHONE = ("color-contrast", "scrollable-region-focusable", "link-in-text-blo
 
 
 @pytest.fixture(scope="module")
-def page(request, browser, server):
+def tabs(browser):
+    """Open a tab for each of the two ways to open a page."""
+    with tab(browser, *FROM_A_FOLDER) as folder, tab(browser, *FROM_A_SERVER) as served:
+        yield {FROM_A_FOLDER: folder, FROM_A_SERVER: served}
+
+
+@pytest.fixture(scope="module")
+def page(request, tabs, server):
     """Open a page; tests of the same one follow each other."""
-    name, width, theme = request.param
-    address = project.SITE.as_uri() + "/" if (width, theme) == FROM_A_FOLDER else server
-    with opened(browser, address + name, width, theme) as page:
+    name, *how = request.param
+    address = project.SITE.as_uri() + "/" if tuple(how) == FROM_A_FOLDER else server
+    with tabs[tuple(how)](address + name) as page:
         typeset(page)
         yield page
 
@@ -141,7 +148,7 @@ def test_quiz_tells_right_from_wrong(page):
     assert seen == {"correct", "incorrect"}
     # Colors fade from one to the other; their contrast counts only at the end.
     page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
-    assert serious_problems(page, ".Quiz") == []
+    assert serious_problems(page, ".Quiz", OF_A_PHONE) == []
 
 
 def test_folded_code_unfolds(browser, server):
