@@ -180,8 +180,8 @@ assert ranks["euros"].idxmax() == "lottery"
 # Drawing lots, in the trade *random assignment* or randomization, is the right tool for another question: it breaks the ties between a driver and her usual center, so that one is not blamed for the other.
 # Here every driver already meets every center, and still each parcel has a road, a center and a driver.
 #
-# An offer that leaves out a layer removes one flat direction, and so does one that gives a variance away.
-# Two directions take two offers.
+# Each of the other offers removes one flat direction, even *drop*, which leaves out two layers.
+# Two directions take two offers, and not just any two, as you will see.
 #
 # ## Which plan answers which question?
 #
@@ -210,7 +210,7 @@ questions = {
 }
 
 # %% [markdown]
-# "Center" asks for the variance of an average center, "Mill - Airport" whether Mill varies more than the Airport does.
+# "Center" asks for the centers' variances, averaged over the three, "Mill - Airport" whether Mill varies more than the Airport does.
 #
 # The data show the variance of each cell, and so every weighted sum of those.
 # So a question is answered if its weights are a weighted sum of the rows of $D$: if the question, appended to $D$ as a further row, does not raise the rank.
@@ -291,7 +291,7 @@ print(f"{table.size} answers of the rank rule, and mlm.identification agrees wit
 # That is why the means of a layer had to sum to zero.
 # For a layer that may be absent the package drops this rule: `mu_center` is then what each center *adds*.
 #
-# ## How wide will the intervals be?
+# ## How large will the errors be?
 #
 # A yes is cheap.
 # Two dropped parcels are enough to raise the rank, and they tell you next to nothing.
@@ -300,9 +300,11 @@ print(f"{table.size} answers of the rank rule, and mlm.identification agrees wit
 # Each cell shows a sample variance $s^2$.
 # From $n$ normal totals of variance $V$ it has the standard deviation $V \sqrt{2 / (n - 1)}$, so each cell carries the information $n / 2V^2$ about $V$, nearly.
 # That is the Fisher information of 10, $I = D^\top \mathrm{diag}(n / 2V^2)\, D$, and the standard error of a question $c$ is $\sqrt{c^\top I^{-1} c}$.
+# (Where $I$ has no inverse, its pseudo-inverse, `pinv`, gives the same for every question that the plan answers.
+# The interval of a posterior can be shorter than this error suggests; *Was the promise kept?* shows why.)
 #
 # Only $V$ is missing, which you do not know for kinds of parcels that nobody has recorded.
-# But leaving out a layer can only make $V$ smaller, and a smaller $V$ makes every error smaller.
+# But contributions are independent here, so leaving out a layer can only make $V$ smaller, and a smaller $V$ makes every error smaller.
 # So take last year's $V$ for every cell: the promise then errs on the safe side, up to the small error of $V$ itself.
 # (The usual cells vary alike here. Where they do not, take the largest $V$.)
 
@@ -483,6 +485,7 @@ assert best["driver"] < 0.1
 # $$n_i \propto \frac{|a_i|\, V_i}{\sqrt{p_i}}.$$
 #
 # Neyman (1934) found it for averages in surveys, with a standard deviation where $V_i$ stands here and all rows at one price; the root of the price is a later addition.
+# (With more kinds than a question needs, the weights $a_i$ depend on the plan themselves. Then search, as the cell above does.)
 # A kind that costs four times as much gets half as many parcels, not a quarter.
 # (The money spent on it, $p_i n_i$, still goes up.)
 #
@@ -593,10 +596,12 @@ assert float(road.std()) < 0.25
 # About centers and drivers the intervals are wide, as the plan had announced, and there the prior still decides much: the two priors agree because both expect more than is there (see below).
 #
 # And the 5? Look at the printed interval again: it ends below 5.
-# That its middle lies low is this year's luck: dropped parcels have nothing but the road, and they alone say nearly the same, as a later section prints.
-# That it is too short to reach 5 is no luck.
+# Two causes can do that.
+# One is luck: dropped parcels have nothing but the road, and this year they alone say nearly the same, as a later section prints.
+# The other is there every year.
 # One minute is less than this plan can see, no variance can be negative, and both priors expect far more than a minute from centers and drivers.
-# So both leave the road little room above, and over many such years they pull it down: its interval ends below 5 far more often than in the 5.5 % that its name suggests.
+# So both leave the road little room above.
+# In an average year, too, its middle lies below 5, and its interval ends below 5 far more often than in the 5.5 % that its name suggests: the next section counts.
 # Two priors that agree show that the data decide between *these two*.
 # They do not show what the answer owes to something that both assume.
 # To see that, take a third prior that errs on the other side: one that expects 95 % on the road, say.
@@ -692,7 +697,7 @@ for prior, share in (PRIORS | {"a third prior": 0.95}).items():
 assert contains["Sam"] < contains["Nora"] < 0.8
 
 # %% [markdown]
-# An 89 % interval is right 89 times in 100 on average over the truths that its *prior* expects.
+# An 89 % interval is right 89 times in 100 on average over truths drawn from its *prior* ([10](10_what_the_data_cannot_say.ipynb)).
 # The true depot lies far out in both priors, so here it is right much less often.
 # The third prior misses, too, on the other side: no prior promises 89 % at one given truth.
 # (It expects 95 % where the truth is 93 %, and could be put so near because you made the data. With data of your own, err further, and report how far that moves the answer.)
@@ -755,7 +760,7 @@ assert abs(moved - (honest**2 - lie**2)) < 1
 # A lie in the other direction would be noticed, at least a bold one: the road cannot vary by more than a parcel does.
 #
 # "Steady" is a number from outside as well: it says that the drivers' spread is zero.
-# The drivers' variance then goes to road and centers, just as silently.
+# The drivers' variance then goes to road and centers, just as silently as long as all drivers vary alike. (If one varied more, her cells would show it.)
 # That does not make it a bad assumption; for some instruments it is the right one, and [14](14_how_good_is_the_measurement.ipynb) builds on it.
 # It makes it an assumption that belongs in the report.
 #
@@ -774,12 +779,15 @@ assert abs(dropped_sd - 5) < 5 * error
 
 # %% [markdown]
 # A spread that you measured brings its error with it, and the two statements lie about three such errors apart: that is enough to doubt a lie of this size in most years, and not enough to catch a small one.
-# The two distances printed are both below two: this year has not decided.
+# Where both distances printed are below two, the year has not decided.
 # A spread that you were told brings no error, whoever told you.
 #
 # ## Is it the same road?
 #
-# Every plan here takes one thing for granted: a parcel that lacks a layer has the *same road* as all others.
+# Every plan here takes three things for granted.
+# The contributions to a parcel are independent: a driver who hurries after a slow road breaks this.
+# The minutes of a cell are normal: with heavy tails the estimates stay right on average, but each $s^2$ scatters more, by a factor of $\sqrt{(\kappa - 1)/2}$, where the kurtosis $\kappa$ is 3 for a normal.
+# And a parcel that lacks a layer has the *same road* as all others. Look at the last.
 # Suppose that trucks can stop only along the motorway, where the road varies by 4 minutes.
 # Then dropped parcels measure the motorway.
 # The plan "collect and drop" has full rank, and exactly as many kinds as it needs, so nothing is left over that could contradict a *quieter* road.
@@ -799,7 +807,7 @@ print("what the plan reports, in minutes:", {k: round(float(np.sqrt(v)), 1) for 
 #
 # The remedy is a kind more than you need.
 # Let some parcels be handed over, too.
-# If the four kinds have the same road, then
+# If the four kinds have the same road, and contributions are independent, then
 #
 # $$V_\text{usual} - V_\text{collected} - V_\text{handed over} + V_\text{dropped} = 0,$$
 #
@@ -842,7 +850,8 @@ assert power["a little quieter"] < 0.5 < 0.8 < power["motorway"]
 # In the world of the motorway nearly every such plan contradicts itself.
 # Where the road of dropped parcels is only a little quieter, most plans do not notice.
 # So a plan that stays silent has ruled out a large difference of *one* kind, but not a small one, and none that dropped parcels share with *one* other kind: if dropped and collected parcels both keep to the motorway, it cancels. (If collected and handed-over parcels share it, it counts twice.)
-# This contrast does not see a road with another *mean*. The same contrast of the kinds' means does, and costs nothing: its standard error, printed above the price, is far below a minute.
+# Nor does it see a driver who makes up for the road: usual and handed-over parcels change alike, and that cancels, too.
+# This contrast does not see a road with another *mean*. The same contrast of the kinds' means does, and costs nothing: by its standard error, printed above the price, it notices a difference of a minute in most years.
 # Let chance decide which parcels are handled differently. That rules out selection, though not another route.
 # The power of this test belongs in the plan, beside the rank and the price, which is twice the budget here.
 #
@@ -866,9 +875,16 @@ for pair in combinations([*OFFERS, "certificate"], 2):
 pairs = pd.DataFrame(rows).T
 assert np.isinf(pairs.loc["drop and certificate", ["center", "driver"]]).all()
 assert np.isfinite(pairs.drop("drop and certificate").to_numpy()).all()
-pairs.round(1).replace(np.inf, "-")
+pairs.round(1).astype({"euros": int}).replace(np.inf, "-")
 
 # %% [markdown]
+# *Hand over* alone would answer for the centers: usual parcels minus those handed over.
+# *Drop* and the *certificate* do not go together: both speak of the road.
+# *Collect* with the *certificate* is the cheapest pair, and rests on the haulier's word.
+# She takes *collect* and *drop*.
+#
+# ### What may she claim?
+#
 # Which share of the variance about the mean of a cell is the road's?
 # The quick posterior's interval of the road failed in about half of such years under Nora's prior, so ask the quick posterior under all three, and for centers and drivers together as well.
 # (89 % intervals; center and driver in square minutes.)
@@ -902,23 +918,23 @@ print(
     f"last year: variance about the sum of contributors' means {V:.1f}, between the cells' means {between:.1f} square minutes"
 )
 assert 4 < between < 11  # 7.2 in the truth
+assert answers.iloc[:3, 0].min() * V > (V + between) / 2
 
 # %% [markdown]
-# *Hand over* alone would answer for the centers: usual parcels minus those handed over.
-# *Drop* and the *certificate* do not go together: both speak of the road.
-# *Collect* with the *certificate* is the cheapest pair, and rests on the haulier's word.
 # *Collect* and *drop* cost 1,500 euros, and for these the manager may now claim what follows.
 # All of it holds only if dropped and collected parcels have the road of the others, and her plan cannot test that. (With *hand over* she could have tested whether the variance of one kind alone differs, not whether both do alike.)
 #
 # - **From the data:** the road's spread, to within a few tenths of a minute; and that at least some three quarters of the variance about a cell's mean is the road's, since the lower ends say so under all three priors. How many minutes a stop at a center adds.
 # - **With the plan's wide standard error only:** center and driver together, and each of the two: the estimate by least squares with its standard error, wide because one minute hides under five. The posterior interval of the third prior lies below those of the other two, or barely touches them: the prior decides, so none of them is a claim.
-# - **Not:** that drivers vary by a minute rather than not at all. To see that, she would need at least the number of parcels printed above.
+# - **Not:** that drivers vary by a minute rather than not at all. To see that in one such plan of two, with a tenth measured differently, she would need the first number of *What a square minute means*: more than ten of her years.
 #
 # Better routes, or training?
 # Of the variance about a cell's mean most is the road's, as the table says, and Nora's and Sam's priors would rather have it otherwise.
 # Their upper ends are no claim: the truth lies above both.
 # Beside it stands the variance between the cells' means, which belongs to centers and drivers and was known last year: Mill adds more minutes than the other centers, and Ann more than the other drivers.
-# So what makes one parcel of a cell differ from the next is mostly the road. What makes cells differ is people and places.
+# Add the two printed variances: that is all by which last year's parcels differ.
+# Three quarters of the first is more than half of that sum, so **the road makes more of the difference than centers and drivers together**, and the lower ends say so under all three priors.
+# What people and places do add is mostly *fixed minutes* (Mill, Ann), and those were known last year.
 # What routes or training would *change* is a question that neither variance answers: try them at one depot first.
 # [12](12_decomposing_a_total.ipynb) takes up the parcels one by one: who made this one late?
 #
@@ -938,7 +954,7 @@ mlm.quiz("11")
 # - The Fisher information of the cells says how far unbiased estimates will scatter; with the largest variance for every cell it errs on the safe side. A posterior that knows that variances are positive is narrower, and may miss a given truth more often than its name says.
 # - A small spread under a large one is expensive: half the spread takes sixteen times the rows.
 # - Two priors that agree may still pull the same way. Let one of them err on the other side.
-# - The best plan depends on the question. Rows go where $|a_i| V_i / \sqrt{p_i}$ is large.
+# - The best plan depends on the question. Where a plan has just as many kinds as it needs, rows go in proportion to $|a_i| V_i / \sqrt{p_i}$.
 # - A known spread enters without an error, and so does a lie. A kind of rows more than needed lets a plan contradict itself.
 #
 # ## Going further

@@ -14,7 +14,7 @@
 # Same carriers, same airports, same month.
 #
 # You have a ticket. To guess how many minutes your flight will lose or make up, you may ask one question.
-# Would you rather know its carrier, its airport, its month, or its day (that is, how the day went for everybody)?
+# Would you rather know its carrier, the airport that it leaves from, its month, or its day (that is, how the day went for everybody)?
 # Write down an order before you read on.
 #
 # Notebook [02](02_a_first_fit.ipynb) asked at dinner which carrier loses least time, and left one thing open: flights of a week are not independent.
@@ -226,8 +226,9 @@ plt.show()
 # ## A layer for the day
 #
 # The remedy is a layer whose contributors are the days, pooled: days are alike as far as the data say.
-# The month goes: each day lies in one, so only pooling could tell their means apart.
-# For days that were seen nothing is lost, because days can do all that months did. For a day that was not seen a little is lost: the model forgets that December is not September.
+# The month goes, to keep this model simple.
+# You could keep both: nested layers, pooled, are common, and [17](17_your_own_data.ipynb) fits some.
+# For days that were seen nothing would be gained, because days can do all that months did. For other days something would: this model forgets that December is not September.
 # There are many more cells now, so it takes longer to sample, and still far fewer cells than flights.
 #
 # In symbols: flight $i$ of carrier $c$ from airport $a$ on day $d$ has the total
@@ -235,7 +236,8 @@ plt.show()
 # $$y_i \sim \text{Normal}\bigl(\mu_0 + \mu_c + \mu_a + \mu_d,\; s_i\bigr), \qquad s_i^2 = \sigma_0^2 + \sigma_c^2 + \sigma_a^2 + \sigma_d^2,$$
 #
 # where 0 is the baseline. The means of days are $\mu_d \sim \text{Normal}(0, \tau)$, summing to zero, and $\tau$ is learned.
-# The other layers have their own.
+# The other layers have their own, each with a half-normal prior whose scale is wide beside the data.
+# Variances are pooled too: each $\sigma^2$ of a layer is a floor that all its contributors share, plus an excess of its own. So a stormy day may also scatter more.
 
 # %%
 by_date = ["carrier", "origin", "date"]
@@ -286,13 +288,13 @@ for what, square in {
 #
 # The last row is there because carriers do not choose airports and days by lot.
 # Where layers do not occur independently, the layers' parts do not sum to the variance of their sum; the covariance is what is missing, and it belongs to no layer alone.
-# What one label tells by itself is its part and some of the covariance. For the airport the second can be as large as the first.
-# Here it is small and negative: add up the layers alone, and you claim a little too much.
+# What one label tells by itself is another number: its own part, and what the labels that go with it bring along.
+# Here the covariance is small and negative: add up the layers alone, and you claim a little too much.
 #
 # ## Whose intervals grow?
 #
 # **Predict first.** Some of these become less certain once the model knows about days, and some do not:
-# the difference of two carriers, the difference of two airports, the difference of two months, the average of all days of the fit as days of their kind.
+# the difference of two carriers, the difference of two airports, the difference of two months as they were, the difference of two *such* months, the average of all days of the fit as days of their kind.
 # Which?
 #
 # A month has no parameter in the new model.
@@ -308,6 +310,12 @@ def month_in_general(fit, month):
     return of_days.mean("date") + error * rng.standard_normal(error.shape)
 
 
+def of_these_days(fit, month):
+    """Return draws of a month's mean over the days of the fit, which are all that it speaks of."""
+    of_days = fit["posterior"]["mu_date"]
+    return of_days[..., of_days["date"].str.slice(5, 7) == f"{month:02d}"].mean("date")
+
+
 posterior = daily["posterior"]
 tau = posterior["tau_date"]
 year = tau * rng.standard_normal(tau.shape) / np.sqrt(seen["date"].nunique())  # error of an average of so many days
@@ -315,7 +323,11 @@ before_and_after = {
     "United minus Delta": [float(difference(fit, "carrier", "UA", "DL").std()) for fit in (monthly, daily)],
     "Alaska minus Hawaiian": [float(difference(fit, "carrier", "AS", "HA").std()) for fit in (monthly, daily)],
     "Newark minus Kennedy": [float(difference(fit, "origin", "EWR", "JFK").std()) for fit in (monthly, daily)],
-    "December minus September": [
+    "December minus September, these days": [
+        float(difference(monthly, "month", 12, 9).std()),
+        float((of_these_days(daily, 12) - of_these_days(daily, 9)).std()),
+    ],
+    "December minus September, such months": [
         float(difference(monthly, "month", 12, 9).std()),
         float((month_in_general(daily, 12) - month_in_general(daily, 9)).std()),
     ],
@@ -323,15 +335,21 @@ before_and_after = {
 }
 widths = pd.DataFrame(before_and_after, index=["before", "after"]).T
 widths["ratio"] = widths["after"] / widths["before"]
-assert widths["ratio"].iloc[:3].max() < 1.3 < 4 < widths["ratio"].iloc[3:].min()
+assert widths["ratio"].iloc[:4].max() < 1.3 < 4 < widths["ratio"].iloc[4:].min()
 widths.round(2)
 
 # %% [markdown]
 # Standard deviations in minutes.
 # Differences of carriers and of airports hardly change: both sides fly on nearly every day, so the day's shift cancels. They even shrink a little, as it no longer counts as noise of single flights.
-# Months and the average of all days rest on days, and there are far fewer days than flights.
+# About the very days of the fit the new model is as sure as the old one.
+# What grew is the error of a statement about *such* months and *such* days, of which there are far fewer than flights.
+# The old model had no way to tell the two apart, and that was its fault.
 # A larger table of the same days would not help; only more days would.
-# (That a difference hardly changes does not say that its interval was right. The section *Criticism to the end* comes back to it.)
+#
+# That a difference hardly changes does not say that its interval was right.
+# It was not: counted from the days themselves, its error is several times as large, before and after.
+# The day's shift cancels, but what a day does to *one* carrier or *one* airport does not.
+# *Criticism to the end* counts it.
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Twelve months in order with their mean in minutes and 89 percent intervals, twice. Before the layer for the day the intervals are a fraction of a minute, hidden behind the points. After it they are several minutes wide and most of them overlap those of the next month; the points themselves hardly move."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(9, 4))
@@ -340,8 +358,8 @@ old = monthly["posterior"]["mu_month"].stack(s=("chain", "draw")).transpose("mon
 new = np.stack([month_in_general(daily, month).values.ravel() for month in months])
 new = new - new.mean(axis=0)
 for values, role, marker, shift, label in [
-    (old, "alternative", "s", -0.15, "before"),
-    (new, "estimate", "o", 0.15, "after"),
+    (old, "alternative", "s", -0.15, "before: these days"),
+    (new, "estimate", "o", 0.15, "after: days of their kind"),
 ]:
     low, middle, high = np.quantile(values, [0.055, 0.5, 0.945], axis=1)
     ax.vlines(months + shift, low, high, color=mlm.COLORS[role], lw=2)
@@ -422,7 +440,9 @@ plt.show()
 # (Ragged ends of the intervals are mostly noise of the 150 draws that each rests on.)
 # Before, the intervals for days are too short by far, although the chains had converged.
 # After, they hold somewhat more often than they promise: for these days they are a little too long. (The printed standard error takes days as independent. They are not quite, as you will see, so do not make much of it.)
-# The printed standard deviations say why: the days put aside happen to differ less than those of the fit, and the model expects new days to differ as the old ones did. (A few stormy days among the old ones, which stretch `tau_date`, may do the rest.)
+# The printed standard deviations say why: the days put aside happen to differ less than those of the fit, and the model expects new days to differ as the old ones did.
+# Look where the points leave the intervals: mostly at the top. Days have a long tail of their own, and Normal(0, $\tau$) has none.
+# So this model predicts an ordinary new day; do not ask it how bad the worst day of next month will be.
 # For single flights the two models promise nearly the same, and both keep it roughly: a flight's own scatter swamps its day.
 # So a check of single flights would have told you that all is well.
 #
@@ -447,7 +467,7 @@ print(
 )
 
 # %% [markdown]
-# It prefers the model with days, by somewhat more than two standard errors, and most of that comes from few flights far out. What kind of day it was does not enter: of a new day nobody knows it.
+# It prefers the model with days, by somewhat more than two standard errors, and most of that comes from few flights far out: the spread of a new day is drawn, so its flights get longer tails. What kind of day it was does not enter: of a new day nobody knows it.
 # It takes every flight by itself.
 # So it can tell which model describes a single flight better. It cannot see that flights move together, which is what went wrong before. (Scored a day at a time, all its flights jointly, it could.)
 # Judge a model by the quantity that you want to predict.
@@ -458,7 +478,7 @@ print(
 # Now you can say why, and what a model that knows about days makes of it.
 # Take each week of the year, 300 flights of it, and the spreads that the two fits have learned: carriers, days, single flights.
 # With known spreads the posterior of the means is one system of linear equations, so 52 weeks take no sampling.
-# (The spreads were learned from some of the same days, so this tries the estimates, and not the learning of spreads.)
+# (The spreads were learned from some of the same days, so this tries the estimates, and not the learning of spreads. Airports are left out.)
 #
 # Each column of the design is the baseline, a carrier or a day.
 # A column's prior adds its precision to that of the data:
@@ -530,7 +550,7 @@ for what in ("error", "error of differences"):
 # `covered` is the share of 89 % intervals that contain the year's mean, over all carriers; the errors are those of carriers in the sample.
 #
 # A week's shift hits no, complete and partial pooling alike, and none of them can remove it.
-# It adds the same to all, so the lead of partial over complete pooling shrinks; in single weeks it is gone, and 02 looked at eight.
+# It adds about the same to every *squared* error, so the lead of partial over complete pooling shrinks; in single weeks it is gone, and 02 looked at eight.
 # Leave out the shift and compare carriers only: there partial pooling leads by more.
 # The layer for the day leaves the estimates as good as they were.
 # It makes them more honest: the intervals widen, and hold more often.
@@ -558,6 +578,7 @@ print(f"correlation of a day's average with the next day's: {np.corrcoef(today, 
 #
 # Take the flight that lost most, the one that made up most, and one that looked bad until you knew its day.
 # Each total splits into parts for carrier, airport and day, and a rest, the baseline.
+# Whiskers are one posterior standard deviation *under this prior*. Another prior can move a bar by more.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 airports = {"EWR": "Newark", "JFK": "Kennedy", "LGA": "LaGuardia"}
@@ -615,6 +636,7 @@ groupings = {
     "carrier on a day": ["carrier", "date"],
     "hour of a day at an airport": ["origin", "date", "hour"],
 }
+BLOCKS = (7, 14, 30)  # in days: neighboring days resemble each other
 misfit = {}
 for name, columns in groupings.items():
     groups = seen.groupby(columns, observed=True).ngroup().to_numpy()
@@ -625,14 +647,14 @@ assert (misfit["after"] < misfit["before"]).all()
 assert misfit.loc["airport on a day", "after"] > 1.5
 print(misfit.round(2))
 
-print("standard deviation of a difference, in the model and counted by blocks of seven days:")
+print("standard deviation of a difference, in the model, and counted by blocks of 7, 14 and 30 days:")
 for layer, one, other in [("carrier", "UA", "DL"), ("origin", "EWR", "JFK")]:
     on_a_day = seen.assign(missed=missed_daily).pivot_table("missed", "date", layer, observed=True)
     apart = on_a_day[one] - on_a_day[other]
-    counted = apart.groupby(blocks_of(len(apart), 7)).mean().sem()  # neighboring days resemble each other
+    counted = [apart.groupby(blocks_of(len(apart), k)).mean().sem() for k in BLOCKS]
     in_model = float(difference(daily, layer, one, other).std())
-    assert counted > in_model
-    print(f"    {one} minus {other}: {in_model:.2f} and {counted:.2f} minutes")
+    assert min(counted) > in_model
+    print(f"    {one} minus {other}: {in_model:.2f}, and", ", ".join(f"{error:.2f}" for error in counted), "minutes")
 
 # %% [markdown]
 # 1 would be perfect for groups that the model has no mean for.
@@ -641,8 +663,10 @@ for layer, one, other in [("carrier", "UA", "DL"), ("origin", "EWR", "JFK")]:
 # Such failures to add up are *[interactions](../book/glossary.md)*, and the remedy is again a layer: a pooled one for airport and day together, *beside* the day.
 # (Exercise 15.1 makes such labels and puts them in the place of two layers. Here that would forget that a bad day is bad at all three airports.)
 # Until then, intervals for differences of airports and carriers are too short.
-# The last lines say by how much: they take the difference over seven days of the data at a time, and its scatter from block to block.
+# The last lines say at least by how much: they take the difference over some days of the data at a time, and its scatter from block to block.
 # They assume nothing about flights within a block, but take blocks as independent.
+# If the error grows with the length of the blocks, they are not: carriers and airports have seasons.
+# Then even the longest blocks give only a lower limit, and a year has too few of longer ones.
 #
 # The last misfit is one of shape.
 # Divide each flight's surprise by its standard deviation and look at the [skewness](../book/glossary.md), 0 for a symmetric distribution, and at the flights far out.
@@ -679,7 +703,7 @@ plt.show()
 # %% [markdown]
 # A plane can circle for an hour at any time; an hour to make up is there only if the timetable has left one.
 # Contributions are normal here, so their sum is symmetric, whatever the parameters are; one more layer of normal contributions would not change that.
-# For means of many flights this hardly matters: an average is near normal whatever the shape of its rows.
+# For means of many flights this hardly matters: an average of many *independent* rows is near normal whatever their shape. What a whole day shares does not average out.
 # For "how often does a flight lose an hour?" it matters a lot, and this model must not be asked.
 # [16](16_tails_that_add_up.ipynb) has one that may be.
 #
@@ -776,7 +800,7 @@ assert through_all < float(slope.sel(covariate="distance").mean()) - 0.8
 # %% [markdown]
 # Flatter.
 # Far flights also have other carriers, airports, months and hours than near ones, and one line through all flights counts all of that as distance.
-# Compare flights of the same carrier, airport, month and hour, and about a minute for each 1,000 miles is left.
+# Let carrier, airport and month add up, and the hour be a line: then about a minute for each 1,000 miles is left.
 # An hour later in the day changes next to nothing. The model is quite sure of both.
 #
 # Remember 14 July. The model has one slope for all flights.
@@ -879,9 +903,9 @@ table.rename(airlines).sort_values("at equal distance and hour").round(1)
 
 # %% [markdown]
 # Alaska keeps most of its lead, and its place.
-# (The ranges move the slope only. The averages of carriers are uncertain, too.)
+# (The ranges move the slope only. Each carrier's own average adds an error. The blocks of days below show how large it is for the difference of these two. So read them as what the *slope* can change, and not as intervals for the lead.)
 # Hawaiian's shrinks, and what is left may be nothing. Its route is so long that the answer is mostly the line, and there the line rests on flights half as long.
-# Endeavor, whose flights are short, moves up.
+# Endeavor, whose flights are short, moves up, if the slope is what the line says. Do not read places in the middle: they lie within a minute or two.
 #
 # There are three things that a slope does not say.
 # It belongs to a straight line, and these flights do not show that it stays straight up to 5,000 miles.
@@ -897,19 +921,20 @@ means = daily["posterior"]["mu_carrier"]
 best = difference(daily, "carrier", "AS", "HA")
 on_a_day = seen.assign(missed=missed_daily).pivot_table("missed", "date", "carrier", observed=True)
 apart = (on_a_day["AS"] - on_a_day["HA"]).dropna()
-counted = apart.groupby(blocks_of(len(apart), 7)).mean().sem()
 print(
     f"Alaska minus Hawaiian, at equal day and airport: {float(best.mean()):+.1f} minutes, the model's sd {float(best.std()):.1f};"
 )
-print(f"standard error counted by blocks of seven days: {counted:.1f}")
-print(f"chance that Alaska makes up more, with that error: {stats.norm.cdf(-float(best.mean()) / counted):.2f}")
+for k in BLOCKS:
+    counted = apart.groupby(blocks_of(len(apart), k)).mean().sem()
+    chance = stats.norm.cdf(-float(best.mean()) / counted)
+    print(f"    by blocks of {k} days: standard error {counted:.1f}, chance that Alaska makes up more {chance:.2f}")
+    assert counted > 1.5 * float(best.std())
+    assert abs(float(best.mean())) < 2 * counted
 as_flown, as_flown_error = day_by_day(flights, "AS", "HA")
 print(
     f"as they flew on the same {len(as_flown)} days of 2013: {as_flown.mean():+.1f} minutes, standard error {as_flown_error:.1f}\n"
 )
 assert abs(as_flown.mean()) < 2 * as_flown_error
-assert counted > 1.5 * float(best.std())
-assert abs(float(best.mean())) < 2 * counted
 last_place = means.idxmax("carrier").to_series().value_counts(normalize=True)
 against_average = -float(means.sel(carrier="AS").mean())
 print(
@@ -925,7 +950,8 @@ print(
 # The figure on the [first page](../book/index.md), of the model with the month and all flights of the year, has Frontier there.
 # The carriers that lose most are too close to rank: name each with its chance.
 # And these chances are the model's, which the criticism above showed to be too sure.
-# So was the chance near the beginning that Alaska makes up more than Hawaiian: look how much the counted error takes from it.
+# So was the chance near the beginning that Alaska makes up more than Hawaiian: look how much the counted error takes from it, and how much more with longer blocks.
+# What one year says about two carriers with seasons of their own is little.
 #
 # Alaska and Hawaiian fly from different airports. At *equal* airport they can be compared only if carriers and airports add up; as they flew, the gap is about half as large.
 #
@@ -958,7 +984,7 @@ mlm.quiz("15")
 #
 # - Ask before the fit what the design can tell. Two layers have fixed means where they are connected; with three or more that is not enough, and a day nested in a month shows how they can fail. `mlm.identification` looks at the rank.
 # - A fit that converged, with narrow intervals, can rest on flights that are not independent. Add up what a group misses, and divide by what the model allows.
-# - A layer for what rows share makes averages over it more honest; honest only where its contributors are independent, and days are not. Differences between contributors that share its groups hardly change, as of carriers on the same days; whether their intervals are right takes a check of its own.
+# - A layer for what rows share widens what is averaged over it. It does not make all intervals right: days resemble their neighbors, and what a day does to one carrier needs a layer, or a count by blocks.
 # - Put whole groups aside if new groups are what you want to predict; single rows will not notice.
 # - A number beside the labels is a straight line at equal labels. Ask whether it is straight, and whether rows share its slope.
 # - Claim means and differences that the design fixes. Do not claim a split of spread, a cause that always comes with another, or a tail that the model does not have.

@@ -57,6 +57,18 @@ def test_lock_holds_the_requirements_of_pyproject(project, lock):
     assert lock["requires-python"] == project["requires-python"], "run `uv lock`"
 
 
+def test_a_slow_parser_is_not_installed(lock):
+    """Importing rfc3987-syntax takes 1.2 s, and jsonschema imports it in each process that reads a notebook."""
+    lists = [
+        entries
+        for package in lock["package"]
+        for entries in [package.get("dependencies", []), *package.get("optional-dependencies", {}).values()]
+    ]
+    asks_for_it = [entry for entries in lists for entry in entries if entry["name"] == "rfc3987-syntax"]
+    assert asks_for_it
+    assert {entry["marker"] for entry in asks_for_it} == {"sys_platform == 'never'"}
+
+
 def normal(requirement):
     """Write a requirement the one way that two equal ones share."""
     return str(Requirement(requirement))
