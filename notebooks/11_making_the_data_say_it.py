@@ -784,9 +784,10 @@ assert abs(dropped_sd - 5) < 5 * error
 #
 # ## Is it the same road?
 #
-# Every plan here takes three things for granted.
+# Every plan here takes four things for granted.
+# Parcels are independent of each other. Parcels in the same truck share its road, and then 500 dropped parcels count as fewer, and every standard error here is too small; to spread them over many trucks and days helps.
 # The contributions to a parcel are independent: a driver who hurries after a slow road breaks this.
-# The minutes of a cell are normal: with heavy tails the estimates stay right on average, but each $s^2$ scatters more, by a factor of $\sqrt{(\kappa - 1)/2}$, where the kurtosis $\kappa$ is 3 for a normal.
+# The minutes of a cell are normal: with heavy tails the least-squares estimates stay nearly right on average, but each $s^2$ scatters more, by a factor of about $\sqrt{(\kappa - 1)/2}$, where the kurtosis $\kappa$ is 3 for a normal. Promised errors and posterior intervals do not know this, and are too short by as much.
 # And a parcel that lacks a layer has the *same road* as all others. Look at the last.
 # Suppose that trucks can stop only along the motorway, where the road varies by 4 minutes.
 # Then dropped parcels measure the motorway.
@@ -849,7 +850,7 @@ assert power["a little quieter"] < 0.5 < 0.8 < power["motorway"]
 # %% [markdown]
 # In the world of the motorway nearly every such plan contradicts itself.
 # Where the road of dropped parcels is only a little quieter, most plans do not notice.
-# So a plan that stays silent has ruled out a large difference of *one* kind, but not a small one, and none that dropped parcels share with *one* other kind: if dropped and collected parcels both keep to the motorway, it cancels. (If collected and handed-over parcels share it, it counts twice.)
+# So a plan that stays silent makes a large difference of *one* kind unlikely. It says little about a small one, and nothing about one that dropped parcels share with *one* other kind: if dropped and collected parcels both keep to the motorway, it cancels. (If collected and handed-over parcels share it, it counts twice.)
 # Nor does it see a driver who makes up for the road: usual and handed-over parcels change alike, and that cancels, too.
 # This contrast does not see a road with another *mean*. The same contrast of the kinds' means does, and costs nothing: by its standard error, printed above the price, it notices a difference of a minute in most years.
 # Let chance decide which parcels are handled differently. That rules out selection, though not another route.
@@ -881,7 +882,7 @@ pairs.round(1).astype({"euros": int}).replace(np.inf, "-")
 # *Hand over* alone would answer for the centers: usual parcels minus those handed over.
 # *Drop* and the *certificate* do not go together: both speak of the road.
 # *Collect* with the *certificate* is the cheapest pair, and rests on the haulier's word.
-# She takes *collect* and *drop*.
+# She takes *collect* and *drop*: for 100 euros more she need not believe the haulier, and her own parcels bring their error with them.
 #
 # ### What may she claim?
 #
@@ -925,8 +926,8 @@ assert answers.iloc[:3, 0].min() * V > (V + between) / 2
 # All of it holds only if dropped and collected parcels have the road of the others, and her plan cannot test that. (With *hand over* she could have tested whether the variance of one kind alone differs, not whether both do alike.)
 #
 # - **From the data:** the road's spread, to within a few tenths of a minute; and that at least some three quarters of the variance about a cell's mean is the road's, since the lower ends say so under all three priors. How many minutes a stop at a center adds.
-# - **With the plan's wide standard error only:** center and driver together, and each of the two: the estimate by least squares with its standard error, wide because one minute hides under five. The posterior interval of the third prior lies below those of the other two, or barely touches them: the prior decides, so none of them is a claim.
-# - **Not:** that drivers vary by a minute rather than not at all. To see that in one such plan of two, with a tenth measured differently, she would need the first number of *What a square minute means*: more than ten of her years.
+# - **With the plan's wide standard error only:** center and driver together: the estimate by least squares with its standard error, printed above the table, wide because one minute hides under five. Each of the two could be reported in the same way (its estimate is not printed here, its standard error is in the table of offers). The posterior interval of the third prior lies below those of the other two, or barely touches them: the prior decides, so none of them is a claim.
+# - **Not:** that drivers vary by a minute rather than not at all. With a tenth of the parcels measured differently, that takes more parcels than the depot sends in ten years (the first number printed in *What a square minute means*), and even then only one such plan in two would show it.
 #
 # Better routes, or training?
 # Of the variance about a cell's mean most is the road's, as the table says, and Nora's and Sam's priors would rather have it otherwise.

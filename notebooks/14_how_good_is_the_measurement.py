@@ -97,7 +97,8 @@ plt.show()
 #
 # Every statistics program has an answer, and in a balanced table it takes a few lines.
 # Take the averages of parts, of operators and of pairs.
-# Square how far they lie apart, and divide by the number of independent differences (the degrees of freedom, df).
+# Square how far each lies from the overall average (a pair: from what its part and its operator let expect; a repeat: from the average of its pair).
+# Count each square once for every reading behind it, add, and divide by the number of independent differences (the degrees of freedom, df).
 # These are the *mean squares*.
 # With $p$ parts, $o$ operators and $r$ repeats, their expectations are sums of variances:
 #
@@ -274,7 +275,7 @@ largest.round(2)
 # - *number of distinct categories*: how many groups of parts the gauge tells apart, $1.41\, \text{sd}_\text{part} / \text{sd}_\text{gauge}$, rounded down;
 # - *% of tolerance*: six standard deviations of the gauge in percent of the distance between the limits, here from 18 to 58.
 #
-# By the handbook's rule of thumb a gauge is accepted with % R&R below 10, and refused above 30.
+# By the handbook's rule of thumb a gauge is accepted with % R&R below 10, and refused above 30; the same two limits are used for the % of tolerance.
 # Between, it depends on what a reading decides, and on what a better gauge would cost. At least five categories are wanted.
 # No law of statistics makes these the limits, so report the probability, and not the verdict alone.
 #
@@ -319,6 +320,8 @@ pd.concat({"from draws": summary(any_operator), "": plugged_in.to_frame("from me
 # Take a reading by one of the three, each as often as the others.
 # The operators' part in its variance is then the average square of three known people's means (so divide by three; nothing is estimated about others).
 # Parts and pairs stay those of the population, as tomorrow's parts will be new.
+# For pairs this is a choice, and a cautious one: it takes as a module's true value what the average of *all* operators would read, up to one offset for all modules.
+# Whoever takes the average of these three for the true value counts only two thirds of the pairs' variance as error.
 # Both tables take the ten modules for a random sample of what the plant makes.
 # The table for *any* operator also takes Ana, Bo and Cem for a random sample of all who may be hired, trained as they were.
 # If they are the plant's three best, it promises too much, and no reading can tell.
@@ -680,7 +683,7 @@ assert np.all(np.abs(gap) < [1, 1, 5])
 
 # %% [markdown]
 # Two ways that share no code, nutpie's run and the shortcut, give the same posterior up to the noise of their draws.
-# That was one table with 100,000 proposals. Below, each study gets 2,000, or more where most of them are negative, so single intervals are rough: compare plans by their medians, and not by the last digit. The last columns of the table have the median of their effective sample sizes, and the size that one study in twenty stays below.
+# That was one table with 100,000 proposals. Below, each study gets 2,000, or more where fewer than 100 of them have no negative variance, so single intervals are rough: compare plans by their medians, and not by the last digit. The last columns of the table have the median of their effective sample sizes, and the size that one study in twenty stays below.
 # So use the shortcut for the plans, with Ines's prior.
 # A new study is four random numbers:
 
@@ -840,14 +843,14 @@ assert decision["1 reading by each of the three"]["% R&R"].gt(10).mean() < 0.5
 # This is what Ines tells the auditor.
 #
 # - As it is used now, the gauge is neither accepted nor refused: for Ana, Bo and Cem the % R&R very probably lies between 10 and 30.
-# - From now on each module is read once by each of the three, and the average counts. Then their offsets are the same for every module, and the variances of pairs and repeats fall to a third. With a probability above one half the gauge passes even the strict limit of % R&R, if the ten modules are a fair sample of the production and the prior of the parts is not much narrower. In percent of the tolerance, which counts where modules are sorted by fixed limits, it stands right at 10 (last column), so nobody should promise that.
+# - From now on each module is read once by each of the three, and the average counts. Then their offsets are the same for every module, and the variances of pairs and repeats fall to a third. (If the average of these three *is* the true value, by agreement, the pairs drop out as well, and the gauge looks better: only a third of the repeats' variance is left, about 6 % of the tolerance.) If the ten modules are a fair sample of the production, the gauge passes even the strict limit of % R&R with a probability of about two thirds under her prior, and of little more than one half under the narrowest prior of the parts that she tried. If the modules were chosen to span the range, and the production has half their variance, it is about one in four. In percent of the tolerance, which counts where modules are sorted by fixed limits, it stands right at 10 (last column), so nobody should promise that.
 # - Three readings by one operator cost the same and gain little, because operator and pair stay. Correcting each operator's offset gains as little, and the table even treats the offsets as exactly known.
-# - For other operators nothing is promised. Before a fourth one uses the gauge, six *new* ones take part in a study of the same ten modules, with two repeats. Read alone, such a study makes her 95 % sure that the % R&R is below 30 in about four cases of ten (column *sure of < 30*, and the lines below the table); nine operators would do so more often if REML's variances are true, and hardly more often over all that she knows today. So she will fit both studies together: the answer then rests on nine operators.
+# - For other operators nothing is promised. Before a fourth one uses the gauge, six *new* ones take part in a study of the same ten modules, with two repeats. Read alone, such a study makes her 95 % sure that the % R&R is below 30 in about four cases of ten (column *sure of < 30*, and the lines below the table); nine operators would do so more often if REML's variances are true, and hardly more often over all that she knows today. So she will fit both studies together: the answer then rests on nine operators, if gauge and modules have not changed in between. As all six are new, a shift between the studies would look like a difference of operators, so Ana reads a few modules again on that day.
 #
 # And the 37 of this morning, beside two times 41?
 # Ana reads somewhat less than a unit below the average of the three (the table of offsets). On this module, part 1, she is more than two units below, so her pair adds to it.
 # That says how far she is from the others, and not who is right: perhaps they read high.
-# A gauge study measures agreement. For the truth it takes a part whose impedance is known.
+# A gauge study measures agreement, in the days of the study: it does not see a gauge that drifts from month to month. For the truth it takes a part whose impedance is known.
 #
 # ## Check yourself
 #

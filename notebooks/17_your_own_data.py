@@ -118,6 +118,7 @@ deliveries(2_400, rng).to_csv(path / "march.csv", index=False)
 #
 # A *layer* is any column whose entries may add something to the total.
 # `keep_default_na=False` is for those who have a center called `NA`: pandas takes these letters for a missing value.
+# If your file writes `NA` for a missing *total*, say so for that column only: `na_values={**dict.fromkeys(LAYERS, [""]), TOTAL: ["", "NA"]}`. Then count the rows without a total, ask why they have none, and leave them out with `table.dropna(subset=[TOTAL])`.
 # Labels are read as text: otherwise `007` and `7` would be the same number, without a word.
 
 # %%
@@ -205,7 +206,7 @@ assert report["means"]["date"]
 #
 # The priors pool, as in 13: the contributors of a layer are alike as far as the data say.
 # Their scales come from the data, and are in the units of the total.
-# `mu_sd` is the scale for how far contributors' means differ: the standard deviation of a layer's means (`tau_driver`, and so on) has a half-normal prior with it. Make sure that it is larger than any such difference you believe in.
+# `mu_sd` is the scale for how far contributors' means differ: the standard deviation of a layer's means (`tau_driver`, and so on) has a half-normal prior with it. Make sure that it is larger than any such difference you believe in. If it is not, put in another before you compile: `priors = dataclasses.replace(priors, mu_sd=40)`, in the units of your total, after `import dataclasses`.
 # `sigma_scale` is the scale of the spreads: the square root of what the prior expects of the *variance* of baseline, center, driver and date, each.
 
 # %%
@@ -316,11 +317,14 @@ assert claims.loc["sd of the baseline alone", "claim"] == "no"
 # `moved` has a limit of 0.25. Two good runs of one model differ by less, so a larger value is not noise.
 # That a number stays under two other priors does not prove that no prior would move it. If a critic names a third prior, add a fit.
 # Both variants change all layers alike, and what splits two *nested* layers is how alike the centers are, compared with the drivers.
-# So with nested layers the third prior to try is a small scale for one of the two: `dataclasses.replace(priors, mu_sd={"center": 1, "driver": 26, "date": 26})`, after `import dataclasses`.
+# So with nested layers the third prior to try is a small scale for one of the two: `third = dataclasses.replace(priors, mu_sd={"center": 1, "driver": 26, "date": 26})`, after `import dataclasses`.
+# Before you ask for the claims, add `fits["centers: small"] = mlm.sample(compiled.with_priors(third), seed=SEED)`, and check its convergence.
+# A scale of 1 says that centers hardly differ; take the smallest that you could defend.
+# If *Harbor - Mill* then becomes *no*, its split rests on how alike you take centers to be, and that belongs into the sentence that you say. What the data fix should not move.
 # And "alike" fails outright if one center hires other people than the rest; no prior shows that.
 #
 # The diamonds in the figure are the truth of the five questions. An 89 % interval misses it in about one table of nine, and two questions that share a driver tend to miss together.
-# The lines below the figure say which intervals miss, and by how much: up to 1.6 posterior standard deviations an 89 % interval holds the truth, a little more is ordinary bad luck, and 4 would not be.
+# The lines below the figure say which intervals miss, and by how much: an 89 % interval ends at about 1.6 posterior standard deviations (so a printed 1.6 may lie on either side), a little more is ordinary bad luck, and 4 would not be.
 # One table cannot tell chance from a fault.
 # *Yes* means that the data speak, not that 89 % has become 100 %.
 # The other intervals are wider and miss less easily, and still they owe their place to an assumption.
@@ -407,7 +411,7 @@ assert not answers["means"]["covariates"]
 # %% [markdown]
 # A floor, yes: the printed sentence names `km` only, and `covariates` is False because one of the two fails.
 # A kilometer, no: every center has one distance, so `km` says nothing that `center` does not say already.
-# It even costs you an answer: *Eli from the Harbor against Ada from the Mill* now asks for a comparison at equal kilometers, and no delivery shows one.
+# It even costs you two answers: *Eli at Harbor - Ada at Mill* and *Harbor - Mill, with their drivers* now ask for a comparison at equal kilometers, and no delivery shows one.
 # Leave `km` out: four distances are too few for pooling to learn from.
 #
 # What a floor costs is a matter of least squares, and the cells hold all that it takes.
@@ -491,7 +495,9 @@ assert not fixed.any()
 # Parts make up more than nine tenths of the differences, as 14 finds with pooling, and as REML finds: its variances are 48.29 for parts, 0.565 for operators and 0.728 for pairs.
 # What stayed was `mu_sd`, which this test never touched. Touch it (fourth column), and everything moves.
 #
-# The rank (last column) and a variation of *both* scales show it, and pooling cures it. The template has all three.
+# What the design fixes (last column) and a variation of *both* scales show it.
+# Pooling learns the scales, and finds the published answer here; that, too, holds if the contributors of each layer are alike, since the design still does not fix it.
+# The template has all three.
 # A model of this kind warns you when you build it.
 #
 # ## What a silent check has said
