@@ -692,7 +692,7 @@ assert powers[200].loc[3.0].min() > 0.9
 # The grey band holds one curve as a whole with a probability of 99 %.
 
 # %%
-live = mlm.calibrate(cells, 200, seed=SEED, draws=200, tune=200, compiled=compiled["Nora"])
+live = mlm.calibrate(cells, 200, seed=SEED, draws=250, tune=300, compiled=compiled["Nora"])
 table = pd.read_parquet(files("mlm_tutorial") / "data" / "parcel_ranks.parquet")
 stored = xr.Dataset({name: ("simulation", table[name]) for name in table}, attrs=table.attrs)
 calibrations = {"200 live": live, "1,000 stored": stored}

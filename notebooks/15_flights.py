@@ -109,7 +109,7 @@ nested[["means", "spreads"]]
 
 # %% [markdown]
 # Each date lies in one month: it is *nested* in the month.
-# What all days of July have in common can be July's or theirs, and no flight decides it.
+# What all days of July have in common can be July's or theirs, and no flight decides it. (The baseline is not fixed either: months have unequal numbers of these days, so what moves between months and their days can move the baseline, too.)
 # So "means are fixed, spreads are not" is not a rule.
 # It holds where layers are separable, and this call says whether they are.
 #
@@ -228,7 +228,7 @@ plt.show()
 # The remedy is a layer whose contributors are the days, pooled: days are alike as far as the data say.
 # The month goes, to keep this model simple.
 # You could keep both: nested layers, pooled, are common, and [17](17_your_own_data.ipynb) fits some.
-# For days that were seen nothing would be gained, because days can do all that months did. For other days something would: this model forgets that December is not September.
+# For days that were seen next to nothing would be gained, because days can do all that months did, and with hundreds of flights a day's mean is hardly pulled anywhere. For other days something would: this model forgets that December is not September.
 # There are many more cells now, so it takes longer to sample, and still far fewer cells than flights.
 #
 # In symbols: flight $i$ of carrier $c$ from airport $a$ on day $d$ has the total
@@ -358,12 +358,12 @@ old = monthly["posterior"]["mu_month"].stack(s=("chain", "draw")).transpose("mon
 new = np.stack([month_in_general(daily, month).values.ravel() for month in months])
 new = new - new.mean(axis=0)
 for values, role, marker, shift, label in [
-    (old, "alternative", "s", -0.15, "before: these days"),
-    (new, "estimate", "o", 0.15, "after: days of their kind"),
+    (old, "alternative", "s", -0.15, "model with the month: these days"),
+    (new, "estimate", "o", 0.15, "model with the day: days of their kind"),
 ]:
     low, middle, high = np.quantile(values, [0.055, 0.5, 0.945], axis=1)
     ax.vlines(months + shift, low, high, color=mlm.COLORS[role], lw=2)
-    ax.plot(months + shift, middle, marker, color=mlm.COLORS[role], label=f"{label} the layer for the day")
+    ax.plot(months + shift, middle, marker, color=mlm.COLORS[role], label=label)
 ax.axhline(0, color=mlm.COLORS["truth"], lw=0.8)
 ax.set_xticks(months, pd.date_range("2013-01", periods=12, freq="MS").strftime("%b"))
 ax.set(xlabel="month", ylabel="minutes, from the average month")
@@ -666,7 +666,8 @@ for layer, one, other in [("carrier", "UA", "DL"), ("origin", "EWR", "JFK")]:
 # The last lines say at least by how much: they take the difference over some days of the data at a time, and its scatter from block to block.
 # They assume nothing about flights within a block, but take blocks as independent.
 # If the error grows with the length of the blocks, they are not: carriers and airports have seasons.
-# Then even the longest blocks give only a lower limit, and a year has too few of longer ones.
+# Then even the longest blocks are likely to give too small an error, and a year has too few of longer ones.
+# It is rough, too: half a year has only five or six blocks of 30 days, so this error is itself uncertain by about a third. (The chances at the end of this notebook take it as known, and are a little too sure for that.)
 #
 # The last misfit is one of shape.
 # Divide each flight's surprise by its standard deviation and look at the [skewness](../book/glossary.md), 0 for a symmetric distribution, and at the flights far out.
@@ -749,7 +750,7 @@ assert abs(to_honolulu.mean()) < 2 * honolulu_error
 # (A model with a layer for the destination would, but only by assuming that airport and destination add up: United flies to Honolulu from Newark, and other carriers fly from Kennedy.)
 # United's flights to Honolulu leave from another airport, and the gap between the two carriers is smaller than twice its standard error.
 # Alaska's only route is flown by United too.
-# Day by day and on equal terms Alaska still makes up more.
+# Day by day, on the same route from the same airport, Alaska still makes up more. (The error is of blocks of 14 days. If the two have seasons of their own on this route, it is larger, as it was for other pairs with longer blocks.)
 # That comparison needs no model at all, and it is the stronger evidence: the route cannot be behind it.
 # (Timetable, hour and aircraft still can.)
 #
@@ -765,7 +766,7 @@ assert abs(to_honolulu.mean()) < 2 * honolulu_error
 #
 # The layers are those of the first model.
 # Days take longer to sample, and what a day adds to near and far flights alike cancels from a slope, as it did from differences of carriers.
-# The question is about means, so let carriers, airports and months add no spread of their own (`known_sigma`, as in [14](14_how_good_is_the_measurement.ipynb)): that compiles faster.
+# The question is about means, so let carriers, airports and months add no spread of their own (`known_sigma`, as in [14](14_how_good_is_the_measurement.ipynb)): that compiles faster. It assumes that all flights scatter alike, which they do not. The slopes hardly suffer, but the model's intervals for them are one more thing not to be trusted; below, their error is counted from blocks.
 # Three airports say little about how far airports differ, which bends the posterior, so the sampler takes shorter steps (`target_accept`).
 # (With the default some seeds have a divergence.)
 

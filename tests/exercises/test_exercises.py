@@ -58,6 +58,23 @@ every_check = each_of(EVERY_TASK, lambda name, task: fits_a_model(task), 5)
 QUICK = [(name, task) for name, task in TASKS if not fits_a_model(task)]
 
 
+@pytest.fixture
+def fits_of_one_model_are_made_once(monkeypatch):
+    """Return what was sampled before, where the same model is sampled again: many mistakes are made after the fit."""
+    sample, seen = mlm.sample, {}
+
+    def remembered(model, *args, **options):
+        if not isinstance(model, mlm.CellModel):
+            return sample(model, *args, **options)
+        data = [(variable.name, variable.get_value().tobytes()) for variable in model.data_vars]
+        key = repr((type(model), model.coordinates, model.coords, model.priors, data, args, sorted(options.items())))
+        if key not in seen:
+            seen[key] = sample(model, *args, **options)
+        return seen[key].copy(deep=True)
+
+    monkeypatch.setattr(mlm, "sample", remembered)
+
+
 @functools.cache
 def names_after(name, i):
     """Return the names that a set defines with its first `i` tasks solved: a task may build on those before it."""
@@ -152,13 +169,14 @@ def test_the_right_answer_passes(name, task):
 
 @pytest.mark.slow(2)
 @pytest.mark.parametrize(("name", "task"), QUICK, ids=[task.number for _, task in QUICK])
-def test_the_right_answer_passes_under_nine_more_seeds(name, task):
-    for seed in (0, *range(2, 10)):
+def test_the_right_answer_passes_under_four_more_seeds(name, task):
+    for seed in (0, *range(2, 5)):
         result = outcome(name, task, solved(task.solution), seed)
         assert result, str(result)
 
 
 @each_answer
+@pytest.mark.usefixtures("fits_of_one_model_are_made_once")
 def test_a_typical_mistake_earns_its_hint(name, task):
     assert len(task.mistakes) >= 3
     assert len({earns for earns, _ in task.mistakes}) >= 3

@@ -24,7 +24,7 @@ FALSE_ALARM = 1e-4  # of one test function, shared among its comparisons (Bonfer
 
 
 #: Tables that are fitted at the defaults by tests of REML and of 17's template, too.
-FITTED_ELSEWHERE = ("gauge with pairs", "penicillin")
+FITTED_ELSEWHERE = ("gauge with pairs", "paste", "penicillin")
 
 
 @pytest.mark.slow

