@@ -60,7 +60,7 @@ QUICK = [(name, task) for name, task in TASKS if not fits_a_model(task)]
 
 @pytest.fixture
 def fits_of_one_model_are_made_once(monkeypatch):
-    """Return what was sampled before, where the same model is sampled again: many mistakes are made after the fit."""
+    """Sample a model once for each set of options, because several mistakes of a task often share one fit."""
     sample, seen = mlm.sample, {}
 
     def remembered(model, *args, **options):

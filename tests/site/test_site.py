@@ -42,9 +42,9 @@ def tabs(browser):
 @pytest.fixture(scope="module")
 def page(request, tabs, server):
     """Open a page; tests of the same one follow each other."""
-    name, *how = request.param
-    address = project.SITE.as_uri() + "/" if tuple(how) == FROM_A_FOLDER else server
-    with tabs[tuple(how)](address + name) as page:
+    name, how = request.param[0], request.param[1:]
+    address = project.SITE.as_uri() + "/" if how == FROM_A_FOLDER else server
+    with tabs[how](address + name) as page:
         typeset(page)
         yield page
 
