@@ -26,7 +26,7 @@
 #
 # **You need** notebook [01](01_simulating_sums.ipynb): mean, standard deviation, standard error, normal distribution. No Bayesian statistics.
 #
-# **Time** 40 minutes of reading, about a minute and a half of running.
+# **Time** 40 minutes to read, less than a minute to run.
 
 # %%
 import arviz as az

@@ -220,7 +220,8 @@ assert gaps["the road's sd"].iloc[-1] > 1.2
 assert gaps["sd of a total in a cell"].iloc[-1] < 0.02
 
 # %% [markdown]
-# A hundred times the parcels, and the gap stays where it was.
+# A hundred times the parcels, and the gap does not shrink.
+# It even grows a little; you will see why.
 # About everything else in the table Nora and Sam agree better and better.
 # So there is no number to give the manager: no count of parcels settles it.
 #
@@ -467,7 +468,7 @@ compared.round(3)
 # What stays under a second prior is the data's doing only if the second prior differs where the data are silent.
 # Ask the rank first: it says where that is.
 #
-# Pooling finds REML's answer, because it has something to learn from: thirty pairs that hardly differ say that pairs matter little.
+# Pooling finds REML's answer, because it has something to learn from: thirty pairs whose averages are close to what part and operator add up to say that pairs matter little.
 # That is information about the *layer*, and no direction is flat for it here.
 # It is still an assumption, that the contributors of a layer are alike, and it is the one that REML makes.
 #
@@ -481,7 +482,9 @@ compared.round(3)
 # - differences of variances inside a layer, such as $v_\text{Ben} - v_\text{Ann}$;
 # - the sum $A = v_\text{road} + \min_k v_{\text{center},k} + \min_k v_{\text{driver},k}$.
 #
-# The last two give *bounds*, since no variance is negative.
+# Why $A$? Where every driver works at every center, some cell has the steadiest of both, so $A$ is the smallest variance of a total in any cell.
+#
+# The last two items of the list give *bounds*, since no variance is negative.
 # The smallest variance of a layer is the most that can move from it into the road.
 # So $0 < v_\text{road} < A$: the road's standard deviation is at most $\sqrt A$, and every value below gives the same likelihood.
 # A contributor has bounds on both sides.
@@ -579,6 +582,16 @@ plt.show()
 # You have reproduced two posteriors from a prior and the draws of one identified number.
 # Order any answer up to $\sqrt A$, and there is a prior that delivers it.
 # (The band takes $A$ from Nora's fit; under another prior $A$ moves a little, as the table above shows.)
+#
+# Now you see why the gap between Nora and Sam grew with the parcels.
+# With 10,000 parcels $A$ comes out below its true value.
+# As $A$ rises to it, there is more variance to share, and the gap grows.
+#
+# You have the result.
+# The next three sections ask which standard tools notice it.
+# Power-scaling does.
+# Coordinates help only the sampler.
+# Calibration cannot notice it.
 #
 # ## Power-scaling finds it without a second fit
 #
@@ -683,7 +696,8 @@ assert powers[200].loc[3.0].min() > 0.9
 
 # %% [markdown]
 # With the general test, 200 replicates find a gross fault, three times too narrow, and nearly always miss a factor of 1.5; 1,000 hardly ever miss it.
-# A test that is made for the fault you fear sees it much sooner, and is blind to others.
+# A test that is made for the fault you fear sees it much sooner.
+# This one also rises when posteriors are shifted, and cannot see posteriors that are too wide.
 #
 # You have time for 200 here.
 # A thousand were made beforehand with the same process, prior and sampler; they lie in the package.
@@ -805,14 +819,15 @@ assert np.quantile(root_of_A, 0.945) < bound
 # Why not $\sqrt A$, which is never above it?
 # The posterior of $A$ comes out low here.
 # You know the true value of $\sqrt A$, $\sqrt{25 + 1 + 1}$ or 5.2 minutes, and the quantile printed last is below even that.
-# $A$ takes the smallest variance of each layer.
-# Here all contributors of a layer vary alike, and the smallest of several uncertain numbers lies below the number that they share.
+# $A$ is the smallest variance of a total in any of the twelve cells.
+# In truth all twelve are the same, and the smallest of twelve uncertain numbers lies below the number that they share.
 # (The rest is chance: Ann's parcels varied little this year, see [12](12_decomposing_a_total.ipynb).)
 # More parcels bring $A$ up to its true value: this error fades, unlike the gap between Nora and Sam.
 # Until then an average, which favors no contributor, is the safer bound.
 #
 # Rows of another *kind* would settle the rest: a parcel that its owner collects at the center had no driver.
 # Such rows add to the rank, and [11](11_making_the_data_say_it.ipynb) plans them.
+# Better routes, or training? Until then the manager's money has no answer from these parcels; 11 gets one.
 # [12](12_decomposing_a_total.ipynb) splits single delays into contributions, and keeps to the table above.
 #
 # ## Check yourself
@@ -836,6 +851,7 @@ mlm.quiz("10")
 #
 # - Rothenberg, T. J. (1971). Identification in parametric models. *Econometrica* 39(3), 577-591. [doi:10.2307/1913267](https://doi.org/10.2307/1913267)
 # - Manski, C. F. (2003). *Partial Identification of Probability Distributions*. Springer. [doi:10.1007/b97478](https://doi.org/10.1007/b97478)
+# - Gustafson, P. (2015). *Bayesian Inference for Partially Identified Models: Exploring the Limits of Limited Data*. CRC Press. What a posterior becomes where data fix a bound and the prior the rest.
 # - Searle, S. R. (1971). *Linear Models*. Wiley. Chapter 5 is about estimable functions. [ISBN 0-471-18499-3](https://www.worldcat.org/isbn/0471184993)
 # - Talts, S., Betancourt, M., Simpson, D., Vehtari, A. and Gelman, A. (2018). Validating Bayesian inference algorithms with simulation-based calibration. [arXiv:1804.06788](https://arxiv.org/abs/1804.06788)
 # - Modrák, M., Moon, A. H., Kim, S., Bürkner, P.-C., Huurre, N., Faltejsková, K., Gelman, A. and Vehtari, A. (2023). Simulation-based calibration checking for Bayesian computation: the choice of test quantities shapes sensitivity. *Bayesian Analysis*. [doi:10.1214/23-BA1404](https://doi.org/10.1214/23-BA1404)

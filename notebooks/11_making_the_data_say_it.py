@@ -42,7 +42,7 @@
 #
 # **You need** [10](10_what_the_data_cannot_say.ipynb) for flat directions, rank and Fisher information, and [09](09_integrating_out.ipynb) for cells.
 #
-# **Time** 35 minutes to read, about two minutes to run.
+# **Time** 45 minutes to read, about two minutes to run.
 
 # %%
 from dataclasses import replace
@@ -485,6 +485,7 @@ assert best["driver"] < 0.1
 # $$n_i \propto \frac{|a_i|\, V_i}{\sqrt{p_i}}.$$
 #
 # Neyman (1934) found it for averages in surveys, with a standard deviation where $V_i$ stands here and all rows at one price; the root of the price is a later addition.
+# The trade calls it *Neyman allocation*, and a plan that is best for one such question *c-optimal*.
 # (With more kinds than a question needs, the weights $a_i$ depend on the plan themselves. Then search, as the cell above does.)
 # A kind that costs four times as much gets half as many parcels, not a quarter.
 # (The money spent on it, $p_i n_i$, still goes up.)
@@ -785,10 +786,13 @@ assert abs(dropped_sd - 5) < 5 * error
 # ## Is it the same road?
 #
 # Every plan here takes four things for granted.
-# Parcels are independent of each other. Parcels in the same truck share its road, and then 500 dropped parcels count as fewer, and every standard error here is too small; to spread them over many trucks and days helps.
-# The contributions to a parcel are independent: a driver who hurries after a slow road breaks this.
-# The minutes of a cell are normal: with heavy tails the least-squares estimates stay nearly right on average, but each $s^2$ scatters more, by a factor of about $\sqrt{(\kappa - 1)/2}$, where the kurtosis $\kappa$ is 3 for a normal. Promised errors and posterior intervals do not know this, and are too short by as much.
-# And a parcel that lacks a layer has the *same road* as all others. Look at the last.
+#
+# - **Parcels are independent of each other.** Parcels in the same truck share its road. Then 500 dropped parcels count as fewer, and every standard error here is too small. It helps to spread them over many trucks and days.
+# - **The contributions to a parcel are independent.** A driver who hurries after a slow road breaks this.
+# - **The minutes of a cell are normal.** With heavy tails the least-squares estimates stay nearly right on average. But each $s^2$ scatters more, by a factor of about $\sqrt{(\kappa - 1)/2}$, where the kurtosis $\kappa$ is 3 for a normal. Promised errors and posterior intervals do not know this, and are too short by as much.
+# - **A parcel that lacks a layer has the *same road* as all others.**
+#
+# Look at the last.
 # Suppose that trucks can stop only along the motorway, where the road varies by 4 minutes.
 # Then dropped parcels measure the motorway.
 # The plan "collect and drop" has full rank, and exactly as many kinds as it needs, so nothing is left over that could contradict a *quieter* road.
@@ -850,7 +854,7 @@ assert power["a little quieter"] < 0.5 < 0.8 < power["motorway"]
 # %% [markdown]
 # In the world of the motorway nearly every such plan contradicts itself.
 # Where the road of dropped parcels is only a little quieter, most plans do not notice.
-# So a plan that stays silent makes a large difference of *one* kind unlikely. It says little about a small one, and nothing about one that dropped parcels share with *one* other kind: if dropped and collected parcels both keep to the motorway, it cancels. (If collected and handed-over parcels share it, it counts twice.)
+# So a plan that stays silent makes a large difference of *one* kind unlikely. It says little about a small one, and nothing about one that dropped parcels share with collected parcels alone, or with handed-over parcels alone: there it cancels. (If collected and handed-over parcels share it, it counts twice.)
 # Nor does it see a driver who makes up for the road: usual and handed-over parcels change alike, and that cancels, too.
 # This contrast does not see a road with another *mean*. The same contrast of the kinds' means does, and costs nothing: by its standard error, printed above the price, it notices a difference of a minute in most years.
 # Let chance decide which parcels are handled differently. That rules out selection, though not another route.
@@ -862,6 +866,7 @@ assert power["a little quieter"] < 0.5 < 0.8 < power["motorway"]
 # For the road alone the manager needs *drop*.
 # For all of her questions she needs two offers.
 # Any two?
+# And does she need answers to all of them?
 
 # %%
 OFFERS = {"collect": "collected", "drop": "dropped", "hand over": "handed over"}
@@ -876,6 +881,13 @@ for pair in combinations([*OFFERS, "certificate"], 2):
 pairs = pd.DataFrame(rows).T
 assert np.isinf(pairs.loc["drop and certificate", ["center", "driver"]]).all()
 assert np.isfinite(pairs.drop("drop and certificate").to_numpy()).all()
+only_drop = {"usual": 9_500, "dropped": 500}
+for what in ("road", "center + driver"):
+    one, two = (standard_error(plan, questions[what]) for plan in (only_drop, plans["collect and drop"]))
+    print(
+        f"{what}: ± {one:.1f} with 500 dropped parcels alone ({cost(only_drop):,} euros), ± {two:.1f} with collect and drop"
+    )
+    assert one < 1.05 * two
 pairs.round(1).astype({"euros": int}).replace(np.inf, "-")
 
 # %% [markdown]
@@ -883,6 +895,12 @@ pairs.round(1).astype({"euros": int}).replace(np.inf, "-")
 # *Drop* and the *certificate* do not go together: both speak of the road.
 # *Collect* with the *certificate* is the cheapest pair, and rests on the haulier's word.
 # She takes *collect* and *drop*: for 100 euros more she need not believe the haulier, and her own parcels bring their error with them.
+#
+# If she had only routes or training to decide, she could have saved a third of the money.
+# That question sets the road beside center and driver *together*.
+# *Drop* alone answers it, and 500 dropped parcels promise the same errors, as the lines above the table say.
+# What *collect* buys is the split between centers and drivers, and the minutes that a stop at a center adds.
+# In square minutes this plan hardly sees the split: the errors are larger than what there is to see. The minutes it sees well.
 #
 # ### What may she claim?
 #
@@ -904,14 +922,21 @@ for prior, expects in (PRIORS | {"a third prior": 0.95}).items():
 root = np.sqrt(this_year.n)  # least squares with weights, and no prior
 estimate = np.linalg.lstsq(root[:, None] * design, root * s2_this_year[0])[0] @ together
 error = errors.loc["collect and drop", "center + driver"]
-rows["least squares, no prior"] = [np.nan, np.nan, estimate - 1.6 * error, estimate + 1.6 * error]
+usual = (this_year.codes >= 0).all(axis=1)
+usual_n = (this_year.n[usual] - 1).sum()
+share = dropped_sd**2 / (this_year.sum_sq[usual].sum() / usual_n)  # dropped parcels have the road alone
+share_error = share * np.sqrt(2 / (dropped_n - 1) + 2 / usual_n)  # of a quotient of two sample variances
+rows["least squares, no prior"] = [
+    *(share - 1.6 * share_error, share + 1.6 * share_error),
+    *(estimate - 1.6 * error, estimate + 1.6 * error),
+]
 true_share = true_variances @ questions["road"] / sum(true_variances @ questions[what] for what in three)
 rows["truth"] = [true_share] * 2 + [true_variances @ together] * 2
 answers = pd.DataFrame(rows, columns).T
 assert answers.iloc[:3, 0].min() > 0.6
 assert abs(estimate - true_variances @ together) < 4 * error
 print(f"least squares: center and driver together {estimate:.1f} ± {error:.1f} square minutes")
-answers.round(2).replace(np.nan, "")
+answers.round(2)
 
 # %%
 between = np.average((last_year.mean - np.average(last_year.mean, weights=last_year.n)) ** 2, weights=last_year.n)
@@ -925,17 +950,24 @@ assert answers.iloc[:3, 0].min() * V > (V + between) / 2
 # *Collect* and *drop* cost 1,500 euros, and for these the manager may now claim what follows.
 # All of it holds only if dropped and collected parcels have the road of the others, and her plan cannot test that. (With *hand over* she could have tested whether the variance of one kind alone differs, not whether both do alike.)
 #
-# - **From the data:** the road's spread, to within a few tenths of a minute; and that at least some three quarters of the variance about a cell's mean is the road's, since the lower ends say so under all three priors. How many minutes a stop at a center adds.
-# - **With the plan's wide standard error only:** center and driver together: the estimate by least squares with its standard error, printed above the table, wide because one minute hides under five. Each of the two could be reported in the same way (its estimate is not printed here, its standard error is in the table of offers). The posterior interval of the third prior lies below those of the other two, or barely touches them: the prior decides, so none of them is a claim.
-# - **Not:** that drivers vary by a minute rather than not at all. With a tenth of the parcels measured differently, that takes more parcels than the depot sends in ten years (the first number printed in *What a square minute means*), and even then only one such plan in two would show it.
+# | claim | how sure | rests on |
+# |---|---|---|
+# | how far the road varies | to within a few tenths of a minute | the dropped parcels; all priors agree |
+# | at least some three quarters of the variance about a cell's mean is the road's | the lower ends of all four intervals say so | the dropped parcels; one of the four has no prior |
+# | how many minutes a stop at a center adds | printed below the figure of all parameters | the dropped and the collected parcels |
+# | how far center and driver vary together | an estimate with a standard error more than a third of its size | least squares; one minute hides under five |
+# | that drivers vary by a minute rather than not at all | **no claim**: it takes more parcels than the depot sends in ten years (*a tenth measured differently*, in *What a square minute means*), and even then one such plan in two would miss it | |
+#
+# Center and driver one by one could be reported like the two together, with the standard errors in the table of offers.
+# The posterior interval of the third prior for the two lies below those of Nora and Sam, or barely touches them. There the prior decides, so none of these three is a claim.
 #
 # Better routes, or training?
-# Of the variance about a cell's mean most is the road's, as the table says, and Nora's and Sam's priors would rather have it otherwise.
-# Their upper ends are no claim: the truth lies above both.
+# Of the variance about a cell's mean most is the road's. Nora's and Sam's priors would rather have it otherwise, and the row without a prior says it, too.
+# The upper ends of Nora and Sam are no claim: the truth lies above both.
 # Beside it stands the variance between the cells' means, which belongs to centers and drivers and was known last year: Mill adds more minutes than the other centers, and Ann more than the other drivers.
 # Add the two printed variances: that is all by which last year's parcels differ.
-# Three quarters of the first is more than half of that sum, so **the road makes more of the difference than centers and drivers together**, and the lower ends say so under all three priors.
-# What people and places do add is mostly *fixed minutes* (Mill, Ann), and those were known last year.
+# Three quarters of the first is more than half of that sum, so **the road makes more of the difference than centers and drivers together**, and the lower ends say so under all three priors and without one.
+# What people and places do add is probably mostly *fixed minutes* (Mill, Ann): the variance between the cells' means lies just above the upper ends of center and driver in the table. Those minutes were known last year.
 # What routes or training would *change* is a question that neither variance answers: try them at one depot first.
 # [12](12_decomposing_a_total.ipynb) takes up the parcels one by one: who made this one late?
 #

@@ -94,6 +94,7 @@ pd.DataFrame({"mean (minutes)": mu, "variance (minutes²)": v}, index=suspects).
 # Here $\mathrm{diag}(v)$ is the matrix with the variances on its diagonal and zeros elsewhere.
 # The surprise is dealt out in proportion to variances.
 # Call $w_j$ the *weight* of a part: who varies much gets much of the surprise.
+# (The field calls it a shrinkage factor. With means that are estimated, the rule is its best linear unbiased prediction, BLUP.)
 # (For one part against the rest this is the second factor of the integral in 09.)
 
 
@@ -434,23 +435,35 @@ claims.assign(gap=gap.round(1), truth=np.round(of_truth, 2))
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 about = year["total"] - year.groupby(layers, observed=True)["total"].transform("mean")
-found = {}
-for layer, who in (("driver", "Ann"), ("driver", "Ben"), ("center", "Mill")):
-    rows = year[layer] == who
-    df = int(rows.sum()) - len(year.loc[rows, layers].drop_duplicates())
-    variance, error = (about[rows] ** 2).sum() / df, v.sum() * np.sqrt(2 / df)
-    found[who] = variance, error
-    print(f"{who:<5}{variance:6.1f} minutes², {(variance - v.sum()) / error:+.1f} standard errors off")
-gap = found["Ann"][0] - found["Ben"][0]
-off = gap / np.hypot(found["Ann"][1], found["Ben"][1])
-print(f"Ann minus Ben {gap:.1f} minutes², {off:+.1f} standard errors from zero, p = {2 * stats.norm.sf(abs(off)):.4f}")
+off = {}
+for layer, labels_of in (("driver", truth["driver"].labels), ("center", ["Mill"])):
+    for who in labels_of:
+        rows = year[layer] == who
+        df = int(rows.sum()) - len(year.loc[rows, layers].drop_duplicates())
+        variance, error = (about[rows] ** 2).sum() / df, v.sum() * np.sqrt(2 / df)
+        off[who] = (variance - v.sum()) / error
+        once = 1 / (2 * stats.norm.sf(abs(off[who])))
+        chance = f"so far off once in {once:.0f} years" if once > 10 else "nothing unusual"
+        print(f"{who:<5}{variance:6.1f} minutes², {off[who]:+.1f} standard errors off: {chance}")
+mill = off.pop("Mill")
+assert min(off, key=off.get) == "Ann"
+assert max(off, key=off.get) == "Ben"
+apart = (off["Ben"] - off["Ann"]) / np.sqrt(2)  # the drivers' errors are nearly equal
+named = 2 * stats.norm.sf(apart)
+widest = stats.studentized_range.sf(apart * np.sqrt(2), len(off), np.inf)
+print(f"Ann and Ben lie {apart:.1f} standard errors of a difference apart")
+print(f"p of a pair named beforehand: {named:.4f}")
+print(f"p of the widest of six pairs: {widest:.4f}, once in {1 / widest:.0f} years")
+assert named < 0.001 < widest
 
 # %% [markdown]
 # The year did.
 # The truth is 27 for each of them.
 # Ann's parcels happened to vary little, Ben's much, which nearly doubles their difference, and Mill's somewhat little, which adds to the other number.
-# None of the three alone is a rarity.
-# The difference of a pair named beforehand is that large in fewer than one year in a thousand, and no analyst of these totals could have known that it was chance.
+# Ann's number alone would be so far off once in 89 years, Ben's once in 46.
+# They are the widest of six pairs of drivers, and the widest is often wide: a difference like theirs comes about once in 278 years.
+# For a pair named beforehand, it comes in fewer than one year in a thousand.
+# No analyst of these totals could have known that it was chance.
 #
 # How far could a prior go?
 # The data fix the variance of each cell and nothing else, so any variances fit that give every cell the same sum, and none may be negative.
@@ -509,22 +522,33 @@ assert max(gaps) < 0.6
 #
 # Who makes the plan decides on it.
 # In the year above, the dispatcher gave parcels to drivers at random.
-# Suppose two other dispatchers, with the same people and the same road: one gives the parcels of Mill mostly to Ann, the other spares her Mill.
-# Means and spreads are those learned above; only the frequencies of the combinations are new.
+# About a third of Ann's parcels came from Mill.
+# Suppose two other dispatchers, with the same people and the same road: with one, two thirds of Ann's parcels come from Mill, and with the other none.
+# Both give each driver a quarter of all parcels and take a third from each center, so each layer alone looks as before.
+# Means and spreads are those learned above; only the frequencies of the pairs are new.
 #
 # **Predict first.** Mill and Ann are the slowest.
 # In which of the three years do totals vary most?
 
 # %%
-others = truth.simulate(40_000, rng=SEED + 1)
-slow = (others["center"] == "Mill") == (others["driver"] == "Ann")  # both of them, or neither
-years = {
-    "at random": cells,
-    "Ann at Mill": mlm.cell_statistics(others[slow | (rng.random(len(others)) < 0.1)], layers=layers),
-    "Ann elsewhere": mlm.cell_statistics(others[~slow | (rng.random(len(others)) < 0.2)], layers=layers),
+plans = {  # parcels of each center (rows) and driver (columns, Ann first)
+    "Ann at Mill": [[750, 1750, 1750, 1750], [750, 1750, 1750, 1750], [3000, 1000, 1000, 1000]],
+    "Ann elsewhere": [[2250, 1250, 1250, 1250], [2250, 1250, 1250, 1250], [0, 2000, 2000, 2000]],
 }
+others = truth.simulate(40_000, rng=SEED + 1)
+place = tuple(others[name].cat.codes.to_numpy() for name in layers)
+turn = others.groupby(layers, observed=True).cumcount()
+years = {"at random": cells}
+assert abs((year.loc[year["driver"] == "Ann", "center"] == "Mill").mean() - 1 / 3) < 0.03
+for name, plan in plans.items():
+    plan = np.array(plan)
+    assert (plan.sum(axis=1) == 6000).all()
+    assert (plan.sum(axis=0) == 4500).all()
+    years[name] = mlm.cell_statistics(others[turn < plan[place]], layers=layers)
+    assert years[name].n_observations == plan.sum()
 tables = {name: mlm.variance_shares(fit, its_cells) for name, its_cells in years.items()}
-tables["at random"][["component", "source", "mean", "lower", "upper"]].round(2)
+rows = tables["at random"].set_index(["component", "source"])[["mean", "lower", "upper"]]
+rows.round(2) + 0.0  # adding 0 turns -0.0 into 0.0
 
 # %% [markdown]
 # Shares of the variance, with 89 % intervals, for the year at random.
@@ -534,7 +558,7 @@ tables["at random"][["component", "source", "mean", "lower", "upper"]].round(2)
 
 # %%
 shares = pd.DataFrame({name: table.set_index(["component", "source"])["mean"] for name, table in tables.items()})
-shares.round(2)
+shares.round(2) + 0.0
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Stacked bars of variance in squared minutes for three years: spreads, means of centers, means of drivers, and their covariance. At random the covariance is near zero. With Ann at Mill it adds to the bar; with Ann elsewhere it lies below zero. A black diamond marks the variance of the totals: at the top of the bar in the first two years, below it in the third, by the length of the negative part."}} tags=["hide-input"]
 variances = pd.Series({name: its_cells.total_moments()[1] for name, its_cells in years.items()})
@@ -571,6 +595,7 @@ plt.show()
 without = heights.drop(columns="covariance").sum(axis=1)
 for name in years:
     print(f"{name:>13}: totals {variances[name]:.1f}, all parts without the covariance {without[name]:.1f} minutes²")
+assert without.max() - without.min() < 0.03 * without.max()
 assert abs(shares.loc[("covariance", "means"), "at random"]) < 0.03
 assert shares.loc[("covariance", "means"), "Ann at Mill"] > 0.05
 assert shares.loc[("covariance", "means"), "Ann elsewhere"] < -0.05
@@ -578,8 +603,10 @@ assert shares.loc[("covariance", "means"), "Ann elsewhere"] < -0.05
 # %% [markdown]
 # So you can count on the layers' parts to sum to the variance of the totals only where layers occur independently of one another.
 # (The bars show shares times the variance of the totals; so, with its sign, the covariance always makes up the difference to the diamond.)
-# With Ann at Mill, the slow meet the slow: totals vary more than the parts say.
+# Without the covariance, the three bars are equal within chance, since every center and every driver is as frequent as before.
+# With Ann at Mill, the slow meet the slow: the covariance is positive, and totals vary more than the parts say.
 # With Ann elsewhere they vary less, and the covariance is negative.
+# (A real dispatcher would often change how much each driver carries as well. Then the parts of the means change, too.)
 # A negative part is no mistake; the others then add up to more than the whole.
 # Read the shares of an unequal table together with their covariance, or not at all.
 #
@@ -589,7 +616,7 @@ assert shares.loc[("covariance", "means"), "Ann elsewhere"] < -0.05
 two_priors = {name: mlm.variance_shares(one, years["Ann at Mill"]) for name, one in fits.items()}
 two_priors = pd.DataFrame({name: t.set_index(["component", "source"])["mean"] for name, t in two_priors.items()})
 two_priors.loc[("all", "spreads"), :] = two_priors.xs("spreads", level="source").sum()
-two_priors.round(2)
+two_priors.round(2) + 0.0
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 moved = (two_priors["equal shares"] - two_priors["road varies most"]).abs()
@@ -616,6 +643,7 @@ assert abs(float(lead.mean()) - mu[2]) < 5 * float(lead.std())
 
 # %% [markdown]
 # **You may tell Ann**: from the same center, parcels with you are later than those of the average driver, by this much; I am quite sure.
+# (It is about you because the dispatcher dealt parcels at random. Had you always had the far district, the same number would be the district's.)
 # You may also tell Mrs. Ito how unusual her parcel was.
 #
 # **You may not tell Ann** how many of these 22 minutes were hers.
@@ -640,6 +668,7 @@ mlm.quiz("12")
 # - Parts add up exactly and are negatively correlated. With known parameters their uncertainty does not depend on the total; with learned ones it grows with the surprise.
 # - Whiskers of a learned split hold the prior's view of who varies how much. More rows of the same kind do not change that.
 # - Safe to claim: what was expected, how large and how unusual the surprise is; and, where layers are separable (ask `mlm.identification`), means and their differences, averages of contributions over many rows that were not picked by their totals, and differences of variances within a layer. Each with its interval.
+# - A difference of means is about the contributors themselves only if their rows were dealt at random. Otherwise it also contains what came with those rows.
 # - Not safe, unless the design or a measurement says so: who took how much of one surprise.
 # - Parts of layers are sure to sum to the variance of totals only where layers occur independently; elsewhere there is a covariance that belongs to no layer alone.
 #

@@ -37,7 +37,7 @@
 #
 # **You need** [08](08_checking_a_model.ipynb) and what came before it; [10](10_what_the_data_cannot_say.ipynb) for what data cannot say, and [13](13_partial_pooling.ipynb) for partial pooling.
 #
-# **Time** 40 minutes to read, one to two minutes to run, the first time longest.
+# **Time** 45 minutes to read, one to two minutes to run, the first time longest.
 
 # %%
 import dataclasses
@@ -184,8 +184,8 @@ mlm.check_convergence(pooled_fit)
 # %% [markdown]
 # A posterior has two variances for each layer, and they answer two questions.
 #
-# - *How far do the three operators in this table differ?* That is the variance of their three means.
-# - *How far do operators differ, those of the next shift included?* That is $\tau_\text{operator}^2$, the variance in the population from which the three came.
+# - *How far do the three operators in this table differ?* That is the variance of their three means, their *finite-population* variance.
+# - *How far do operators differ, those of the next shift included?* That is $\tau_\text{operator}^2$, the variance in the population from which the three came, in the field's words the *superpopulation* variance.
 #
 # **Predict first.** REML has one number for the operators. Which of the two has a median near it, and how wide is the 90 % interval of the other: up to twice REML's number, five times, a hundred times?
 
@@ -207,8 +207,16 @@ def summary(draws):
 
 
 seen, population = variances_of(pooled_fit, layers)
+draw = np.random.default_rng([SEED, 2])
+expected = {name: df[name] * ms[name] / draw.chisquare(df[name], 100_000) for name in ms}
+no_prior = pd.DataFrame(variances_from(expected, *today)).clip(lower=0)
 pd.concat(
-    {"REML": classical.to_frame(""), "in the table": summary(seen), "in the population": summary(population)},
+    {
+        "REML": classical.to_frame(""),
+        "in the table": summary(seen),
+        "in the population": summary(population),
+        "the same, without a prior": summary(no_prior),
+    },
     axis=1,
 ).round(2)
 
@@ -234,14 +242,20 @@ assert np.allclose(seen.median(), classical, rtol=0.1)
 assert ratio["repeat"] < 3
 assert ratio["part"] < 10
 assert ratio["operator"] > 100
+assert 50 < no_prior["operator"].quantile(0.95) / no_prior["operator"].quantile(0.05) < 200
 assert (population[["part", "operator", "pair"]].median() > classical[["part", "operator", "pair"]]).all()
 
 # %% [markdown]
 # The variance *in the table* has its median close to REML's estimate, in all four rows.
 # (That is no accident. Given REML's variances, the expected variance among the contributors in the table equals them.)
 # The variance *in the population* is another matter.
-# REML's number estimates this one, too, but here the posterior's median is not near it.
+# REML's number estimates this one, too, but for operators the posterior's median is far above it.
 # Ten parts leave a factor of five or so between the ends of the interval. Three operators leave a factor of hundreds under this prior, and, as you will see, of some fifty under a narrower one.
+#
+# Is that wide interval the data's doing, or the prior's?
+# The last columns hold classical intervals, which know no prior.
+# A mean square times df, over its expectation, is a chi-squared variable. So draw that variable, solve for the expectation, and the differences give the variances (negative ones count as zero): *generalized confidence intervals* (Burdick, Borror and Montgomery 2003).
+# They leave a factor of about a hundred for operators, and end much lower than the posterior's interval. That the interval is wide is the data's doing; that it reaches so high is mostly the prior's, as a later section shows.
 # Two differences cannot tell how far all operators differ.
 # A single number hides this, be it REML's or a posterior mean; a good program prints its interval, too.
 #
@@ -515,6 +529,283 @@ mlm.identification(cells, known_sigma=no_spread)[["means", "spreads"]]
 # %% [markdown]
 # `False` means that no data of this design fix the layer's means one by one. Then pool, and say so.
 #
+# ## What would the next study tell?
+#
+# Ines's answer for *any* operator is open.
+# She may run another study, of 270 readings at most.
+#
+# **Predict first.** Three times as many repeats, three times as many parts, or three times as many operators: which of the three makes the % R&R for any operator most certain?
+#
+# To find out, simulate: take REML's variances for the truth, draw a study, compute the posterior, look at its interval, and repeat.
+# A thousand fits would take hours.
+# But if all terms are normal, and repeats vary alike everywhere, then all that a balanced table says about variances lies in its four mean squares, and these are easily drawn: each is its expectation times an independent chi-squared variable over df.
+# Their posterior is easily drawn, too.
+# Propose expected mean squares from a scaled inverse chi-squared distribution, drop those with a negative variance, and weight the others by the prior: *importance sampling*, as in [08](08_checking_a_model.ipynb).
+# Weighted draws carry less information than as many unweighted ones: the effective sample size is the square of the weights' sum over the sum of their squares.
+
+
+# %%
+def posterior_from(ms, plan, priors, rng, size):
+    """Return posterior draws of the variances in the population of a balanced study."""
+    df = degrees_of_freedom(*plan)
+    for n in (size, 50 * size, 2500 * size):  # where nearly all are negative, propose more
+        expected = {name: df[name] * ms[name] / rng.chisquare(df[name], n) for name in ms}
+        variance = pd.DataFrame(variances_from(expected, *plan))
+        positive = (variance > 0).all(axis=1)
+        if positive.sum() >= 100:
+            break
+    variance = variance[positive]
+    # Likelihood over proposal, times the priors as densities of variances.
+    log_weight = sum(np.log(x[positive]) for x in expected.values())
+    log_weight = log_weight - variance["repeat"] / priors.sigma_scale**2
+    for name in ("part", "operator", "pair"):
+        v = variance[name]
+        log_weight = log_weight - 0.5 * np.log(v) - 0.5 * v / priors.mu_sd_of(name) ** 2
+    weight = np.exp(log_weight - log_weight.max())
+    draws = variance.sample(size, replace=True, weights=weight, random_state=rng)
+    draws.attrs["ess"] = weight.sum() ** 2 / (weight**2).sum()
+    return draws
+
+
+shortcut = posterior_from(ms, today, informed, rng, 100_000)
+print(f"effective sample size: {shortcut.attrs['ess']:,.0f}")
+pd.concat({"sampled by nutpie": summary(informed_population), "from mean squares": summary(shortcut)}, axis=1).round(2)
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+gap = gauge_table(shortcut)["% R&R"].quantile([0.05, 0.5, 0.95]) - informed_tables["any operator"]["% R&R"].quantile(
+    [0.05, 0.5, 0.95]
+)
+assert np.all(np.abs(gap) < [1, 1, 5])
+
+# %% [markdown]
+# Two ways that share no code, nutpie's run and the shortcut, give the same posterior up to the noise of their draws.
+# That was one table with 100,000 proposals. Below, each study gets 2,000, or more where fewer than 100 of them have no negative variance, so single intervals are rough: compare plans by their medians, and not by the last digit. The last columns of the table have the median of their effective sample sizes, and the size that one study in twenty stays below.
+# So use the shortcut for the plans, with Ines's prior.
+# A new study is four random numbers:
+
+
+# %%
+def expected_squares(variance, plan):
+    """Return the expected mean squares of a study."""
+    p, o, r = plan
+    pair = variance["repeat"] + r * variance["pair"]
+    part, operator = pair + o * r * variance["part"], pair + p * r * variance["operator"]
+    return {"part": part, "operator": operator, "pair": pair, "repeat": variance["repeat"]}
+
+
+def new_study(variance, plan, rng):
+    """Return the mean squares of a simulated study."""
+    expected = expected_squares(variance, plan)
+    return {name: expected[name] * rng.chisquare(k) / k for name, k in degrees_of_freedom(*plan).items()}
+
+
+# %% [markdown]
+# Draw 200 studies for each plan.
+# For each, ask how wide the interval is, and whether it is nearly sure that the % R&R is below 30.
+
+# %%
+plans = {
+    "today: 10 x 3 x 3": (10, 3, 3),
+    "repeats: 10 x 3 x 9": (10, 3, 9),
+    "parts: 30 x 3 x 3": (30, 3, 3),
+    "operators: 10 x 9 x 3": (10, 9, 3),
+    "cheap: 10 x 6 x 2": (10, 6, 2),
+}
+studies, results = 200, {}
+for name, plan in plans.items():
+    rows = []
+    for _ in range(studies):
+        draws = posterior_from(new_study(classical, plan, rng), plan, informed, rng, 2000)
+        rr = gauge_table(draws)["% R&R"]
+        rows.append((*rr.quantile([0.05, 0.95]), (rr > 30).mean() < 0.05, draws.attrs["ess"]))
+    low, high, clear, effective = np.transpose(rows)
+    results[name] = {
+        "readings": np.prod(plan),
+        "5 %": np.median(low),
+        "95 %": np.median(high),
+        "sure of < 30": np.mean(clear),
+        "effective": np.median(effective),
+        "one in 20 below": np.quantile(effective, 0.05),
+    }
+plan_table = pd.DataFrame(results).T
+plan_table["width"] = plan_table["95 %"] - plan_table["5 %"]
+plan_table.round(2)
+
+# %% [markdown]
+# With 200 studies, a share near one half has a standard error of 0.035.
+# Each of these studies is read alone, and has modules of its own.
+# And the truth may be another than REML's. Draw it from what Ines knows today, for the two plans with more operators.
+#
+# She would also be foolish to forget her first study.
+# So read both together: what she knows today is the prior of the second study.
+# Weight today's draws by what the new mean squares say about them (their likelihood).
+# Each study has an average of its own here, so a gauge that shifts in between does no harm.
+
+# %%
+truths = informed_population.sample(studies, random_state=rng).to_dict("records")
+for name in ("operators: 10 x 9 x 3", "cheap: 10 x 6 x 2"):
+    studied = [posterior_from(new_study(truth, plans[name], rng), plans[name], informed, rng, 2000) for truth in truths]
+    clear = np.mean([(gauge_table(draws)["% R&R"] > 30).mean() < 0.05 for draws in studied])
+    print(f"{name}, truths from today's posterior: sure of < 30 in {clear:.0%} of studies")
+
+
+# %%
+def sure_with_today(new_ms, plan, today_draws, above):
+    """Return whether both studies together are 95 % sure of a % R&R below 30, and the effective sample size."""
+    ratios = {name: new_ms[name] / e for name, e in expected_squares(today_draws, plan).items()}
+    df = degrees_of_freedom(*plan)
+    log_weight = sum(0.5 * df[name] * (np.log(ratio) - ratio) for name, ratio in ratios.items())
+    weight = np.exp(log_weight - log_weight.max())
+    return weight[above].sum() < 0.05 * weight.sum(), weight.sum() ** 2 / (weight**2).sum()
+
+
+above, second = gauge_table(shortcut)["% R&R"] > 30, np.random.default_rng([SEED, 3])
+for name in ("operators: 10 x 9 x 3", "cheap: 10 x 6 x 2"):
+    plan, shares, effective = plans[name], {}, []
+    for what, worlds in {"REML's": [classical] * studies, "today's posterior": truths}.items():
+        both = [sure_with_today(new_study(truth, plan, second), plan, shortcut, above) for truth in worlds]
+        shares[what] = np.mean([sure for sure, _ in both])
+        effective += [ess for _, ess in both]
+    assert shares["REML's"] > plan_table.loc[name, "sure of < 30"]
+    print(f"{name}, with today's study: sure of < 30 in", end=" ")
+    print(", ".join(f"{share:.0%} (truth {what})" for what, share in shares.items()), end="; ")
+    print(f"effective sample size above {np.quantile(effective, 0.05):,.0f} in 19 of 20")
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "One horizontal interval of the percentage of gauge R and R for each of five plans, with the truth near 19 as a line and the limit of 30. Today's plan has a wide interval that crosses 30; nine repeats do not make it shorter. Thirty parts shorten it somewhat. Nine operators shorten it much, so that it ends just below 30; six operators with two repeats do nearly as well for fewer readings, and end just above it."}} tags=["hide-input"]
+_, ax = plt.subplots(figsize=(8.5, 3))
+for k, (_, row) in enumerate(plan_table.iterrows()):
+    ax.plot([row["5 %"], row["95 %"]], [k, k], color=mlm.COLORS["estimate"], linewidth=4)
+    ax.text(41, k, f"{row['readings']:.0f} readings", va="center", fontsize=9)
+ax.axvline(from_reml, color=mlm.COLORS["truth"], label="truth of the simulation")
+ax.axvline(30, color=mlm.COLORS["truth"], linestyle="--", label="refuse above 30")
+ax.set(
+    yticks=range(len(plans)),
+    yticklabels=list(plans),
+    xlabel="% R&R for any operator, typical 90 % interval",
+    xlim=(8, 49),
+    ylim=(len(plans) - 0.5, -0.5),
+)
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+
+width = plan_table["width"]
+assert width["operators: 10 x 9 x 3"] < 0.85 * width["today: 10 x 3 x 3"]
+assert width["repeats: 10 x 3 x 9"] > 0.85 * width["today: 10 x 3 x 3"]
+assert width["cheap: 10 x 6 x 2"] < width["repeats: 10 x 3 x 9"]
+
+# %% [markdown]
+# Repeats are cheap, and they buy next to nothing: the repeats' variance was known well enough already.
+# What is not known is how far operators differ, and only operators can tell.
+# Six operators with two repeats each, 120 readings, beat three operators with nine, 270.
+# **Spend readings on the variance whose uncertainty widens your answer most: here the operators', which rests on two degrees of freedom.**
+#
+# ## Is the gauge fit for use?
+#
+# Ines can also make the gauge better without a new study, by measuring each module more than once.
+# Three readings a module are affordable.
+# First, who reads how far from the three operators' average, in hundredths of a degree per watt?
+
+# %%
+offset = mu_operator - mu_operator.mean("operator")
+table = pd.DataFrame(offset.values, index=["Ana (A)", "Bo (B)", "Cem (C)"]).T
+summary(table).round(1)
+
+# %% [markdown]
+# **Predict first.** All three by whoever is on duty, all three always by Bo, or one by each of the three?
+# With one of these, the % R&R is more likely than not below 10.
+# (All rows below use Ines's prior, and hold for Ana, Bo and Cem.)
+
+# %%
+v = informed_three
+none = 0 * v["operator"]
+levers = {
+    "as it is": v,
+    "operators' offsets corrected": v.assign(operator=none),
+    "3 readings by whoever is on duty": v.assign(repeat=v["repeat"] / 3),
+    "3 readings, always by Bo": v.assign(operator=none, repeat=v["repeat"] / 3),
+    "1 reading by each of the three": v.assign(operator=none, pair=v["pair"] / 3, repeat=v["repeat"] / 3),
+}
+decision = {name: gauge_table(draws) for name, draws in levers.items()}
+pd.DataFrame(
+    {
+        name: {
+            "% R&R, median": table["% R&R"].median(),
+            "below 10 (%)": 100 * (table["% R&R"] < 10).mean(),
+            "above 30 (%)": 100 * (table["% R&R"] > 30).mean(),
+            "% of tolerance, median": table["% of tolerance"].median(),
+        }
+        for name, table in decision.items()
+    }
+).T.round(1)
+
+# %%
+agreed = gauge_table(v.assign(operator=none, pair=none, repeat=v["repeat"] / 3))["% of tolerance"].median()
+print(f"if the average of the three is the true value, by agreement: {agreed:.1f} % of the tolerance (median)")
+
+# %% [markdown]
+# And if the ten modules had been chosen to span the range, so that the parts of the production have only half of their variance?
+
+# %%
+chosen = gauge_table(levers["1 reading by each of the three"].assign(part=v["part"] / 2))["% R&R"]
+print(
+    f"1 reading by each of the three: % R&R {chosen.median():.1f}, below 10 with probability {(chosen < 10).mean():.0%}"
+)
+assert (chosen < 10).mean() < 0.5 < (decision["1 reading by each of the three"]["% R&R"] < 10).mean()
+
+# %% [markdown]
+# Two assumptions went into that: the ten modules, which you have just changed, and the prior of the parts' scale, which nobody has changed yet.
+
+# %%
+for scale in (priors.mu_sd, 8, 5):
+    narrower = dataclasses.replace(priors, mu_sd={"part": scale, "operator": 2, "pair": 2})
+    v_other = posterior_from(ms, today, narrower, rng, 100_000)
+    averaged = v_other.assign(operator=0.0, pair=v_other["pair"] / 3, repeat=v_other["repeat"] / 3)
+    passes = (gauge_table(averaged)["% R&R"] < 10).mean()
+    print(f"parts' scale {scale:.0f}: 1 reading by each of the three is below 10 with probability {passes:.0%}")
+
+# %% [markdown]
+# Ten parts pin their variance down less firmly than it looks, so the chance moves, and stays near or above one half.
+
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Five histograms of the percentage of gauge R and R for these three operators, with the accept and refuse zones shaded. As it is, with corrected offsets, with three readings by whoever is on duty, and with three always by Bo: between 10 and 30, the last nearest to 10. With one reading by each of the three: around 10, the larger part in the accept zone."}} tags=["hide-input"]
+show_verdicts(decision, reml=["as it is"])
+plt.show()
+
+median = {name: table["% R&R"].median() for name, table in decision.items()}
+assert median["1 reading by each of the three"] < 10 < median["3 readings, always by Bo"]
+assert median["3 readings, always by Bo"] < median["3 readings by whoever is on duty"] < median["as it is"]
+assert decision["1 reading by each of the three"]["% R&R"].gt(10).mean() < 0.5
+
+# %% [markdown]
+# This is what Ines tells the auditor.
+#
+# | who reads, and how | what she says | it rests on |
+# |---|---|---|
+# | Ana, Bo or Cem, as now | neither accepted nor refused: the % R&R very probably lies between 10 and 30 | ten modules that are a fair sample |
+# | each of the three once, and the average counts | below the strict limit of 10 with a probability of about two thirds; little more than one half under the narrowest prior of the parts that she tried | the same, and her prior |
+# | the same, if the modules were chosen to span the range | about one in four | the production having half their variance |
+# | the same, in percent of the tolerance | right at 10, so nobody should promise that; about 6 if the average of the three *is* the true value, by agreement | no assumption about the modules |
+# | any operator | refused with a probability of about one in six under her prior, and of more than one in three under the wide one | the prior, most of all |
+#
+# So from now on each module is read once by each of the three.
+# Their offsets are then the same for every module, and the variances of pairs and repeats fall to a third.
+# Percent of the tolerance is what counts where modules are sorted by fixed limits.
+#
+# Three readings by one operator cost the same and gain less.
+# Whoever is on duty brings an offset and pairs, and both stay.
+# Always the same operator removes the offset without any correction, for it is the same for every module; her pairs stay.
+# Correcting each operator's offset gains as little, and the table even treats the offsets as exactly known.
+#
+# Before a fourth operator uses the gauge, six *new* ones take part in a study of ten other modules, with two repeats.
+# How often will that make her 95 % sure that the % R&R of any operator is below 30?
+# Read alone, in about four cases of ten. Read together with the first study, in about three of four if REML's variances are true, and in nearly half over all that she knows today (the lines below the table of plans).
+# Nine operators with three repeats would take 270 readings instead of 120, and settle it hardly more often.
+# When she fits both studies, the study becomes one more layer, so that a shift of the gauge in between is not taken for a difference of operators.
+#
+# And the 37 of this morning, beside two times 41?
+# Ana reads somewhat less than a unit below the average of the three (the table of offsets). On this module, part 1, she is more than two units below, so her pair adds to it.
+# That says how far she is from the others, and not who is right: perhaps they read high.
+# A gauge study measures agreement, in the days of the study: it does not see a gauge that drifts from month to month. For the truth it takes a part whose impedance is known.
+#
 # ## When spreads are not known
 #
 # `known_sigma` made two promises: that one residual is enough, and that the scatter of repeats is all baseline.
@@ -632,225 +923,6 @@ for note in mlm.identification(as_written).attrs["notes"]:
 # It takes one line, and if labels are unique already it costs nothing.
 # (In the gauge study, operator A is the same person on every part. There the crossed layers are right, and the note stays away because the pairs are in the model.
 # If each reading destroyed its part, every reading would need a part of its own, and nothing would tell parts from repeats, unless parts of one batch count as alike.)
-#
-# ## What would the next study tell?
-#
-# Back to Ines, whose answer for *any* operator was open.
-# She may run another study, of 270 readings at most.
-#
-# **Predict first.** Three times as many repeats, three times as many parts, or three times as many operators: which of the three makes the % R&R for any operator most certain?
-#
-# To find out, simulate: take REML's variances for the truth, draw a study, compute the posterior, look at its interval, and repeat.
-# A thousand fits would take hours.
-# But if all terms are normal, and repeats vary alike everywhere, then all that a balanced table says about variances lies in its four mean squares, and these are easily drawn: each is its expectation times an independent chi-squared variable over df.
-# Their posterior is easily drawn, too.
-# Propose expected mean squares from a scaled inverse chi-squared distribution, drop those with a negative variance, and weight the others by the prior: *importance sampling*, as in [08](08_checking_a_model.ipynb).
-# Weighted draws carry less information than as many unweighted ones: the effective sample size is the square of the weights' sum over the sum of their squares.
-
-
-# %%
-def posterior_from(ms, plan, priors, rng, size):
-    """Return posterior draws of the variances in the population of a balanced study."""
-    df = degrees_of_freedom(*plan)
-    for n in (size, 50 * size, 2500 * size):  # where nearly all are negative, propose more
-        expected = {name: df[name] * ms[name] / rng.chisquare(df[name], n) for name in ms}
-        variance = pd.DataFrame(variances_from(expected, *plan))
-        positive = (variance > 0).all(axis=1)
-        if positive.sum() >= 100:
-            break
-    variance = variance[positive]
-    # Likelihood over proposal, times the priors as densities of variances.
-    log_weight = sum(np.log(x[positive]) for x in expected.values())
-    log_weight = log_weight - variance["repeat"] / priors.sigma_scale**2
-    for name in ("part", "operator", "pair"):
-        v = variance[name]
-        log_weight = log_weight - 0.5 * np.log(v) - 0.5 * v / priors.mu_sd_of(name) ** 2
-    weight = np.exp(log_weight - log_weight.max())
-    draws = variance.sample(size, replace=True, weights=weight, random_state=rng)
-    draws.attrs["ess"] = weight.sum() ** 2 / (weight**2).sum()
-    return draws
-
-
-shortcut = posterior_from(ms, today, informed, rng, 100_000)
-print(f"effective sample size: {shortcut.attrs['ess']:,.0f}")
-pd.concat({"sampled by nutpie": summary(informed_population), "from mean squares": summary(shortcut)}, axis=1).round(2)
-
-# %% jupyter={"source_hidden": true} tags=["hide-input"]
-gap = gauge_table(shortcut)["% R&R"].quantile([0.05, 0.5, 0.95]) - informed_tables["any operator"]["% R&R"].quantile(
-    [0.05, 0.5, 0.95]
-)
-assert np.all(np.abs(gap) < [1, 1, 5])
-
-# %% [markdown]
-# Two ways that share no code, nutpie's run and the shortcut, give the same posterior up to the noise of their draws.
-# That was one table with 100,000 proposals. Below, each study gets 2,000, or more where fewer than 100 of them have no negative variance, so single intervals are rough: compare plans by their medians, and not by the last digit. The last columns of the table have the median of their effective sample sizes, and the size that one study in twenty stays below.
-# So use the shortcut for the plans, with Ines's prior.
-# A new study is four random numbers:
-
-
-# %%
-def new_study(variance, plan, rng):
-    """Return the mean squares of a simulated study."""
-    p, o, r = plan
-    pair = variance["repeat"] + r * variance["pair"]
-    part, operator = pair + o * r * variance["part"], pair + p * r * variance["operator"]
-    expected = {"part": part, "operator": operator, "pair": pair, "repeat": variance["repeat"]}
-    return {name: expected[name] * rng.chisquare(k) / k for name, k in degrees_of_freedom(*plan).items()}
-
-
-# %% [markdown]
-# Draw 200 studies for each plan.
-# For each, ask how wide the interval is, and whether it is nearly sure that the % R&R is below 30.
-
-# %%
-plans = {
-    "today: 10 x 3 x 3": (10, 3, 3),
-    "repeats: 10 x 3 x 9": (10, 3, 9),
-    "parts: 30 x 3 x 3": (30, 3, 3),
-    "operators: 10 x 9 x 3": (10, 9, 3),
-    "cheap: 10 x 6 x 2": (10, 6, 2),
-}
-studies, results = 200, {}
-for name, plan in plans.items():
-    rows = []
-    for _ in range(studies):
-        draws = posterior_from(new_study(classical, plan, rng), plan, informed, rng, 2000)
-        rr = gauge_table(draws)["% R&R"]
-        rows.append((*rr.quantile([0.05, 0.95]), (rr > 30).mean() < 0.05, draws.attrs["ess"]))
-    low, high, clear, effective = np.transpose(rows)
-    results[name] = {
-        "readings": np.prod(plan),
-        "5 %": np.median(low),
-        "95 %": np.median(high),
-        "sure of < 30": np.mean(clear),
-        "effective": np.median(effective),
-        "one in 20 below": np.quantile(effective, 0.05),
-    }
-plan_table = pd.DataFrame(results).T
-plan_table["width"] = plan_table["95 %"] - plan_table["5 %"]
-plan_table.round(2)
-
-# %% [markdown]
-# With 200 studies, a share near one half has a standard error of 0.035.
-# And the truth may be another than REML's. Draw it from what Ines knows today, for the two plans with more operators:
-
-# %%
-truths = informed_population.sample(studies, random_state=rng).to_dict("records")
-for name in ("operators: 10 x 9 x 3", "cheap: 10 x 6 x 2"):
-    studied = [posterior_from(new_study(truth, plans[name], rng), plans[name], informed, rng, 2000) for truth in truths]
-    clear = np.mean([(gauge_table(draws)["% R&R"] > 30).mean() < 0.05 for draws in studied])
-    print(f"{name}, truths from today's posterior: sure of < 30 in {clear:.0%} of studies")
-
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "One horizontal interval of the percentage of gauge R and R for each of five plans, with the truth near 19 as a line and the limit of 30. Today's plan has a wide interval that crosses 30; nine repeats do not make it shorter. Thirty parts shorten it somewhat. Nine operators shorten it much, so that it ends just below 30; six operators with two repeats do nearly as well for fewer readings, and end just above it."}} tags=["hide-input"]
-_, ax = plt.subplots(figsize=(8.5, 3))
-for k, (_, row) in enumerate(plan_table.iterrows()):
-    ax.plot([row["5 %"], row["95 %"]], [k, k], color=mlm.COLORS["estimate"], linewidth=4)
-    ax.text(41, k, f"{row['readings']:.0f} readings", va="center", fontsize=9)
-ax.axvline(from_reml, color=mlm.COLORS["truth"], label="truth of the simulation")
-ax.axvline(30, color=mlm.COLORS["truth"], linestyle="--", label="refuse above 30")
-ax.set(
-    yticks=range(len(plans)),
-    yticklabels=list(plans),
-    xlabel="% R&R for any operator, typical 90 % interval",
-    xlim=(8, 49),
-    ylim=(len(plans) - 0.5, -0.5),
-)
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-plt.show()
-
-width = plan_table["width"]
-assert width["operators: 10 x 9 x 3"] < 0.85 * width["today: 10 x 3 x 3"]
-assert width["repeats: 10 x 3 x 9"] > 0.85 * width["today: 10 x 3 x 3"]
-assert width["cheap: 10 x 6 x 2"] < width["repeats: 10 x 3 x 9"]
-
-# %% [markdown]
-# Repeats are cheap, and they buy next to nothing: the repeats' variance was known well enough already.
-# What is not known is how far operators differ, and only operators can tell.
-# Six operators with two repeats each, 120 readings, beat three operators with nine, 270.
-# **Spend readings on the variance whose uncertainty widens your answer most: here the operators', which rests on two degrees of freedom.**
-#
-# ## Is the gauge fit for use?
-#
-# Ines can also make the gauge better without a new study, by measuring each module more than once.
-# Three readings a module are affordable.
-# First, who reads how far from the three operators' average, in hundredths of a degree per watt?
-
-# %%
-offset = mu_operator - mu_operator.mean("operator")
-table = pd.DataFrame(offset.values, index=["Ana (A)", "Bo (B)", "Cem (C)"]).T
-summary(table).round(1)
-
-# %% [markdown]
-# **Predict first.** All three by the same operator, or one by each of the three?
-# With one of the two, the % R&R is more likely than not below 10.
-# (All rows below use Ines's prior, and hold for Ana, Bo and Cem.)
-
-# %%
-v = informed_three
-none = 0 * v["operator"]
-levers = {
-    "as it is": v,
-    "operators' offsets corrected": v.assign(operator=none),
-    "3 readings by one operator": v.assign(repeat=v["repeat"] / 3),
-    "1 reading by each of the three": v.assign(operator=none, pair=v["pair"] / 3, repeat=v["repeat"] / 3),
-}
-decision = {name: gauge_table(draws) for name, draws in levers.items()}
-pd.DataFrame(
-    {
-        name: {
-            "% R&R, median": table["% R&R"].median(),
-            "below 10 (%)": 100 * (table["% R&R"] < 10).mean(),
-            "above 30 (%)": 100 * (table["% R&R"] > 30).mean(),
-            "% of tolerance, median": table["% of tolerance"].median(),
-        }
-        for name, table in decision.items()
-    }
-).T.round(1)
-
-# %% [markdown]
-# And if the ten modules had been chosen to span the range, so that the parts of the production have only half of their variance?
-
-# %%
-chosen = gauge_table(levers["1 reading by each of the three"].assign(part=v["part"] / 2))["% R&R"]
-print(
-    f"1 reading by each of the three: % R&R {chosen.median():.1f}, below 10 with probability {(chosen < 10).mean():.0%}"
-)
-assert (chosen < 10).mean() < 0.5 < (decision["1 reading by each of the three"]["% R&R"] < 10).mean()
-
-# %% [markdown]
-# Two assumptions went into that: the ten modules, which you have just changed, and the prior of the parts' scale, which nobody has changed yet.
-
-# %%
-for scale in (priors.mu_sd, 8, 5):
-    narrower = dataclasses.replace(priors, mu_sd={"part": scale, "operator": 2, "pair": 2})
-    v_other = posterior_from(ms, today, narrower, rng, 100_000)
-    averaged = v_other.assign(operator=0.0, pair=v_other["pair"] / 3, repeat=v_other["repeat"] / 3)
-    passes = (gauge_table(averaged)["% R&R"] < 10).mean()
-    print(f"parts' scale {scale:.0f}: 1 reading by each of the three is below 10 with probability {passes:.0%}")
-
-# %% [markdown]
-# Ten parts pin their variance down less firmly than it looks, so the chance moves, and stays near or above one half.
-
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Four histograms of the percentage of gauge R and R for these three operators, with the accept and refuse zones shaded. As it is, with corrected offsets, and with three readings by one operator: between 10 and 30. With one reading by each of the three: around 10, the larger part in the accept zone."}} tags=["hide-input"]
-show_verdicts(decision, reml=["as it is"])
-plt.show()
-
-median = {name: table["% R&R"].median() for name, table in decision.items()}
-assert median["1 reading by each of the three"] < 10 < median["3 readings by one operator"] < median["as it is"]
-assert decision["1 reading by each of the three"]["% R&R"].gt(10).mean() < 0.5
-
-# %% [markdown]
-# This is what Ines tells the auditor.
-#
-# - As it is used now, the gauge is neither accepted nor refused: for Ana, Bo and Cem the % R&R very probably lies between 10 and 30.
-# - From now on each module is read once by each of the three, and the average counts. Then their offsets are the same for every module, and the variances of pairs and repeats fall to a third. (If the average of these three *is* the true value, by agreement, the pairs drop out as well, and the gauge looks better: only a third of the repeats' variance is left, about 6 % of the tolerance.) If the ten modules are a fair sample of the production, the gauge passes even the strict limit of % R&R with a probability of about two thirds under her prior, and of little more than one half under the narrowest prior of the parts that she tried. If the modules were chosen to span the range, and the production has half their variance, it is about one in four. In percent of the tolerance, which counts where modules are sorted by fixed limits, it stands right at 10 (last column), so nobody should promise that.
-# - Three readings by one operator cost the same and gain little, because operator and pair stay. Correcting each operator's offset gains as little, and the table even treats the offsets as exactly known.
-# - For other operators nothing is promised. Before a fourth one uses the gauge, six *new* ones take part in a study of the same ten modules, with two repeats. Read alone, such a study makes her 95 % sure that the % R&R is below 30 in about four cases of ten (column *sure of < 30*, and the lines below the table); nine operators would do so more often if REML's variances are true, and hardly more often over all that she knows today. So she will fit both studies together: the answer then rests on nine operators, if gauge and modules have not changed in between. As all six are new, a shift between the studies would look like a difference of operators, so Ana reads a few modules again on that day.
-#
-# And the 37 of this morning, beside two times 41?
-# Ana reads somewhat less than a unit below the average of the three (the table of offsets). On this module, part 1, she is more than two units below, so her pair adds to it.
-# That says how far she is from the others, and not who is right: perhaps they read high.
-# A gauge study measures agreement, in the days of the study: it does not see a gauge that drifts from month to month. For the truth it takes a part whose impedance is known.
 #
 # ## Check yourself
 #

@@ -19,9 +19,11 @@ _APART += (nodes.math_block, nodes.raw, nodes.image, nodes.caption, nodes.footno
 EVERYDAY = {
     "cell",
     "combination",
+    "component",
     "draw",
     "energy",
     "label",
+    "spread",
     "step",
     "graph",
     "interaction",

@@ -60,18 +60,18 @@ QUESTIONS = {
         "Given all contributors, and each divider's own spread, are the tails of a loaf's weight heavier than those of "
         "a normal distribution? 'yes' or 'no'.",
         2,
-        "Look at residuals, each in units of its own divider's spread (notebook 08)",
+        "Look at residuals, each in units of its own divider's spread (notebooks 08 and 17)",
     ),
     "spread": Question(
         "In which divider do loaves scatter most about their means? Its label, or 'none' where all scatter alike.",
         2,
-        "Compare the spreads by a measure that a few far loaves cannot move, with its error (notebooks 07 and 08)",
+        "Compare the spreads by a measure that a few far loaves cannot move, with its error (notebooks 10 and 17)",
     ),
     "share": Question(
         "Which share of the variance of the loaves' readings comes from differences of means? An interval, a pair "
         f"(lower, upper) of numbers from 0 to 1, at most {WIDEST_SHARE} wide.",
         2,
-        "Variance of the means, variance about them, and an error that fits the tails (notebook 12)",
+        "Variance of the means, variance about them (notebook 12), and an error that allows for tails (notebook 01)",
     ),
     "scale": Question(
         "Which standard deviation, in g, does the scale by itself give to readings of one date? An interval, a pair "
@@ -131,8 +131,10 @@ class Capstone:
         -------
         pandas.DataFrame
             Indexed by claim: ``verdict`` (found, missed, or claimed although the data do not say it), ``points``,
-            the points ``of`` the claim, and a line of ``feedback`` that does not give the truth away. A claim too much
-            costs as much as one too few.
+            the points ``of`` the claim, and a line of ``feedback`` that does not give the truth away. A claim is missed
+            if it says 'no' or 'none' where there is something to find, 'cannot be said' where the data hold an answer,
+            or nothing, or if its interval is too wide. Every other wrong claim is claimed although the data do not say
+            it. A claim too much costs as much as one too few.
 
         Raises
         ------
@@ -190,6 +192,7 @@ def judged(name: str, given: Any, case: "Case") -> tuple[str, str]:
 
 
 SILENT = (CANNOT, "no", "none")
+NOT_SHOWN = "The data do not show this, or they allow another answer."
 
 
 def judged_choice(given: str, truth: str) -> tuple[str, str]:
@@ -199,7 +202,7 @@ def judged_choice(given: str, truth: str) -> tuple[str, str]:
         return MISSED, "The data do say it."
     if given in SILENT:
         return MISSED, "There is something to be found."
-    return CLAIMED, "Do the data say that, and nothing else?"
+    return CLAIMED, NOT_SHOWN
 
 
 def judged_interval(name: str, given: Any, truth: float | str) -> tuple[str, str]:
@@ -212,7 +215,7 @@ def judged_interval(name: str, given: Any, truth: float | str) -> tuple[str, str
         limits = "0 <= lower < upper <= 1" if name == "share" else "0 <= lower < upper"
         raise Hint(f"{what} should be an interval with {limits}, but it is ({lower:g}, {upper:g})")
     if truth == CANNOT:
-        return CLAIMED, "Do the data say that, and nothing else?"
+        return CLAIMED, NOT_SHOWN
     if not lower <= truth <= upper:
         return CLAIMED, "The interval does not hold the true value."
     if upper - lower > WIDEST_SHARE if name == "share" else upper > WIDEST_SCALE * lower:

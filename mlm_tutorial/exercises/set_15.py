@@ -296,7 +296,7 @@ def blame_range(answer: Answer, rng: np.random.Generator) -> str:
             given,
             right,
             mistakes,
-            "how much variance can this layer give away, and how much can each other component give to it?",
+            "how much variance can this layer give away, and how much can each of the other three give to it?",
         )
     return "Inside this range only the prior speaks; the surprise itself is the same under every prior."
 

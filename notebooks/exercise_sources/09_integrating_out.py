@@ -39,8 +39,8 @@ warnings.filterwarnings("ignore", message="Numba will use object mode")
 # %% [markdown] tags=["task:09.1"]
 # ## 09.1 Twice the same, or two of a kind (easy)
 #
-# In the notebook every component has one contribution in a total, and it counts once.
-# Here component $j$ makes `draws[j]` contributions.
+# In the notebook each of road, center and driver has one contribution in a total, and it counts once.
+# Call each of these a component. Here component $j$ makes `draws[j]` contributions.
 # They are fresh and independent, all normal with mean `mu[j]` and standard deviation `sigma[j]`.
 # Each of them is multiplied by `weights[j]`, and then all are added up.
 #

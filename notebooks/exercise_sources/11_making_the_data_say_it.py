@@ -21,7 +21,7 @@
 # | 11.1 | 1 | say whether a plan answers a question | 1 |
 # | 11.2 | 2 | compute the standard error that a plan promises | 2 |
 # | 11.3 | 5 | find out what becomes of the other spreads when a stated one is wrong | 2 |
-# | 11.4 | 4 | fit rows that lack a layer, check the fit and read it | 3 |
+# | 11.4 | 4 | fit rows that lack a layer under one prior, check the fit and read it | 3 |
 # | 11.5 | 3 | spend a budget on the rows that a question needs | 3 |
 
 # %%
@@ -357,6 +357,7 @@ def reported(design, variance, stated):
 #
 # Check the fit.
 # Then read it: how probable is it that the second layer varies more than the first?
+# One prior is enough here; the notebook shows what changes under another one.
 #
 # Names as in the course: `mu_baseline`, `sigma_baseline`, and `mu_<layer>` and `sigma_<layer>` for each layer.
 # `mlm.Priors(...)` takes scales by name; its docstring says which is which.

@@ -39,7 +39,7 @@ import mlm_tutorial as mlm
 # Home `i` is in county `county[i]` and has the log radon `y[i]`, in a basement.
 # Some of the counties 0, 1, ... have no home among the data.
 # (A county has its number whether or not anybody measured there.)
-# The spreads `tau` (between counties) and `sigma` (between homes of a county) are known.
+# The standard deviations `tau` (between counties) and `sigma` (between homes of a county) are known.
 # Return three estimates of every county's level.
 #
 # - `complete`: the average of all homes.

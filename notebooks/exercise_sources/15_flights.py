@@ -315,11 +315,11 @@ def days_move_together(x, day, cell, mean, variance):
 #
 # A flight lost `minutes`.
 # For its baseline, carrier, origin and month you know the means $\mu_j$ and the variances $v_j$ under one split of the variance.
-# A component's part is its mean plus the share $v_j / V$ of the surprise, where $V$ is the sum of the four variances and the surprise is `minutes` minus the sum of the four means.
+# The part of each of these four is its mean plus the share $v_j / V$ of the surprise, where $V$ is the sum of the four variances and the surprise is `minutes` minus the sum of the four means.
 #
 # Other splits fit the data equally well.
-# Take the same number from the variance of every contributor of a layer and give it to another component, to each of its contributors: no total's variance changes.
-# Such moves may be repeated, between any two components, until a variance would become negative.
+# Take the same number from the variance of every contributor of a layer and give it to another layer, to each of its contributors, or to the baseline: no total's variance changes.
+# Such moves may be repeated, between any two of the four, until a variance would become negative.
 # `least` holds the smallest variance of any contributor of each layer, under the same split; the baseline has one variance only.
 #
 # Return the smallest and the largest part that one layer can have under any such split.

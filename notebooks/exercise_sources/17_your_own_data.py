@@ -22,7 +22,7 @@
 # | 17.1 | 1 | go from a CSV file to cells, with every name as it is in the file | 1 |
 # | 17.2 | 4 | reduce a folder of parts, and merge their cells | 2 |
 # | 17.3 | 5 | read a saved posterior again, and know when the next rows need a new model | 2 |
-# | 17.4 | 3 | fit a nested table under two priors, and say what may be claimed | 3 |
+# | 17.4 | 3 | fit a nested table under two scales of the means, and say what may be claimed | 3 |
 # | 17.5 | 2 | bring your own data, and report which layers of a table can be told apart | 3 |
 # | 17.6 | 2 | say which differences a table tells at equal numbers, such as kilometers | 3 |
 
@@ -332,6 +332,7 @@ def refit_or_compile(file, cells):
 # Its error is known, and neither groups nor members add a spread of their own: they shift the reading, and that is all.
 #
 # Fit the table twice without pooling: all as `mlm.Priors.from_cells` has it, except that `mu_sd` is the first of two scales, and then the second.
+# All spreads are known here, so of the notebook's two priors only the scale of the means is left to vary.
 # Check that both runs have converged.
 # Then say which of the questions may be claimed: those that the data fix, and whose 89 % interval excludes zero under both scales. (`mlm.claims` shows intervals of the first fit only, and asks for more: that a number hardly moves.)
 #

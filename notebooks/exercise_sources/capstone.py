@@ -20,9 +20,9 @@
 #
 # | verdict | means | points |
 # |---|---|---|
-# | found | you said what is so, or rightly that the data cannot say it | all, if the output of a cell shows why |
-# | missed | there was something to say, and you said nothing, or too little | none |
-# | claimed although the data do not say it | the data do not say it, or say something else | none |
+# | found | your claim is true, or says rightly that the data cannot say it; an interval holds the true value and is no wider than asked | all, if the output of a cell shows why |
+# | missed | there was something to find, and you said `no`, `none` or nothing; or the data hold an answer, and you said `cannot be said`; or your interval is too wide | none |
+# | claimed although the data do not say it | any other claim that is not true, such as a wrong name, a trap that is not there, or an interval without the true value; or any answer where the data cannot say it | none |
 #
 # A claim too much costs as much as one too few.
 # What is planted is large: where the data show it, they show it at odds of 100 to 1 or more.
@@ -44,6 +44,7 @@
 # Put a number of your own in the place of 2026, or the number that your instructor gave you, and leave it there.
 # Add as many cells as you like above each claim.
 # A claim that was found keeps its points only if the output of a cell shows why: a count, a test, a plot or a fit.
+# For `day`, `F = 9.1, p = 1e-35` is enough; a printed `yes` is not, and averages of raw readings are not.
 # So look in cells of your own above the claim, or print what your function computes. The check cannot see this; your instructor looks at it afterwards ([rubric](../../book/project.md)).
 # `case.grade({"day": "no"})` grades any number of claims at once, as a table.
 
@@ -64,6 +65,15 @@ case.table.head()
 # Two helpers save you typing.
 # `residuals` takes layers out of the readings by least squares; it knows no pooling and no prior.
 # `fit` is the pooled fit of notebook 14 with its check: contributors shift a loaf, and one residual has all the scatter.
+#
+# Three tests of SciPy need no sampling.
+# Each has a [p-value](../../book/glossary.md): the probability of a result at least as extreme where there is nothing to find.
+#
+# - The *F test* asks whether more means are worth having. $F$ is what the sum of squares of the residuals loses for each mean added, divided by the variance of the residuals that are left. It is about 1 where the added means are all alike. `stats.f.sf(F, added, left)` is its p-value, with the number of means added and the number of rows minus that of all means.
+# - *Levene's test*, `stats.levene(..., center="median")`, asks whether groups scatter alike. It compares how far readings are from the median of their group on average, and a few far readings move that less than a variance.
+# - *Kurtosis* is the average fourth power of residuals in units of their standard deviation: 3 for a normal distribution, more where tails are heavier. `stats.kurtosistest` asks whether it is 3; its `statistic` is positive where tails are heavier.
+#
+# You ask many questions of one table, so a p-value of 0.03 shows little.
 
 
 # %%
