@@ -923,9 +923,9 @@ root = np.sqrt(this_year.n)  # least squares with weights, and no prior
 estimate = np.linalg.lstsq(root[:, None] * design, root * s2_this_year[0])[0] @ together
 error = errors.loc["collect and drop", "center + driver"]
 usual = (this_year.codes >= 0).all(axis=1)
-usual_n = (this_year.n[usual] - 1).sum()
-share = dropped_sd**2 / (this_year.sum_sq[usual].sum() / usual_n)  # dropped parcels have the road alone
-share_error = share * np.sqrt(2 / (dropped_n - 1) + 2 / usual_n)  # of a quotient of two sample variances
+usual_df = (this_year.n[usual] - 1).sum()
+share = dropped_sd**2 / (this_year.sum_sq[usual].sum() / usual_df)  # dropped parcels have the road alone
+share_error = share * np.sqrt(2 / (dropped_n - 1) + 2 / usual_df)  # of a quotient of two sample variances
 rows["least squares, no prior"] = [
     *(share - 1.6 * share_error, share + 1.6 * share_error),
     *(estimate - 1.6 * error, estimate + 1.6 * error),
@@ -933,7 +933,7 @@ rows["least squares, no prior"] = [
 true_share = true_variances @ questions["road"] / sum(true_variances @ questions[what] for what in three)
 rows["truth"] = [true_share] * 2 + [true_variances @ together] * 2
 answers = pd.DataFrame(rows, columns).T
-assert answers.iloc[:3, 0].min() > 0.6
+assert answers.iloc[:4, 0].min() > 0.6
 assert abs(estimate - true_variances @ together) < 4 * error
 print(f"least squares: center and driver together {estimate:.1f} ± {error:.1f} square minutes")
 answers.round(2)
@@ -944,7 +944,7 @@ print(
     f"last year: variance about the sum of contributors' means {V:.1f}, between the cells' means {between:.1f} square minutes"
 )
 assert 4 < between < 11  # 7.2 in the truth
-assert answers.iloc[:3, 0].min() * V > (V + between) / 2
+assert answers.iloc[:4, 0].min() * V > (V + between) / 2
 
 # %% [markdown]
 # *Collect* and *drop* cost 1,500 euros, and for these the manager may now claim what follows.

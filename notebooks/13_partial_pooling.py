@@ -757,7 +757,7 @@ bill.round(0)
 
 # %%
 def saved(rule, now, by="partial, uranium"):
-    """Return what a rule saves over another, in dollars a home, and its standard error over counties."""
+    """Return how many dollars a home the rule `by` saves where `rule` is given up for it, ± the error over counties."""
     bills = [np.where(p[kind] > now / LATER, now, LATER * above) for kind in (rule, by)]
     by_county = pd.Series(bills[0] - bills[1]).groupby(trials["county"].to_numpy()).mean()
     return f"{by_county.mean():z.0f} ± {by_county.sem():.0f}"  # z: no minus sign before a 0

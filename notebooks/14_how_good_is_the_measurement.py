@@ -206,9 +206,14 @@ def summary(draws):
     return table
 
 
+def possible_squares(ms, plan, rng, size):
+    """Return draws of the expected mean squares of a study, from the mean squares that it found."""
+    df = degrees_of_freedom(*plan)
+    return {name: df[name] * ms[name] / rng.chisquare(df[name], size) for name in ms}
+
+
 seen, population = variances_of(pooled_fit, layers)
-draw = np.random.default_rng([SEED, 2])
-expected = {name: df[name] * ms[name] / draw.chisquare(df[name], 100_000) for name in ms}
+expected = possible_squares(ms, today, np.random.default_rng([SEED, 2]), 100_000)
 no_prior = pd.DataFrame(variances_from(expected, *today)).clip(lower=0)
 pd.concat(
     {
@@ -249,12 +254,13 @@ assert (population[["part", "operator", "pair"]].median() > classical[["part", "
 # The variance *in the table* has its median close to REML's estimate, in all four rows.
 # (That is no accident. Given REML's variances, the expected variance among the contributors in the table equals them.)
 # The variance *in the population* is another matter.
-# REML's number estimates this one, too, but for operators the posterior's median is far above it.
+# REML's number is an estimate of this one, too.
+# But the posterior's median for operators is far above REML's number.
 # Ten parts leave a factor of five or so between the ends of the interval. Three operators leave a factor of hundreds under this prior, and, as you will see, of some fifty under a narrower one.
 #
 # Is that wide interval the data's doing, or the prior's?
 # The last columns hold classical intervals, which know no prior.
-# A mean square times df, over its expectation, is a chi-squared variable. So draw that variable, solve for the expectation, and the differences give the variances (negative ones count as zero): *generalized confidence intervals* (Burdick, Borror and Montgomery 2003).
+# A mean square times df, over its expectation, is a chi-squared variable. So draw that variable and solve for the expectation (`possible_squares`). The differences give the variances (negative ones count as zero): *generalized confidence intervals* (Burdick, Borror and Montgomery 2003).
 # They leave a factor of about a hundred for operators, and end much lower than the posterior's interval. That the interval is wide is the data's doing; that it reaches so high is mostly the prior's, as a later section shows.
 # Two differences cannot tell how far all operators differ.
 # A single number hides this, be it REML's or a posterior mean; a good program prints its interval, too.
@@ -540,16 +546,15 @@ mlm.identification(cells, known_sigma=no_spread)[["means", "spreads"]]
 # A thousand fits would take hours.
 # But if all terms are normal, and repeats vary alike everywhere, then all that a balanced table says about variances lies in its four mean squares, and these are easily drawn: each is its expectation times an independent chi-squared variable over df.
 # Their posterior is easily drawn, too.
-# Propose expected mean squares from a scaled inverse chi-squared distribution, drop those with a negative variance, and weight the others by the prior: *importance sampling*, as in [08](08_checking_a_model.ipynb).
+# Propose expected mean squares as for the intervals without a prior (each has a scaled inverse chi-squared distribution), drop those with a negative variance, and weight the others by the prior: *importance sampling*, as in [08](08_checking_a_model.ipynb).
 # Weighted draws carry less information than as many unweighted ones: the effective sample size is the square of the weights' sum over the sum of their squares.
 
 
 # %%
 def posterior_from(ms, plan, priors, rng, size):
     """Return posterior draws of the variances in the population of a balanced study."""
-    df = degrees_of_freedom(*plan)
     for n in (size, 50 * size, 2500 * size):  # where nearly all are negative, propose more
-        expected = {name: df[name] * ms[name] / rng.chisquare(df[name], n) for name in ms}
+        expected = possible_squares(ms, plan, rng, n)
         variance = pd.DataFrame(variances_from(expected, *plan))
         positive = (variance > 0).all(axis=1)
         if positive.sum() >= 100:
@@ -650,26 +655,37 @@ for name in ("operators: 10 x 9 x 3", "cheap: 10 x 6 x 2"):
 
 
 # %%
-def sure_with_today(new_ms, plan, today_draws, above):
-    """Return whether both studies together are 95 % sure of a % R&R below 30, and the effective sample size."""
-    ratios = {name: new_ms[name] / e for name, e in expected_squares(today_draws, plan).items()}
+def refused_after(ms, plan, draws, above):
+    """Return the probability of a % R&R above 30 after a further study, and the effective sample size."""
+    ratios = {name: ms[name] / e for name, e in expected_squares(draws, plan).items()}
     df = degrees_of_freedom(*plan)
     log_weight = sum(0.5 * df[name] * (np.log(ratio) - ratio) for name, ratio in ratios.items())
     weight = np.exp(log_weight - log_weight.max())
-    return weight[above].sum() < 0.05 * weight.sum(), weight.sum() ** 2 / (weight**2).sum()
+    return weight[above].sum() / weight.sum(), weight.sum() ** 2 / (weight**2).sum()
 
 
 above, second = gauge_table(shortcut)["% R&R"] > 30, np.random.default_rng([SEED, 3])
 for name in ("operators: 10 x 9 x 3", "cheap: 10 x 6 x 2"):
     plan, shares, effective = plans[name], {}, []
     for what, worlds in {"REML's": [classical] * studies, "today's posterior": truths}.items():
-        both = [sure_with_today(new_study(truth, plan, second), plan, shortcut, above) for truth in worlds]
-        shares[what] = np.mean([sure for sure, _ in both])
-        effective += [ess for _, ess in both]
+        both = [refused_after(new_study(truth, plan, second), plan, shortcut, above) for truth in worlds]
+        refused, ess = np.transpose(both)
+        shares[what] = np.mean(refused < 0.05)
+        effective += [*ess]
     assert shares["REML's"] > plan_table.loc[name, "sure of < 30"]
     print(f"{name}, with today's study: sure of < 30 in", end=" ")
     print(", ".join(f"{share:.0%} (truth {what})" for what, share in shares.items()), end="; ")
     print(f"effective sample size above {np.quantile(effective, 0.05):,.0f} in 19 of 20")
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+apart = []  # the order of two studies must not matter
+for truth in truths[:12]:
+    new_ms = new_study(truth, plan, second)
+    first, _ = refused_after(new_ms, plan, shortcut, above)
+    draws = posterior_from(new_ms, plan, informed, second, 100_000)
+    other, _ = refused_after(ms, today, draws, gauge_table(draws)["% R&R"] > 30)
+    apart.append(abs(first - other))
+assert np.mean(apart) < 0.01
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "One horizontal interval of the percentage of gauge R and R for each of five plans, with the truth near 19 as a line and the limit of 30. Today's plan has a wide interval that crosses 30; nine repeats do not make it shorter. Thirty parts shorten it somewhat. Nine operators shorten it much, so that it ends just below 30; six operators with two repeats do nearly as well for fewer readings, and end just above it."}} tags=["hide-input"]
 _, ax = plt.subplots(figsize=(8.5, 3))

@@ -31,7 +31,7 @@
 #
 # **You need** [09](09_integrating_out.ipynb) for cells, [10](10_what_the_data_cannot_say.ipynb) for what a design fixes, [12](12_decomposing_a_total.ipynb) for the parts of a total, [13](13_partial_pooling.ipynb) for pooling.
 #
-# **Time** 40 minutes to read, between one and two minutes to run.
+# **Time** 50 minutes to read, between one and two minutes to run.
 
 # %%
 import matplotlib.pyplot as plt

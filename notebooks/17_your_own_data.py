@@ -32,7 +32,7 @@
 #
 # **You need** [09](09_integrating_out.ipynb) for cells, [10](10_what_the_data_cannot_say.ipynb) for what may be claimed, [12](12_decomposing_a_total.ipynb) for splitting a total, [13](13_partial_pooling.ipynb) for pooling.
 #
-# **Time** 40 minutes to read, up to two minutes to run.
+# **Time** 50 minutes to read, up to two minutes to run.
 
 # %%
 import functools
