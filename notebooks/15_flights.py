@@ -109,7 +109,8 @@ nested[["means", "spreads"]]
 
 # %% [markdown]
 # Each date lies in one month: it is *nested* in the month.
-# What all days of July have in common can be July's or theirs, and no flight decides it. (The baseline is not fixed either: months have unequal numbers of these days, so what moves between months and their days can move the baseline, too.)
+# What all days of July have in common can be July's or theirs, and no flight decides it.
+# (The baseline is not fixed either: months have unequal numbers of these days.)
 # So "means are fixed, spreads are not" is not a rule.
 # It holds where layers are separable, and this call says whether they are.
 #
@@ -124,7 +125,7 @@ monthly = mlm.sample(compiled, seed=SEED)
 print(f"compiled in {compiled.compile_seconds:.0f} s, sampled in {monthly.attrs['sampling_seconds']:.0f} s")
 mlm.check_convergence(monthly)
 
-# %% mystnb={"image": {"alt": "Means of 16 carriers in minutes with 89 percent intervals, sorted. AirTran, Frontier and Envoy are among those that lose most, some six minutes more than the average carrier; Alaska makes up most, about ten minutes more. Intervals of large carriers are hidden behind their points; that of SkyWest, with few flights, is several minutes wide."}}
+# %% mystnb={"image": {"alt": "Means of 16 carriers in minutes with 89 percent intervals, sorted. AirTran, Frontier and Envoy are among those that lose most, some six minutes more than the average carrier; Alaska makes up most, about ten minutes more. Intervals of large carriers are about a minute wide; that of SkyWest, with few flights, is several minutes wide."}}
 counts = pd.Series(cells.counts("carrier"), index=list(cells.labels["carrier"]))
 names = pd.Series({code: f"{airlines[code]} ({counts[code]:,})" for code in counts.index})
 ax = mlm.plot_contributors(monthly, "carrier", names=names, unit="minutes")
@@ -173,9 +174,9 @@ def moments(fit, frame, layers):
     return mean, variance
 
 
-def blocks_of(n, size):
-    """Return the block of each of n days in a row; days that are left over join the last block."""
-    return np.minimum(np.arange(n) // size, n // size - 1)
+def blocks_of(dates, size):
+    """Return each date's block: so many days of the calendar in a row; what is left over in December joins the last."""
+    return np.minimum((pd.DatetimeIndex(dates).day_of_year.to_numpy() - 1) // size, 365 // size - 1)
 
 
 def standardized(missed, variance, groups):
@@ -228,7 +229,7 @@ plt.show()
 # The remedy is a layer whose contributors are the days, pooled: days are alike as far as the data say.
 # The month goes, to keep this model simple.
 # You could keep both: nested layers, pooled, are common, and [17](17_your_own_data.ipynb) fits some.
-# For days that were seen next to nothing would be gained, because days can do all that months did, and with hundreds of flights a day's mean is hardly pulled anywhere. For other days something would: this model forgets that December is not September.
+# Without the month this model forgets that December is not September, which matters for days that were not seen.
 # There are many more cells now, so it takes longer to sample, and still far fewer cells than flights.
 #
 # In symbols: flight $i$ of carrier $c$ from airport $a$ on day $d$ has the total
@@ -364,11 +365,16 @@ for values, role, marker, shift, label in [
     low, middle, high = np.quantile(values, [0.055, 0.5, 0.945], axis=1)
     ax.vlines(months + shift, low, high, color=mlm.COLORS[role], lw=2)
     ax.plot(months + shift, middle, marker, color=mlm.COLORS[role], label=label)
+widest, in_fit = np.argmax(high - low), seen.groupby("month")["date"].nunique().to_numpy()
 ax.axhline(0, color=mlm.COLORS["truth"], lw=0.8)
 ax.set_xticks(months, pd.date_range("2013-01", periods=12, freq="MS").strftime("%b"))
 ax.set(xlabel="month", ylabel="minutes, from the average month")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
+print(
+    f"The widest interval is that of {pd.Timestamp(2013, widest + 1, 1):%B}, of which {in_fit[widest]} days are in the fit;"
+)
+print(f"other months have {np.delete(in_fit, widest).min()} to {np.delete(in_fit, widest).max()}.")
 
 # %% [markdown]
 # Where you see no orange line, the interval is shorter than its marker.
@@ -413,6 +419,9 @@ for name, (fit, layers) in models.items():
     judged[name] = {
         "days covered": np.mean((low <= true_average) & (true_average <= high)),
         "width for a day (minutes)": np.mean(high - low),
+        "interval score for a day (minutes)": np.mean(
+            high - low + 2 / 0.11 * (np.maximum(low - true_average, 0) + np.maximum(true_average - high, 0))
+        ),
         "flights covered": float(((predicted["lower"] <= lost) & (lost <= predicted["upper"])).mean()),
         "width for a flight (minutes)": float((predicted["upper"] - predicted["lower"]).mean()),
     }
@@ -422,6 +431,10 @@ print(f"a coverage of 0.89 counted on {len(sizes)} days has a standard error of 
 of_seen = seen.groupby("date")[total].mean()
 print(f"standard deviation of the days' averages: {of_seen.std():.1f} minutes seen, {true_average.std():.1f} put aside")
 assert judged.loc["days covered", "before"] < 0.4
+assert (
+    judged.loc["interval score for a day (minutes)", "after"]
+    < 0.6 * judged.loc["interval score for a day (minutes)", "before"]
+)
 assert abs(judged.loc["days covered", "after"] - 0.89) < 4 * error < 0.1
 judged.round(2)
 
@@ -437,10 +450,10 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown]
-# (Ragged ends of the intervals are mostly noise of the 150 draws that each rests on.)
 # Before, the intervals for days are too short by far, although the chains had converged.
-# After, they hold somewhat more often than they promise: for these days they are a little too long. (The printed standard error takes days as independent. They are not quite, as you will see, so do not make much of it.)
-# The printed standard deviations say why: the days put aside happen to differ less than those of the fit, and the model expects new days to differ as the old ones did.
+# After, they hold somewhat more often than they promise: for these days they are a little too long. (The printed standard error takes days as independent, which they are not quite.)
+# Who covers more by being wider has won nothing yet. The *interval score* settles that: the width, plus $2/0.11$ minutes for each minute by which an interval misses (Gneiting and Raftery 2007). Lower is better, and neither a bold nor a wide interval wins by itself. The model with days wins clearly.
+# The printed standard deviations say why its intervals are too long: the days put aside happen to differ less than those of the fit, and the model expects new days to differ as the old ones did.
 # Look where the points leave the intervals: mostly at the top. Days have a long tail of their own, and Normal(0, $\tau$) has none.
 # So this model predicts an ordinary new day; do not ask it how bad the worst day of next month will be.
 # For single flights the two models promise nearly the same, and both keep it roughly: a flight's own scatter swamps its day.
@@ -594,7 +607,8 @@ for row, flight in chosen.iterrows():
         f"{airlines[flight['carrier']]}, {airports[flight['origin']]} to {flight['dest']} on {flight['date']}: "
         f"{flight[total]:+.0f} minutes\n"
         f"    more than carrier, airport and month led you to expect: {surprise.loc[row, 'before']:+.0f}\n"
-        f"    more than carrier, airport and day led you to expect:   {surprise.loc[row, 'after']:+.0f}"
+        f"    more than carrier, airport and day led you to expect:   {surprise.loc[row, 'after']:+.0f}\n"
+        f"    all flights of that day, beyond the average day of the fit: {of_seen[flight['date']] - of_seen.mean():+.0f}"
     )
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Three waterfall figures, one below the other. In each, bars for the rest, the carrier, the airport and the day follow one another and end at the flight's total. For the two extreme flights the bar of the day is by far the longest, a hundred minutes or more; whiskers are some ten minutes long at most. For the third flight the bar of the day is the longest. Whiskers are one posterior standard deviation either way."}} tags=["hide-input"]
@@ -615,6 +629,7 @@ plt.show()
 # How far may you trust them?
 # Each part is the contributor's mean plus a share of the surprise, and the share follows the spreads.
 # In the first two figures most of the day's bar is such a share, and not what flights of that day lost on average.
+# The second shows it best: its bar is almost 100 minutes *made up*, and flights of that day lost far more than usual, as the last of its lines says. It is no sign of a good day, but of a day of which no single flight surprises much.
 # It is so long because the fit gives these days a larger spread than calm ones (`sigma_date`). That much the data fix, because they fix differences between the spreads of two days.
 # The third flight has almost no surprise, so there the bar is the day's mean: flights of this day lost so much more on average.
 # How the rest is shared among baseline, carrier, airport and day they do not fix, as `identification` said. Another prior would move these parts, and the whiskers show only some of that ([12](12_decomposing_a_total.ipynb)).
@@ -636,7 +651,15 @@ groupings = {
     "carrier on a day": ["carrier", "date"],
     "hour of a day at an airport": ["origin", "date", "hour"],
 }
-BLOCKS = (7, 14, 30)  # in days: neighboring days resemble each other
+BLOCKS = (14, 28, 60)  # in days of the calendar: neighboring days resemble each other
+
+
+def counted_error(gap, size):
+    """Return the standard error of an average over dates, counted from blocks of days, and the number of blocks."""
+    averages = gap.groupby(blocks_of(gap.index, size)).mean()
+    return averages.sem(), len(averages)
+
+
 misfit = {}
 for name, columns in groupings.items():
     groups = seen.groupby(columns, observed=True).ngroup().to_numpy()
@@ -647,11 +670,10 @@ assert (misfit["after"] < misfit["before"]).all()
 assert misfit.loc["airport on a day", "after"] > 1.5
 print(misfit.round(2))
 
-print("standard deviation of a difference, in the model, and counted by blocks of 7, 14 and 30 days:")
+print("standard deviation of a difference, in the model, and counted by blocks of 14, 28 and 60 days:")
 for layer, one, other in [("carrier", "UA", "DL"), ("origin", "EWR", "JFK")]:
     on_a_day = seen.assign(missed=missed_daily).pivot_table("missed", "date", layer, observed=True)
-    apart = on_a_day[one] - on_a_day[other]
-    counted = [apart.groupby(blocks_of(len(apart), k)).mean().sem() for k in BLOCKS]
+    counted = [counted_error(on_a_day[one] - on_a_day[other], size)[0] for size in BLOCKS]
     in_model = float(difference(daily, layer, one, other).std())
     assert min(counted) > in_model
     print(f"    {one} minus {other}: {in_model:.2f}, and", ", ".join(f"{error:.2f}" for error in counted), "minutes")
@@ -661,13 +683,13 @@ for layer, one, other in [("carrier", "UA", "DL"), ("origin", "EWR", "JFK")]:
 # The day's misfit is gone, of course, and below 1: each day has a mean of its own now, which its flights have set.
 # The others have shrunk and remain: a storm may hit Kennedy more than Newark, one carrier more than another, the evening more than the morning.
 # Such failures to add up are *[interactions](../book/glossary.md)*, and the remedy is again a layer: a pooled one for airport and day together, *beside* the day.
-# (Exercise 15.1 makes such labels and puts them in the place of two layers. Here that would forget that a bad day is bad at all three airports.)
 # Until then, intervals for differences of airports and carriers are too short.
 # The last lines say at least by how much: they take the difference over some days of the data at a time, and its scatter from block to block.
 # They assume nothing about flights within a block, but take blocks as independent.
 # If the error grows with the length of the blocks, they are not: carriers and airports have seasons.
 # Then even the longest blocks are likely to give too small an error, and a year has too few of longer ones.
-# It is rough, too: half a year has only five or six blocks of 30 days, so this error is itself uncertain by about a third. (The chances at the end of this notebook take it as known, and are a little too sure for that.)
+# It is rough, too: a year has only six blocks of 60 days, so this error is itself uncertain by about a third.
+# (Where a chance is counted from so few blocks, as below, it comes from Student's $t$ with one degree of freedom less than there are blocks, which knows that.)
 #
 # The last misfit is one of shape.
 # Divide each flight's surprise by its standard deviation and look at the [skewness](../book/glossary.md), 0 for a symmetric distribution, and at the flights far out.
@@ -728,31 +750,42 @@ for code in ["AS", "HA"]:
 
 
 def day_by_day(rows, one, other):
-    """Return the gap of two carriers on each day that both flew, and its standard error over blocks of 14 days."""
+    """Return the gap of two carriers on each day that both flew."""
     same_day = rows.pivot_table(total, "date", "carrier", observed=True)[[one, other]].dropna()
-    gap = same_day[one] - same_day[other]
-    return gap, gap.groupby(blocks_of(len(gap), 14)).mean().sem()
+    return same_day[one] - same_day[other]
 
 
-gap, gap_error = day_by_day(flights[(flights["origin"] == "EWR") & (flights["dest"] == "SEA")], "AS", "UA")
+def print_by_blocks(gap, average):
+    """Print the standard error of an average of gaps by blocks, and the chance that this is a habit."""
+    for size in BLOCKS:
+        error, count = counted_error(gap, size)
+        chance = stats.t.cdf(-average / error, count - 1)
+        chance = f"{chance:.2f}" if chance < 0.99 else "above 0.99"
+        print(f"    by {count} blocks of {size} days: standard error {error:.1f}, chance of a habit {chance}")
+
+
+gap = day_by_day(flights[(flights["origin"] == "EWR") & (flights["dest"] == "SEA")], "AS", "UA")
 after = difference(daily, "carrier", "AS", "UA")
 print(f"Alaska minus United, in the model: {float(after.mean()):+.1f} minutes, sd {float(after.std()):.1f}")
-print(f"on the same route and the same {len(gap)} days: {gap.mean():+.1f} minutes,")
-print(f"standard error {gap_error:.1f} over blocks of 14 days")
-assert gap.mean() + 3 * gap_error < 0
-to_honolulu, honolulu_error = day_by_day(flights[flights["dest"] == "HNL"], "HA", "UA")
-print(f"Hawaiian minus United, which flies to HNL from EWR, on the same {len(to_honolulu)} days:")
-print(f"{to_honolulu.mean():+.1f} minutes, standard error {honolulu_error:.1f}")
-assert abs(to_honolulu.mean()) < 2 * honolulu_error
+print(f"on the same route and the same {len(gap)} days: {gap.mean():+.1f} minutes")
+print_by_blocks(gap, gap.mean())
+assert gap.mean() + 2 * max(counted_error(gap, size)[0] for size in BLOCKS) < 0
+to_honolulu = day_by_day(flights[flights["dest"] == "HNL"], "HA", "UA")
+print(
+    f"Hawaiian minus United, which flies to HNL from EWR, on the same {len(to_honolulu)} days: {to_honolulu.mean():+.1f} minutes"
+)
+print_by_blocks(to_honolulu, to_honolulu.mean())
+assert abs(to_honolulu.mean()) < 2 * min(counted_error(to_honolulu, size)[0] for size in BLOCKS)
 
 # %% [markdown]
 # Hawaiian and its route always come together: they are *[confounded](../book/glossary.md)*, and the flights alone cannot part them.
 # (A model with a layer for the destination would, but only by assuming that airport and destination add up: United flies to Honolulu from Newark, and other carriers fly from Kennedy.)
 # United's flights to Honolulu leave from another airport, and the gap between the two carriers is smaller than twice its standard error.
 # Alaska's only route is flown by United too.
-# Day by day, on the same route from the same airport, Alaska still makes up more. (The error is of blocks of 14 days. If the two have seasons of their own on this route, it is larger, as it was for other pairs with longer blocks.)
-# That comparison needs no model at all, and it is the stronger evidence: the route cannot be behind it.
-# (Timetable, hour and aircraft still can.)
+# Day by day, on the same route from the same airport, Alaska still made up more.
+# That comparison needs no model at all: the route cannot be behind it. (Timetable, hour and aircraft still can.)
+# Of 2013 it is a count. Whether it is a habit of the two, one that another such year would show, is a question of error. The error grows with the blocks: the two have seasons of their own on this route, too.
+# Short blocks make the gap look certain. Long ones leave it likely; they are the ones to believe, and a year has six of them.
 #
 # ### A number beside the labels
 #
@@ -768,7 +801,6 @@ assert abs(to_honolulu.mean()) < 2 * honolulu_error
 # Days take longer to sample, and what a day adds to near and far flights alike cancels from a slope, as it did from differences of carriers.
 # The question is about means, so let carriers, airports and months add no spread of their own (`known_sigma`, as in [14](14_how_good_is_the_measurement.ipynb)): that compiles faster. It assumes that all flights scatter alike, which they do not. The slopes hardly suffer, but the model's intervals for them are one more thing not to be trusted; below, their error is counted from blocks.
 # Three airports say little about how far airports differ, which bends the posterior, so the sampler takes shorter steps (`target_accept`).
-# (With the default some seeds have a divergence.)
 
 # %%
 seen = seen.join(mlm.load_distances() / 1000, on=["origin", "dest"])  # in units of 1,000 miles
@@ -806,12 +838,11 @@ assert through_all < float(slope.sel(covariate="distance").mean()) - 0.8
 #
 # Remember 14 July. The model has one slope for all flights.
 # If some weeks cost far flights more than near ones, each week has a slope of its own, and its flights are no independent evidence of one slope.
-# So take seven of the days at a time (about two weeks of the calendar, as half of the days are put aside), and look how far their slopes lie apart.
+# So take two weeks at a time, and look how far their slopes lie apart.
 # `slope_equations` returns the equations of least squares, from cells again, so there is nothing to sample.
 
 # %%
-number_of_day = seen["date"].rank(method="dense").astype(int) - 1
-of_block = pd.Series(blocks_of(number_of_day.max() + 1, 7)[number_of_day], seen.index)
+of_block = pd.Series(blocks_of(seen["date"], 14), seen.index)
 by_block = []
 for _, part in seen.groupby(of_block):
     part_cells = mlm.cell_statistics(part, total, by_date, covariates=numbers, partial=True)
@@ -925,17 +956,14 @@ apart = (on_a_day["AS"] - on_a_day["HA"]).dropna()
 print(
     f"Alaska minus Hawaiian, at equal day and airport: {float(best.mean()):+.1f} minutes, the model's sd {float(best.std()):.1f};"
 )
-for k in BLOCKS:
-    counted = apart.groupby(blocks_of(len(apart), k)).mean().sem()
-    chance = stats.norm.cdf(-float(best.mean()) / counted)
-    print(f"    by blocks of {k} days: standard error {counted:.1f}, chance that Alaska makes up more {chance:.2f}")
-    assert counted > 1.5 * float(best.std())
-    assert abs(float(best.mean())) < 2 * counted
-as_flown, as_flown_error = day_by_day(flights, "AS", "HA")
-print(
-    f"as they flew on the same {len(as_flown)} days of 2013: {as_flown.mean():+.1f} minutes, standard error {as_flown_error:.1f}\n"
-)
-assert abs(as_flown.mean()) < 2 * as_flown_error
+print_by_blocks(apart, float(best.mean()))
+errors = [counted_error(apart, size)[0] for size in BLOCKS]
+assert min(errors) > 1.5 * float(best.std())
+assert abs(float(best.mean())) < 2 * min(errors)
+as_flown = day_by_day(flights, "AS", "HA")
+print(f"as they flew on the same {len(as_flown)} days of 2013: {as_flown.mean():+.1f} minutes")
+print_by_blocks(as_flown, as_flown.mean())
+assert abs(as_flown.mean()) < 2 * min(counted_error(as_flown, size)[0] for size in BLOCKS)
 last_place = means.idxmax("carrier").to_series().value_counts(normalize=True)
 against_average = -float(means.sel(carrier="AS").mean())
 print(
@@ -951,7 +979,7 @@ print(
 # The figure on the [first page](../book/index.md), of the model with the month and all flights of the year, has Frontier there.
 # The carriers that lose most are too close to rank: name each with its chance.
 # And these chances are the model's, which the criticism above showed to be too sure.
-# So was the chance near the beginning that Alaska makes up more than Hawaiian: look how much the counted error takes from it, and how much more with longer blocks.
+# So was the chance near the beginning that Alaska makes up more than Hawaiian: look how much the counted error takes from it, and how much more with longer blocks. (A "chance of a habit" is the chance that the gap has this sign in such years, and not only on these days.)
 # What one year says about two carriers with seasons of their own is little.
 #
 # Alaska and Hawaiian fly from different airports. At *equal* airport they can be compared only if carriers and airports add up; as they flew, the gap is about half as large.
@@ -962,7 +990,7 @@ print(
 # | "The day tells more about your flight than carrier and airport" | yes, for a day that you know; for tomorrow you know only how far days differ |
 # | "Flights lose more in December than in September" | on the days of the fit yes; of other years no: this is one December and one September, and no interval here knows how Decembers differ |
 # | "Of this flight's surprise, so many minutes are the carrier's" | no: the split of the spread is the prior's |
-# | "At equal distance Alaska is still ahead" | yes: so says the line, and so say the flights of its rival on the same route |
+# | "At equal distance Alaska was still ahead in 2013" | yes: so says the line, and so say the flights of its rival on the same route. That it is a habit is likely, and not certain |
 # | "At equal distance Hawaiian is still ahead" | no: there the answer depends on the line, whose slope is not known well enough |
 # | "Hawaiian's pilots make up time" | no: one carrier, one route, one timetable of its own making |
 # | "On a bad day my flight loses so much" | only if it flies: on 8 and 9 February more than half of the timetable has no arrival |
@@ -994,6 +1022,7 @@ mlm.quiz("15")
 #
 # - B. R. Moulton (1990), *An Illustration of a Pitfall in Estimating the Effects of Aggregate Variables on Micro Units*, Review of Economics and Statistics 72, 334-338, [doi:10.2307/2109724](https://doi.org/10.2307/2109724). Rows that share a group, and standard errors that do not know it.
 # - D. R. Roberts and others (2017), *Cross-validation strategies for data with temporal, spatial, hierarchical, or phylogenetic structure*, Ecography 40, 913-929, [doi:10.1111/ecog.02881](https://doi.org/10.1111/ecog.02881). Why whole groups are put aside.
+# - T. Gneiting and A. E. Raftery (2007), *Strictly Proper Scoring Rules, Prediction, and Estimation*, Journal of the American Statistical Association 102, 359-378, [doi:10.1198/016214506000001437](https://doi.org/10.1198/016214506000001437). The interval score, and why it cannot be cheated.
 # - A. Gelman (2005), *Analysis of variance: why it is more important than ever*, Annals of Statistics 33, 1-53, [doi:10.1214/009053604000001048](https://doi.org/10.1214/009053604000001048). Layers compared by how far their contributors differ.
 # - M. A. Hernán and J. M. Robins (2020), *Causal Inference: What If*, Chapman & Hall/CRC, [free from its authors](https://www.hsph.harvard.edu/miguel-hernan/causal-inference-book/). What a claim about pilots would need.
 
