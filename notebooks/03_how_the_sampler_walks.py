@@ -31,7 +31,7 @@
 # From school you need the slope of a curve.
 # Two checks use a determinant and an eigenvalue; you may take both on trust.
 #
-# **Time** 40 minutes to read, about a minute to run.
+# **Time** 40 minutes to read, less than a minute to run.
 
 # %%
 from collections.abc import Callable

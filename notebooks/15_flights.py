@@ -452,7 +452,7 @@ plt.show()
 # %% [markdown]
 # Before, the intervals for days are too short by far, although the chains had converged.
 # After, they hold somewhat more often than they promise: for these days they are a little too long. (The printed standard error takes days as independent, which they are not quite.)
-# Who covers more by being wider has won nothing yet. The *interval score* settles that: the width, plus $2/0.11$ minutes for each minute by which an interval misses (Gneiting and Raftery 2007). Lower is better, and neither a bold nor a wide interval wins by itself. The model with days wins clearly.
+# Who covers more by being wider has won nothing yet. The *[interval score](../book/glossary.md)* settles that: the width, plus $2/0.11$ minutes for each minute by which an interval misses (Gneiting and Raftery 2007). Lower is better, and neither a bold nor a wide interval wins by itself. The model with days wins clearly.
 # The printed standard deviations say why its intervals are too long: the days put aside happen to differ less than those of the fit, and the model expects new days to differ as the old ones did.
 # Look where the points leave the intervals: mostly at the top. Days have a long tail of their own, and Normal(0, $\tau$) has none.
 # So this model predicts an ordinary new day; do not ask it how bad the worst day of next month will be.
@@ -684,7 +684,7 @@ for layer, one, other in [("carrier", "UA", "DL"), ("origin", "EWR", "JFK")]:
 # The others have shrunk and remain: a storm may hit Kennedy more than Newark, one carrier more than another, the evening more than the morning.
 # Such failures to add up are *[interactions](../book/glossary.md)*, and the remedy is again a layer: a pooled one for airport and day together, *beside* the day.
 # Until then, intervals for differences of airports and carriers are too short.
-# The last lines say at least by how much: they take the difference over some days of the data at a time, and its scatter from block to block.
+# The last lines say at least by how much: they take the difference over *[blocks](../book/glossary.md)* of days, and its scatter from block to block.
 # They assume nothing about flights within a block, but take blocks as independent.
 # If the error grows with the length of the blocks, they are not: carriers and airports have seasons.
 # Then even the longest blocks are likely to give too small an error, and a year has too few of longer ones.
