@@ -112,7 +112,8 @@ def joint_draws(x, mu, v, rng):
     x: float, the total
     mu, v: arrays of float, shape (draws, components); means and variances of the contributions
     rng: numpy.random.Generator
-    Returns an array of shape (draws, components); each of its rows adds up to x.
+    Returns an array of shape (draws, components); each of its rows adds up to x. For example, with
+    mu = np.array([[1.0, 2.0]]) and v = np.array([[0.0, 3.0]]) a total of 10.0 has one draw only, [[1.0, 9.0]].
     """
     ### BEGIN SOLUTION: draw as if the sum were unknown, then share out what is missing in each draw
     y = rng.normal(mu, np.sqrt(v))

@@ -151,7 +151,8 @@ def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, r
     log_uranium: float, of the new county
     homes: int, number of homes to predict
     rng: numpy.random.Generator
-    Returns an array of shape (draws, homes), radon in pCi/L and not in log pCi/L.
+    Returns an array of shape (draws, homes), radon in pCi/L and not in log pCi/L. For example, one draw with the
+    parameters 1.0, 0.5, 0.0 and 0.0 puts every home of a county whose log_uranium is 2.0 at exp(2.0), which is 7.39.
     """
     ### BEGIN SOLUTION: draw the county's level, then its homes, and return their radon, shape (draws, homes)
     level = rng.normal(mu_baseline + uranium_effect * log_uranium, tau)

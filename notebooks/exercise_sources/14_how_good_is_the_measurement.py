@@ -136,7 +136,7 @@ def read_layers(frame, group, member):
 #
 # `mu_operator` has the same draws, and a column for each operator in the table: their means, which sum to zero.
 #
-# Compute the % R&R as in the notebook, and return four numbers: for *any* operator the two ends of its equal-tailed 90 % interval, and the posterior probability that it is below `limit`; then that probability if only the operators in the table read, each as often as the others.
+# Compute the % R&R as in the notebook, and return four numbers: for *any* operator the two ends of its equal-tailed 90 % interval, and the posterior probability that it is below `limit`; then that probability if only the operators in the table read, each as often as the others (pairs stay those of the population).
 
 
 # %% tags=["solution:14.2"]
@@ -146,7 +146,8 @@ def gauge_rr(variance, mu_operator, limit):
     variance: pandas.DataFrame of float, a row a draw
     mu_operator: pandas.DataFrame of float, a row a draw, a column an operator
     limit: float, in percent
-    Returns four floats, such as (14.9, 38.7, 0.93, 0.99) for a limit of 30.
+    Returns four floats, such as (14.9, 38.7, 0.93, 0.99) for a limit of 30. For a single draw with the variances 40, 1,
+    0.6 and 0.4, and the means 1, -1 and 0, and for a limit of 21, they are 21.8, 21.8, 0 and 1.
     """
     ### BEGIN SOLUTION: return the lower end, the upper end and both probabilities
     these = variance.assign(operator=(mu_operator**2).mean(axis=1))

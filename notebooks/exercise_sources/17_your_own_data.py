@@ -333,8 +333,8 @@ def refit_or_compile(file, cells):
 #
 # Fit the table twice without pooling: all as `mlm.Priors.from_cells` has it, except that `mu_sd` is the first of two scales, and then the second.
 # All spreads are known here, so of the notebook's two priors only the scale of the means is left to vary.
-# Check that both runs have converged.
-# Then say which of the questions may be claimed: those that the data fix, and whose 89 % interval excludes zero under both scales. (`mlm.claims` shows intervals of the first fit only, and asks for more: that a number hardly moves.)
+# Sample with any seed, and check that both runs have converged.
+# Then say which of the questions may be claimed: those that the data fix, and whose equal-tailed 89 % interval excludes zero under both scales. (`mlm.claims` shows intervals of the first fit only, and asks for more: that a number hardly moves.)
 #
 # Building such a model warns you. That is what this task is about.
 

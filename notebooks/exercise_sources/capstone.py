@@ -25,7 +25,7 @@
 # | claimed although the data do not say it | any other claim that is not true, such as a wrong name, a trap that is not there, or an interval without the true value; or any answer where the data cannot say it | none |
 #
 # A claim too much costs as much as one too few.
-# What is planted is large: where the data show it, they show it at odds of 100 to 1 or more.
+# What is planted is large: where the data show it, a test has a p-value below 0.0001, a difference is more than 3.7 of its standard errors, or a posterior probability is above 0.999. Take anything weaker as not shown.
 # What does not show is absent, or cannot be said: ask what the design could have shown.
 # `"cannot be said"` is an answer to every question, and sometimes the right one.
 #
