@@ -11,13 +11,14 @@ import xarray as xr
 
 from mlm_tutorial.cells import Cells
 from mlm_tutorial.directions import component_of_each
-from mlm_tutorial.identifiability import Contrast, identification
+from mlm_tutorial.identifiability import Contrast, identification, layers_of
 from mlm_tutorial.known import known_vector
 from mlm_tutorial.layers import BASELINE
 from mlm_tutorial.names import positions, variable_of
 from mlm_tutorial.parameters import Parameters
 from mlm_tutorial.priors import Priors
 from mlm_tutorial.sampling import posterior_of
+from mlm_tutorial.wording import listed
 
 __all__ = ["claims", "prior_variants"]
 
@@ -111,6 +112,8 @@ def claims(
           none of these priors moved it;
         - ``open``: as one of these, but zero lies within the interval, or, for a layer's standard deviation, which is
           positive whatever the data say, its lower end is below a tenth of its upper one;
+        - ``see note``: one of these, but :func:`identification` has a note that labels of its layers may not stand for
+          one contributor each, or that these layers do not add up;
         - ``no``: a prior moved it, or the data do not fix it and layers are not pooled.
 
     Raises
@@ -126,7 +129,7 @@ def claims(
     pooled = {name for name in cells.layers if variable_of("tau", name) in posterior_of(fits[first])}
     draws = {name: _draws(idata, cells, questions) for name, idata in fits.items()}
     # What has to be fixed by the data, and the layers whose pooling may stand in for it.
-    needs = {name: (name, "means", {key[0] for key in asked if key != BASELINE}) for name, asked in questions.items()}
+    needs = {name: (name, "means", layers_of(asked)) for name, asked in questions.items()}
     of_layers = {_sd_of_means(name): (name, "means", {name}) for name in cells.layers}
     needs |= of_layers
     needs |= {SD_OF_BASELINE: (BASELINE, "spreads", {BASELINE})}
@@ -148,6 +151,12 @@ def claims(
         if name in of_layers and lower < NEAR_ZERO * upper:
             zero = "the interval begins close to zero"
         claim, because = verdict_of(moved, worst, fixed, alike, zero)
+        doubts = [layer for layer in identified.attrs["doubtful"] if name in needs and layer in needs[name][2]]
+        if doubts and claim != "no":
+            claim, because = (
+                "see note",
+                f"mlm.identification has a note on {listed(doubts)}; if that is settled: {because}",
+            )
         rows[name] = (float(own.mean()), lower, upper, moved, fixed, claim, because)
     columns = ["mean", "lower", "upper", "moved", "fixed", "claim", "because"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("quantity")

@@ -36,7 +36,7 @@ from mlm_tutorial.wording import (
     words_of_spreads,
 )
 
-__all__ = ["UnidentifiedWarning", "aliases", "identification", "nested_in", "warn_if_not_identified"]
+__all__ = ["UnidentifiedWarning", "aliases", "identification", "layers_of", "nested_in", "warn_if_not_identified"]
 
 Contrast = Mapping[str | tuple[str, Hashable], float]
 
@@ -73,7 +73,8 @@ def identification(
         says whether all slopes are fixed), and the contrasts that were asked for. ``means`` and
         ``spreads`` say whether all of the component's means, and all of its variances, are fixed by the data; for a
         contrast, whether that combination of means, and that of variances, is estimable. ``because`` says why in
-        words. ``attrs["notes"]`` lists possible problems of the table: signs, not proofs.
+        words. ``attrs["notes"]`` lists possible problems of the table: signs, not proofs. ``attrs["doubtful"]`` names
+        the layers of which a note says that labels may not stand for one contributor each, or do not add up.
 
     Raises
     ------
@@ -90,11 +91,12 @@ def identification(
     known = ~np.isnan(known_vector(cells, checked_known_sigma(known_sigma)))
     means, spreads = system_of_means(cells), system_of_variances(cells, known)
     means_words, spreads_words = words_of_means(means), words_of_spreads(spreads)
-    notes = [*notes_on_residuals(cells, spreads), *notes_on_rows(cells), *notes_on_labels(cells)]
     net = cells.without_covariates()
-    notes += notes_on_absent_labels(cells, means)
-    notes += notes_on_constant_totals(net)
-    notes += notes_on_reused_labels(net)
+    on_labels, on_reused_labels = notes_on_labels(cells), notes_on_reused_labels(net)
+    notes = [*notes_on_residuals(cells, spreads), *notes_on_rows(cells), *on_labels]
+    notes += [*notes_on_absent_labels(cells, means), *notes_on_constant_totals(net), *on_reused_labels]
+    in_doubt = set().union(*(names for names, _ in [*on_labels, *on_reused_labels]))
+    doubtful = [name for name in cells.layers if name in in_doubt]
     rows = {}
     for name in (BASELINE, *cells.layers):
         words = [f"Means: {means_words[name]}", f"Spreads: {spreads_words[name]}"]
@@ -106,13 +108,21 @@ def identification(
         if name in rows:
             raise ValueError(f"a contrast cannot be called {name!r}, a component has that name")
         weights = _contrast_weights(cells, name, contrast)
-        rows[name] = estimable(means, spreads, weights)
+        *fixed, reason = estimable(means, spreads, weights)
+        asked = [layer for layer in doubtful if layer in layers_of(contrast)]
+        rows[name] = (*fixed, f"{reason} First read the note on {listed(asked)}." if asked else reason)
     fixed_means, fixed_spreads, because = zip(*rows.values(), strict=True)
     frame = pd.DataFrame(
         {"means": fixed_means, "spreads": fixed_spreads, "because": because}, index=pd.Index(rows, name="component")
     )
     frame.attrs["notes"] = [text for _, text in notes]
+    frame.attrs["doubtful"] = doubtful
     return frame
+
+
+def layers_of(contrast: Contrast) -> set[str]:
+    """Return the names of the layers that a contrast has weights for."""
+    return {key[0] for key in contrast if isinstance(key, tuple)}
 
 
 def warn_if_not_identified(cells: Cells, known_sigma: Known | None, pooled: bool, stacklevel: int = 2) -> None:

@@ -1,5 +1,6 @@
 """Warnings on new rows whose labels may not mean what they meant in the fit."""
 
+import re
 import warnings
 
 import numpy as np
@@ -14,7 +15,7 @@ __all__ = ["warn_of_lookalikes", "warn_of_moved_contributors"]
 
 
 def warn_of_lookalikes(parameters: Parameters, rows: Rows, stacklevel: int) -> None:
-    """Warn where a label that is new looks like a known one: it differs only in case, spaces or type.
+    """Warn where a label that is new looks like a known one: it differs in case, spaces or type, or is its last part.
 
     Parameters
     ----------
@@ -25,7 +26,10 @@ def warn_of_lookalikes(parameters: Parameters, rows: Rows, stacklevel: int) -> N
         As for :func:`warnings.warn`: 2 is the line that calls this function.
     """
     for name, new in rows.new.items():
-        known = {folded(label): label for label in parameters.coordinates[name].values.tolist()}
+        labels = parameters.coordinates[name].values.tolist()
+        # Labels that were joined with their group's, such as 'B:N2', are often asked for without it.
+        known = {folded(re.split(r"[-:/_|]", label)[-1]): label for label in labels if isinstance(label, str)}
+        known |= {folded(label): label for label in labels}
         alike = [(label, known[folded(label)]) for label in new if folded(label) in known]
         if alike:
             label, other = alike[0]

@@ -1,7 +1,7 @@
 """Signs of problems in a table before a fit; they are hints, not proofs."""
 
 import re
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from mlm_tutorial.directions import (
     System,
     component_of_each,
     lengths_of,
-    nested_in,
+    nests,
     project,
     solve,
 )
@@ -157,20 +157,25 @@ def notes_on_labels(cells: Cells) -> list[tuple[set[str], str]]:
 
 
 def notes_on_absent_labels(cells: Cells, means: System) -> list[tuple[set[str], str]]:
-    """Return notes on nested layers whose means the data fix because some rows lack the finer layer.
+    """Return notes on nested layers whose means the data fix because some rows lack one of the two.
 
     Without such rows no data fix them: what a group adds and what all of its members add is the same.
     """
     found = []
-    for finer, groups in nested_in(cells).items():
-        without = int(cells.n[cells.codes[:, cells.layers.index(finer)] < 0].sum())
-        for coarser in groups:
+    for i, j in permutations(range(len(cells.layers)), 2):
+        codes, sizes = cells.codes[:, [i, j]], [len(cells.labels[cells.layers[k]]) for k in (i, j)]
+        present = (codes >= 0).all(axis=1)
+        if present.all() or (0, 1) not in nests(codes[present], sizes):
+            continue
+        finer, coarser = cells.layers[i], cells.layers[j]
+        for name, code in zip((finer, coarser), codes.T, strict=True):
+            without = int(cells.n[code < 0].sum())
             if without and means.fixes(coarser):
-                one, other = readable(coarser), readable(finer)
+                one, other, what = map(readable, (coarser, finer, name))
                 text = (
-                    f"only the {without:,} of {cells.n.sum():,.0f} rows without a {other} tell {one} and {other} apart."
+                    f"only the {without:,} of {cells.n.sum():,.0f} rows without a {what} tell {one} and {other} apart"
                 )
-                text += f" That is right if no {other} took part in them, and wrong if its label was not written down."
+                text += f". That is right if no {what} took part in them, and wrong if its label was not written down."
                 found.append(({coarser, finer}, text))
     return found
 

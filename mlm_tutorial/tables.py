@@ -451,14 +451,17 @@ def _check_values(data, numbers: dict[str, str], required: dict[str, str], layer
     summary = flags.select(nw.len().alias("__n"), *sums).lazy().collect()
     if summary["__n"].to_list()[0] == 0:
         raise ValueError("the frame is empty; expected two observations at least")
-    for key, flag in bad.items():
-        count = summary[f"__bad{key}"].to_list()[0]
-        if count:
-            what = "missing or infinite values" if key in numbers else "missing labels"
-            what = "missing or infinite totals" if key == TOTALS else what
-            text = bad_values((numbers | layers)[key], count, what, _first_bad_row(data, flag, layers))
-            raise ValueError(text if key in numbers else f"{text}. {_WHAT_TO_DO}")
-    raise ValueError("a label or a number is missing, or a number is infinite")  # that the flags above do not detect
+    counts = {key: summary[f"__bad{key}"].to_list()[0] for key in bad}
+    found = [key for key, count in counts.items() if count]
+    if not found:
+        raise ValueError("a label or a number is missing, or a number is infinite")  # that the flags do not detect
+    first, *others = found
+    what = "missing or infinite values" if first in numbers else "missing labels"
+    what = "missing or infinite totals" if first == TOTALS else what
+    text = bad_values((numbers | layers)[first], counts[first], what, _first_bad_row(data, bad[first], layers))
+    if others:
+        text += f". Also incomplete: {', '.join(f'{(numbers | layers)[key]!r} ({counts[key]})' for key in others)}"
+    raise ValueError(text if set(found) <= set(numbers) else f"{text}. {_WHAT_TO_DO}")
 
 
 def bad_values(column: str | None, count: int, what: str, where: str) -> str:

@@ -131,10 +131,10 @@ print("both sides agree at 1,000 settings, to nine digits or more")
 # This is the *marginal* distribution of the total: what is left when all other unknowns of the parcel are integrated out.
 #
 # These contributions belong to one parcel each.
-# What all parcels of a driver share is his mean, and that is still a parameter.
+# What all parcels of a driver share is the driver's mean, and that is still a parameter.
 # So parcels are independent, given the means.
 # In classical random-effects models that shared mean is what is integrated out.
-# Then the rows of one driver are correlated: the covariance matrix of all rows, $ZGZ^\top + R$ in their notation, has entries beside its diagonal.
+# Then the rows of one driver are correlated: the covariance matrix of all rows, $ZGZ^\top + R$ in their notation, has entries off its diagonal.
 # The cells' numbers, which come below, still suffice there, but no longer cell by cell.
 # [13](13_partial_pooling.ipynb) pools such means and samples them.
 #
@@ -190,15 +190,19 @@ plt.show()
 # %%
 different = expected[["mu", "sigma"]].round(9).drop_duplicates()
 print(f"{len(expected)} combinations of center and driver, {len(different)} different curves")
-z = rows.merge(expected.reset_index(), on=layers).eval("(total - mu) / sigma")
-test = stats.kstest(z, "norm")
-print(f"standardized parcels against the standard normal, Kolmogorov-Smirnov: p = {test.pvalue:.2f}")
-assert test.pvalue > 1e-5  # a right formula fails here once in 100,000 seeds
+variance = expected["sigma"].iloc[0] ** 2  # the same in all combinations
+many = parcels.simulate(1_000_000, rng=SEED + 1).merge(expected.reset_index(), on=layers)
+found = ((many["total"] - many["mu"]) ** 2).mean()
+standard_error = variance * np.sqrt(2 / len(many))
+print(f"variance around the formula's means: {variance:.0f} by the formula,", end=" ")
+print(f"{found:.2f} in a million new parcels, standard error {standard_error:.2f}")
+assert abs(found - variance) < 4.5 * standard_error  # by chance once in 100,000 seeds
 
 # %% [markdown]
+# The formula holds: without the variance of one layer it would say 26.
 # Six curves are enough for the truth: Ben, Cleo and Dov have the same mean and the same spread.
 # But the model does not know that they are alike.
-# It has to allow each combination a curve of its own, and that makes three centers times four drivers: twelve.
+# It must allow each combination its own curve: three centers times four drivers make twelve.
 #
 # Rows with the same contributors form a [cell](../book/glossary.md).
 # All rows of a cell share one mean and one variance.
@@ -330,9 +334,10 @@ comparison.round(3)
 
 # %% [markdown]
 # The difference is a constant.
-# It depends on $n$ and on the data, never on `mu` or `sigma`, so no posterior can notice.
+# It depends on $n$ and on the data, never on `mu` or `sigma`, so no posterior of these can notice, as long as the cells are observed.
+# (Cells that are themselves unknown must not be sampled with this density.)
 # This is what sufficiency means (Fisher's factorization).
-# Keeping the density of the rows has an advantage: log likelihoods of rows and cells can be compared directly.
+# With the density of the rows, log likelihoods of rows and cells can be compared directly.
 #
 # ## The draws are those of real rows
 #
@@ -350,6 +355,10 @@ for j, name in enumerate(["average", "sum of squares"]):
     print(f"{name:<15} drawn {drawn[:, j].mean():7.2f}   from rows {from_rows[:, j].mean():7.2f}   p = {p:.2f}")
     assert p > 1e-5  # by chance once in 100,000 seeds
 print(f"expected: {mu:.2f} and (n - 1) sigma^2 = {(n_small - 1) * sigma**2:.0f}")
+t = (drawn[:, 0] - mu) / np.sqrt(drawn[:, 1] / (n_small * (n_small - 1)))
+p = stats.kstest(t, "t", args=(n_small - 1,)).pvalue
+print(f"ratio of the two against Student's t with {n_small - 1} degrees of freedom: p = {p:.2f}")
+assert p > 1e-5
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.5))
 for j, (ax, unit) in enumerate(zip(axes, ["average (minutes)", "sum of squares (minutes²)"], strict=True)):
@@ -364,6 +373,8 @@ plt.show()
 
 # %% [markdown]
 # The sum of squares is skewed, and its average is $(n - 1)\sigma^2$.
+# Each of the two can be right and the pair wrong.
+# So the third test takes $(\bar x - \mu) \big/ \sqrt{S / (n(n-1))}$, which is Student's t if they are independent.
 # With these draws you can make predictive checks of averages and spreads from cells alone.
 # The shape within a cell, such as the long tail of [08](08_checking_a_model.ipynb), can only be checked on rows: three numbers do not hold it.
 #
@@ -373,7 +384,7 @@ plt.show()
 # On paper that is the same.
 #
 # **Predict first.** Computers count time in seconds since 1970, so a moment is a number above $10^9$.
-# One of Lena's scanners confuses the two and adds $10^9$ to every delay.
+# Say that a faulty scanner adds such a number, $10^9$, to every delay.
 # A constant that is added to every total does not change the spread, so $S$ must not change.
 # What does the book's formula say?
 
@@ -457,8 +468,7 @@ print(f"{len(postcards)} months merged: {year}")
 
 # %% [markdown]
 # Merged or computed at once, the cells are the same.
-# The order of the parts does not matter, so they can be streamed or spread over machines.
-# [17](17_your_own_data.ipynb) does that.
+# So parts can be streamed or spread over machines, in any order, as in [17](17_your_own_data.ipynb).
 #
 # ## What one evaluation costs
 #
@@ -571,7 +581,7 @@ far = rows.assign(distance=rng.gamma(4, 2, len(rows)))  # kilometers
 far["total"] += 0.5 * far["distance"]  # minutes
 far_cells = mlm.cell_statistics(far, "total", layers, covariates=["distance"])
 
-average = far_cells.x_mean[:, 0]
+mean_distance = far_cells.x_mean[:, 0]
 s_dx, s_dd = far_cells.x_total[:, 0], far_cells.x_products[:, 0, 0]
 far_cells.to_frame().assign(S_dx=s_dx, S_dd=s_dd).round(2)
 
@@ -588,7 +598,7 @@ for (mean, variance), slope in zip(settings, slopes, strict=True):
     by_rows.append(stats.norm.logpdf(far["total"], of_row, sd_of_row).sum())
 
     squares = far_cells.sum_sq - 2 * slope * s_dx + slope**2 * s_dd
-    squares += far_cells.n * (far_cells.mean - mean - slope * average) ** 2
+    squares += far_cells.n * (far_cells.mean - mean - slope * mean_distance) ** 2
     log_scale = np.log(2 * np.pi * variance)
     of_cell = -far_cells.n / 2 * log_scale - squares / (2 * variance)
     by_cells.append(of_cell.sum())
@@ -628,9 +638,8 @@ assert abs(within - 0.5) < 4.5 * standard_error  # by chance once in 100,000 see
 # Algebra says that both have the same posterior of means and standard deviations.
 # Two samplers should say so too.
 #
-# For that you need a latent run that converged, and the 500 parcels of 06 had none as long as all standard deviations were free.
-# They had one when those of the layers were fixed.
-# So give both models the layers' true standard deviations, 1 minute each, with `known_sigma`.
+# For that both must converge, and with the 500 parcels of 06 the latent model did so only when the layers' standard deviations were fixed.
+# So give both models the true ones, 1 minute each, with `known_sigma`.
 # Means and the road's standard deviation stay unknown, with the same priors in both.
 
 # %%
@@ -661,25 +670,22 @@ work = pd.concat([mlm.efficiency(latent_fit), mlm.efficiency(marginal_fit)])
 work.index = ["1,000 contributions", "12 cells"]
 work["ess_per_1000_gradients"] = 1000 * work["ess_bulk_per_gradient"]
 columns = ["converged", "gradients", "min_ess_bulk", "ess_per_1000_gradients", "sampling_seconds"]
+ess = work["ess_per_1000_gradients"]
+assert ess.iloc[1] > 2 * ess.iloc[0]
 work[columns].round(1).T
 
 # %% [markdown]
-# Effective draws for 1,000 gradients: 47 with all contributions, 177 with cells.
-# A gradient of all contributions costs more, too.
-# So their run took several times as long, and got fewer effective draws.
+# Read the fourth line: the cells give several times as many effective draws for 1,000 gradients.
+# Each gradient of all contributions costs more, too, so their run took several times as long.
 #
 # Both converged, so they may be compared.
 # Compare means first: nine parameters, nine differences.
 # But a posterior that is too narrow can have the right mean.
-# So compare widths as well: the average squared distance of a parameter's draws from one point, the same for both models.
-# That point is halfway between the two posterior means.
-# A narrower posterior has a smaller average.
+# So compare widths as well: the average squared distance of a parameter's draws from one point, halfway between the two posterior means.
 #
-# The difference of two averages of draws has a Monte Carlo standard error (MCSE, see [07](07_diagnostics.ipynb)): the root of the sum of both squared errors.
-# In units of it, a difference should look like a draw of a standard normal, if both sample one posterior.
-# The largest of eighteen is less extreme than it looks, so its p-value counts all eighteen, as if they were independent.
-# Even so a small p-value is no verdict, since one comparison in a hundred gives one below 0.01 by chance.
-# Sample again with another seed: a fault would show again.
+# Divide each difference by its Monte Carlo standard error (MCSE, see [07](07_diagnostics.ipynb)), the root of the sum of both squared errors.
+# If both sample one posterior, the largest of eighteen exceeds 5.0 about once in 100,000 runs.
+# Two pairs are compared, because a real fault shows again and chance does not.
 
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -700,8 +706,7 @@ for run, fits in {"first": (latent_fit, marginal_fit), "second": sample_both(SEE
     z = (one["mean"] - two["mean"]) / error
     limit = stats.norm.isf(1e-5 / 2 / len(z))
     assert z.abs().max() < limit, z
-    p = 1 - (1 - 2 * stats.norm.sf(z.abs().max())) ** len(z)
-    print(f"{run} pair: largest of {len(z)} differences {z.abs().max():.1f} standard errors, p = {p:.3f}")
+    print(f"{run} pair: largest of {len(z)} differences {z.abs().max():.1f} standard errors")
 print(f"a limit of {limit:.1f} would be passed by chance once in 100,000 runs")
 squared = z.index.str.contains("squared")
 seen = ((limit + 2) * error / two["sd"])[~squared].max()
@@ -734,8 +739,8 @@ plt.show()
 
 # %% [markdown]
 # One posterior, by two routes.
-# The last two printed lines are the power of the comparison: a difference of means or widths well below that would not have shown.
-# Against that there is the algebra, which was checked to nine digits.
+# The last two printed lines say what the comparison would have noticed.
+# For anything smaller, rely on the algebra, which was checked to nine digits.
 #
 # Can a program do the algebra?
 # In part.
@@ -754,29 +759,37 @@ plt.show()
 compiled = mlm.compile_model(mlm.cell_model(cells_06, mlm.Priors.from_cells(cells_06, pooled=False)))
 fits = {"500 parcels": mlm.sample(compiled, seed=SEED)}
 fits["10,000 parcels"] = mlm.sample(compiled.with_cells(year), seed=SEED)
+microseconds = []  # a gradient
 for name, fit in fits.items():
     mlm.check_convergence(fit)
-    print(f"{name:>14}: {fit.attrs['gradients']:,} gradients in {fit.attrs['sampling_seconds']:.1f} s of sampling")
-assert fits["10,000 parcels"].attrs["gradients"] < 5 * fits["500 parcels"].attrs["gradients"]
+    microseconds.append(1e6 * fit.attrs["sampling_seconds"] / fit.attrs["gradients"])
+    print(f"{name:>14}: {fit.attrs['gradients']:,} gradients of {microseconds[-1]:.0f} microseconds")
+assert microseconds[1] < 5 * microseconds[0]  # the rows are twenty times as many
 
 # %%
 answer = fits["10,000 parcels"]["posterior"]["mu_center"]
 table = az.summary(answer, kind="stats", round_to="none").astype(float)
 table["truth"] = exact["center"].mu
 table["missed"] = (table["truth"] < table["eti89_lb"]) | (table["truth"] > table["eti89_ub"])
+off = (table["mean"] - table["truth"]).to_numpy()
+table["z"] = off / table["sd"]
+two = answer.values.reshape(-1, 3)[:, :2]  # the third is minus their sum
+p = stats.chi2.sf(off[:2] @ np.linalg.solve(np.cov(two.T), off[:2]), 2)
+print(f"all three means together: p = {p:.3f}")
+assert p > 1e-5
 table.round(2)
 
 # %% [markdown]
-# Twenty times the parcels, and each gradient costs what it did, because twelve lines are twelve lines.
+# Twenty times the parcels, and a gradient costs about what it did, because twelve lines are twelve lines.
+# What is left is the fixed cost of a run, and the noise of the clock.
 # (How many gradients a run takes depends on the shape of the posterior. The priors are those of the 500 parcels.)
-# An 89 % interval misses the truth about once in nine times.
-# Here Airport's misses it, and Harbor's does by a hair.
-# These are not two accidents, since the three means sum to zero: Airport came out low this year, so the others came out high.
+# An 89 % interval misses the truth about once in nine times, but seldom by as much as Airport's: `z` counts posterior standard deviations.
+# The three means sum to zero, so where one is too low, others are too high.
+# The printed p judges them together: the share of such years in which chance alone puts them as far off.
 # The rows would have said the same.
 #
 # So can a postcard say as much as 10,000 parcels?
-# For this model, yes: twelve lines of three numbers give the likelihood of all rows together, up to rounding, at all parameters.
-# Head office gets the posterior that it would have got from the rows.
+# For this model, yes: twelve lines of three numbers give the likelihood of all rows, up to rounding, and so the same posterior.
 # What the postcard cannot say is whether the model is right about the shape of a cell.
 # For that somebody must look at rows.
 #

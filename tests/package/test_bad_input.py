@@ -605,3 +605,9 @@ MODELS = [
 @pytest.mark.parametrize(("call", "error", "fragments"), MODELS)
 def test_a_bad_model_is_refused(call, error, fragments):
     assert_raises(call, error, fragments)
+
+
+def test_all_incomplete_columns_are_named_at_once():
+    frame = pd.DataFrame({"total": [1.0, np.nan, 3.0, 4.0], "a": ["x", "y", None, "y"], "b": [None, "u", "v", None]})
+    fragments = ["'total' has 1 missing", "Also incomplete: 'a' (1), 'b' (2)", "leave its row out"]
+    assert_raises(lambda: mlm.cell_statistics(frame, "total", ["a", "b"]), ValueError, fragments)

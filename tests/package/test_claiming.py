@@ -98,6 +98,27 @@ def test_without_pooling_what_stays_is_the_prior(cells):
     assert table.loc["tools", "claim"] == "yes"
 
 
+def test_no_claim_is_plain_where_labels_may_be_reused(cells):
+    """Wafers 0, 1 and 2 of every lot: fixed by the design, and averages over wafers that have nothing in common."""
+    rng = np.random.default_rng(3)
+    table = nested(rng, n=10)
+    reused = table.assign(wafer=table["wafer"].str[-1])
+    reused.loc[reused["wafer"] == "1", "total"] += 3 * (reused["lot"] - 1.5)
+    its_cells = mlm.cell_statistics(reused, layers=LAYERS)
+    questions = {"wafers": {("wafer", "1"): 1, ("wafer", "0"): -1}, "tools": {("tool", "x"): 1, ("tool", "y"): -1}}
+    fits = {"one": posterior_like(its_cells, rng), "other": posterior_like(its_cells, rng)}
+    found = mlm.claims(fits, its_cells, questions)
+    assert found.loc["wafers", "fixed"]
+    assert found.loc["wafers", "claim"] == "see note"
+    assert "a note on wafer; if that is settled: the data fix it" in found.loc["wafers", "because"]
+    assert found.loc["sd of the means of wafer", "claim"] == "see note"
+    assert found.loc["tools", "claim"] == "yes"
+    report = mlm.identification(its_cells, contrasts=questions)
+    assert report.attrs["doubtful"] == ["lot", "wafer"]
+    assert report.loc["wafers", "because"].endswith("First read the note on wafer.")
+    assert "note" not in report.loc["tools", "because"]
+
+
 def test_a_known_baseline_is_no_quantity_and_fixes_no_less(cells):
     fits = {name: posterior_like(cells, np.random.default_rng(i), sigma_baseline=3.0) for i, name in enumerate("ab")}
     assert "sd of the baseline alone" not in mlm.claims(fits, cells).index

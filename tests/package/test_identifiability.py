@@ -701,6 +701,16 @@ def test_rows_that_lack_a_nested_layer_are_said_to_tell_it_from_its_group():
     assert not any("tell tool and lot apart" in note for note in report.attrs["notes"])
 
 
+def test_rows_that_lack_a_group_are_said_to_tell_it_from_its_members():
+    """Four wards that nobody wrote down would otherwise decide the split of wards and nurses, without a word."""
+    frame = nested_with("x")
+    frame["lot"] = frame["tool"] + frame["lot"].where(frame["lot"] != "x", "9").str[-1]
+    frame["tool"] = frame["tool"].astype(object).where(~frame.index.isin([1, 40]), None)
+    report = identification(mlm.cell_statistics(frame, "y", ["tool", "lot"], allow_absent=["tool"]))
+    assert report.loc["tool", "means"]
+    assert "only the 2 of 72 rows without a tool tell tool and lot apart" in report.loc["lot", "because"]
+
+
 @pytest.mark.parametrize("ending", ["-unknown", ":", "/nan", " None", "_?"])
 def test_a_missing_label_is_seen_after_it_was_joined_with_another(ending):
     frame = nested_with("x")

@@ -103,3 +103,12 @@ def test_a_fit_without_its_cells_is_not_asked():
     fit = fit_of(NESTED)
     del fit["constant_data"]
     mlm.predict(fit, rows(("A", 3, "Mon")), LAYERS)
+
+
+def test_a_label_without_the_group_that_it_was_joined_with_is_reported():
+    labels = LABELS | {"lot": ["A:1", "A:2", "B:1", "B:2"]}
+    with pytest.warns(UserWarning, match="lot '2' is new, .* the fit has 'B:2'. If the two are the same"):
+        mlm.predict(fit_of(NESTED, labels=labels), rows(("B", "2", "Mon")), LAYERS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mlm.predict(fit_of(NESTED, labels=labels), rows(("B", "B:3", "Mon")), LAYERS)
