@@ -1010,7 +1010,7 @@ print(
 # So was the chance near the beginning that Alaska makes up more than Hawaiian: look how many of the counted errors the gap is worth.
 # And look at the two carriers month by month.
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Average minutes lost by month, as lines for Alaska, Hawaiian and the average of all carriers. Hawaiian lies far below in winter, near minus 27 in January and minus 46 in February, and near zero from June to August. Alaska moves the other way, down to about minus 20 in summer. The two lines cross in May and June and again in December."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Average minutes lost by month, as lines for Alaska, Hawaiian and the average of all carriers. Hawaiian lies far below in winter, near minus 27 in January and minus 46 in February, and near zero from June to August. The two lines cross in May; from June to December Hawaiian lies above Alaska, which falls to about minus 30 in September."}} tags=["hide-input"]
 monthwise = flights.pivot_table(total, "month", "carrier", observed=True)
 fig, ax = plt.subplots(figsize=(8, 3.5))
 ax.plot(monthwise.index, monthwise.mean(axis=1), color=mlm.COLORS["data"], lw=3, label="average carrier")
