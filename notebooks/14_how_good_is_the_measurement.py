@@ -14,30 +14,29 @@
 # This morning three operators measured the same module.
 # Ana read 37, Bo read 41, and Cem read 41.
 #
-# A module is good between 18 and 58.
-# So nobody would argue about this one.
-# But tomorrow an auditor comes, and asks whether the gauge is fit for use.
+# A module is good between 18 and 58, so nobody would argue about this one.
+# But tomorrow an auditor asks whether the gauge is fit for use.
 # Ines has 90 readings: ten modules, three operators, three readings each.
 #
 # Is the gauge good, poor, or something between? And who or what should she change first?
 # Write down your guess before you read on.
 #
 # The readings are real; Houf and Berman (1988) published them. Ines is not.
-# You met them in [10](10_what_the_data_cannot_say.ipynb). There the question was what such a table can say. Here somebody has to decide.
-# Every reading is a sum: a module, an operator, and what happens between them.
-# Whoever asks how good a measurement is asks for the variances of the terms.
+# [10](10_what_the_data_cannot_say.ipynb) asked what such a table can say. Here somebody has to decide.
+# A reading is a sum of a module, an operator, and what happens between them.
+# Whoever asks how good a measurement is asks for the variances of these terms.
 #
 # **You will learn**
 #
-# 1. to see how the layers of a table relate to each other: crossed, nested, or nested behind labels that are used again and again;
+# 1. to see how the layers of a table relate: crossed, nested, or nested behind labels that are used again;
 # 2. to estimate variance components with their intervals, beside those of REML, and to say for whom they hold;
 # 3. to recognize a variance that the prior has split, because the layers were not pooled or their spreads were left free;
 # 4. to turn draws into the standard table of a gauge study, and the table into a decision;
 # 5. to choose the next study by what it would tell.
 #
-# **You need** [08](08_checking_a_model.ipynb) and what came before it; [10](10_what_the_data_cannot_say.ipynb) for what data cannot say, and [13](13_partial_pooling.ipynb) for partial pooling.
+# **You need** [08](08_checking_a_model.ipynb) and what came before it, [10](10_what_the_data_cannot_say.ipynb), and [13](13_partial_pooling.ipynb) for partial pooling.
 #
-# **Time** 45 minutes to read, one to two minutes to run, the first time longest.
+# **Time** 40 minutes to read, one to two minutes to run.
 
 # %%
 import dataclasses
@@ -82,10 +81,9 @@ axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# Parts differ most: that is good, for a gauge should see parts and nothing else.
+# Parts differ most, as they should.
 # Operator A (Ana) reads low on many parts, but not on all of them.
-# So it is not enough to give each operator a number.
-# Each *pair* of part and operator gets a number too: how Ana's hands suit part 1. (Textbooks call it the *interaction* of part and operator.)
+# So each *pair* of part and operator gets a number too: how Ana's hands suit part 1. (Textbooks call it the *interaction* of part and operator.)
 # The fourth reason is the repeat: the same hands, the same part, another reading.
 #
 # $$\text{reading} = \text{baseline} + \text{part} + \text{operator} + \text{pair} + \text{repeat}$$
@@ -95,7 +93,7 @@ plt.show()
 # %% [markdown]
 # ## The classical answer: four mean squares
 #
-# Every statistics program has an answer, and in a balanced table it takes a few lines.
+# In a balanced table the answer of a statistics program takes a few lines.
 # Take the averages of parts, of operators and of pairs.
 # Square how far each lies from the overall average (a pair: from what its part and its operator let expect; a repeat: from the average of its pair).
 # Count each square once for every reading behind it, add, and divide by the number of independent differences (the degrees of freedom, df).
@@ -151,26 +149,24 @@ classical = pd.Series(variances_from(ms, *today))
 pd.DataFrame({"df": df, "mean square": ms, "variance": classical}).round(3)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-published = [48.29, 0.565, 0.728, 0.511]  # REML estimates, see mlm.load_gauge
-assert np.allclose(classical, published, rtol=2e-3)
+from_program = [48.29, 0.565, 0.728, 0.511]  # REML by statsmodels
+assert np.allclose(classical, from_program, rtol=0, atol=[0.005, 0.0005, 0.0005, 0.0005])
 
 # %% [markdown]
 # These are the estimates of [REML](../book/glossary.md), *restricted maximum likelihood*, which most programs print: where a table is balanced and no estimate is negative, the two are the same (Searle, Casella and McCulloch 1992).
-# The published REML estimates of this table agree to the last digit.
+# The REML program of statsmodels gives the same four numbers. (The course's tests run it.)
 #
-# The table has one number per variance, and no interval.
-# But look at the column df.
+# The table has no intervals. But look at the column df.
 # The repeats' variance rests on 60 differences, the operators' on two.
 #
 # ## The same variances, with intervals
 #
 # Now the model of this course.
 # Contributors of a layer are pooled: the means of the ten parts come from a normal distribution with a standard deviation $\tau_\text{part}$, which is learned, and so do those of the operators and of the pairs.
-#
 # In the layered sum of [01](01_simulating_sums.ipynb) each contributor also has a spread of its own.
-# In the classical model it has none: a part *shifts* a reading, and all scatter is the repeat's.
-# You say so with `known_sigma`: the spreads of these layers are known, and they are zero.
-# What remains is one residual, `sigma_baseline`.
+# In the classical model a part only *shifts* a reading, and all scatter is the repeat's.
+# You say so with `known_sigma`: the spreads of these layers are known to be zero.
+# One residual remains, `sigma_baseline`.
 
 # %%
 layers = ["part", "operator", "pair"]
@@ -182,10 +178,10 @@ pooled_fit = mlm.sample(pooled_model, seed=SEED)
 mlm.check_convergence(pooled_fit)
 
 # %% [markdown]
-# A posterior has two variances for each layer, and they answer two questions.
+# A posterior has two variances for each layer, for two questions.
 #
 # - *How far do the three operators in this table differ?* That is the variance of their three means, their *finite-population* variance.
-# - *How far do operators differ, those of the next shift included?* That is $\tau_\text{operator}^2$, the variance in the population from which the three came, in the field's words the *superpopulation* variance.
+# - *How far do operators differ, those of the next shift included?* That is $\tau_\text{operator}^2$, the variance in the population from which the three came, the *superpopulation* variance.
 #
 # **Predict first.** REML has one number for the operators. Which of the two has a median near it, and how wide is the 90 % interval of the other: up to twice REML's number, five times, a hundred times?
 
@@ -214,13 +210,13 @@ def possible_squares(ms, plan, rng, size):
 
 seen, population = variances_of(pooled_fit, layers)
 expected = possible_squares(ms, today, np.random.default_rng([SEED, 2]), 100_000)
-no_prior = pd.DataFrame(variances_from(expected, *today)).clip(lower=0)
+limits = pd.DataFrame(variances_from(expected, *today)).clip(lower=0)
 pd.concat(
     {
         "REML": classical.to_frame(""),
         "in the table": summary(seen),
         "in the population": summary(population),
-        "the same, without a prior": summary(no_prior),
+        "classical intervals": summary(limits),
     },
     axis=1,
 ).round(2)
@@ -236,8 +232,10 @@ for k, name in enumerate(classical.index):
         label = what if k == 0 else None
         ax.plot([low, high], [k + shift] * 2, color=color, linewidth=2.5)
         ax.plot(middle, k + shift, "o", color=color, label=label)
-    ax.plot(classical[name], k, "x", color=mlm.COLORS["truth"], markersize=9, label="REML" if k == 0 else None)
-ax.set(xscale="log", yticks=range(4), yticklabels=classical.index, xlabel="variance (0.01 °C per watt, squared)")
+    label = "REML" if k == 0 else None
+    ax.plot(classical[name], k, "x", color=mlm.COLORS["truth"], markersize=9, label=label)
+ax.set(xscale="log", yticks=range(4), yticklabels=classical.index)
+ax.set_xlabel("variance (0.01 °C per watt, squared)")
 ax.invert_yaxis()
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
@@ -247,25 +245,23 @@ assert np.allclose(seen.median(), classical, rtol=0.1)
 assert ratio["repeat"] < 3
 assert ratio["part"] < 10
 assert ratio["operator"] > 100
-assert 50 < no_prior["operator"].quantile(0.95) / no_prior["operator"].quantile(0.05) < 200
+assert 50 < limits["operator"].quantile(0.95) / limits["operator"].quantile(0.05) < 200
 assert (population[["part", "operator", "pair"]].median() > classical[["part", "operator", "pair"]]).all()
 
 # %% [markdown]
-# The variance *in the table* has its median close to REML's estimate, in all four rows.
-# (That is no accident. Given REML's variances, the expected variance among the contributors in the table equals them.)
-# The variance *in the population* is another matter.
-# REML's number is an estimate of this one, too.
-# But the posterior's median for operators is far above REML's number.
+# The variance *in the table* has its median close to REML's estimate, in all four rows. (Given REML's variances, its expectation is REML's number.)
+# REML estimates the variance *in the population*, but there the posterior's median for operators is far above REML's number.
 # Ten parts leave a factor of five or so between the ends of the interval. Three operators leave a factor of hundreds under this prior, and, as you will see, of some fifty under a narrower one.
 #
-# Is that wide interval the data's doing, or the prior's?
-# The last columns hold classical intervals, which know no prior.
-# A mean square times df, over its expectation, is a chi-squared variable. So draw that variable and solve for the expectation (`possible_squares`). The differences give the variances (negative ones count as zero): *generalized confidence intervals* (Burdick, Borror and Montgomery 2003).
-# They leave a factor of about a hundred for operators, and end much lower than the posterior's interval. That the interval is wide is the data's doing; that it reaches so high is mostly the prior's, as a later section shows.
-# Two differences cannot tell how far all operators differ.
-# A single number hides this, be it REML's or a posterior mean; a good program prints its interval, too.
+# Is that the data's doing, or the prior's?
+# The last columns hold classical intervals, without the half-normal and Weibull priors: approximate ones, called *generalized confidence intervals* (Burdick, Borror and Montgomery 2005).
+# A mean square times df, over its expectation, is a chi-squared variable. Draw that variable, solve for the expectation (`possible_squares`), and take differences; negative variances count as zero.
+# (As a posterior, these draws belong to a prior proportional to $1/E$ for each expected mean square $E$.)
+# For operators they leave a factor of about a hundred, and end much lower than the posterior's interval.
+# So the width is the data's doing; that it reaches so high is mostly the prior's, as a later section shows.
+# Two differences cannot tell how far all operators differ, and a single number hides this.
 #
-# And which is the largest, apart from the parts?
+# Which is the largest, apart from the parts?
 
 # %%
 largest = {
@@ -279,8 +275,7 @@ assert largest.max(axis=None) < 0.9
 largest.round(2)
 
 # %% [markdown]
-# These are probabilities of being the largest of the three.
-# In the table pairs lead, as in REML's list; in the population operators do, under this prior, though nobody should bet much on either.
+# In the table pairs are most probably the largest, as in REML's list; in the population operators are, under this prior.
 # The question had two answers because it was two questions.
 #
 # ## The gauge table, one row of it for each draw
@@ -296,12 +291,12 @@ largest.round(2)
 # - *% of tolerance*: six standard deviations of the gauge in percent of the distance between the limits, here from 18 to 58.
 #
 # By the handbook's rule of thumb a gauge is accepted with % R&R below 10, and refused above 30; the same two limits are used for the % of tolerance.
-# Between, it depends on what a reading decides, and on what a better gauge would cost. At least five categories are wanted.
-# No law of statistics makes these the limits, so report the probability, and not the verdict alone.
+# Between, it depends on what a reading decides. At least five categories are wanted.
+# No law of statistics sets these limits, so report the probability, and not the verdict alone.
 #
 # Each of these numbers is a function of the variances.
 # So compute it **for each draw**, and summarize at the end.
-# A ratio of averages is not the average of a ratio, and averages have no interval.
+# A ratio of averages is not the average of a ratio, and has no interval.
 
 
 # %%
@@ -330,22 +325,21 @@ assert plugged_in["% R&R"] > 1.3 * any_operator["% R&R"].median()
 pd.concat({"from draws": summary(any_operator), "": plugged_in.to_frame("from mean variances")}, axis=1).round(1)
 
 # %% [markdown]
-# The right column is what you get from the posterior means of the variances.
-# It is not even near the median: a long right tail pulls the mean of the operators' variance up.
+# The right column comes from the posterior means of the variances.
+# It is far from the median: a long right tail pulls the mean of the operators' variance up.
 #
 # ## For whom should the gauge be good?
 #
 # That table answers for *any* operator, hired tomorrow.
-# Tomorrow's auditor may ask for less: the gauge is used by Ana, Bo and Cem, and by nobody else.
-# Take a reading by one of the three, each as often as the others.
-# The operators' part in its variance is then the average square of three known people's means (so divide by three; nothing is estimated about others).
+# The auditor may ask for less: the gauge is used by Ana, Bo and Cem only, each as often as the others.
+# The operators' part in the variance of a reading is then the average square of three known people's means (so divide by three; nothing is estimated about others).
 # Parts and pairs stay those of the population, as tomorrow's parts will be new.
-# For pairs this is a choice, and a cautious one: it takes as a module's true value what the average of *all* operators would read, up to one offset for all modules.
-# Whoever takes the average of these three for the true value counts only two thirds of the pairs' variance as error.
+# For pairs this is a cautious choice: it takes as a module's true value what the average of *all* operators would read, up to one offset for all modules.
+#
 # Both tables take the ten modules for a random sample of what the plant makes.
-# The table for *any* operator also takes Ana, Bo and Cem for a random sample of all who may be hired, trained as they were.
-# If they are the plant's three best, it promises too much, and no reading can tell.
-# If somebody chose the modules to span the range, the parts' variance is too large, and % R&R and categories look better than they are; no reading can tell. (% of tolerance does not contain the parts.)
+# If somebody chose them to span the range, the parts' variance is too large, and % R&R and categories look too good. (% of tolerance does not contain the parts.)
+# The table for *any* operator also takes the three for a random sample of all who may be hired.
+# If they are the plant's best, it promises too much. No reading can tell either.
 # And a repeat counts as a new reading only if the operator did not know the earlier ones.
 #
 # **Predict first.** You have seen REML's variances. Is the % R&R below 10, between 10 and 30, or above?
@@ -364,22 +358,24 @@ def verdict(table):
 tables = {"these three operators": these_three, "any operator": any_operator}
 (100 * pd.DataFrame({name: verdict(table) for name, table in tables.items()}).T).round(1)
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two histograms of the percentage of gauge R and R on one axis from 0 to 100, with zones below 10, accept, and above 30, refuse, shaded. For these three operators nearly all draws lie between 10 and 25. For any operator the histogram has the same start and a long tail to the right, far into the refuse zone. A line marks the value computed from REML, near 19."}} tags=["hide-input"]
-from_reml = gauge_table(classical.to_frame().T)["% R&R"].iloc[0]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two histograms of the percentage of gauge R and R on one axis from 0 to 100, with zones below 10, accept, and above 30, refuse, shaded. For these three operators nearly all draws lie between 10 and 25. For any operator the histogram has the same start and a long tail to the right, far into the refuse zone. A line in each marks the value from REML's variances, near 18 above and near 19 below."}} tags=["hide-input"]
+reml = classical.to_frame().T
+reml_three = reml.assign(operator=reml["operator"] * 2 / 3)  # their mean square, as above
 
 
-def show_verdicts(tables, reml):
-    """Draw % R&R of each table with the zones of acceptance and refusal; those named in `reml` have REML's line."""
-    _, axes = plt.subplots(len(tables), 1, figsize=(8.5, 1.9 * len(tables) + 0.6), sharex=True)
+def show_verdicts(tables, by_reml):
+    """Draw % R&R of each table, the zones of acceptance, and the value from REML's variances."""
+    height = 1.9 * len(tables) + 0.6
+    _, axes = plt.subplots(len(tables), 1, figsize=(8.5, height), sharex=True)
     for ax, (name, table) in zip(axes, tables.items(), strict=True):
         rr = table["% R&R"].clip(upper=99.9)
         ax.axvspan(0, 10, color="#3f7d4e", alpha=0.15)
         ax.axvspan(30, 100, color="#8c3b2e", alpha=0.15)
-        ax.hist(rr, np.arange(0, 101, 1), density=True, histtype="stepfilled", color=mlm.COLORS["estimate"])
-        if name in reml:
-            ax.axvline(
-                from_reml, color=mlm.COLORS["truth"], linewidth=1.5, label="from REML's variances,\nfor any operator"
-            )
+        bins = np.arange(0, 101, 1)
+        ax.hist(rr, bins, density=True, histtype="stepfilled", color=mlm.COLORS["estimate"])
+        value = gauge_table(by_reml[name])["% R&R"].iloc[0]
+        label = "from REML's variances"
+        ax.axvline(value, color=mlm.COLORS["truth"], linewidth=1.5, label=label)
         ax.set(title=name, yticks=[], xlim=(0, 100), ylabel="density")
     axes[-1].set_xlabel("% R&R: sd of the gauge in percent of that of all readings")
     axes[0].text(5, axes[0].get_ylim()[1] * 0.85, "accept", ha="center")
@@ -387,7 +383,7 @@ def show_verdicts(tables, reml):
     axes[0].legend(loc="upper left", bbox_to_anchor=(1, 1))
 
 
-show_verdicts(tables, reml=tables)
+show_verdicts(tables, {"these three operators": reml_three, "any operator": reml})
 plt.show()
 
 three, anyone = verdict(these_three), verdict(any_operator)
@@ -397,10 +393,9 @@ assert anyone["10 to 30"] > 0.5
 assert anyone["above 30"] > max(0.1, 5 * three["above 30"])
 
 # %% [markdown]
-# The table and the figure hold posterior probabilities, in percent.
+# The table holds posterior probabilities, in percent.
 # For these three operators the answer is fairly clear: not good enough to be accepted without reservation, not poor enough to be refused.
-# For any operator it is not.
-# Most draws lie between 10 and 30, but a good part lies above, and nearly all of that comes from operators whom nobody has seen.
+# For any operator a good part lies above 30, and nearly all of that comes from operators whom nobody has seen.
 #
 # ## What do you know about operators whom nobody has seen?
 #
@@ -410,18 +405,17 @@ assert anyone["above 30"] > max(0.1, 5 * three["above 30"])
 print(f"prior of tau: half-normal with a scale of {priors.mu_sd:.1f}, for parts, operators and pairs alike")
 
 # %% [markdown]
-# That is generous for parts, and absurd for operators: it finds nothing odd in two trained people who, with the same gauge and the same part, differ by as much as the best part and the worst.
+# That is generous for parts, and absurd for operators: two trained people would differ, on the same part, by as much as the best part and the worst.
 # Ines knows better, from other gauges and not from this table.
-# In her experience two new operators are a unit or two apart (a unit is 0.01 °C per watt); five would be rare.
+# Two new operators are a unit or two apart (a unit is 0.01 °C per watt); five would be rare.
 # And hands do not suit parts more than people differ, she thinks, so pairs may have the operators' scale.
-# Try a scale of 2. What does such a prior expect, before any reading?
+# What does a scale of 2 expect, before any reading?
 
 # %%
 tau = np.abs(rng.normal(0, 2, 100_000))
 two_operators = np.abs(tau * rng.normal(0, np.sqrt(2), tau.size))
-print(
-    f"two operators differ by {np.median(two_operators):.1f} units (median), by more than 5 in {np.mean(two_operators > 5):.0%} of cases"
-)
+print(f"two operators differ by {np.median(two_operators):.1f} units (median)", end=", ")
+print(f"by more than 5 in {np.mean(two_operators > 5):.0%} of cases")
 
 # %% [markdown]
 # That is near enough to what Ines says. Change nothing else.
@@ -446,21 +440,23 @@ verdicts = {
 (100 * pd.DataFrame(verdicts).T).round(1)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-moved = {name: abs(verdict(tables[name])["above 30"] - verdict(informed_tables[name])["above 30"]) for name in tables}
+wide, narrow = (
+    pd.DataFrame({name: verdict(table) for name, table in both.items()}).loc["above 30"]
+    for both in (tables, informed_tables)
+)
+moved = (wide - narrow).abs()
 assert moved["these three operators"] < 0.05 < moved["any operator"]
 
 # %% [markdown]
-# About these three operators this change of the prior has next to nothing to say.
-# About any operator it has: the probability that the gauge is refused depends on it.
+# For these three operators this change of the prior hardly matters.
+# For any operator the probability that the gauge is refused depends on it.
 # **Report both, and the prior with the second.**
 # An auditor who does not share Ines's experience may choose a wider one, or ask for more operators.
 #
 # ## The same readings, the same model, not pooled: the gauge is scrapped
 #
-# Some programs, and many first attempts, give every contributor a prior of its own, with a scale that is fixed.
-# Here is the same model with `pooled=False`, and nothing else changed.
-# The scales of the means are those of the default prior above, but now they are not learned.
-# In 10 that model took from the parts and gave to the pairs.
+# Some programs, and many first attempts, give every contributor a prior of its own, with a fixed scale.
+# Here is the same model with `pooled=False`: the scales of the default prior above, but now they are not learned.
 #
 # **Predict first.** The convergence check will pass. What would the auditor decide: accept, refuse, or something between? And if pairs had a tenth of that scale?
 
@@ -491,7 +487,7 @@ mlm.check_convergence(other_fit)
 
 compared = pd.DataFrame(
     {
-        "REML": classical.to_dict() | {"% R&R": from_reml},
+        "REML": classical.to_dict() | {"% R&R": gauge_table(reml)["% R&R"].iloc[0]},
         "pooled": in_the_table(pooled_fit),
         "pooled, Ines's scales": in_the_table(informed_fit),
         "not pooled": in_the_table(unpooled_fit),
@@ -520,14 +516,13 @@ assert rr["not pooled, pairs' scale / 10"] < 30
 
 # %% [markdown]
 # Without pooling a usable gauge is thrown away, by a run that passes every check of the sampler.
-# The last two rows differ in one number, the pairs' scale, so the cause is known: it is the fixed scale, and not every fixed scale does such harm.
+# The last two rows differ in the pairs' scale only, so the cause is known: it is the fixed scale.
 # As in 10, a part and its pairs can trade without changing a reading, so something else has to split their sum.
 # Pooling *learns* that pairs are alike when the interaction, which the data do show, is small.
-# Fixed scales split the sums by their own proportion instead. Another scale for pairs, another gauge.
+# Fixed scales split the sums by their own proportion: another scale for pairs, another gauge.
 #
 # A changed scale is how you notice.
-# The pooled answers about this table stay where they are; the others follow the prior.
-# And a word before the fit is even cheaper than two fits:
+# A word before the fit is even cheaper:
 
 # %%
 mlm.identification(cells, known_sigma=no_spread)[["means", "spreads"]]
@@ -537,17 +532,20 @@ mlm.identification(cells, known_sigma=no_spread)[["means", "spreads"]]
 #
 # ## What would the next study tell?
 #
-# Ines's answer for *any* operator is open.
-# She may run another study, of 270 readings at most.
+# Ines's answer for *any* operator is open. She may run another study, of 270 readings at most.
 #
 # **Predict first.** Three times as many repeats, three times as many parts, or three times as many operators: which of the three makes the % R&R for any operator most certain?
 #
 # To find out, simulate: take REML's variances for the truth, draw a study, compute the posterior, look at its interval, and repeat.
 # A thousand fits would take hours.
-# But if all terms are normal, and repeats vary alike everywhere, then all that a balanced table says about variances lies in its four mean squares, and these are easily drawn: each is its expectation times an independent chi-squared variable over df.
-# Their posterior is easily drawn, too.
-# Propose expected mean squares as for the intervals without a prior (each has a scaled inverse chi-squared distribution), drop those with a negative variance, and weight the others by the prior: *importance sampling*, as in [08](08_checking_a_model.ipynb).
-# Weighted draws carry less information than as many unweighted ones: the effective sample size is the square of the weights' sum over the sum of their squares.
+# But if all terms are normal, and repeats vary alike everywhere, all that a balanced table says about variances lies in its four mean squares: each is its expectation times an independent chi-squared variable over df.
+# For their posterior, propose expected mean squares as for the classical intervals, drop those with a negative variance, and weight the others: *importance sampling*, as in [08](08_checking_a_model.ipynb).
+#
+# What are the weights? A mean square $S$ with $f$ degrees of freedom has the likelihood $E^{-f/2}\, e^{-fS/(2E)}$ of its expectation $E$.
+# The proposal $E = fS/\chi^2_f$ has a density proportional to $E^{-f/2-1}\, e^{-fS/(2E)}$.
+# So the weight is $E$, once for each mean square, times the prior.
+# A half-normal $\tau$ with the scale $s$ is, as a density of $v = \tau^2$, proportional to $v^{-1/2}\, e^{-v/(2s^2)}$; the square of a Weibull$(2, s)$ spread is exponential with the mean $s^2$.
+# Variances are linear in the $E$, so no further factor appears.
 
 
 # %%
@@ -560,9 +558,8 @@ def posterior_from(ms, plan, priors, rng, size):
         if positive.sum() >= 100:
             break
     variance = variance[positive]
-    # Likelihood over proposal, times the priors as densities of variances.
     log_weight = sum(np.log(x[positive]) for x in expected.values())
-    log_weight = log_weight - variance["repeat"] / priors.sigma_scale**2
+    log_weight = log_weight - variance["repeat"] / priors.sigma_scale**2  # the priors of variances
     for name in ("part", "operator", "pair"):
         v = variance[name]
         log_weight = log_weight - 0.5 * np.log(v) - 0.5 * v / priors.mu_sd_of(name) ** 2
@@ -574,17 +571,18 @@ def posterior_from(ms, plan, priors, rng, size):
 
 shortcut = posterior_from(ms, today, informed, rng, 100_000)
 print(f"effective sample size: {shortcut.attrs['ess']:,.0f}")
-pd.concat({"sampled by nutpie": summary(informed_population), "from mean squares": summary(shortcut)}, axis=1).round(2)
+both = {"sampled by nutpie": summary(informed_population), "from mean squares": summary(shortcut)}
+pd.concat(both, axis=1).round(2)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-gap = gauge_table(shortcut)["% R&R"].quantile([0.05, 0.5, 0.95]) - informed_tables["any operator"]["% R&R"].quantile(
-    [0.05, 0.5, 0.95]
-)
+points = [0.05, 0.5, 0.95]
+gap = gauge_table(shortcut)["% R&R"].quantile(points)
+gap = gap - informed_tables["any operator"]["% R&R"].quantile(points)
 assert np.all(np.abs(gap) < [1, 1, 5])
 
 # %% [markdown]
-# Two ways that share no code, nutpie's run and the shortcut, give the same posterior up to the noise of their draws.
-# That was one table with 100,000 proposals. Below, each study gets 2,000, or more where fewer than 100 of them have no negative variance, so single intervals are rough: compare plans by their medians, and not by the last digit. The last columns of the table have the median of their effective sample sizes, and the size that one study in twenty stays below.
+# Two ways that share no code give the same posterior, up to the noise of their draws.
+# (Weighted draws tell less than as many unweighted ones: the effective sample size is the square of the weights' sum over the sum of their squares.)
 # So use the shortcut for the plans, with Ines's prior.
 # A new study is four random numbers:
 
@@ -601,12 +599,14 @@ def expected_squares(variance, plan):
 def new_study(variance, plan, rng):
     """Return the mean squares of a simulated study."""
     expected = expected_squares(variance, plan)
-    return {name: expected[name] * rng.chisquare(k) / k for name, k in degrees_of_freedom(*plan).items()}
+    df = degrees_of_freedom(*plan)
+    return {name: expected[name] * rng.chisquare(k) / k for name, k in df.items()}
 
 
 # %% [markdown]
 # Draw 200 studies for each plan.
-# For each, ask how wide the interval is, and whether it is nearly sure that the % R&R is below 30.
+# For each, ask how wide the interval is, and whether she is 95 % sure that the % R&R is below 30.
+# (A share near one half has a standard error of 0.035. Two columns hold effective sample sizes, out of 2,000: the median, and what one study in 20 stays below.)
 
 # %%
 plans = {
@@ -629,7 +629,7 @@ for name, plan in plans.items():
         "5 %": np.median(low),
         "95 %": np.median(high),
         "sure of < 30": np.mean(clear),
-        "effective": np.median(effective),
+        "effective size": np.median(effective),
         "one in 20 below": np.quantile(effective, 0.05),
     }
 plan_table = pd.DataFrame(results).T
@@ -637,26 +637,16 @@ plan_table["width"] = plan_table["95 %"] - plan_table["5 %"]
 plan_table.round(2)
 
 # %% [markdown]
-# With 200 studies, a share near one half has a standard error of 0.035.
-# Each of these studies is read alone, and has modules of its own.
-# And the truth may be another than REML's. Draw it from what Ines knows today, for the two plans with more operators.
-#
-# She would also be foolish to forget her first study.
-# So read both together: what she knows today is the prior of the second study.
-# Weight today's draws by what the new mean squares say about them (their likelihood).
-# Each study has an average of its own here, so a gauge that shifts in between does no harm.
-
-# %%
-truths = informed_population.sample(studies, random_state=rng).to_dict("records")
-for name in ("operators: 10 x 9 x 3", "cheap: 10 x 6 x 2"):
-    studied = [posterior_from(new_study(truth, plans[name], rng), plans[name], informed, rng, 2000) for truth in truths]
-    clear = np.mean([(gauge_table(draws)["% R&R"] > 30).mean() < 0.05 for draws in studied])
-    print(f"{name}, truths from today's posterior: sure of < 30 in {clear:.0%} of studies")
+# Each of these studies is read alone, with REML's variances as the truth.
+# But Ines would not forget her first study, and the truth may be another.
+# So let what she knows today be the prior of the second study: weight today's draws by what the new mean squares say about them (their likelihood).
+# Each study has an average of its own, so a gauge that shifts in between does no harm.
+# For the truth take REML's variances, or draw it from today's posterior, 500 times each. (Then a share has a standard error of about 0.02.)
 
 
 # %%
 def refused_after(ms, plan, draws, above):
-    """Return the probability of a % R&R above 30 after a further study, and the effective sample size."""
+    """Return the probability of a % R&R above 30 after a further study, and the effective size."""
     ratios = {name: ms[name] / e for name, e in expected_squares(draws, plan).items()}
     df = degrees_of_freedom(*plan)
     log_weight = sum(0.5 * df[name] * (np.log(ratio) - ratio) for name, ratio in ratios.items())
@@ -664,35 +654,46 @@ def refused_after(ms, plan, draws, above):
     return weight[above].sum() / weight.sum(), weight.sum() ** 2 / (weight**2).sum()
 
 
-above, second = gauge_table(shortcut)["% R&R"] > 30, np.random.default_rng([SEED, 3])
+known_today = shortcut.iloc[:30_000]
+above, second = gauge_table(known_today)["% R&R"] > 30, np.random.default_rng([SEED, 3])
+truths = known_today.sample(500, random_state=second).to_dict("records")
+worlds = {"if REML is right": [classical.to_dict()] * 500, "over today's posterior": truths}
+rows = {}
 for name in ("operators: 10 x 9 x 3", "cheap: 10 x 6 x 2"):
-    plan, shares, effective = plans[name], {}, []
-    for what, worlds in {"REML's": [classical] * studies, "today's posterior": truths}.items():
-        both = [refused_after(new_study(truth, plan, second), plan, shortcut, above) for truth in worlds]
-        refused, ess = np.transpose(both)
-        shares[what] = np.mean(refused < 0.05)
+    plan, row, effective = plans[name], {}, []
+    for what, world in worlds.items():
+        found = [new_study(truth, plan, second) for truth in world]
+        after = [refused_after(new_ms, plan, known_today, above) for new_ms in found]
+        refused, ess = np.transpose(after)
+        row[f"sure of < 30, {what}"] = np.mean(refused < 0.05)
         effective += [*ess]
-    assert shares["REML's"] > plan_table.loc[name, "sure of < 30"]
-    print(f"{name}, with today's study: sure of < 30 in", end=" ")
-    print(", ".join(f"{share:.0%} (truth {what})" for what, share in shares.items()), end="; ")
-    print(f"effective sample size above {np.quantile(effective, 0.05):,.0f} in 19 of 20")
+    rows[name] = row | {"one in 20 effective sizes below": np.quantile(effective, 0.05)}
+sure = pd.DataFrame(rows).T
+sure.round(2)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 apart = []  # the order of two studies must not matter
+whole = gauge_table(shortcut)["% R&R"] > 30
 for truth in truths[:12]:
     new_ms = new_study(truth, plan, second)
-    first, _ = refused_after(new_ms, plan, shortcut, above)
+    first, _ = refused_after(new_ms, plan, shortcut, whole)
     draws = posterior_from(new_ms, plan, informed, second, 100_000)
     other, _ = refused_after(ms, today, draws, gauge_table(draws)["% R&R"] > 30)
     apart.append(abs(first - other))
 assert np.mean(apart) < 0.01
+
+many, few = sure.loc["operators: 10 x 9 x 3"], sure.loc["cheap: 10 x 6 x 2"]
+assert few["sure of < 30, if REML is right"] > plan_table.loc["cheap: 10 x 6 x 2", "sure of < 30"]
+assert (many - few)["sure of < 30, if REML is right"] > 0.05
+assert (many - few)["sure of < 30, over today's posterior"] < 0.15
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "One horizontal interval of the percentage of gauge R and R for each of five plans, with the truth near 19 as a line and the limit of 30. Today's plan has a wide interval that crosses 30; nine repeats do not make it shorter. Thirty parts shorten it somewhat. Nine operators shorten it much, so that it ends just below 30; six operators with two repeats do nearly as well for fewer readings, and end just above it."}} tags=["hide-input"]
 _, ax = plt.subplots(figsize=(8.5, 3))
 for k, (_, row) in enumerate(plan_table.iterrows()):
     ax.plot([row["5 %"], row["95 %"]], [k, k], color=mlm.COLORS["estimate"], linewidth=4)
     ax.text(41, k, f"{row['readings']:.0f} readings", va="center", fontsize=9)
-ax.axvline(from_reml, color=mlm.COLORS["truth"], label="truth of the simulation")
+truth = gauge_table(reml)["% R&R"].iloc[0]
+ax.axvline(truth, color=mlm.COLORS["truth"], label="truth of the simulation")
 ax.axvline(30, color=mlm.COLORS["truth"], linestyle="--", label="refuse above 30")
 ax.set(
     yticks=range(len(plans)),
@@ -708,17 +709,22 @@ width = plan_table["width"]
 assert width["operators: 10 x 9 x 3"] < 0.85 * width["today: 10 x 3 x 3"]
 assert width["repeats: 10 x 3 x 9"] > 0.85 * width["today: 10 x 3 x 3"]
 assert width["cheap: 10 x 6 x 2"] < width["repeats: 10 x 3 x 9"]
+now, ends = plan_table.loc["today: 10 x 3 x 3"], plan_table.drop(index="today: 10 x 3 x 3")
+assert 0.7 < width["parts: 30 x 3 x 3"] / now["width"] < 0.97
+assert ends["5 %"].idxmax() == "parts: 30 x 3 x 3"
+three_operators = ["repeats: 10 x 3 x 9", "parts: 30 x 3 x 3"]
+assert ends.loc[three_operators, "95 %"].min() > ends["95 %"].drop(three_operators).max()
 
 # %% [markdown]
 # Repeats are cheap, and they buy next to nothing: the repeats' variance was known well enough already.
-# What is not known is how far operators differ, and only operators can tell.
+# Thirty parts shorten the interval somewhat: % R&R is a ratio, and parts are its other half.
+# But its upper end, which decides about refusal, falls clearly only with more operators.
 # Six operators with two repeats each, 120 readings, beat three operators with nine, 270.
 # **Spend readings on the variance whose uncertainty widens your answer most: here the operators', which rests on two degrees of freedom.**
 #
 # ## Is the gauge fit for use?
 #
-# Ines can also make the gauge better without a new study, by measuring each module more than once.
-# Three readings a module are affordable.
+# Ines can also make the gauge better without a new study. Three readings a module are affordable.
 # First, who reads how far from the three operators' average, in hundredths of a degree per watt?
 
 # %%
@@ -729,19 +735,23 @@ summary(table).round(1)
 # %% [markdown]
 # **Predict first.** All three by whoever is on duty, all three always by Bo, or one by each of the three?
 # With one of these, the % R&R is more likely than not below 10.
-# (All rows below use Ines's prior, and hold for Ana, Bo and Cem.)
+# (All rows use Ines's prior, and hold for Ana, Bo and Cem.)
+
 
 # %%
-v = informed_three
-none = 0 * v["operator"]
-levers = {
-    "as it is": v,
-    "operators' offsets corrected": v.assign(operator=none),
-    "3 readings by whoever is on duty": v.assign(repeat=v["repeat"] / 3),
-    "3 readings, always by Bo": v.assign(operator=none, repeat=v["repeat"] / 3),
-    "1 reading by each of the three": v.assign(operator=none, pair=v["pair"] / 3, repeat=v["repeat"] / 3),
-}
-decision = {name: gauge_table(draws) for name, draws in levers.items()}
+def ways_to_read(v):
+    """Return the variances with each way of reading a module; `v` has a row a draw."""
+    none, third = 0 * v["operator"], v["repeat"] / 3
+    return {
+        "as it is": v,
+        "operators' offsets corrected": v.assign(operator=none),
+        "3 readings by whoever is on duty": v.assign(repeat=third),
+        "3 readings, always by Bo": v.assign(operator=none, repeat=third),
+        "1 reading by each of the three": v.assign(operator=none, pair=v["pair"] / 3, repeat=third),
+    }
+
+
+decision = {name: gauge_table(draws) for name, draws in ways_to_read(informed_three).items()}
 pd.DataFrame(
     {
         name: {
@@ -754,42 +764,45 @@ pd.DataFrame(
     }
 ).T.round(1)
 
-# %%
-agreed = gauge_table(v.assign(operator=none, pair=none, repeat=v["repeat"] / 3))["% of tolerance"].median()
-print(f"if the average of the three is the true value, by agreement: {agreed:.1f} % of the tolerance (median)")
-
-# %% [markdown]
-# And if the ten modules had been chosen to span the range, so that the parts of the production have only half of their variance?
-
-# %%
-chosen = gauge_table(levers["1 reading by each of the three"].assign(part=v["part"] / 2))["% R&R"]
-print(
-    f"1 reading by each of the three: % R&R {chosen.median():.1f}, below 10 with probability {(chosen < 10).mean():.0%}"
-)
-assert (chosen < 10).mean() < 0.5 < (decision["1 reading by each of the three"]["% R&R"] < 10).mean()
-
-# %% [markdown]
-# Two assumptions went into that: the ten modules, which you have just changed, and the prior of the parts' scale, which nobody has changed yet.
-
-# %%
-for scale in (priors.mu_sd, 8, 5):
-    narrower = dataclasses.replace(priors, mu_sd={"part": scale, "operator": 2, "pair": 2})
-    v_other = posterior_from(ms, today, narrower, rng, 100_000)
-    averaged = v_other.assign(operator=0.0, pair=v_other["pair"] / 3, repeat=v_other["repeat"] / 3)
-    passes = (gauge_table(averaged)["% R&R"] < 10).mean()
-    print(f"parts' scale {scale:.0f}: 1 reading by each of the three is below 10 with probability {passes:.0%}")
-
-# %% [markdown]
-# Ten parts pin their variance down less firmly than it looks, so the chance moves, and stays near or above one half.
-
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Five histograms of the percentage of gauge R and R for these three operators, with the accept and refuse zones shaded. As it is, with corrected offsets, with three readings by whoever is on duty, and with three always by Bo: between 10 and 30, the last nearest to 10. With one reading by each of the three: around 10, the larger part in the accept zone."}} tags=["hide-input"]
-show_verdicts(decision, reml=["as it is"])
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Five histograms of the percentage of gauge R and R for these three operators, with the accept and refuse zones shaded. As it is, with corrected offsets, with three readings by whoever is on duty, and with three always by Bo: between 10 and 30, the last nearest to 10. With one reading by each of the three: around 10, the larger part in the accept zone. A line in each marks the value from REML's variances, close to the middle of the histogram."}} tags=["hide-input"]
+show_verdicts(decision, ways_to_read(reml_three))
 plt.show()
 
 median = {name: table["% R&R"].median() for name, table in decision.items()}
 assert median["1 reading by each of the three"] < 10 < median["3 readings, always by Bo"]
 assert median["3 readings, always by Bo"] < median["3 readings by whoever is on duty"] < median["as it is"]
-assert decision["1 reading by each of the three"]["% R&R"].gt(10).mean() < 0.5
+
+# %% [markdown]
+# How firm is the last row? Change what went into it: let the production have half of the parts' variance, as if the modules had been chosen to span the range, or give the parts' prior a narrower scale.
+
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+def two_answers(variance):
+    each = gauge_table(ways_to_read(variance)["1 reading by each of the three"])["% R&R"] < 10
+    anyone = gauge_table(variance)["% R&R"] > 30
+    return {"the three once: below 10": each.mean(), "any operator: above 30": anyone.mean()}
+
+
+v = informed_population
+half = v.assign(part=v["part"] / 2)
+answers = {"as above": two_answers(v), "half of the parts' variance": two_answers(half)}
+for scale in (8, 5):
+    narrower = dataclasses.replace(priors, mu_sd={"part": scale, "operator": 2, "pair": 2})
+    drawn = posterior_from(ms, today, narrower, rng, 100_000)
+    answers[f"parts' scale {scale}, not {priors.mu_sd:.0f}"] = two_answers(drawn)
+answers = pd.DataFrame(answers).T
+agreed = v.assign(operator=0.0, pair=0.0, repeat=v["repeat"] / 3)
+agreed = gauge_table(agreed)["% of tolerance"].median()
+print(f"if the average of the three is the true value, by agreement: {agreed:.1f} % of tolerance")
+
+once, anyone = answers.to_numpy().T
+assert np.all(np.abs(once[[0, 1, 3]] - [0.675, 0.235, 0.53]) < [0.075, 0.065, 0.05])
+assert np.all(np.abs(anyone[[0, 3]] - [0.165, 0.22]) < 0.04)
+assert verdict(any_operator)["above 30"] > 1 / 3
+assert verdict(decision["as it is"])["10 to 30"] > 0.9
+assert 9.5 < decision["1 reading by each of the three"]["% of tolerance"].median() < 10.5
+assert 5.7 < agreed < 6.7
+answers.round(2)
 
 # %% [markdown]
 # This is what Ines tells the auditor.
@@ -799,68 +812,65 @@ assert decision["1 reading by each of the three"]["% R&R"].gt(10).mean() < 0.5
 # | Ana, Bo or Cem, as now | neither accepted nor refused: the % R&R very probably lies between 10 and 30 | ten modules that are a fair sample |
 # | each of the three once, and the average counts | below the strict limit of 10 with a probability of about two thirds; little more than one half under the narrowest prior of the parts that she tried | the same, and her prior |
 # | the same, if the modules were chosen to span the range | about one in four | the production having half their variance |
-# | the same, in percent of the tolerance | right at 10, so nobody should promise that; about 6 if the average of the three *is* the true value, by agreement | no assumption about the modules |
-# | any operator | refused with a probability of about one in six under her prior, and of more than one in three under the wide one | the prior, most of all |
+# | the same, in percent of the tolerance | right at 10, so nobody should promise that; about 6 if the average of the three *is* the true value, by agreement | that these modules show how hands and modules interact; not on how far modules differ |
+# | any operator | refused with a probability of about one in six under her prior, and of more than one in three under the wide one | her priors of operators and parts |
 #
 # So from now on each module is read once by each of the three.
 # Their offsets are then the same for every module, and the variances of pairs and repeats fall to a third.
-# Percent of the tolerance is what counts where modules are sorted by fixed limits.
 #
 # Three readings by one operator cost the same and gain less.
 # Whoever is on duty brings an offset and pairs, and both stay.
-# Always the same operator removes the offset without any correction, for it is the same for every module; her pairs stay.
-# Correcting each operator's offset gains as little, and the table even treats the offsets as exactly known.
+# Always the same operator removes the offset without any correction; her pairs stay.
+# Correcting each operator's offset gains as little as three readings by whoever is on duty, and the table even treats the offsets as exactly known.
 #
 # Before a fourth operator uses the gauge, six *new* ones take part in a study of ten other modules, with two repeats.
 # How often will that make her 95 % sure that the % R&R of any operator is below 30?
-# Read alone, in about four cases of ten. Read together with the first study, in about three of four if REML's variances are true, and in nearly half over all that she knows today (the lines below the table of plans).
-# Nine operators with three repeats would take 270 readings instead of 120, and settle it hardly more often.
-# When she fits both studies, the study becomes one more layer, so that a shift of the gauge in between is not taken for a difference of operators.
+# With both studies: in 71 % of cases if REML's variances are true, and in 51 % over all that she knows today.
+# Nine operators with three repeats take 270 readings instead of 120, and make it 84 % and 57 %: a clear gain in the first case, a small one in the second.
+# In about one case in six, by her posterior, the true % R&R is above 30. Then a study that goes well will not make her sure that it is below.
 #
 # And the 37 of this morning, beside two times 41?
 # Ana reads somewhat less than a unit below the average of the three (the table of offsets). On this module, part 1, she is more than two units below, so her pair adds to it.
-# That says how far she is from the others, and not who is right: perhaps they read high.
-# A gauge study measures agreement, in the days of the study: it does not see a gauge that drifts from month to month. For the truth it takes a part whose impedance is known.
+# That says how far she is from the others, and not who is right.
+# A gauge study measures agreement, in the days of the study. For the truth it takes a part whose impedance is known.
 #
 # ## When spreads are not known
 #
-# `known_sigma` made two promises: that one residual is enough, and that the scatter of repeats is all baseline.
+# `known_sigma` promised that one residual is enough, and that the scatter of repeats is all baseline.
 # Without it, `mlm.cell_model(cells)` gives every part, operator and pair a spread of its own.
-# Then the scatter of repeats is a sum of four variances, and [10](10_what_the_data_cannot_say.ipynb) showed that data of this kind fix only such sums: the prior shares them out.
-# How far contributors' *means* differ is another question, and this split does not enter it. (Free spreads only weigh the cells a little differently.)
-# But `sigma_baseline` is then a part of the repeatability, as large as the prior says, and no discovery about the gauge.
-# So with free spreads, report the sum, and never the baseline alone.
+# Then the scatter of repeats is a sum of four variances, and as in [10](10_what_the_data_cannot_say.ipynb) the prior shares it out.
+# `sigma_baseline` is then as large as the prior says, and no discovery about the gauge: report the sum, and never the baseline alone.
 #
-# And the first promise, one residual for all?
-# Compare how far each operator's repeats of a part scatter. (Many gauge studies draw the ranges.)
+# And one residual for all? Compare how far each operator's repeats of a part scatter.
 
-# %%
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 scatter = gauge.groupby(["operator", "part"])["impedance"].var().groupby("operator").mean()
 print("variance of repeats within a pair:", scatter.round(2).to_dict())
-alike = np.random.default_rng([SEED, 1]).chisquare(20, (100_000, 3))  # ten parts with two independent differences each
+alike = np.random.default_rng([SEED, 1]).chisquare(20, (100_000, 3))  # ten parts, two each
 at_chance = np.quantile(alike.max(axis=1) / alike.min(axis=1), 0.95)
-print(f"largest over smallest: {scatter.max() / scatter.min():.1f}; by chance above {at_chance:.1f} in 5 % of studies")
+print(f"largest over smallest: {scatter.max() / scatter.min():.1f}", end="; ")
+print(f"by chance above {at_chance:.1f} in 5 % of studies")
 twice = alike * [1, 1, 2]
 seen_if_twice = np.mean(twice.max(axis=1) / twice.min(axis=1) > at_chance)
-print(f"an operator with twice the variance of the others would be noticed in {seen_if_twice:.0%} of studies")
+print(f"an operator with twice the variance would be noticed in {seen_if_twice:.0%} of studies")
+assert scatter.max() / scatter.min() < at_chance
+assert seen_if_twice < 0.5
 
 # %% [markdown]
 # Nothing speaks against it, but the check is weak: each of these variances rests on 20 differences.
-# It compares operators only; a part that is hard to measure would need the same check, on six differences.
 #
-# Can such a model say whether one operator's hand is less steady than another's?
+# Can a model with free spreads say whether one operator's hand is less steady than another's?
 
 # %%
 contrast = {"A - B": {("operator", "A"): 1, ("operator", "B"): -1}}
 free = mlm.identification(cells, contrasts=contrast)
 without_pairs = mlm.identification(cells, known_sigma={"pair": 0}, contrasts=contrast)
-pd.DataFrame({"all spreads free": free["spreads"], "spread of pairs zero": without_pairs["spreads"]}).loc[["A - B"]]
+fixed = {"all spreads free": free["spreads"], "spread of pairs zero": without_pairs["spreads"]}
+pd.DataFrame(fixed).loc[["A - B"]]
 
 # %% [markdown]
 # Not while pairs have spreads of their own: every pair belongs to one operator, so an operator's spread and those of her pairs can trade.
 # Without the pairs' spreads a *difference* of two operators' variances is fixed, because all other variances are the same on both sides.
-#
-# (The readings are whole numbers. A rounding error is uniform, with a variance of 1/12, which is about a sixth of the repeatability's. A display with one more digit would take that part away; it is a small part of gauge R&R.)
 #
 # ## Nested: when label "a" is not always the same
 #
@@ -893,52 +903,60 @@ plt.show()
 #
 # **Predict first.** The laboratory asks: is our test imprecise? Take batch and cask for the layers, as the columns say, and see how much variance is left to the test. Then give every cask a label of its own. How much is left now?
 
-# %%
-as_written = mlm.cell_statistics(paste, total="strength", layers=["batch", "cask"])
-left = as_written.residual_variance()  # about the least squares fit of batch and letter
 
-three = ["batch", "cask", "sample"]
-paste_cells = mlm.cell_statistics(paste, total="strength", layers=three)
-known = dict.fromkeys(three, 0)
-paste_fit = mlm.sample(mlm.cell_model(paste_cells, mlm.Priors.from_cells(paste_cells, known_sigma=known)), seed=SEED)
+# %%
+as_gauge = {"strength": "impedance", "batch": "part", "cask": "operator"}
+found, df = mean_squares(paste.rename(columns=as_gauge))
+
+
+def together(*names):
+    """Return the mean square of several rows taken for one."""
+    return sum(df[name] * found[name] for name in names) / sum(df[name] for name in names)
+
+
+test = together("pair", "repeat")  # as written: what batch and letter leave
+batch, letter = (found["part"] - test) / 6, (found["operator"] - test) / 20
+as_written = pd.Series({"batch": batch, "cask": letter, "test": test})
+cask, test = together("operator", "pair"), found["repeat"]  # each cask is one of its own
+batch, cask = (found["part"] - cask) / 6, (cask - test) / 2
+own_label = pd.Series({"batch": batch, "cask": cask, "test": test})
+
+nested = ["batch", "sample"]
+paste_cells = mlm.cell_statistics(paste, total="strength", layers=nested)
+paste_priors = mlm.Priors.from_cells(paste_cells, known_sigma=dict.fromkeys(nested, 0))
+paste_fit = mlm.sample(mlm.cell_model(paste_cells, paste_priors), seed=SEED)
 mlm.check_convergence(paste_fit)
-found = summary(variances_of(paste_fit, three)[0])
-found.index = ["batch", "letter of the cask", "cask", "test"]
-paste_reml = pd.Series({"batch": 1.66, "cask": 8.43, "test": 0.68})  # of the nested model, see mlm.load_paste
-found.assign(**{"REML, nested": paste_reml, "labels as written": pd.Series({"test": left})}).round(2)
+posterior = summary(variances_of(paste_fit, nested)[0])
+posterior.index = own_label.index
+both = {"labels as written": as_written, "a label for each cask": own_label}
+pd.concat({"REML": pd.DataFrame(both), "a label for each cask": posterior}, axis=1).round(2)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-assert left > 8 * found.loc["test", "median"]
-assert found.loc["letter of the cask", "95 %"] < found.loc["cask", "5 %"] / 2
-assert 7 < found.loc["cask", "median"] < 10
-assert np.allclose(found.loc[["cask", "test"], "median"], paste_reml[["cask", "test"]], rtol=0.15)
+from_program = [1.66, 8.43, 0.68]  # REML by lme4, see mlm.load_paste
+assert np.allclose(own_label, from_program, rtol=0, atol=0.005)
+assert 8 < as_written["test"] / own_label["test"] < 13
+assert as_written["cask"] < 0.1 * as_written["test"]
+assert np.allclose(posterior.loc[["cask", "test"], "median"], own_label[["cask", "test"]], rtol=0.15)
+assert posterior.loc["cask", "5 %"] > 5 * posterior.loc["test", "median"]
 
 # %% [markdown]
-# The table has variances in the table of 60 tests, not in the population.
-# With the wrong labels the variance of the test looks some ten times as large as it is, and no cask looks guilty: no letter stands out.
+# With the labels as written the test's variance is some ten times as large, and the row of casks, which are letters there, holds next to nothing: what differs between the casks of a batch is counted with the test.
 # The laboratory would buy a new instrument, and the paste would stay as it is.
-# With a label for every cask the test has a small variance, and the casks of one batch differ most.
-# The letters are in the model, too, as a layer beside the casks.
-# Their median is small, and three letters cannot say much more than that: the upper end reaches far above the test's own variance.
-# The reason to drop them is how the labels were given, not this number: an "a" in one batch and an "a" in another have only the letter in common.
+# With a label for each cask the test has the smallest variance, and the casks of one batch differ most.
 #
 # The sampler's checks would not tell you, because the arithmetic is right with either labels.
-# A check of the fit does: cells miss the sum of batch and letter by far.
-# But it cannot say why: casks that share no more than a letter, or letters that act differently in each batch.
-#
-# No program can prove that an "a" is not an "a".
-# But the signs can be seen before the fit:
+# A look at the cells tells, before any fit:
 
 # %%
-for note in mlm.identification(as_written).attrs["notes"]:
+repeated = mlm.cell_statistics(paste, total="strength", layers=["batch", "cask"])
+for note in mlm.identification(repeated).attrs["notes"]:
     print(note.replace(". ", ".\n"))
 
 
 # %% [markdown]
-# If labels repeat, ask whoever wrote them, and give each contributor a label of its own: `paste["batch"] + ":" + paste["cask"]`.
-# It takes one line, and if labels are unique already it costs nothing.
-# (In the gauge study, operator A is the same person on every part. There the crossed layers are right, and the note stays away because the pairs are in the model.
-# If each reading destroyed its part, every reading would need a part of its own, and nothing would tell parts from repeats, unless parts of one batch count as alike.)
+# The cells miss the sum of batch and letter by far. No program can say why: casks that share only a letter, or letters that act differently in each batch.
+# So ask whoever wrote the labels, and give each contributor one of its own: `paste["batch"] + ":" + paste["cask"]`.
+# (In the gauge study, operator A is the same person on every part. There the crossed layers are right, and the note stays away because the pairs are in the model.)
 #
 # ## Check yourself
 #
@@ -953,7 +971,7 @@ mlm.quiz("14")
 # ## What to remember
 #
 # - Name the layers before you fit. Crossed layers meet in all combinations; a nested contributor belongs to one other. Labels that repeat in every group may hide nesting: ask, and make them unique.
-# - A variance among the contributors in the table is one thing, and that of the population another. REML estimates the second, but its single number lies near the first; without an interval it hides how little three operators say.
+# - A variance among the contributors in the table is one thing, and that of the population another. REML estimates the second; without an interval it hides how little three operators say.
 # - Where one layer refines another (casks in batches, pairs of part and operator), pool. Fixed scales split what the data leave open, and the run looks healthy.
 # - `known_sigma={layer: 0}` gives the classical model. With free spreads, report sums of variances, not the baseline alone.
 # - Compute every ratio draw by draw, then summarize. A decision needs the probability of being on the right side of a limit.
@@ -962,7 +980,7 @@ mlm.quiz("14")
 # ## Going further
 #
 # - Houf, R. E. and Berman, D. B. (1988). Statistical analysis of power module thermal test equipment performance. *IEEE Transactions on Components, Hybrids, and Manufacturing Technology* 11(4), 516-520. [doi:10.1109/33.16692](https://doi.org/10.1109/33.16692)
-# - Burdick, R. K., Borror, C. M. and Montgomery, D. C. (2003). A review of methods for measurement systems capability analysis. *Journal of Quality Technology* 35(4), 342-354. [Publication page](https://asu.elsevierpure.com/en/publications/a-review-of-methods-for-measurement-systems-capability-analysis). Intervals for all quantities of the gauge table, without Bayes.
+# - Burdick, R. K., Borror, C. M. and Montgomery, D. C. (2005). *Design and Analysis of Gauge R&R Studies: Making Decisions with Confidence Intervals in Random and Mixed ANOVA Models*. SIAM and ASA. [doi:10.1137/1.9780898718379](https://doi.org/10.1137/1.9780898718379)
 # - SAS Institute. The VARCOMP procedure, example "Using the GRR method": the same readings and limits, with confidence limits to compare with. [Documentation](https://go.documentation.sas.com/doc/en/statcdc/14.2/statug/statug_varcomp_examples02.htm)
 # - Searle, S. R., Casella, G. and McCulloch, C. E. (1992). *Variance Components*. Wiley. [doi:10.1002/9780470316856](https://doi.org/10.1002/9780470316856)
 # - Gelman, A. (2006). Prior distributions for variance parameters in hierarchical models. *Bayesian Analysis* 1(3), 515-534. [doi:10.1214/06-BA117A](https://doi.org/10.1214/06-BA117A). On groups as few as three.
