@@ -108,9 +108,11 @@ def identification(
         if name in rows:
             raise ValueError(f"a contrast cannot be called {name!r}, a component has that name")
         weights = _contrast_weights(cells, name, contrast)
-        *fixed, reason = estimable(means, spreads, weights)
+        mean_fixed, spread_fixed, reason = estimable(means, spreads, weights)
         asked = [layer for layer in doubtful if layer in layers_of(contrast)]
-        rows[name] = (*fixed, f"{reason} First read the note on {listed(asked)}." if asked else reason)
+        if asked:
+            reason += f" First read the note on {listed(asked)}."
+        rows[name] = (mean_fixed, spread_fixed, reason)
     fixed_means, fixed_spreads, because = zip(*rows.values(), strict=True)
     frame = pd.DataFrame(
         {"means": fixed_means, "spreads": fixed_spreads, "because": because}, index=pd.Index(rows, name="component")

@@ -503,6 +503,7 @@ def batches_or_casks(frame, test_sd, seed):
 #
 # $$E_\text{operator} = v_\text{repeat} + r\,v_\text{pair} + p\,r\,v_\text{operator}, \qquad E_\text{pair} = v_\text{repeat} + r\,v_\text{pair}.$$
 #
+# Their degrees of freedom are $o - 1$ and $(p - 1)(o - 1)$.
 # For each plan, compute the standard error of the estimate *in units of* $v_\text{operator}$.
 # Then choose: the plan with the smallest error among those with at most `budget` readings.
 
@@ -514,7 +515,8 @@ def next_study(plans, operator, pair, repeat, budget):
     plans: list of tuples (parts, operators, repeats)
     operator, pair, repeat: float, the variances
     budget: int, the most readings
-    Returns a pair: an array of float, shape (number of plans,), and the position of the best plan.
+    Returns a pair: an array of float, shape (number of plans,), and the position of the best plan, counted from 0 among
+    all plans. For example, next_study([(10, 3, 2), (10, 6, 1)], 1.0, 1.0, 1.0, 60) is ([1.15, 0.76], 1), rounded.
     """
     ### BEGIN SOLUTION: return the pair (relative standard errors, position of the best plan)
     p, o, r = np.array(plans, dtype=float).T
