@@ -472,7 +472,7 @@ print(f"{len(postcards)} months merged: {year}")
 #
 # ## What one evaluation costs
 #
-# A sampler evaluates the log density tens of thousands of times.
+# A sampler evaluates the log density tens or hundreds of thousands of times.
 # So the next cell measures one evaluation, for 1,000 to 10 million parcels, row by row and by cells, both in NumPy.
 #
 # **Predict first.** By what factor does the time grow from 1,000 to 10 million rows, for rows and for cells?
@@ -636,9 +636,9 @@ assert abs(within - 0.5) < 4.5 * standard_error  # by chance once in 100,000 see
 #
 # A model in which every contribution is an unknown is called *latent* here; the model without them is *marginal*.
 # Algebra says that both have the same posterior of means and standard deviations.
-# Two samplers should say so too.
+# Two runs of the sampler should say so too.
 #
-# For that both must converge, and with the 500 parcels of 06 the latent model did so only when the layers' standard deviations were fixed.
+# For that both must converge, and with the 500 parcels of 06 the latent model did so only when some standard deviations were fixed, and best with those of the layers.
 # So give both models the true ones, 1 minute each, with `known_sigma`.
 # Means and the road's standard deviation stay unknown, with the same priors in both.
 
@@ -685,7 +685,7 @@ work[columns].round(1).T
 #
 # Divide each difference by its Monte Carlo standard error (MCSE, see [07](07_diagnostics.ipynb)), the root of the sum of both squared errors.
 # If both sample one posterior, the largest of eighteen exceeds 5.0 about once in 100,000 runs.
-# Two pairs are compared, because a real fault shows again and chance does not.
+# Two pairs are compared, because a real fault shows again and chance seldom does. (Of eighteen differences the largest is often above 2, and now and then above 3.)
 
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -813,7 +813,7 @@ mlm.quiz("09")
 # - A custom distribution of these statistics needs the log density of the rows, and draws of a normal and a chi-squared.
 # - Subtract before you square. $\sum x^2 - n \bar x^2$ loses digits as the mean grows beside the spread, in the end all of them.
 # - Cells of parts merge exactly, and the cost of an evaluation depends on the cells, not on the rows.
-# - Compare two samplers only where both converged. Fix what keeps one from converging, in both.
+# - Compare two models' draws only where both runs converged. Fix what keeps one from converging, in both.
 #
 # ## Going further
 #

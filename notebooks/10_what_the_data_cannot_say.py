@@ -128,7 +128,7 @@ assert largest < 3  # strict for 24 statistics: the data made their own predicti
 
 # %% [markdown]
 # Of 12 averages and 12 standard deviations none is a surprise.
-# The check would notice an average or an sd that is off by as much as the last line says.
+# The last line is how far an average or an sd must lie from its prediction. The same cells made the prediction, six free means for twelve averages, so a single odd cell pulls it part of the way along, and has to be off by more before the check notices.
 # A wrong split of the totals it cannot notice, as you will see.
 #
 # **Predict first.** The chains agree, the predictions hold, the model is the one that made the parcels, and there are 10,000 of them.
@@ -596,7 +596,7 @@ gap = means[0] - means[1]
 print(f"from the priors given the true A: means {means[0]:.1f} and {means[1]:.1f}, gap {gap:.1f}")
 assert abs(gap - gaps["the road's sd"].iloc[-1]) < 0.15
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "A band of the posterior of the road's standard deviation against the share of the variance that the prior expects on the road. It rises from about 1 to about 5 minutes, the truth at 5 as a dashed line; the sampled intervals of Sam, at a tenth, and of Nora, at a third, lie on it."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "A band of the posterior of the road's standard deviation against the share of the variance that the prior expects on the road. Its median rises from less than 1 to almost 5 minutes, the truth at 5 as a dashed line; the sampled intervals of Sam, at a tenth, and of Nora, at a third, lie on it."}} tags=["hide-input"]
 A = both["Nora"]["bound of the road, root of A"].ravel()[::4] ** 2
 expected = np.linspace(0.02, 0.98, 25)
 bands = np.array([np.quantile(draw_road(A, split(s)), [0.055, 0.5, 0.945]) for s in expected])
@@ -851,7 +851,7 @@ compared.map("{:.1e}".format)
 # Draws of the right posterior explain the data about as well as the truth does, and the ranks are uniform.
 # That is why `mlm.calibrate` ranks `log_likelihood` beside the parameters.
 #
-# So calibration, with such a quantity, says that the program computes *its* posterior from *these* data.
+# So calibration, with such a quantity, says that the program computes *its* posterior from the data that it is given: on average over data that the prior makes, and within its power.
 # It does not say that the data decide, and it does not say that your prior is that of the world.
 #
 # ## What Nora and Sam tell the manager
@@ -892,8 +892,8 @@ for name in priors:
 # More parcels bring $A$ up to its true value: in minutes this error fades, unlike the gap between Nora and Sam.
 # Until then an average, which favors no contributor, is the safer bound.
 #
-# Rows of another *kind* would settle the rest: a parcel that its owner collects at the center had no driver.
-# Such rows add to the rank, and [11](11_making_the_data_say_it.ipynb) plans them.
+# Rows of other *kinds* would settle the rest: a parcel that its owner collects at the center had no driver, one that the truck drops at the door had neither center nor driver.
+# Each of these kinds adds to the rank, and [11](11_making_the_data_say_it.ipynb) plans them.
 # Better routes, or training? Until then the manager's money has no answer from these parcels; 11 gets one.
 # [12](12_decomposing_a_total.ipynb) splits single delays into contributions, and keeps to the table above.
 #

@@ -24,7 +24,7 @@
 # | hand over | The truck hands the parcel to a driver at the roadside. No center takes part. | 3 euros a parcel |
 # | certificate | The haulier has loggers in its trucks and sells one number: by how much the road varies. | 900 euros |
 #
-# One of the five is worth nothing to her. Which?
+# One of the five answers nothing that last year's parcels left open. Which?
 # And which does she need?
 # Decide before you read on.
 #
@@ -601,7 +601,7 @@ assert float(road.std()) < 0.25
 # One minute is less than this plan can see, and no variance can be negative.
 # Each of seven small variances can come out too large, none below zero, and what they gain the road loses.
 # A prior that is flat for all variances misses about as often, as the next section counts.
-# Only a prior that expects next to nothing of centers and drivers holds them down.
+# Of the priors tried here, only one that expects next to nothing of centers and drivers holds them down. (None of them lets contributors of a layer share a spread.)
 #
 # Two priors that agree show that the data decide between *these two*.
 # They do not show what the answer owes to something that both share.
@@ -816,7 +816,7 @@ assert 0.8 < doubted < 0.95
 # - **Parcels are independent of each other.** Parcels in the same truck share its road. Then 500 dropped parcels count as fewer, and every standard error here is too small. It helps to spread them over many trucks and days.
 # - **The contributions to a parcel are independent.** A driver who hurries after a slow road breaks this.
 # - **The minutes of a cell are normal.** With heavy tails the least-squares estimates stay nearly right on average. But each $s^2$ scatters more, by a factor of about $\sqrt{(\kappa - 1)/2}$, where the kurtosis $\kappa$ is 3 for a normal. Promised errors and posterior intervals do not know this, and are too short by as much.
-# - **A parcel that lacks a layer has the *same road* as all others.**
+# - **A parcel that lacks a layer has the *same road* as all others, and the layers that it has add to it what they add elsewhere.**
 #
 # Look at the last.
 # Suppose that trucks can stop only along the motorway, where the road varies by 4 minutes.
@@ -889,7 +889,7 @@ assert power["a little quieter"] < 0.5 < 0.8 < power["motorway"]
 # | the road of dropped and of handed-over parcels, alike | 0 |
 # | the road of collected and of handed-over parcels, alike | minus twice the difference |
 # | nothing, but a driver makes up for a slow road | 0 |
-# | the mean of a road, not its variance | 0; the contrast of the kinds' means shows it |
+# | the mean of one kind's road, not its variance | 0; the contrast of the kinds' means shows it |
 #
 # The contrast of the means costs nothing: by its standard error, printed above the price, it notices a minute in most years.
 # Let chance decide which parcels are handled differently. That rules out selection, though not another route.
@@ -982,7 +982,7 @@ assert smallest_share * V > (V + between) / 2
 
 # %% [markdown]
 # *Collect* and *drop* cost 1,500 euros, and for these the manager may now claim what follows.
-# All of it holds only if dropped and collected parcels have the road of the others, and her plan cannot test that. (With *hand over* she could have tested whether the variance of one kind alone differs, not whether both do alike.)
+# All of it holds only if dropped and collected parcels have the road of the others, and collected ones the centers', and her plan cannot test that. (With *hand over* she could have tested whether the variance of one kind alone differs, not whether both do alike.)
 #
 # | claim | how sure | rests on |
 # |---|---|---|

@@ -647,7 +647,7 @@ assert abs(float(lead.mean()) - mu[2]) < 5 * float(lead.std())
 #
 # **You may not tell Ann** how many of these 22 minutes were hers, for two reasons.
 # The parcels do not say how much drivers vary, so her share of the surprise would be a prior's.
-# And had they said it, her part would still be 3.6 minutes give or take 1 (89 %: 2.0 to 5.1), nearly what one would have said before the parcel came: one total says next to nothing about a part that varies little.
+# And had they said it, her part would still be known only as 3.6 minutes more than an average driver's, give or take 1 (89 %: 2.0 to 5.1), nearly what one would have said before the parcel came: one total says next to nothing about a part that varies little.
 #
 # If it matters, do not fit longer: record something else, for instance parcels that no driver carried ([11](11_making_the_data_say_it.ipynb)).
 # Then the data speak about the drivers' spread as well, and with enough such parcels Ann's bar of the waterfall becomes a claim, whisker and all.
@@ -669,7 +669,7 @@ mlm.quiz("12")
 # - Whiskers of a learned split hold the prior's view of who varies how much. More rows of the same kind do not change that.
 # - Safe to claim: what was expected, how large and how unusual the surprise is; and, where layers are separable (ask `mlm.identification`), means and their differences, averages of contributions over many rows that were not picked by their totals, and differences of variances within a layer. Each with its interval.
 # - A difference of means is about the contributors themselves only if their rows were dealt at random. Otherwise it also contains what came with those rows.
-# - Not safe, unless the design or a measurement says so: who took how much of one surprise. It also rests on parts that are independent, which totals cannot show: a driver who hurries after a slow road can get a negative share.
+# - Not safe, unless the design or a measurement says so: who took how much of one surprise. It also rests on parts that are independent, which totals cannot show (a driver who hurries after a slow road can get a negative share), and normal: where one part has a heavy tail, a large surprise is mostly that part's ([16](16_tails_that_add_up.ipynb)).
 # - Parts of layers are sure to sum to the variance of totals only where layers occur independently; elsewhere there is a covariance that belongs to no layer alone.
 #
 # ## Going further

@@ -355,7 +355,7 @@ pd.DataFrame(steps_saved).T
 # If you know the soil, the population is narrower: it is that of counties with such soil.
 # The table has no soil for the two either, so suppose that Grant has that of Stevens, its neighbor in the south, and Red Lake that of Pennington in the north.
 #
-# (This is the **population view**: the counties in the table stand for those that might be, and the next one comes from the same distribution. A layer whose scale of means is fixed knows its members only. A pooled one has learned how far members lie apart, and so has an answer for another one. Seven weekdays are all there are; counties, patients and customers are not.)
+# (This is the **population view**: the counties in the table stand for those that might be, and the next one comes from the same distribution. A layer whose scale of means is fixed has only its prior to say about another member. A pooled one has learned how far members lie apart, so its answer comes from the data. Seven weekdays are all there are; counties, patients and customers are not.)
 #
 # **Predict first.** Which is wider: the interval of a new county's level, or that of one home in the county with most homes?
 
@@ -571,7 +571,7 @@ assert (checked["predicted"] - checked["found"]).abs().max() < 0.12
 # At 900 dollars the better rule without data is "never", and over it the model saves about two and a half standard errors.
 # That is the clearest of twelve entries about the same homes, so it is likely and not proved, too.
 #
-# The predicted chances are about right, so they can be used with other prices, too.
+# In each third the share found is within five points of the chance predicted, about one standard error. That rules out gross errors only: where a chance lies within a few points of the ratio of prices, this test cannot vouch for the decision.
 # (An error of ten points would show in most such tests, one of three points in few.)
 #
 # Minnesota chose "always": since 2009 its building code asks for the pipe in all new homes.
@@ -841,7 +841,7 @@ mlm.quiz("13")
 # - A predictor of contributors belongs in the center of their distribution. One that predicts well lowers `tau`, not `sigma`; small contributors then learn from those that are like them.
 # - The package takes numbers of rows and of contributors as `covariates`. If one follows from the labels, only pooling can tell its slope from the contributors' means.
 # - New contributors come from the population of contributors: draw a level, then an observation.
-# - With 85 counties no prior of `tau` moved it by as much as its own uncertainty, zero at zero or not. With three or four contributors one may: try two priors.
+# - With 85 counties none of the four priors tried moved the mean of `tau` by as much as its own uncertainty, zero at zero or not. With three or four contributors one may: try two priors.
 # - The same weight chooses coordinates: above one half centered, below one half non-centered (about twice as many effective draws of `tau` here, if the sampler learns no correlations).
 # - A decision needs the chance of the event that costs money. Test it on data held out, beside rules that need no model.
 # - From here on the package pools for you: `mlm.Priors.from_cells(cells)` pools means, and variances in the same way. `pooled=False`, as in 05 to 12, asks for fixed scales.

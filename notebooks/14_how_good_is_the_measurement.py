@@ -405,7 +405,7 @@ assert anyone["above 30"] > max(0.1, 5 * three["above 30"])
 print(f"prior of tau: half-normal with a scale of {priors.mu_sd:.1f}, for parts, operators and pairs alike")
 
 # %% [markdown]
-# That is generous for parts, and absurd for operators: two trained people would differ, on the same part, by as much as the best part and the worst.
+# That is generous for parts, and absurd for operators: two trained people's averages would often differ by nearly half as much as the best part and the worst.
 # Ines knows better, from other gauges and not from this table.
 # Two new operators are a unit or two apart (a unit is 0.01 °C per watt); five would be rare.
 # And hands do not suit parts more than people differ, she thinks, so pairs may have the operators' scale.
@@ -827,7 +827,7 @@ answers.round(2)
 # How often will that make her 95 % sure that the % R&R of any operator is below 30?
 # With both studies: in 71 % of cases if REML's variances are true, and in 51 % over all that she knows today.
 # Nine operators with three repeats take 270 readings instead of 120, and make it 84 % and 57 %: a clear gain in the first case, a small one in the second.
-# In about one case in six, by her posterior, the true % R&R is above 30. Then a study that goes well will not make her sure that it is below.
+# In about one case in six, by her posterior, the true % R&R is above 30. Then a study should not make her sure that it is below, and seldom does.
 #
 # And the 37 of this morning, beside two times 41?
 # Ana reads somewhat less than a unit below the average of the three (the table of offsets). On this module, part 1, she is more than two units below, so her pair adds to it.
@@ -942,7 +942,7 @@ assert posterior.loc["cask", "5 %"] > 5 * posterior.loc["test", "median"]
 # %% [markdown]
 # With the labels as written the test's variance is some ten times as large, and the row of casks, which are letters there, holds next to nothing: what differs between the casks of a batch is counted with the test.
 # The laboratory would buy a new instrument, and the paste would stay as it is.
-# With a label for each cask the test has the smallest variance, and the casks of one batch differ most.
+# With a label for each cask, the casks of one batch differ most, far more than two tests of one cask. Whether batches differ more than tests these readings do not say: look at the batches' interval.
 #
 # The sampler's checks would not tell you, because the arithmetic is right with either labels.
 # A look at the cells tells, before any fit:

@@ -500,7 +500,7 @@ print(
 )
 
 # %% [markdown]
-# It prefers the model with days, by somewhat more than two standard errors, and most of that comes from few flights far out: the spread of a new day is drawn, so its flights get longer tails. What kind of day it was does not enter: of a new day nobody knows it.
+# It prefers the model with days, by about three standard errors, and most of that comes from few flights far out: the spread of a new day is drawn, so its flights get longer tails. What kind of day it was does not enter: of a new day nobody knows it.
 # It takes every flight by itself, so it cannot see that flights move together, which is what went wrong before. (Scored a day at a time, all its flights jointly, it could.)
 # Judge a model by the quantity that you want to predict.
 #
@@ -630,7 +630,7 @@ for row, flight in chosen.iterrows():
         f"    all flights of that day, beyond the average day of the fit: {of_seen[flight['date']] - of_seen.mean():+.0f}"
     )
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Three waterfall figures, one below the other. In each, bars for the rest, the carrier, the airport and the day follow one another and end at the flight's total. For the two extreme flights the bar of the day is by far the longest, a hundred minutes or more; whiskers are some ten minutes long at most. For the third flight the bar of the day is the longest. Whiskers are one posterior standard deviation either way."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Three waterfall figures, one below the other. In each, bars for the rest, the carrier, the airport and the day follow one another and end at the flight's total. For the two extreme flights the bar of the day is by far the longest, about a hundred minutes or more; whiskers are some ten minutes long at most. For the third flight the bar of the day is the longest. Whiskers are one posterior standard deviation either way."}} tags=["hide-input"]
 fig, axes = plt.subplots(3, 1, figsize=(8.5, 8))
 for i, ((_, flight), ax) in enumerate(zip(chosen.iterrows(), axes, strict=True)):
     labels = {
@@ -810,7 +810,7 @@ assert abs(to_honolulu.mean()) < 2 * min(counted_error(to_honolulu, size, True) 
 # Alaska's only route is flown by United too.
 # Day by day, on the same route from the same airport, Alaska still made up more.
 # That comparison needs no model at all: the route cannot be behind it. (Timetable, hour and aircraft still can.)
-# Of 2013 it is a count. As a habit of the two it is likely: the gap is more than two standard errors from zero, by short blocks and by long ones, with a season and without.
+# Of 2013 it is a count. As a habit of the two it is likely: the gap is more than two standard errors from zero, by short blocks and by long ones, with a season and without. (By the longest, barely: with six blocks chance alone gives that much in about one case of twelve.)
 #
 # ### A number beside the labels
 #
@@ -901,7 +901,7 @@ lines.round(2)
 # Winds that change from week to week would do this to far flights. Whether it was winds, the check does not say.
 #
 # The first printed line is what you may repeat, with two standard errors of the blocks and not of the model.
-# (They belong to the plain average of the blocks, in which a fortnight with few far flights counts as much as any other. Weighted by what each block knows, the average is close to the model's slope. Take them as the size of the error.)
+# (They belong to the plain average of the blocks, in which a fortnight with few far flights counts as much as any other. Weighted by what each block knows, the average is close to the model's slope. Take them as the size of the error. Longer blocks may give a larger one, as for carriers and airports.)
 # Look whether its range includes zero: that far flights lose less is likely, and not certain.
 # The slope of the hour is tiny, and the blocks do not tell it from zero either: of the hour there is nothing to repeat.
 #
@@ -1010,7 +1010,7 @@ print(
 # So was the chance near the beginning that Alaska makes up more than Hawaiian: look how many of the counted errors the gap is worth.
 # And look at the two carriers month by month.
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Average minutes lost by month, as lines for Alaska, Hawaiian and the average of all carriers. Hawaiian lies far below in winter, near minus 27 in January and minus 46 in February, and near zero from June to August. The two lines cross in May; from June to December Hawaiian lies above Alaska, which falls to about minus 30 in September."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Average minutes lost by month, as lines for Alaska, Hawaiian and the average of all carriers. Hawaiian lies far below in winter, near minus 27 in January and minus 46 in February, and near zero from June to August. The two lines cross between May and June; from June to December Hawaiian lies above Alaska, which falls to about minus 30 in September."}} tags=["hide-input"]
 monthwise = flights.pivot_table(total, "month", "carrier", observed=True)
 fig, ax = plt.subplots(figsize=(8, 3.5))
 ax.plot(monthwise.index, monthwise.mean(axis=1), color=mlm.COLORS["data"], lw=3, label="average carrier")
@@ -1026,12 +1026,12 @@ assert (lead[:3] > 0).all()
 assert (lead[5:11] < 0).all()
 
 # %% [markdown]
-# In winter Hawaiian made up more, from summer on Alaska did.
+# From January to May Hawaiian made up more, by far in January and February; from June to December Alaska did.
 # The yearly average of the two is a number about no season.
 # And the 47 minutes of notebook 02 belong to a January in which Hawaiian made up some 27 on average: it was less special than it looked.
 # What one year says about two carriers with seasons of their own is little.
 #
-# Alaska and Hawaiian fly from different airports. At *equal* airport they can be compared only if carriers and airports add up; as they flew, the gap is about half as large.
+# Alaska and Hawaiian fly from different airports. At *equal* airport they can be compared only if carriers and airports add up; as they flew, and over the whole year instead of the days of the fit, the gap is about half as large.
 #
 # | sentence | may you say it? |
 # |---|---|

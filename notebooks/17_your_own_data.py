@@ -331,7 +331,7 @@ assert claims.loc["sd of the baseline alone", "claim"] == "no"
 #
 # The rows `sd of the means of ...` are about a size, and a size is never below zero. There, *open* means that the lower end is below a tenth of the upper one: the layer may add nothing.
 #
-# `moved` has a limit of 0.25. Two good runs of one model differ by less, so a larger value is not noise.
+# `moved` has a limit of 0.25. That is a convention: fit one prior with another seed to see how much is noise.
 # That a number stays under two other priors does not prove that no prior would move it. If a critic names a third prior, add a fit.
 # And both variants change all layers alike. What splits two *nested* layers is how alike the centers are, compared with the drivers.
 # So with nested layers try a third kind of prior: a small scale for the outer one alone. (Without nested layers, skip the cell.)
@@ -371,7 +371,7 @@ assert (claims.loc[["Eli - Ada", "Harbor - Mill"], "claim"] == "no").all()
 # %% [markdown]
 # The two that the design does not answer, and only they.
 # Who expects that centers hardly differ gives the minutes between Harbor and Mill to their drivers, and Eli is slow after all.
-# Nothing in the file speaks against that. What speaks against it is what Noor knows: the districts of the Harbor are far away.
+# Nothing in the file speaks against that. What could speak against it is not in the file: a map, for instance, that shows how far the Harbor's districts are.
 # Take the smallest scale that you could defend, and put it into the sentence.
 # From here on `claims` is judged under all of these priors, and both splits are *no*.
 # And "alike" fails outright if one center hires other people than the rest; no prior shows that.
@@ -545,7 +545,7 @@ assert shares.loc["part", "mu_sd / 4"] > shares.loc["part", "default scales"] + 
 assert not fixed.any()
 
 # %% [markdown]
-# Halve or double the standard deviation of rows itself, which is more than another scale could do: the three shares hardly move, and they are wrong.
+# Halve or double the standard deviation of rows itself, which is more than another scale could do: the three shares hardly move, and they are far from the published ones.
 # Parts make up more than nine tenths of the differences, as 14 finds with pooling, and as REML finds: its variances are 48.29 for parts, 0.565 for operators and 0.728 for pairs.
 # What stayed was `mu_sd`, which this test never touched. Touch it (fourth column), and everything moves.
 #
@@ -809,8 +809,8 @@ plt.show()
 # Reading grows with the rows, as it must: each row is looked at once or twice. (Ten times the rows take pandas about ten times as long, and the lazy engines less than that at these sizes.)
 # A gradient costs what it did, because the sampler sees cells, and there are as many cells at ten million rows as at 2,400.
 # How many gradients it takes depends on the shape of the posterior, and here more rows make that harder.
-# What the data fix becomes extremely narrow, and what only pooling decides stays nearly as wide as it was (*Eli - Ada*): the more rows, the more and the smaller steps it takes from one end of the posterior to the other.
-# At about a million rows the defaults stop being comfortable: some runs pass narrowly, others do not. Then `check_convergence` stops you and says what to try, and you have two other ways.
+# What the data fix becomes extremely narrow, and what only pooling decides stays nearly as wide as it was (*Eli - Ada*, from 2,400 to 100,000 rows): the more rows, the more and the smaller steps it takes from one end of the posterior to the other.
+# At about a million rows the defaults are no longer to be relied on: the printed line says whether this run, with half of the chains, passed. (Where it did not, its row of the table says what it cost, and nothing of widths.) Then `check_convergence` stops you and says what to try, and you have two other ways.
 # A random part of the rows answers what pooling decides, since more rows add next to nothing there.
 # And what the data fix, least squares gives from all rows.
 #
@@ -869,7 +869,7 @@ else:
 # But part of that may be stairs. In the fortnight that we made up they were half of such a gap, and nothing here says whether they are: the file has no column for floors.
 # So nobody sits beside anybody yet: Noor asks for the floors first.
 # And whoever wants to know how Eli compares with Ada lets several drivers change centers for some weeks: a new kind of row in the design, not a million of the old kind in the file.
-# One driver from both for a day would be enough for the rank, but a day's 17 deliveries pin a difference down only to about three minutes either way. And if nobody else moves, nothing shows whether a driver is the same driver in streets that are new to him.
+# One driver of the Harbor who works a day from the Mill would be enough for the rank, but a day's 17 deliveries, compared with her usual ones, pin the difference down only to about three minutes either way. And if nobody else moves, nothing shows whether a driver is the same driver in streets that are new to him.
 
 # %%
 row = claims.loc["Eli - Fay"]
