@@ -495,7 +495,7 @@ assert mlm.identification(floor_cells)["means"]["covariates"]
 # ## What stays may be the prior
 #
 # A shorter rule is tempting: fit again with another scale of spreads, and report what stays.
-# Try it on a table whose answer is published: the gauge study of [14](14_how_good_is_the_measurement.ipynb), ten parts that three operators measured three times each.
+# Try it on a table with a classical answer: the gauge study of [14](14_how_good_is_the_measurement.ipynb), ten parts that three operators measured three times each.
 # Somebody adds the pair of part and operator as a third layer, for the interaction, and does not pool.
 # How much of the differences between the 30 cells belongs to the parts?
 #
@@ -545,12 +545,12 @@ assert shares.loc["part", "mu_sd / 4"] > shares.loc["part", "default scales"] + 
 assert not fixed.any()
 
 # %% [markdown]
-# Halve or double the standard deviation of rows itself, which is more than another scale could do: the three shares hardly move, and they are far from the published ones.
+# Halve or double the standard deviation of rows itself, which is more than another scale could do: the three shares hardly move, and they are far from the classical ones.
 # Parts make up more than nine tenths of the differences, as 14 finds with pooling, and as REML finds: its variances are 48.29 for parts, 0.565 for operators and 0.728 for pairs.
 # What stayed was `mu_sd`, which this test never touched. Touch it (fourth column), and everything moves.
 #
 # Two things uncover it: the last column, which asks the design, and a variation of *both* scales.
-# A third helps: pooling learns the scales, and finds the published answer here. That, too, holds if the contributors of each layer are alike, since the design still does not fix it.
+# A third helps: pooling learns the scales, and finds about the classical answer here. That, too, holds if the contributors of each layer are alike, since the design still does not fix it.
 # The template has all three.
 # A model of this kind warns you when you build it.
 #
