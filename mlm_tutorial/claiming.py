@@ -143,20 +143,18 @@ def claims(
             distance = float(np.abs(np.subtract(ends, (lower, upper))).max() / (upper - lower))
             if distance > moved:
                 moved, worst = distance, other
-        fixed, alike = True, True
+        fixed, alike, doubts = True, True, []
         if name in needs:
             component, what, layers = needs[name]
             fixed, alike = bool(identified.loc[component, what]), layers <= pooled
+            doubts = [layer for layer in identified.attrs["doubtful"] if layer in layers]
         zero = "zero lies inside the interval" if name in questions and lower <= 0 <= upper else ""
         if name in of_layers and lower < NEAR_ZERO * upper:
             zero = "the interval begins close to zero"
         claim, because = verdict_of(moved, worst, fixed, alike, zero)
-        doubts = [layer for layer in identified.attrs["doubtful"] if name in needs and layer in needs[name][2]]
         if doubts and claim != "no":
-            claim, because = (
-                "see note",
-                f"mlm.identification has a note on {listed(doubts)}; if that is settled: {because}",
-            )
+            note = f"mlm.identification has a note on {listed(doubts)}"
+            claim, because = "see note", f"{note}; if that is settled: {because}"
         rows[name] = (float(own.mean()), lower, upper, moved, fixed, claim, because)
     columns = ["mean", "lower", "upper", "moved", "fixed", "claim", "because"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("quantity")

@@ -456,11 +456,12 @@ def _check_values(data, numbers: dict[str, str], required: dict[str, str], layer
     if not found:
         raise ValueError("a label or a number is missing, or a number is infinite")  # that the flags do not detect
     first, *others = found
+    columns = numbers | layers
     what = "missing or infinite values" if first in numbers else "missing labels"
     what = "missing or infinite totals" if first == TOTALS else what
-    text = bad_values((numbers | layers)[first], counts[first], what, _first_bad_row(data, bad[first], layers))
+    text = bad_values(columns[first], counts[first], what, _first_bad_row(data, bad[first], layers))
     if others:
-        text += f". Also incomplete: {', '.join(f'{(numbers | layers)[key]!r} ({counts[key]})' for key in others)}"
+        text += f". Also incomplete: {', '.join(f'{columns[key]!r} ({counts[key]})' for key in others)}"
     raise ValueError(text if set(found) <= set(numbers) else f"{text}. {_WHAT_TO_DO}")
 
 
