@@ -431,18 +431,25 @@ claims.assign(truth=np.round(of_truth, 2))
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 about = year["total"] - year.groupby(layers, observed=True)["total"].transform("mean")
-seen = {}
+seen, error_of = {}, {}
 for who in ("Ann", "Ben"):
     its = about[year["driver"] == who]
     df = len(its) - 3  # a mean for each center
     seen[who] = (its**2).sum() / df
-    off = (seen[who] - v.sum()) / (v.sum() * np.sqrt(2 / df))
+    error_of[who] = v.sum() * np.sqrt(2 / df)
+    off = (seen[who] - v.sum()) / error_of[who]
     print(f"{who}: {seen[who]:.1f} minutes², truth {v.sum():.0f}: {off:+.1f} standard errors off")
+off = (seen["Ann"] - seen["Ben"]) / np.hypot(*error_of.values())
+rare = 2 * stats.norm.sf(abs(off))
+print(
+    f"their difference: {off:+.1f} standard errors off; so far off, for two drivers named before, in {rare:.2%} of years"
+)
 row = "Ann's variance minus Ben's (min²)", "Nora's prior"
 assert abs(mean_of.loc[row] - (seen["Ann"] - seen["Ben"])) < sd_of.loc[row]
 
 # %% [markdown]
 # This year Ann's parcels happened to vary little, which lowers the third row as well, and Ben's much.
+# (Nobody named these two drivers for their variances before the year, and with four there are six pairs. So such a year is rarer for a given pair than for some pair.)
 # The model reports what it saw.
 # Where you can believe that drivers are alike, pool their spreads ([13](13_partial_pooling.ipynb)): such a year is then pulled back, part of the way.
 #
@@ -632,6 +639,14 @@ print(f"Ann loses {float(lead.mean()):.1f} minutes more than the average driver"
 print(f"(89 %: {low:.1f} to {high:.1f})")
 a, b = mean_of.loc["Ann's part of the surprise (min)"]
 print(f"of the surprise, {a:.1f} minutes are hers under one prior, {b:.1f} under the other")
+so_late = {}
+for name, values in said.items():
+    surprise, sd = values["surprise (min)"], values["sd of such parcels (min)"]
+    so_late[name] = float(stats.norm.sf(surprise / sd).mean())
+print("a parcel from Mill with Ann is so late, or later, in", end=" ")
+print(" or ".join(f"{1000 * chance:.1f}" for chance in so_late.values()), "of 1,000 cases, by the two priors;", end=" ")
+print(f"{1000 * stats.norm.sf((x - mu.sum()) / np.sqrt(v.sum())):.1f} in truth")
+assert max(so_late.values()) < 0.01
 before, after = np.sqrt([v[2], covariance[2, 2]])
 print(f"whoever knew the parameters would give her {mean[2] - mu[2]:.1f} of it, and in all")
 low, high = mean[2] + stats.norm.ppf([0.055, 0.945]) * after
@@ -643,7 +658,7 @@ assert abs(float(lead.mean()) - mu[2]) < 5 * float(lead.std())
 # %% [markdown]
 # **You may tell Ann**: from the same center, parcels with you are later than those of the average driver, by this much; I am quite sure.
 # (It is about you because the dispatcher dealt parcels at random. Had you always had the far district, the same number would be the district's.)
-# You may also tell Mrs. Ito how unusual her parcel was.
+# You may also tell Mrs. Ito how unusual her parcel was: so few of 1,000 such parcels are as late. (The printed chances take parcels as normal.)
 #
 # **You may not tell Ann** how many of these 22 minutes were hers, for two reasons.
 # The parcels do not say how much drivers vary, so her share of the surprise would be a prior's.
