@@ -32,7 +32,7 @@
 #
 # **You need** [09](09_integrating_out.ipynb) for cells, [10](10_what_the_data_cannot_say.ipynb) for what may be claimed, [12](12_decomposing_a_total.ipynb) for splitting a total, [13](13_partial_pooling.ipynb) for pooling.
 #
-# **Time** 50 minutes to read, up to two minutes to run.
+# **Time** 45 minutes to read, up to two minutes to run.
 
 # %%
 import dataclasses
@@ -112,7 +112,6 @@ deliveries(2_400, rng).to_csv(path / "march.csv", index=False)
 # Let `path` be a folder of your own and `SEED` any whole number.
 # Then change the first two cells to your file and your questions, and the few other lines that name her columns: the averages under *Look*, the rows under *Predict*, and, with nested layers, `OUTER` and two scales in your unit.
 # The template is for totals that are nearly normal about their mean (not for yes or no, nor for small counts), for a pandas table, and for up to some hundred thousand rows; for more, see *What do ten million rows cost?*
-# Each cell asks one thing of the data, and each is there because some analysis went wrong without it.
 # (For a first look, [drop the file on this page](../book/apart.md). It shows what was read, what the data identify and the classical model's answers.)
 #
 # ### 1 Look
@@ -120,7 +119,8 @@ deliveries(2_400, rng).to_csv(path / "march.csv", index=False)
 # A *layer* is any column whose entries may add something to the total.
 # `keep_default_na=False` is for those who have a center called `NA`: pandas takes these letters for a missing value.
 # If your file writes `NA` for a missing *total*, say so for that column only: `na_values={**dict.fromkeys(LAYERS, [""]), TOTAL: ["", "NA"]}`.
-# Labels are read as text: otherwise `007` and `7` would be the same number, without a word.
+# Labels are read as text, dates too: otherwise `007` and `7` would be the same number, without a word. So in your questions driver 7 is `"7"`. (Parquet keeps types: there, it is 7 if the column holds numbers.)
+# Cut a time stamp such as `2026-03-02 08:15` to its day, or nearly every row has a date of its own: `table["date"] = table["date"].astype(str).str[:10]`. From Parquet it makes dates text, too, as *Predict* expects.
 # Two lines of the cell are commented out. One leaves out incomplete rows: count them first, and ask why they are incomplete. The other is for labels that start anew in every group: then driver 1 of one center is not driver 1 of another.
 # A row has to be a single total. An average of several counts as one total here, whatever it averages.
 
@@ -199,13 +199,13 @@ assert report["means"]["date"]
 # %% [markdown]
 # The first, the third and the fifth. They compare sums that were measured.
 # The other two ask how such a sum divides into center and driver, and no delivery shows that: add 5 minutes to the Harbor, take 5 from each of its drivers, and no total changes.
-# More rows of the same kind do not help. Drivers who change centers would. One who drives from the Harbor *and* the Mill, for a day, already ties these two, if she is the same driver in both (each further center needs a link of its own); a narrow interval takes weeks.
+# More rows of the same kind do not help. Drivers who change centers would, if they link every center to the others.
 #
 # The fifth is what somebody often means who asks which center is slow: a center *with its own drivers*.
 # It is an answer about these drivers. Who asks about the next drivers of that center asks for the center alone, which is the fourth.
 #
 # The last column says it in words, and names other things to look at, such as rows too few or labels that differ by a space. (In a script: `for name, why in report["because"].items(): print(name, why)`.)
-# The `spreads` are as in 10: without rows that lack a layer, their split is the prior's. (True beside a question says that this combination of *variances* is fixed: whether Eli scatters more than Fay can be answered.)
+# The `spreads` are as in 10: without rows that lack a layer, or a known spread, their split is the prior's. (True beside a question says that this combination of *variances* is fixed: whether Eli scatters more than Fay can be answered.)
 #
 # ### 3 Fit, and ask the sampler
 #
@@ -228,12 +228,12 @@ print(mlm.check_convergence(idata).round(3).to_string())
 # ### 4 Criticize
 #
 # Could the model have produced this table?
-# [08](08_checking_a_model.ipynb) compared the data with simulated ones. Five numbers are worth asking of any table.
+# As in [08](08_checking_a_model.ipynb), compare the data with simulated ones, by five numbers.
 # Two ask whether averages and spreads of cells are sums of their parts. They need cells of two rows or more: with one row a cell, `p` of the spreads is missing, and that of the averages says nothing.
 # A third, for three layers or more, asks the same of each two layers, whose pairs of contributors have more rows; it names the two that fit least.
 # The other two are about the shape, which no parameter fits, and need no repeats.
 # *Lean* is here the skewness without its sign, 0 for a symmetric shape (08 measured the lean in minutes). *Tails* is the kurtosis, 3 for a normal distribution.
-# `p` is the share of 1,000 simulated tables in which the number is at least as large, and an `alarm` is a number that fewer than one in 1,000 reaches.
+# `p` is the share of 1,000 simulated tables in which the number is at least as large, and an `alarm` is a number that none of them reaches.
 # `data` is the number for your table, `model` the median of simulated ones. For averages and spreads of cells it is about 1 if the layers add up, and larger if not. For pairs it is the largest of several that scatter around 0.
 
 # %%
@@ -321,9 +321,14 @@ assert not claims.loc[["Eli - Ada", "Harbor - Mill"], "claim"].isin(["yes"]).any
 assert claims.loc["sd of the baseline alone", "claim"] == "no"
 
 # %% [markdown]
-# Read the column `claim`.
+# The diamonds are the truth. An 89 % interval misses it in about one table of nine, and questions that share a driver tend to miss together.
+# The lines below the figure say which miss, and how often two or more do.
+# Such an interval ends at about 1.6 posterior standard deviations (so a printed 1.6 may lie on either side). A little more is ordinary bad luck, and 4 would not be.
+# Three drivers' averages, less what the simulation expects of them, show whose luck it was.
 #
-# - **yes**: the data fix it, and none of these priors moved it. Then the number may be said, with its sign. It is a verdict on the number, not the answer to your question: asked whether Eli is slower, a number below zero says no.
+# Now read the column `claim`.
+#
+# - **yes**: the data fix it, and none of these priors moved it. Then the number may be said, with its sign. (*Yes* does not turn 89 % into 100 %.) It is a verdict on the number, not the answer to your question: asked whether Eli is slower, a number below zero says no.
 # - **yes, if alike**: the data do not fix it. Pooling does, because it takes the drivers of all centers for one kind of people, and the centers for one kind of place. Say that sentence with the number.
 # - **open**: one of the two above, but zero lies inside the interval.
 # - **see note**: as one of these, but step 2 has a note that labels may mean several contributors.
@@ -332,8 +337,8 @@ assert claims.loc["sd of the baseline alone", "claim"] == "no"
 # The rows `sd of the means of ...` are about a size, and a size is never below zero. There, *open* means that the lower end is below a tenth of the upper one: the layer may add nothing.
 #
 # `moved` has a limit of 0.25. That is a convention: fit one prior with another seed to see how much is noise.
-# That a number stays under two other priors does not prove that no prior would move it. If a critic names a third prior, add a fit.
-# And both variants change all layers alike. What splits two *nested* layers is how alike the centers are, compared with the drivers.
+# That a number stays under two other priors does not prove that no prior would move it.
+# Both variants change all layers alike, but what splits two *nested* layers is how alike the centers are, compared with the drivers.
 # So with nested layers try a third kind of prior: a small scale for the outer one alone. (Without nested layers, skip the cell.)
 #
 # **Predict first.** Suppose you had expected, before you saw the file, that centers differ by a few minutes (a scale of 3), or hardly at all (1). Drivers and dates keep their scale.
@@ -371,22 +376,16 @@ assert (claims.loc[["Eli - Ada", "Harbor - Mill"], "claim"] == "no").all()
 # %% [markdown]
 # The two that the design does not answer, and only they.
 # Who expects that centers hardly differ gives the minutes between Harbor and Mill to their drivers, and Eli is slow after all.
-# Nothing in the file speaks against that. What could speak against it is not in the file: a map, for instance, that shows how far the Harbor's districts are.
+# The file speaks against that only if drivers are alike: then the three slowest of twelve share a center by chance once in 55 times ($2/11 \times 1/10$), and here they do.
+# What could settle it is not in the file: a map, for instance, that shows how far the Harbor's districts are.
 # Take the smallest scale that you could defend, and put it into the sentence.
 # From here on `claims` is judged under all of these priors, and both splits are *no*.
 # And "alike" fails outright if one center hires other people than the rest; no prior shows that.
 #
-# The diamonds in the figure are the truth of the five questions. An 89 % interval misses it in about one table of nine, and two questions that share a driver tend to miss together; the lines below the figure say how often that comes.
-# They say, too, which intervals miss, and by how much: an 89 % interval ends at about 1.6 posterior standard deviations (so a printed 1.6 may lie on either side), a little more is ordinary bad luck, and 4 would not be.
-# The last line shows whose luck it was: how far the averages of three drivers lie from what the simulation expects of them.
-# One table cannot tell chance from a fault.
-# *Yes* means that the data speak, not that 89 % has become 100 %.
-# The other intervals are wider and miss less easily, and still they owe their place to an assumption.
-#
 # ### 7 Predict
 #
-# A model that is good for something says what comes next: a delivery by Eli on a day that has not come yet, and one by a driver whom nobody has seen.
-# Both are new labels, and pooled layers know what new contributors are like.
+# What comes next: a delivery by Eli on a day that has not come yet, and two by Max, whom nobody has seen?
+# The day and Max are new labels, and pooled layers know what new contributors are like.
 
 # %%
 new = pd.DataFrame({"center": ["Harbor", "Harbor", "Mill"], "driver": ["Eli", "Max", "Max"], "date": "2026-03-16"})
@@ -399,7 +398,7 @@ new.assign(**{name: expected[name].values for name in ("mean", "lower", "upper")
 #
 # ### 8 Save
 #
-# [NetCDF](https://www.unidata.ucar.edu/software/netcdf/) is a file format for labeled arrays that most scientific software reads.
+# [NetCDF](https://www.unidata.ucar.edu/software/netcdf/) is a file format for labeled arrays.
 # The file holds draws, sampler statistics, the cells, the seed and the versions of the libraries.
 # Save the claims beside it.
 
@@ -410,9 +409,7 @@ claims.to_csv(path / "claims.csv")
 # %% [markdown]
 # ### 9 Load it again and use it
 #
-# Days later, in another process, the file is all that you need.
 # A delivery by Eli took 62 minutes on the 12th. Who is responsible?
-# How the surprise is shared depends on spreads, and so on the prior ([10](10_what_the_data_cannot_say.ipynb), [12](12_decomposing_a_total.ipynb)); say so when you show the figure.
 
 # %% mystnb={"image": {"alt": "Waterfall of one delivery of 62 minutes: the baseline gives the largest part, the center Harbor and the date of the closed bridge add minutes, the driver next to nothing; whiskers are one posterior standard deviation."}}
 saved = xr.load_datatree(path / "march.nc", engine="h5netcdf")
@@ -425,7 +422,7 @@ mlm.plot_decomposition(split, observation=0, labels=labels, unit="minutes of one
 plt.show()
 
 # %% [markdown]
-# Every bar is the contributor's mean plus its share of the surprise, and spreads decide the share, which only the prior splits.
+# Every bar is the contributor's mean plus its share of the surprise. The spreads decide the share, and the prior splits the spreads ([10](10_what_the_data_cannot_say.ipynb), [12](12_decomposing_a_total.ipynb)).
 # Eli's bar is short because two things nearly cancel there: his mean is below that of the average driver, and his share of the surprise is above zero.
 # How the Harbor and Eli divide what they have in common holds only if drivers are alike, as in step 6.
 # So say the sum, 62 minutes and how far above the printed expectation that is, and do not blame anybody with a bar.
@@ -445,7 +442,7 @@ second["minutes"] = (second["minutes"] + 1.5 * second["floor"]).round().astype(i
 second.head(3)
 
 # %% [markdown]
-# Neither is a label: each is a number, of which a total may gain so many minutes a unit.
+# Neither is a label: a total may gain so many minutes with each unit.
 # Name them as `covariates` in the line that makes the cells; rows that you predict or split need the columns, too.
 # The template goes on as before, with two gaps: the table of claims has no row for a slope, and step 5 does not vary its prior.
 #
@@ -469,7 +466,7 @@ assert not answers["means"]["covariates"]
 # Leave `km` out: four distances are too few for pooling to learn from.
 #
 # What a floor costs is a matter of least squares, and the cells hold all that it takes.
-# (A fit gives nearly the same, with everything else, as `idata["posterior"]["slope"]`; [15](15_flights.ipynb) has one, and checks whether such an interval is to be believed.)
+# (A fit has it as `idata["posterior"]["slope"]`; [15](15_flights.ipynb) has one, and checks whether such an interval is to be believed.)
 
 # %%
 floor_cells = mlm.cell_statistics(second, total=TOTAL, layers=LAYERS, covariates=["floor"])
@@ -490,7 +487,6 @@ assert mlm.identification(floor_cells)["means"]["covariates"]
 # %% [markdown]
 # About half of what Fay takes longer than Eli goes up the stairs of her towers.
 # Without the column, it would be Fay's.
-# (The first file was simulated without a cost of floors, the second with one. From the columns of the first file alone nobody can tell.)
 #
 # ## What stays may be the prior
 #
@@ -545,14 +541,13 @@ assert shares.loc["part", "mu_sd / 4"] > shares.loc["part", "default scales"] + 
 assert not fixed.any()
 
 # %% [markdown]
-# Halve or double the standard deviation of rows itself, which is more than another scale could do: the three shares hardly move, and they are far from the classical ones.
-# Parts make up more than nine tenths of the differences, as 14 finds with pooling, and as REML finds: its variances are 48.29 for parts, 0.565 for operators and 0.728 for pairs.
+# Halve or double the standard deviation of rows itself, which is more than another scale could do: the three shares hardly move.
+# They are far from the classical ones: REML's variances are 48.29 for parts, 0.565 for operators and 0.728 for pairs, which gives parts more than nine tenths of the differences.
 # What stayed was `mu_sd`, which this test never touched. Touch it (fourth column), and everything moves.
 #
 # Two things uncover it: the last column, which asks the design, and a variation of *both* scales.
-# A third helps: pooling learns the scales, and finds about the classical answer here. That, too, holds if the contributors of each layer are alike, since the design still does not fix it.
+# A third helps: pooling learns the scales, and in 14 it finds about the classical answer. That, too, holds if the contributors of each layer are alike, since the design still does not fix it.
 # The template has all three.
-# A model of this kind warns you when you build it.
 #
 # ## What a silent check has said
 #
@@ -663,11 +658,10 @@ pd.Series(differences, name="largest difference of a cell's mean (minutes)").to_
 
 # %% [markdown]
 # The cells are the same up to rounding, so the posterior is the same.
-# Keep the type of a column in mind: a date that is text in one file and a date in another is two labels.
-# And cut a time stamp to its day, or every row has a contributor of its own.
+# But a date that is text in one file and a date in another is two labels.
 #
-# Narwhals takes tables of Dask and PySpark as well. They are not installed with this course and were not run here: `dd.read_parquet("deliveries/*.parquet")` and `spark.read.parquet("deliveries/")` go in where the tables above did.
-# Check the first use on a sample that also fits into pandas: the two sets of cells must agree, as above.
+# Narwhals takes tables of Dask and PySpark as well. They were not run here: `dd.read_parquet("deliveries/*.parquet")` and `spark.read.parquet("deliveries/")` go in where the tables above did.
+# Check the first use on a sample that fits into pandas, too: the two sets of cells must agree.
 #
 # ## A folder of parts: reduce each, merge the cells
 #
@@ -700,8 +694,8 @@ print(merged)
 # **Predict first.** Noor's boss asks for the whole company: ten million deliveries, by the same drivers on the same dates.
 # How much longer does it take to read them than a million? And to sample?
 #
-# The folded cell writes files of ten thousand to ten million rows. Then measure the way from files to cells.
-# Each way of reading runs in a process of its own, smallest file first, while a thread notes its largest memory; `reading_cost` does that.
+# The folded cell writes files of ten thousand to ten million rows.
+# `reading_cost` reduces them to cells, each way in a process of its own, and notes seconds and the largest memory.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 SIZES = [10_000, 100_000, 1_000_000, 10_000_000]
@@ -806,20 +800,19 @@ fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=
 plt.show()
 
 # %% [markdown]
-# Reading grows with the rows, as it must: each row is looked at once or twice. (Ten times the rows take pandas about ten times as long, and the lazy engines less than that at these sizes.)
-# A gradient costs what it did, because the sampler sees cells, and there are as many cells at ten million rows as at 2,400.
+# Reading grows with the rows, as it must. (From one million to ten it takes pandas about ten times as long, and the lazy engines less than that.)
+# A gradient costs no more than it did, because the sampler sees cells, and there are as many cells at ten million rows as at 2,400.
 # How many gradients it takes depends on the shape of the posterior, and here more rows make that harder.
 # What the data fix becomes extremely narrow, and what only pooling decides stays nearly as wide as it was (*Eli - Ada*, from 2,400 to 100,000 rows): the more rows, the more and the smaller steps it takes from one end of the posterior to the other.
 # At about a million rows the defaults are no longer to be relied on: the printed line says whether this run, with half of the chains, passed. (Where it did not, its row of the table says what it cost, and nothing of widths.) Then `check_convergence` stops you and says what to try, and you have two other ways.
-# A random part of the rows answers what pooling decides, since more rows add next to nothing there.
-# And what the data fix, least squares gives from all rows.
+# A random part of the rows answers what pooling decides, since more rows add little there; what the data fix, least squares gives from all rows.
 #
 # The ways of reading differ in memory, too.
 # Reading everything needs room for all rows; file by file needs room for the largest file; a lazy engine decides for itself how much it holds at a time.
 #
 # With four thousand times the rows, one thing changed and one did not.
 # The standard error of Eli against Fay shrank to about a sixtieth.
-# (These rows are simulated. Do not believe such a number of real deliveries: what rows share beyond the layers, a shift, a vehicle, a street, is far larger than that. [15](15_flights.ipynb) counts such an error by blocks.)
+# (Do not believe such a number of real deliveries: what rows share beyond the layers, a shift, a vehicle, a street, is likely far larger. [15](15_flights.ipynb) counts such an error by blocks.)
 # But of Noor's five questions, the same two stay without an answer: ten million deliveries do not answer a question that the design does not ask.
 #
 # ## New rows without compiling
@@ -844,18 +837,16 @@ else:
 #
 # 1. **Question.** Write down the quantity you want, with its unit, before you look: "minutes that Eli takes more than Fay from the same center on the same day".
 # 2. **Total.** Is it a sum, or nearly one? Effects that multiply become sums after a logarithm.
-# 3. **Layers.** Each row has exactly one contributor in each. A column with one label is no layer. If you expect an interaction of two layers, make the pair a layer of its own, and pool: without pooling a prior splits it from the two.
+# 3. **Layers.** Each row has exactly one contributor in each. If you expect an interaction of two layers, make the pair a layer of its own, and pool: without pooling a prior splits it from the two.
 #
-#    A label is missing. Did the layer take no part in that total? Declare it with `allow_absent` ([11](11_making_the_data_say_it.ipynb)). Or did nobody write the label down? Count such rows, and compare them with complete rows that share their other labels. Then leave them out, and say how many they are; if they differ, say that the analysis is one of labeled rows only. Never fill in "unknown": it would be one contributor who works everywhere, and would seem to connect what the data do not.
+#    A label is missing. Did the layer take no part in that total? Declare it with `allow_absent` ([11](11_making_the_data_say_it.ipynb)). Or did nobody write the label down? Compare such rows with complete ones that share their other labels. Then leave them out, and say how many they are; if they differ, speak of labeled rows only. Never fill in "unknown": it would be one contributor who works everywhere, and would seem to connect what the data do not.
 # 4. **Numbers.** A column of numbers that a total may depend on, such as floors or kilograms, is a covariate. If it follows from the labels, it is a predictor of contributors, and only pooling can tell its slope. With many contributors it is worth having, as uranium was with 85 counties ([13](13_partial_pooling.ipynb)): it steadies small contributors and predicts new ones; say "if alike" with its slope. With a handful, leave it out.
-# 5. **Nesting.** Does each label of one layer occur with one label of another only? Are labels reused (driver 1, 2, 3 at every center)? Then they are different people: make the label unique, as the commented line of step 1 does if no label has a colon, after the rows without a label are out. `mlm.identification(cells)` names nested layers, and has a note where labels seem to be reused (then no claim about them is a plain *yes*, but *see note*); where drivers hardly differ it cannot see that, so ask.
+# 5. **Nesting.** Does each label of one layer occur with one label of another only? `mlm.identification(cells)` names such layers. Are labels reused for different people (driver 1, 2, 3 at every center)? Make them unique, as the commented line of step 1 does if no label has a colon, after the rows without a label are out. There is a note where labels seem to be reused (and claims about them are *see note*); where drivers hardly differ, or rows are few, it may not see that, so ask.
 # 6. **Shared.** What do rows have in common that is no layer: a shift, a vehicle, a week? Make it a pooled layer, or count the error of a difference by blocks ([15](15_flights.ipynb)). Say whether you speak of these dates or of dates in general.
 # 7. **Counts.** `cells.counts(layer)`: where contributors have few rows, pooling carries the answer.
-# 8. **Converge.** `mlm.check_convergence(idata)` before any number is read.
-# 9. **Criticize.** Averages, spreads, lean and tails, and then groups that you have a reason to doubt, one by one. A check that is passed has said only what it could have found.
-# 10. **Vary both priors.** The scale of means and the split of spreads, one at a time.
-# 11. **Claims.** Claim what stayed *and* is fixed by the data, or what pooling says, with the words "if alike". `QUESTIONS` are about means. Does somebody scatter more? Compare the variances, `idata["posterior"]["sigma_driver"] ** 2`, where `identification` says that the data fix their differences. "Caused by" needs more than this model: nobody assigned drivers to centers at random.
-# 12. **Record.** Save the posterior and the claims. The file holds seed, data and versions.
+# 8. **Fit.** Steps 3 to 5, and with nested layers the outer one's scale. After the five numbers look at groups that you have a reason to doubt, one by one.
+# 9. **Claims.** Claim what stayed *and* is fixed by the data, or what pooling says, with the words "if alike". `QUESTIONS` are about means. Does somebody scatter more? Compare the variances, `idata["posterior"]["sigma_driver"] ** 2`, where `identification` says that the data fix their differences. "Caused by" needs more than this model: nobody assigned drivers to centers at random.
+# 10. **Record.** Save the posterior and the claims.
 #
 # ## What Noor tells her boss
 #
@@ -868,8 +859,8 @@ else:
 # Should Fay sit beside Eli? From the same center, the data do say that his deliveries took less time than hers.
 # But part of that may be stairs. In the fortnight that we made up they were half of such a gap, and nothing here says whether they are: the file has no column for floors.
 # So nobody sits beside anybody yet: Noor asks for the floors first.
-# And whoever wants to know how Eli compares with Ada lets several drivers change centers for some weeks: a new kind of row in the design, not a million of the old kind in the file.
-# One driver of the Harbor who works a day from the Mill would be enough for the rank, but a day's 17 deliveries, compared with her usual ones, pin the difference down only to about three minutes either way. And if nobody else moves, nothing shows whether a driver is the same driver in streets that are new to him.
+# And whoever wants to know how Eli compares with Ada lets several drivers change centers for some weeks: a new kind of row, not a million of the old kind.
+# One driver of the Harbor who works a day from the Mill would be enough for the rank, but a day's 17 deliveries pin the difference down only to about three minutes either way. And if nobody else moves, nothing shows whether a driver is the same driver in streets that are new to him.
 
 # %%
 row = claims.loc["Eli - Fay"]
@@ -896,12 +887,12 @@ mlm.quiz("17")
 # %% [markdown]
 # ## What to remember
 #
-# - Look, ask the design, fit, criticize, vary both priors, claim, predict, save: the same page of code; up to some hundred thousand rows. Beyond, ask a random part of the rows what pooling decides, and all rows what the data fix.
-# - Ask the design first. More rows of the same kind answer no question that the first rows could not.
+# - Look, ask the design, fit, criticize, vary both priors, claim, predict, save. Beyond some hundred thousand rows, ask a random part of them what pooling decides, and all of them what the data fix.
+# - More rows of the same kind answer no question that the first rows could not.
 # - What stays under another prior may be the prior. Claim what stayed and is fixed by the data.
-# - Rows are reduced where they are. For data larger than memory, hand over a lazy table or merge cells of parts.
-# - A gradient costs what cells and contributors cost, not rows. How many gradients it takes is a matter of the posterior's shape, and more rows can make that harder.
-# - A silent check has ruled out large faults. Break the table on purpose, by as much as would matter to you, and see whether it rings. Then look at the groups that you doubt.
+# - For data larger than memory, hand over a lazy table or merge cells of parts.
+# - A gradient costs what cells and contributors cost, not rows; but more rows can take more gradients.
+# - A silent check has ruled out large faults. Break the table on purpose, by as much as would matter to you, and see whether it rings.
 #
 # ## Going further
 #
