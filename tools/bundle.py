@@ -1,22 +1,25 @@
-"""The course as one zip file, which the site offers: all files that git tracks, so that every command works from it.
+"""The course as one zip file, which the site offers: all files of the course, so that every command works from it.
+
+Which files these are, git says: those that it tracks. Whoever unpacked the zip file has no git, and the zip file holds
+a list of them. Anything else in the folder, such as what students handed in, is never packed.
 
 Equal files give equal bytes: names are in order, and every entry has the same time. Executable files stay executable.
 """
 
 import io
-import os
+import json
 import subprocess
 import zipfile
 from pathlib import Path
 
 from mlm_tutorial.atomic import write_atomically
 from tools import project
+from tools.console import CourseError
 
 #: Name of the file, and of the folder that it holds.
 NAME, FOLDER = "decomposing-sums.zip", "decomposing-sums"
-#: Folders that commands make; in a folder without git, they are the ones to leave out.
-MADE = {".venv", ".course", "_build", "__pycache__", ".hypothesis", ".ipynb_checkpoints", ".mypy_cache"}
-MADE |= {".pytest_cache", ".ruff_cache"}
+#: The list of the other files in a zip file, and whether each is executable.
+LIST = "tools/files.json"
 _TIME = (2026, 1, 1, 0, 0, 0)
 
 
@@ -27,10 +30,20 @@ def files(root: Path | None = None) -> dict[str, bool]:
     ----------
     root : pathlib.Path, optional
         Folder of the course; by default, this one.
+
+    Raises
+    ------
+    CourseError
+        If neither git nor a list says which files belong to the course.
     """
     root = root or project.ROOT
-    found = _known_to_git(root) or _in_folder(root)
-    return {name: found[name] for name in sorted(found) if (root / name).is_file()}
+    found = _known_to_git(root) or _listed(root)
+    if not found:
+        raise CourseError(
+            f"Which files of {root} belong to the course is not known: git does not list them, and there is no {LIST}. "
+            "Use a clone of the repository in which `git status` works, or a folder unpacked from the site's zip file."
+        )
+    return {name: found[name] for name in sorted(found) if name != LIST and (root / name).is_file()}
 
 
 def _known_to_git(root: Path) -> dict[str, bool]:
@@ -45,27 +58,26 @@ def _known_to_git(root: Path) -> dict[str, bool]:
     return {line.split("\t", 1)[1]: line.startswith("100755") for line in lines if line}
 
 
-def _in_folder(root: Path) -> dict[str, bool]:
-    found = {}
-    for folder, inside, names in os.walk(root):
-        inside[:] = [name for name in inside if name not in MADE and not name.endswith(".egg-info")]
-        for name in names:
-            path = Path(folder, name)
-            if path.suffix not in (".lock", ".part", ".pyc") or name == "uv.lock":
-                found[path.relative_to(root).as_posix()] = bool(path.stat().st_mode & 0o100)
-    return found
+def _listed(root: Path) -> dict[str, bool]:
+    """Return the files of the zip file from which a folder was unpacked; none, if it was not."""
+    try:
+        return json.loads((root / LIST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
 
 
 def content(root: Path | None = None) -> bytes:
     """Return the bytes of the zip file of the course in a folder; by default, of this one."""
     root, written = root or project.ROOT, io.BytesIO()
+    found = files(root)
     with zipfile.ZipFile(written, "w") as bundle:
-        for name, executable in files(root).items():
+        for name in sorted([*found, LIST]):
             entry = zipfile.ZipInfo(f"{FOLDER}/{name}", _TIME)
             entry.create_system = 3  # of a system with permissions, on whichever it is made
-            entry.external_attr = (0o100755 if executable else 0o100644) << 16
+            entry.external_attr = (0o100755 if found.get(name) else 0o100644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
-            bundle.writestr(entry, (root / name).read_bytes())
+            listed = json.dumps(found, indent=1).encode()
+            bundle.writestr(entry, listed if name == LIST else (root / name).read_bytes())
     return written.getvalue()
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.pages import EXERCISES, NOTEBOOKS, PAGES, Links, page_text, site_is_built
 from tools import bundle, colab, environment, project
+from tools.console import CourseError
 
 sys.path.append(str(project.BOOK / "_ext"))
 MADE_UP = "https://github.com/someone/sums"
@@ -59,15 +60,38 @@ def test_executable_files_stay_executable(packed):
     assert "course.py" not in executable
 
 
-def test_a_course_from_the_zip_file_makes_the_same_zip_file(unpacked):
-    # There is no git in it: what commands have made since must stay out all the same.
-    for name in (".venv/bin/python", ".course/uv/x", "book/_build/html/index.html", "tools/__pycache__/x.pyc"):
-        (unpacked / name).parent.mkdir(parents=True, exist_ok=True)
-        (unpacked / name).write_text("made")
-    again = set(bundle.files(unpacked))
-    for name in (".venv", ".course", "book/_build", "tools/__pycache__"):
-        shutil.rmtree(unpacked / name)
-    assert again == set(bundle.files())
+def test_a_course_from_the_zip_file_makes_the_same_zip_file(unpacked, packed):
+    assert bundle.content(unpacked) == packed
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "week-1/Ada Lovelace/01_exercises.ipynb",
+        "week-1_graded/grades.csv",
+        "notebooks/week-1/Ada Lovelace.ipynb",
+        "notebooks/exercises/01_exercises_Ada.ipynb",
+        "class-copy/decomposing-sums/course.py",
+        ".venv/bin/python",
+        "book/_build/html/index.html",
+    ],
+)
+def test_nothing_that_came_later_is_packed_without_git(unpacked, tmp_path, name):
+    # What students handed in lies where the guide for instructors puts it, or anywhere else.
+    shutil.copytree(unpacked / "tools", tmp_path / "tools")
+    shutil.copy(unpacked / "course.py", tmp_path)
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("whose it is")
+    found = bundle.files(tmp_path)
+    assert "course.py" in found
+    assert name not in found
+
+
+def test_a_folder_of_which_nobody_knows_what_is_the_courses_is_not_packed(tmp_path):
+    (tmp_path / "course.py").write_text("")
+    (tmp_path / ".git").mkdir()  # one that git cannot read
+    with pytest.raises(CourseError, match="git does not list them"):
+        bundle.files(tmp_path)
 
 
 def test_the_zip_file_holds_what_open_needs(unpacked):
