@@ -82,7 +82,7 @@ NAMES = ["road", *parcels["center"].labels, *parcels["driver"].labels]
 # A parcel of a *kind* has certain layers and lacks the others.
 # The road is the baseline, so every parcel has it.
 # A *plan* says how many parcels of each kind will be recorded.
-# The depot sends 10,000 a year, and a tenth of them may be handled in another way.
+# The depot sends 10,000 a year, and in the plans below at most a tenth of them is handled in another way.
 # The last two plans below leave the parcels as they are, and are *told* a variance instead.
 # The certificate tells the road's.
 # "Steady" is no offer and costs nothing: somebody just says that drivers add no spread, that each of them is late by the same minutes every day.
@@ -181,7 +181,7 @@ assert ranks["euros"].idxmax() == "lottery"
 # Drawing lots, in the trade *random assignment* or randomization, is the right tool for another question: it breaks the ties between a driver and her usual center, so that one is not blamed for the other.
 # Here every driver already meets every center, and still each parcel has a road, a center and a driver.
 #
-# Each of the other offers removes one flat direction, even *drop*, which leaves out two layers.
+# Every other single offer in the table removes one flat direction, even *drop*, which leaves out two layers.
 # Two directions take two offers, and not just any two, as you will see.
 #
 # ## Which plan answers which question?
@@ -214,7 +214,7 @@ questions = {
 # "Center" asks for the centers' variances, averaged over the three, "Mill - Airport" whether Mill varies more than the Airport does.
 #
 # The data show the variance of each cell, and so every weighted sum of those.
-# So a question is answered if its weights are a weighted sum of the rows of $D$: if the question, appended to $D$ as a further row, does not raise the rank.
+# So a question is answered exactly if its weights are a weighted sum of the rows of $D$: appended to $D$ as a further row, it does not raise the rank.
 # Then it is *estimable*, as in 10.
 # Components whose variance is known drop out of both.
 
@@ -238,8 +238,8 @@ table.replace({True: "yes", False: "-"})
 # %% [markdown]
 # Read the table by columns, as the manager would.
 # Whoever asks for the road alone buys dropped parcels, and needs nothing else.
-# (The certificate says yes there because it says the answer, and so does "steady" for the drivers.)
-# The same offer says how much center and driver vary *together*, and not how the two share it.
+# (The certificate says yes there because it states the answer, and so does "steady" for the drivers.)
+# Dropped parcels also say how much center and driver vary *together*, and not how the two share it.
 # Whoever asks for the drivers alone buys collected parcels.
 # Whether Mill varies more than the Airport, last year's parcels say already, for nothing.
 # Only "collect and drop" answers everything.
@@ -301,7 +301,7 @@ print(f"{table.size} answers of the rank rule, and mlm.identification agrees wit
 # Each cell shows a sample variance $s^2$.
 # From $n$ normal totals of variance $V$ it has the standard deviation $V \sqrt{2 / (n - 1)}$, so each cell carries the information $n / 2V^2$ about $V$, nearly.
 # That is the Fisher information of 10, $I = D^\top \mathrm{diag}(n / 2V^2)\, D$, and the standard error of a question $c$ is $\sqrt{c^\top I^{-1} c}$.
-# (Where $I$ has no inverse, its pseudo-inverse, `pinv`, gives the same for every question that the plan answers.
+# (Where $I$ has no inverse, its pseudo-inverse, `pinv`, takes its place for every question that the plan answers.
 # The interval of a posterior can be shorter than this error suggests; *Was the promise kept?* shows why.)
 #
 # Only $V$ is missing, which you do not know for kinds of parcels that nobody has recorded.
@@ -342,8 +342,7 @@ errors.round(1).replace(np.inf, "-")
 #
 # A formula that you have not tested is a hope.
 # So simulate what it talks about.
-# Draw the sample variances of all cells of a plan 4,000 times, estimate the eight variances by weighted least squares, and look how far the estimates scatter.
-# No sampler is needed, so this takes a moment.
+# Draw the sample variances of all cells of a plan 4,000 times, estimate the eight variances by least squares, weighted with the true $V$, and look how far the estimates scatter.
 
 
 # %%
@@ -382,7 +381,7 @@ for what, c in questions.items():
 # Square minutes are hard to feel.
 # Ask instead: how far must *all* drivers vary, on average, for a plan to *notice*?
 # (One who varies more than her colleagues shows in the usual parcels, for nothing.)
-# A variance that is less than two standard errors from zero could be zero, for all that the data show.
+# Where the estimate of a variance is less than two standard errors from zero, the variance could be zero, for all that the data show.
 # So the smallest spread that a plan can see is about $\sqrt{2\,\text{se}}$, in minutes.
 # (It *can* see it: at just that spread, one plan in two shows a variance beyond two standard errors. To be surer, ask for more.)
 #
@@ -408,7 +407,7 @@ for name, shares in {"a tenth": tenth, "two thirds": thirds}.items():
     print(f"{name} measured differently: 10,000 parcels see {at_10_000:.1f} minutes;", end=" ")
     print(f"1 minute takes {needed[name]:,.0f} parcels")
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Smallest spread of drivers that a plan can see, in minutes, against the number of parcels recorded, both axes logarithmic. Two parallel straight lines fall slowly, a factor of ten in parcels lowering each by less than half; the line for two thirds measured differently lies below that for a tenth. A dashed line marks 1 minute."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Smallest spread of drivers that a plan can see, in minutes, against the number of parcels recorded, both axes logarithmic. Two parallel straight lines fall slowly, a factor of ten in parcels lowering each by less than half; the line for two thirds measured differently lies below that for a tenth. A dotted line marks 1 minute."}} tags=["hide-input"]
 fig, ax = plt.subplots()
 for (name, shares), role, style in zip(
     {"a tenth": tenth, "two thirds": thirds}.items(), ("estimate", "alternative"), ("-", "--"), strict=True
@@ -429,7 +428,7 @@ plt.show()
 
 # %% [markdown]
 # From exactly two minutes to one it would be sixteen times the parcels: once the square for variances, and once more for the root-n rule. This plan sees a little less than two already, so the printed number is smaller.
-# No rows of these kinds make one minute cheap under a road that varies by five. (The certificate does, for center and driver together, if it is true.)
+# Neither plan makes one minute cheap under a road that varies by five. (The certificate does, for center and driver together, if it is true.)
 # Better that the manager hears it now than from an interval.
 # What a tenth *can* say is whether the drivers vary by as much as Sam's prior expects, and that is what the quarrel is about.
 #
@@ -485,7 +484,7 @@ assert best["driver"] < 0.1
 #
 # $$n_i \propto \frac{|a_i|\, V_i}{\sqrt{p_i}}.$$
 #
-# Neyman (1934) found it for averages in surveys, with a standard deviation where $V_i$ stands here and all rows at one price; the root of the price is a later addition.
+# Neyman (1934) made it known for averages in surveys, with a standard deviation where $V_i$ stands here and all rows at one price; the root of the price came later.
 # The trade calls it *Neyman allocation*, and a plan that is best for one such question *c-optimal*.
 # A kind that costs four times as much gets half as many parcels, not a quarter.
 #
@@ -514,7 +513,6 @@ judge(my_plan)
 # ## A year later
 #
 # The manager took "collect and drop": a tenth of the year's parcels, 1,500 euros.
-# Here they are, beside last year's.
 # Fit both years under Nora's prior and under Sam's, which expect a third and a tenth of the variance on the road, and share the rest equally between centers and drivers.
 # The priors of all spreads are the same for both years.
 # (The means gain two parameters, because a center and a driver may now add something on average.)
@@ -596,7 +594,7 @@ assert float(road.std()) < 0.25
 #
 # And the 5? Look at the printed interval again: it ends below 5.
 # Two causes can do that.
-# One is luck: dropped parcels have nothing but the road, and this year they alone say nearly the same, as a later section prints.
+# One is luck: dropped parcels have nothing but the road, and this year their own standard deviation is low, too, as a later section prints.
 # The other is there every year.
 # One minute is less than this plan can see, and no variance can be negative.
 # Each of seven small variances can come out too large, none below zero, and what they gain the road loses.
@@ -619,14 +617,14 @@ print(f"a center adds {float(adds.mean()):.2f} ± {float(adds.std()):.2f} minute
 assert abs(float(adds.mean()) - true_adds) < 5 * float(adds.std())
 
 # %% [markdown]
-# The last line is a gift: by how many minutes a *stop at a center* delays a parcel, which no number of usual parcels could say. (If dropped parcels have the road of the others; see *Is it the same road?*)
+# The last line is a gift: by how many minutes a *stop at a center* delays a parcel, which no number of usual parcels could say. (If dropped and collected parcels have the same road; see *Is it the same road?*)
 #
 # ## Was the promise kept?
 #
 # The plan promised standard errors for a variance that may take any value.
 # A posterior knows more: no variance is negative.
-# The sample variances of the cells are chi-squares, and the priors of the variances exponential.
-# The folded cell draws from this posterior for hundreds of years at once, by Metropolis's rule ([03](03_how_the_sampler_walks.ipynb)).
+# The sample variance of a cell is a chi-square times a number, and the priors of the variances are exponential.
+# The folded cell draws from this posterior for hundreds of years at once, by Metropolis's rule ([03](03_how_the_sampler_walks.ipynb)) with Hastings's correction for proposals that favor some places.
 
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -697,8 +695,8 @@ pd.DataFrame(rows).T
 
 # %% [markdown]
 # Variances, in square minutes.
-# The quick posterior agrees with the sampler, and says why the intervals are shorter than promised: with eight positive variances that add up to what the cells show, none can go far.
-# The same trick works before the year, with variances that you assume: when you want the interval itself and not only a bound for its error.
+# The quick posterior agrees with the sampler, and both are narrower than promised: of eight positive variances that add up to what the cells show, none can go far.
+# Use it before the year, too, with variances that you assume, if you want the interval itself and not only a bound for its error.
 #
 # So how often does the road's interval contain the 5, if the year is repeated 200 times?
 # Ask under Nora's prior, Sam's, a third one that errs on the other side, and a flat one.
@@ -726,7 +724,7 @@ repeated.round(2)
 # An 89 % interval is right 89 times in 100 on average over truths drawn from its *prior* ([10](10_what_the_data_cannot_say.ipynb)).
 # No prior promises that at one given truth, and this depot lies far out in Nora's and Sam's.
 # The third prior misses, too, on the other side.
-# (It could be put so near the truth, 93 %, because you made the data. With data of your own, err further, and report how far that moves the answer.)
+# (It expects 95 % on the road where the truth is 93 %. You could put it so near because you made the data. With data of your own, err further, and report how far that moves the answer.)
 # The four averages are a few tenths of a minute apart, where last year two of these priors alone were about two minutes apart: that is what the parcels bought.
 # (200 years leave the shares a standard error of up to 3.5 points. In 99 % of them the interval rests on at least as many effective draws as the last column says.)
 #
@@ -774,8 +772,8 @@ print(
 assert abs(moved - (honest**2 - lie**2)) < 1
 
 # %% [markdown]
-# What the lie takes from the road goes to the people, nearly to the last square minute.
-# The chains converge, and a parcel varies by as much as before, so no predictive check can object.
+# Nearly all that the lie takes from the road goes to the people.
+# The chains converge, and a parcel varies by nearly as much as before, so a predictive check has nothing to object to.
 # Half a minute less for the road, and centers and drivers have to answer for about a minute more.
 # Small errors in a large known spread are large errors in a small unknown one.
 #
@@ -806,14 +804,14 @@ assert 0.8 < doubted < 0.95
 # %% [markdown]
 # A spread that you measured brings its error with it.
 # The two statements lie about three such errors apart, so most years would doubt the lie.
-# Where the cell says "undecided", you have one of the other years, and more dropped parcels would have been the price of an answer.
+# Where the cell says "undecided", you have one of the other years, and an answer takes more dropped parcels.
 # A spread that you were told brings no error, whoever told you.
 #
 # ## Is it the same road?
 #
 # Every plan here takes four things for granted.
 #
-# - **Parcels are independent of each other.** Parcels in the same truck share its road. Then 500 dropped parcels count as fewer, and every standard error here is too small. It helps to spread them over many trucks and days.
+# - **Parcels are independent of each other.** If those in one truck share its road, 500 dropped parcels count as fewer, and every standard error here is too small. It helps to spread them over many trucks and days.
 # - **The contributions to a parcel are independent.** A driver who hurries after a slow road breaks this.
 # - **The minutes of a cell are normal.** With heavy tails the least-squares estimates stay nearly right on average. But each $s^2$ scatters more, by a factor of about $\sqrt{(\kappa - 1)/2}$, where the kurtosis $\kappa$ is 3 for a normal. Promised errors and posterior intervals do not know this, and are too short by as much.
 # - **A parcel that lacks a layer has the *same road* as all others, and the layers that it has add to it what they add elsewhere.**
@@ -893,12 +891,12 @@ assert power["a little quieter"] < 0.5 < 0.8 < power["motorway"]
 #
 # The contrast of the means costs nothing: by its standard error, printed above the price, it notices a minute in most years.
 # Let chance decide which parcels are handled differently. That rules out selection, though not another route.
-# The power of this test belongs in the plan, beside the rank and the price, which is twice the budget here.
+# The power of this test belongs in the plan, beside the rank and the price. (That is twice the budget here.)
 #
 # ## Which offers?
 #
 # The lottery was the offer without value, at 5,000 euros: of her questions it helps with one only, Mill and Airport, which last year's parcels could compare already.
-# For the road alone the manager needs *drop*.
+# For the road alone *drop* is enough.
 # For all of her questions she needs two offers.
 # Any two?
 # And does she need answers to all of them?
@@ -940,7 +938,7 @@ pairs.round(1).astype({"euros": int}).replace(np.inf, "-")
 # ### What may she claim?
 #
 # How far does the road vary, and which share of the variance about the mean of a cell is its own?
-# No prior should answer alone, so ask three, and least squares without any.
+# No prior should answer alone, so ask three, and none: the dropped parcels' own variance for the road, least squares for center and driver.
 # (89 % intervals; center and driver together in square minutes.)
 # Below the table stands a variance that last year's parcels show for nothing: cells have different means.
 
@@ -981,8 +979,8 @@ assert 4 < between < 11  # 7.2 in the truth
 assert smallest_share * V > (V + between) / 2
 
 # %% [markdown]
-# *Collect* and *drop* cost 1,500 euros, and for these the manager may now claim what follows.
-# All of it holds only if dropped and collected parcels have the road of the others, and collected ones the centers', and her plan cannot test that. (With *hand over* she could have tested whether the variance of one kind alone differs, not whether both do alike.)
+# For her 1,500 euros the manager may now claim what follows.
+# All of it holds only if dropped and collected parcels have the road of the others, and collected ones the centers', and her plan can hardly test that. (With *hand over* she could have tested whether the variance of one kind alone differs, not whether both do alike.)
 #
 # | claim | how sure | rests on |
 # |---|---|---|
@@ -992,14 +990,14 @@ assert smallest_share * V > (V + between) / 2
 # | how far center and driver vary together | **no claim about the size**: an estimate with a large error, and three priors with three answers | least squares; one minute hides under five |
 # | that all drivers vary by a minute rather than not at all | **no claim**: it takes more parcels than the depot sends in ten years (*a tenth measured differently*, in *What a square minute means*), and even then one such plan in two would miss it | |
 #
-# For center, for driver and for the two together the prior still decides. So report the least-squares estimate with its error, and claim nothing.
+# For center, driver and the two together the prior still decides: report the least-squares estimate with its error, and claim nothing.
 #
 # Better routes, or training?
 # Of the variance about a cell's mean most is the road's, with a prior or without.
 # Beside it stands the variance between the cells' means, which belongs to centers and drivers and was known last year: Mill adds more minutes than the other centers, and Ann more than the other drivers.
 # Add the first two printed variances: that is all by which last year's parcels differ.
 # Two thirds of the first is more than half of that sum, so **the road makes more of the difference than centers and drivers together**, and the lower ends say so under three priors and without one.
-# What people and places do add is probably mostly *fixed minutes* (Mill, Ann): the variance between the cells' means is larger than the estimate of what they add within a cell, by almost two of its errors (printed last). Those minutes were known last year.
+# What centers and drivers add is probably mostly *fixed minutes* (Mill, Ann): the variance between the cells' means exceeds the estimate of what they add within a cell, by almost two of its errors (printed last).
 # What routes or training would *change* is a question that neither variance answers: try them at one depot first.
 # [12](12_decomposing_a_total.ipynb) takes up the parcels one by one: who made this one late?
 #
