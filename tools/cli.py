@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tools import commands, project
 from tools.console import CourseError
+from tools.grading import options as grading_options
 from tools.steps import DISK_FULL, dotted
 
 
@@ -49,11 +50,7 @@ def parse(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     building.add_argument("--repository", help="address of the public repository; by default, that of book/conf.py")
     making = add("exercises", commands.exercises)
     making.add_argument("--all", action="store_true", help="run every solution, also those that did not change")
-    limits = "Limits: --cell-seconds N, --seconds N, --memory GB, --processes N, --disk GB. "
-    limits += "At the same time: --jobs N. Also what did not change: --again."
-    grading = add("grade", commands.grade, limits)
-    grading.add_argument("folder", help="a folder for each student, or notebooks named like the students")
-    grading.add_argument("--output", help="where grades and feedback go (FOLDER_graded beside it)")
+    grading_options.add(add("grade", commands.grade))
     students = "Students: --students N (30), --stagger SECONDS (5). For the site: --store."
     add("class", commands.class_of_students, students)
     add("lint", commands.lint)

@@ -6,6 +6,7 @@ import subprocess
 
 from tools import environment, install, machine, notebooks, npm, project, site
 from tools.console import CourseError, say
+from tools.grading import options as grading_options
 from tools.lock import project_lock
 from tools.steps import run_step
 
@@ -181,7 +182,8 @@ def grade(options: argparse.Namespace, more: list[str]) -> int:
     """Grade a class: a folder of submitted notebooks in, a table of grades and feedback pages out."""
     install.set_up("teach")
     output = ["--output", os.path.abspath(options.output)] if options.output else []
-    command = ["-m", "tools.grading", os.path.abspath(options.folder), *output, *more]
+    command = ["-m", "tools.grading", os.path.abspath(options.folder), *output]
+    command += grading_options.arguments(options)
     return environment.of_project().replace_this_process(*command)
 
 

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from tools.grading import options
+
 ROOT = Path(__file__).resolve().parents[2]
 #: How each line of the lists starts, and the tests that hold it.
 PROMISES = {
@@ -97,3 +99,9 @@ def test_sections_that_the_plans_name_are_in_the_notebooks():
     headings = set(re.findall(r"^# ## (.+)$", "\n".join(texts), re.MULTILINE))
     assert len(named) > 5
     assert [name for name in named if name not in headings] == []
+
+
+def test_the_guides_table_has_the_defaults_of_the_options():
+    guide = (ROOT / "book" / "instructors.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(--[\w-]+) ([\d.]+)`", guide, re.MULTILINE)
+    assert told == [(name, f"{default:g}") for name, _, default, *_ in options.NUMBERS]

@@ -1,6 +1,7 @@
 """Commands: what each one installs and starts."""
 
 import os
+import re
 
 import pytest
 
@@ -30,6 +31,31 @@ def test_first_notebook_is_opened(monkeypatch):
     assert (f"--ServerApp.contents_manager_class={commands.CONTENTS_MANAGER}" in command) == (os.name == "posix")
     assert command[command.index("--port") + 1] == "8899"
     assert command[-1] == "--ServerApp.token=abc"
+
+
+def test_the_options_of_grading_reach_it_with_their_defaults(tmp_path, monkeypatch):
+    monkeypatch.setattr(install, "set_up", lambda *wanted: None)
+    monkeypatch.setattr(environment.Environment, "replace_this_process", lambda self, *command: list(command))
+    start = ["-m", "tools.grading", str(tmp_path)]
+    numbers = ["--cell-seconds=60", "--seconds=600", "--memory=4.0", "--processes=24", "--disk=1.0", "--jobs=2"]
+    assert cli.main(["grade", str(tmp_path)]) == [*start, *numbers]
+    command = cli.main(["grade", str(tmp_path), "--jobs", "1", "--again", "--output", str(tmp_path / "out")])
+    assert command == [*start, "--output", str(tmp_path / "out"), *numbers[:-1], "--jobs=1", "--again"]
+
+
+def test_help_of_grading_says_each_default_and_what_it_counts(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["grade", "--help"])
+    text = " ".join(capsys.readouterr().out.partition("options:")[2].split())
+    found = re.findall(r"--([\w-]+) (?:N|GB) (?:(seconds|gigabytes|processes|notebooks) [^()]*)\(([\d.]+)\)", text)
+    assert found == [
+        ("cell-seconds", "seconds", "60"),
+        ("seconds", "seconds", "600"),
+        ("memory", "gigabytes", "4"),
+        ("processes", "processes", "24"),
+        ("disk", "gigabytes", "1"),
+        ("jobs", "notebooks", "2"),
+    ]
 
 
 def test_arguments_reach_pytest_in_their_order(monkeypatch):

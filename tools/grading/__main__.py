@@ -13,9 +13,10 @@ import sys
 import time
 from pathlib import Path
 
+from tools.grading import options as grading_options
 from tools.grading import walls
-from tools.grading.grading import ROOT, Settings, grade_class
-from tools.grading.limits import Limits
+from tools.grading.grading import ROOT, grade_class
+from tools.grading.limits import Settings
 from tools.grading.text import clean
 from tools.lock import Lock, LockedError
 
@@ -38,33 +39,20 @@ class Interruption:
 
 def parse(arguments: list[str] | None) -> tuple[Path, Path, Settings]:
     """Return the folder of the class, the one for grades, and the settings; end the program where they are wrong."""
-    usual = Settings()
     parser = argparse.ArgumentParser(prog="course.py grade", description="Grade the notebooks of a class.")
-    parser.add_argument("folder", type=Path, help="a folder for each student, or notebooks named like the students")
-    parser.add_argument("--output", type=Path, help="where grades and feedback go (default: FOLDER_graded beside it)")
-    for name, kind, default, words in (
-        ("--cell-seconds", int, usual.cell_seconds, "time that one cell may take"),
-        ("--seconds", int, usual.limits.seconds, "time that one notebook may take"),
-        ("--memory", float, usual.limits.memory / 1e9, "gigabytes that one notebook may use"),
-        ("--processes", int, usual.limits.processes, "processes that one notebook may have"),
-        ("--disk", float, usual.limits.disk / 1e9, "gigabytes that one notebook may write"),
-        ("--jobs", int, usual.jobs, "notebooks graded at the same time"),
-    ):
-        parser.add_argument(name, type=kind, default=default, help=f"{words} ({default:g})")
-    parser.add_argument("--again", action="store_true", help="grade also what did not change since the last time")
+    grading_options.add(parser)
     options = parser.parse_args(arguments)
-    folder = options.folder.resolve()
+    folder = Path(options.folder).resolve()
     if not folder.is_dir():
         parser.error(f"{options.folder} is not a folder; expected one that holds what the students handed in")
-    output = (options.output or folder.with_name(folder.name + "_graded")).resolve()
+    output = Path(options.output or folder.with_name(folder.name + "_graded")).resolve()
     if output == folder or folder in output.parents:
         parser.error("grades must not go into the folder of submissions, where students' files are")
     for place in (folder, output):
         shown = walls.inside(place, walls.needed_paths(ROOT))
         if shown:
             parser.error(f"{place} lies in {shown}, which every notebook may read; move it elsewhere")
-    limits = Limits(options.seconds, options.memory * 1e9, options.processes, options.disk * 1e9)
-    return folder, output, Settings(limits, options.cell_seconds, options.jobs, options.again, (folder, output))
+    return folder, output, grading_options.settings(options, (folder, output))
 
 
 def main(arguments: list[str] | None = None) -> int:

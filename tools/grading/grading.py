@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
@@ -16,7 +16,7 @@ import nbformat
 from mlm_tutorial.exercises import RAISES
 from tools.grading import walls
 from tools.grading.feedback import framed
-from tools.grading.limits import Job, Limits, StoppedError, run
+from tools.grading.limits import Job, Settings, StoppedError, run
 from tools.grading.results import checked_points, checked_remarks, forget, store, stored_result
 from tools.grading.scratch import Scratch, remove_tree
 from tools.grading.sources import Source, grade_id, grading_notebook, read_sources
@@ -28,35 +28,6 @@ ROOT = Path(__file__).resolve().parents[2]
 LARGEST_PAGE = 100_000_000  # bytes
 LARGEST_OUTCOME = 1_000_000
 SPACE_NEEDED = 10e6  # bytes; a notebook, its feedback page and nbgrader's database take a few
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a class is graded.
-
-    Attributes
-    ----------
-    limits : Limits
-        What each submission may use.
-    cell_seconds : int
-        Time that one cell may take.
-    jobs : int
-        Submissions graded at the same time.
-    again : bool
-        Whether to grade also what did not change.
-    hidden : tuple of Path
-        Folders that no submission may see: the class and the grades.
-    """
-
-    limits: Limits = field(default_factory=Limits)
-    cell_seconds: int = 60
-    jobs: int = 2
-    again: bool = False
-    hidden: tuple[Path, ...] = ()
-
-    def within(self) -> dict:
-        """Return the settings on which a result may depend."""
-        return asdict(self.limits) | {"cell_seconds": self.cell_seconds}
 
 
 def prepare_courses(sources: dict[str, Source], folder: Path) -> None:

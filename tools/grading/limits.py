@@ -1,4 +1,7 @@
-"""Running a command with limits on time, memory, processes and disk, so that nothing of it outlives the grader."""
+"""Running a command with limits on time, memory, processes and disk, so that nothing of it outlives the grader.
+
+The defaults of these limits, and of how a class is graded, are here and nowhere else.
+"""
 
 import json
 import os
@@ -34,6 +37,35 @@ class Limits:
     memory: float = 4e9
     processes: int = 24
     disk: float = 1e9
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a class is graded.
+
+    Attributes
+    ----------
+    limits : Limits
+        What each submission may use.
+    cell_seconds : int
+        Time that one cell may take.
+    jobs : int
+        Submissions graded at the same time.
+    again : bool
+        Whether to grade also what did not change.
+    hidden : tuple of Path
+        Folders that no submission may see: the class and the grades.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    cell_seconds: int = 60
+    jobs: int = 2
+    again: bool = False
+    hidden: tuple[Path, ...] = ()
+
+    def within(self) -> dict:
+        """Return the settings on which a result may depend."""
+        return asdict(self.limits) | {"cell_seconds": self.cell_seconds}
 
 
 @dataclass(frozen=True)
