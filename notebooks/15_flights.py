@@ -18,8 +18,8 @@
 # Write down an order before you read on.
 #
 # Notebook [02](02_a_first_fit.ipynb) asked at dinner which carrier loses least time, and left one thing open: flights of a week are not independent.
-# Here you have the whole year, 327,346 flights, and you finish the story.
-# They are all whose arrival is known. The timetable of the same source has 336,776 rows, which this course does not carry: 9,430 more, most of them cancelled, and many of these on bad days. So every number here is about a flight that arrives.
+# Here you have all 327,346 flights of the year whose arrival is known, and you finish the story.
+# The timetable, which this course does not carry, has 9,430 more: most were cancelled, many of these on bad days. So every number here is about a flight that arrives.
 #
 # **You will learn**
 #
@@ -31,7 +31,7 @@
 #
 # **You need** [09](09_integrating_out.ipynb) for cells, [10](10_what_the_data_cannot_say.ipynb) for what a design fixes, [12](12_decomposing_a_total.ipynb) for the parts of a total, [13](13_partial_pooling.ipynb) for pooling.
 #
-# **Time** 50 minutes to read, between one and two minutes to run.
+# **Time** 45 minutes to read, between one and two minutes to run.
 
 # %%
 import matplotlib.pyplot as plt
@@ -52,7 +52,6 @@ mlm.use_style()
 # The difference is what it lost on the way, `minutes_lost`; a negative number is time made up.
 # Both delays are taken at the gate, so taxiing counts.
 # The carrier writes the timetable, so one that plans generously makes up time without flying faster.
-# Each row also carries its date.
 
 # %% tags=["nbval-check-output"]
 flights = mlm.load_flights()
@@ -93,10 +92,8 @@ mlm.identification(cells)[["means", "spreads"]]
 
 # %% [markdown]
 # Most carriers fly in every month and many from several airports, so all contributors are tied together: the layers are *crossed and connected*.
-# That suggests that the data fix the means, and the rank confirms it: the column `means` says so.
-# (For two layers, to be connected is enough. With three or more it may not be.)
-# How a flight's spread is shared among the layers is not, as in [10](10_what_the_data_cannot_say.ipynb).
-# What the data do fix are differences: of two carriers' means, and of their variances.
+# That suggests that the data fix the means, and the rank confirms it (column `means`). For two layers, to be connected is enough; for three or more it may not be.
+# How a flight's spread is shared among the layers is not fixed, as in [10](10_what_the_data_cannot_say.ipynb); only the difference of two carriers' variances is.
 #
 # Not every table is so kind.
 # Add the date beside the month and look again.
@@ -145,18 +142,16 @@ print(f"Alaska minus Hawaiian: {float(best.mean()):+.1f} minutes, sd {float(best
 print(f"chance that Alaska makes up more: {float((best < 0).mean()):.3f}")
 
 # %% [markdown]
-# Read a difference with its own interval, and not from two intervals that overlap or do not.
-# Two intervals can overlap widely although the means differ beyond doubt: both are counted from the same uncertain average, which widens both and cancels from the difference.
+# Read a difference with its own interval. Two intervals can overlap although the means differ beyond doubt: both are counted from the same uncertain average, which widens both and cancels from the difference.
 #
-# The story could end here: a table, a fit that converged, intervals about a minute wide for carriers with thousands of flights.
+# The story could end here: a fit that converged, intervals about a minute wide for carriers with thousands of flights.
 # Remember 14 July.
 #
 # ## The check that this model cannot pass
 #
 # The model takes flights as independent, given carrier, airport and month.
 # If that holds, a day's average misses its expectation by a standard error or so.
-# So add up what the flights of a day miss, and divide by the standard deviation that the model gives to such a sum.
-# What comes out is the day's *[standardized residual](../book/glossary.md)*.
+# So add up what the flights of a day miss, and divide by the standard deviation that the model gives to such a sum: the day's *[standardized residual](../book/glossary.md)*.
 
 
 # %%
@@ -182,8 +177,7 @@ missed = seen[total].to_numpy() - mean
 
 # %% [markdown]
 # The square root of their average square is about 1 if the model holds.
-# How would the check look if nothing but the day were taken away?
-# Shuffle the dates among flights of the same carrier, airport and month: all that the model knows stays as it is.
+# To take nothing away but the day, shuffle the dates among flights of the same carrier, airport and month: all that the model knows stays as it is.
 #
 # **Predict first.** For the shuffled dates you expect about 1. What will the true dates give: 1.1, 3, or 10?
 
@@ -205,7 +199,7 @@ print(f"dates shuffled 20 times: by {min(chance):.2f} to {max(chance):.2f}")
 assert root_mean_square(by_day["true dates"]) > 5 * max(chance)
 assert 0.7 < min(chance) < max(chance) < 1.3
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "What the average flight of each seen day lost beyond the model's expectation, in minutes, through the year. With true dates most points lie between minus 15 and plus 15 minutes, far outside a narrow band around zero; with shuffled dates nearly all points lie inside the band, whose half width is little more than a minute."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "What the average flight of each seen day lost beyond the model's expectation, in minutes, through the year. With true dates points lie between minus 17 and plus 22 minutes, most of them far outside a narrow band around zero; with shuffled dates nearly all points lie inside the band, whose half width is between one and two minutes."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(9, 4))
 size = pd.Series(1, index=day).groupby(level=0).sum()
 sd = np.sqrt(pd.Series(variance).groupby(day).mean() / size)
@@ -226,10 +220,9 @@ plt.show()
 # ## A layer for the day
 #
 # The remedy is a layer whose contributors are the days, pooled: days are alike as far as the data say.
-# The month goes, to keep this model simple.
-# You could keep both: nested layers, pooled, are common, and [17](17_your_own_data.ipynb) fits some.
-# Without the month this model forgets that December is not September, which matters for days that were not seen.
-# There are many more cells now, so it takes longer to sample, and still far fewer cells than flights.
+# The month goes, to keep this model simple: for days that were not seen it forgets that December is not September.
+# (You could keep both: [17](17_your_own_data.ipynb) fits nested layers, pooled.)
+# There are many more cells now, and still far fewer than flights.
 #
 # In symbols: flight $i$ of carrier $c$ from airport $a$ on day $d$ has the total
 #
@@ -271,9 +264,9 @@ table.map("{:.2%}".format, na_action="ignore").fillna("")
 
 # %% [markdown]
 # The day tells more than carrier, airport and month together.
-# That it beats the month was certain, for who knows the day knows the month. What the flights add is that it beats the carrier, and by how much.
+# That it beats the month was certain, for who knows the day knows the month. That it beats the carrier, the flights had to say.
 # By how much depends on the days. Look at those put aside, too, and at how even the two halves are.
-# (The month's share is also too large: a month's mean rests on some 15 days, and what these days happened to be counts as the month's.)
+# (The month's share is too large: a month's mean rests on some 15 days, and what these days happened to be counts as the month's.)
 
 # %%
 seen_means, unseen_means = (part.groupby("month")[total].mean() for part in (seen, unseen))
@@ -304,12 +297,10 @@ print(
 print(f"of 1,000 such splits {lopsided:.1%} are more uneven in this direction")
 
 # %% [markdown]
-# Back to the table. Even the day leaves most of the variance to the single flight: with the covariance, a column sums to what the layers' means explain, and the rest is spread.
+# Back to the table. A column sums to what the layers' means explain, and the rest is spread: even the day leaves most of the variance to the single flight.
 #
-# The last row is there because carriers do not choose airports and days by lot.
-# Where layers do not occur independently, the layers' parts do not sum to the variance of their sum; the covariance is what is missing, and it belongs to no layer alone.
-# What one label tells by itself is another number: its own part, and what the labels that go with it bring along.
-# Here the covariance is small and negative: add up the layers alone, and you claim a little too much.
+# The last row is there because carriers do not choose airports and days by lot, so the variance of a sum is not the sum of the variances. The covariance is the difference, and belongs to no layer alone.
+# Here it is small and negative: add up the layers alone, and you claim a little too much.
 #
 # ## Whose intervals grow?
 #
@@ -363,15 +354,14 @@ widths.round(2)
 # Differences of carriers and of airports hardly change: both sides fly on nearly every day, so the day's shift cancels. They even shrink: the shift no longer counts as noise of single flights, and a calm day now counts for more than a stormy one, on which flights scatter.
 # About the very days of the fit the new model is as sure as the old one.
 # What grew is the error of a statement about *such* months and *such* days, of which there are far fewer than flights.
-# The old model had no way to tell the two apart, and that was its fault.
+# The old model could not tell the two apart.
 # A larger table of the same days would not help; only more days would.
 #
 # That a difference hardly changes does not say that its interval was right.
-# It was not: counted from the days themselves, its error is several times as large, before and after.
-# The day's shift cancels, but what a day does to *one* carrier or *one* airport does not.
-# *Criticism to the end* counts it.
+# It was not: the day's shift cancels, but what a day does to *one* carrier or *one* airport does not.
+# *Criticism to the end* counts the error from the days, and finds it several times as large.
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Twelve months in order with their mean in minutes and 89 percent intervals, twice. Before the layer for the day the intervals are a fraction of a minute, hidden behind the points. After it they are several minutes wide and most of them overlap those of the next month; the points themselves hardly move."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Twelve months in order with their mean in minutes and 89 percent intervals, twice. Before the layer for the day the intervals are a minute long or less, most of them hidden behind the points. After it they are several minutes wide and most of them overlap those of the next month; the points themselves hardly move."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(9, 4))
 months = np.arange(1, 13)
 old = monthly["posterior"]["mu_month"].stack(s=("chain", "draw")).transpose("month", "s").values
@@ -418,8 +408,7 @@ print(f"{n} flights of one day are worth {worth:.1f} flights of different days")
 #
 # The days that you put aside decide which model is right about its own uncertainty.
 # For each of them both models predict two things, with 89 % intervals: the average of the day's flights, and every single flight.
-# A new day's mean comes from Normal(0, `tau_date`), like the new carrier in [02](02_a_first_fit.ipynb).
-# `mlm.predict` draws it, one for all flights of the day.
+# `mlm.predict` draws a new day's mean from Normal(0, `tau_date`), like the new carrier in [02](02_a_first_fit.ipynb), one for all its flights.
 #
 # **Predict first.** An interval should hold in 89 % of cases. For the averages of days, what will the model without a day give?
 
@@ -470,17 +459,15 @@ plt.show()
 
 # %% [markdown]
 # Before, the intervals for days are too short by far, although the chains had converged.
-# After, they hold somewhat more often than they promise: for these days they are a little too long. (The printed standard error takes days as independent, and leaves out which days the model learned from.)
-# Who covers more by being wider has won nothing yet. The *[interval score](../book/glossary.md)* settles that: the width, plus $2/0.11$ minutes for each minute by which an interval misses (Gneiting and Raftery 2007). Lower is better, and neither a bold nor a wide interval wins by itself. The model with days wins clearly.
-# The printed standard deviations say why its intervals are too long: the days put aside happen to differ less than those of the fit, and the model expects new days to differ as the old ones did.
-# Such an uneven split is rare, as you saw. So this coverage says little against the model, and nothing for it; that *before* fails stays true under any split.
+# After, they hold somewhat more often than they promise. (The printed standard error takes days as independent, and leaves out which days the model learned from.)
+# Who covers more by being wider has won nothing yet. The *[interval score](../book/glossary.md)* settles that: the width, plus $2/0.11$ minutes for each minute by which an interval misses (Gneiting and Raftery 2007). Lower is better, and the model with days wins clearly.
+# Its intervals are too long because the model expects new days to differ as the old ones did, and the days put aside happen to differ less (the printed standard deviations).
+# Such an uneven split is rare, as you saw. So this coverage says little against the model, and nothing for it; the failure of *before* is far too large to be the split's.
 # Look where the points leave the intervals: mostly at the top. Days have a long tail of their own, and Normal(0, $\tau$) has none.
-# So this model predicts an ordinary new day; do not ask it how bad the worst day of next month will be.
+# So do not ask this model how bad the worst day of next month will be.
 # For single flights the two models promise nearly the same, and both keep it roughly: a flight's own scatter swamps its day.
 # So a check of single flights would have told you that all is well.
-#
-# The test is fair because whole *days* were put aside.
-# Had you put aside single flights at random, there would have been no unseen day to fail on.
+# And had you put aside single flights at random instead of whole *days*, there would have been no unseen day to fail on.
 #
 # What about the [log predictive density](../book/glossary.md) of [08](08_checking_a_model.ipynb), on unseen flights?
 
@@ -500,14 +487,14 @@ print(
 )
 
 # %% [markdown]
-# It prefers the model with days, by about three standard errors, and most of that comes from few flights far out: the spread of a new day is drawn, so its flights get longer tails. What kind of day it was does not enter: of a new day nobody knows it.
+# It prefers the model with days, by about three standard errors, but most of that comes from few flights far out.
 # It takes every flight by itself, so it cannot see that flights move together, which is what went wrong before. (Scored a day at a time, all its flights jointly, it could.)
 # Judge a model by the quantity that you want to predict.
 #
 # ## Dinner again: one week of flights
 #
 # In [02](02_a_first_fit.ipynb) partial pooling was nearest with 300 flights of the year, and lost some or all of its lead with 300 flights of one week.
-# Now you can say why, and what a model that knows about days makes of it.
+# Now you can say why.
 # Take each week of the year, 300 flights of it, and the spreads that the two fits have learned: carriers, days, single flights.
 # With known spreads the posterior of the means is one system of linear equations, so 52 weeks take no sampling.
 # (The spreads were learned from some of the same days, so this tries the estimates, and not the learning of spreads. Airports are left out.)
@@ -540,7 +527,7 @@ learned = {
 }
 
 # %% [markdown]
-# In every week there are four estimates of each carrier's mean, and two of them come with an interval.
+# Each week gives four estimates of each carrier's mean, two of them with an interval.
 # The truth is the carrier's mean of the whole year.
 # (The folded cell goes through the weeks.)
 
@@ -581,11 +568,10 @@ for what in ("error", "error of differences"):
 # `error of differences` leaves out what all carriers have wrong together: the week's own shift.
 # `covered` is the share of 89 % intervals that contain the year's mean, over all carriers; the errors are those of carriers in the sample.
 #
-# A week's shift hits no, complete and partial pooling alike, and none of them can remove it.
+# A week's shift hits all kinds of pooling alike, and none can remove it.
 # It adds about the same to every *squared* error, so the lead of partial over complete pooling shrinks; in single weeks it is gone, and 02 looked at eight.
-# Leave out the shift and compare carriers only: there partial pooling leads by more.
-# The layer for the day leaves the estimates as good as they were.
-# It makes them more honest: the intervals widen, and hold more often.
+# Between carriers, where the shift cancels, partial pooling leads by more.
+# The layer for the day leaves the estimates as good as they were, and makes them more honest: the intervals hold more often.
 #
 # More often, but not in 89 %.
 # Look at how far the averages of whole weeks lie apart, and at what seven independent days would give.
@@ -601,8 +587,7 @@ today, next_day = of_days[:-1], of_days[1:]
 print(f"correlation of a day's average with the next day's: {np.corrcoef(today, next_day)[0, 1]:.2f}")
 
 # %% [markdown]
-# Tomorrow resembles today, and December is not September.
-# In this model days are [exchangeable](../book/glossary.md), as if they came in random order.
+# Tomorrow resembles today, but in this model days are [exchangeable](../book/glossary.md), as if they came in random order.
 # The unseen days above were scattered over the year, so that did no harm there.
 # For a week, for the months in the figure, and for the year in the table before it, the intervals are still too short.
 #
@@ -630,7 +615,7 @@ for row, flight in chosen.iterrows():
         f"    all flights of that day, beyond the average day of the fit: {of_seen[flight['date']] - of_seen.mean():+.0f}"
     )
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Three waterfall figures, one below the other. In each, bars for the rest, the carrier, the airport and the day follow one another and end at the flight's total. For the two extreme flights the bar of the day is by far the longest, about a hundred minutes or more; whiskers are some ten minutes long at most. For the third flight the bar of the day is the longest. Whiskers are one posterior standard deviation either way."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Three waterfall figures, one below the other. In each, bars for the rest, the carrier, the airport and the day follow one another and end at the flight's total. For the two extreme flights the bar of the day is by far the longest, about a hundred minutes or more. For the third flight the bar of the day is the longest, too. Whiskers reach one posterior standard deviation, some eleven minutes at most, either way."}} tags=["hide-input"]
 fig, axes = plt.subplots(3, 1, figsize=(8.5, 8))
 for i, ((_, flight), ax) in enumerate(zip(chosen.iterrows(), axes, strict=True)):
     labels = {
@@ -644,24 +629,21 @@ for i, ((_, flight), ax) in enumerate(zip(chosen.iterrows(), axes, strict=True))
 plt.show()
 
 # %% [markdown]
-# The parts add up to the flight's minutes exactly.
-# How far may you trust them?
+# The parts add up to the flight's minutes exactly, but how far may you trust them?
 # Each part is the contributor's mean plus a share of the surprise, and the share follows the spreads.
 # In the first two figures most of the day's bar is such a share, and not what flights of that day lost on average.
-# The second shows it best: its bar is almost 100 minutes *made up*, and flights of that day lost far more than usual, as the last of its lines says. It is no sign of a good day, but of a day of which no single flight surprises much.
-# It is so long because the fit gives these days a larger spread than calm ones (`sigma_date`). That much the data fix, because they fix differences between the spreads of two days.
+# The second shows it best: its bar is almost 100 minutes *made up*, and flights of that day lost far more than usual, as the last of its lines says.
+# The bar is so long because the fit gives this day a large spread (`sigma_date`), so the day takes most of any surprise. That this spread is larger than a calm day's, the data fix.
+# How a surprise is shared among baseline, carrier, airport and day they do not fix, as `identification` said ([12](12_decomposing_a_total.ipynb)); exercise 15.3 computes how far a part can move.
 # The third flight has almost no surprise, so there the bar is the day's mean: flights of this day lost so much more on average.
-# How the rest is shared among baseline, carrier, airport and day they do not fix, as `identification` said. Another prior would move these parts, and the whiskers show only some of that ([12](12_decomposing_a_total.ipynb)).
-# Exercise 15.3 computes how far a part can move.
 #
-# So say: "this flight lost so many minutes more than its carrier, airport and day led us to expect".
-# For the third flight you may also say that it was as usual for its day: nearly nothing is left beyond the expectation, and expectations are means.
+# So say: "this flight lost so many minutes more than its carrier, airport and day led us to expect", and of the third that it was as usual for its day.
 # Do not say: "of the 100 minutes beyond expectation, so many are the carrier's". You can only say how many could be, at most.
 #
 # ## Criticism to the end
 #
 # What is left after the day?
-# Use the same check as before, for days, for airports on days, for carriers on days, and for hours of a day at an airport.
+# Use the same check as before, for days and for finer groups.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 groupings = {
@@ -715,19 +697,18 @@ for layer, one, other in [("carrier", "UA", "DL"), ("origin", "EWR", "JFK")]:
 # 1 would be perfect for groups that the model has no mean for.
 # The day's misfit is gone, of course, and below 1: each day has a mean of its own now, which its flights have set.
 # The others remain: a storm may hit Kennedy more than Newark, one carrier more than another, the evening more than the morning.
-# A carrier in a month has not even shrunk: carriers have seasons of their own, which neither model knows.
+# That of a carrier in a month has not even shrunk: from month to month carriers do not move together, which neither model knows.
 # Such failures to add up are *[interactions](../book/glossary.md)*, and the remedy is again a layer: a pooled one for airport and day together, *beside* the day.
 # Until then, intervals for differences of airports and carriers are too short.
-# The last lines say at least by how much: they take the difference over *[blocks](../book/glossary.md)* of days, and its scatter from block to block.
+# The last lines say by how much: they take the difference over *[blocks](../book/glossary.md)* of days, and its scatter from block to block.
 # They assume nothing about flights within a block, but take blocks as independent.
-# If the error grows with the length of the blocks, neighboring blocks resemble each other. That has two readings.
-# A spell that will not come back makes even the longest blocks too sure.
-# A season that comes back every year makes them too unsure, because a whole year averages it out. So the second line of each pair takes one wave a year out first.
+# If the error grows with the length of the blocks, neighboring blocks resemble each other.
+# If they share a spell that will not come back, even the longest blocks are too sure.
+# If they share a season that comes back every year, they are too unsure, because a whole year averages it out; so the second line of errors takes one wave a year out first.
 # One year of flights cannot tell a season from a spell: look at both errors.
-# (Both are rough: six blocks of 60 days leave an error that is itself uncertain by a third, and by more without the wave.)
+# (With six blocks of 60 days an error is itself uncertain by a third, and by more once the wave is taken out.)
 #
-# The last misfit is one of shape.
-# Divide each flight's surprise by its standard deviation and look at the [skewness](../book/glossary.md), 0 for a symmetric distribution, and at the flights far out.
+# The last misfit is one of shape: divide each flight's surprise by its standard deviation and look at the [skewness](../book/glossary.md), 0 for a symmetric distribution, and at the flights far out.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 z = missed_daily / np.sqrt(variance_daily)
@@ -741,7 +722,7 @@ print(
 assert stats.skew(z) > 0.5
 assert np.sum(z > 5) > 100 * max(expected_beyond, 0.1)
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Histogram of standardized surprises on a logarithmic axis with the normal density as a line. Both agree near the middle. Beyond plus 3 standard deviations the histogram lies far above the line and reaches to about plus 10; on the left it ends near minus 5."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Histogram of standardized surprises on a logarithmic axis with the normal density as a line. Both agree near the middle. On the right the histogram lies far above the line beyond plus 3 standard deviations and reaches almost plus 10; on the left it lies below the line and ends between minus 4 and minus 5."}} tags=["hide-input"]
 fig, ax = plt.subplots()
 grid = np.linspace(-6, 12, 400)
 ax.hist(
@@ -760,15 +741,14 @@ plt.show()
 
 # %% [markdown]
 # A plane can circle for an hour at any time; an hour to make up is there only if the timetable has left one.
-# Contributions are normal here, so their sum is symmetric, whatever the parameters are; one more layer of normal contributions would not change that.
+# Contributions are normal here, so their sum is symmetric, and one more such layer would not change that.
 # For means of many flights this hardly matters: an average of many *independent* rows is near normal whatever their shape. What a whole day shares does not average out.
-# For "how often does a flight lose an hour?" it matters a lot, and this model must not be asked.
-# [16](16_tails_that_add_up.ipynb) has one that may be.
+# But do not ask this model how often a flight loses an hour; [16](16_tails_that_add_up.ipynb) has one that may be asked.
 #
 # ## Is it the carrier or the route?
 #
 # Alaska comes first, and Hawaiian makes up much, too.
-# Each of them flies far. Is it the carrier or the route?
+# Each of them flies far.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 routes = seen.groupby("carrier", observed=True).apply(
@@ -805,26 +785,22 @@ assert abs(to_honolulu.mean()) < 2 * min(counted_error(to_honolulu, size, True) 
 
 # %% [markdown]
 # Hawaiian and its route always come together: they are *[confounded](../book/glossary.md)*, and the flights alone cannot part them.
-# (A model with a layer for the destination would, but only by assuming that airport and destination add up: United flies to Honolulu from Newark, and other carriers fly from Kennedy.)
+# (A layer for the destination would, but only by assuming that airport and destination add up: United flies to Honolulu from Newark, and other carriers fly from Kennedy.)
 # United's flights to Honolulu leave from another airport, and the gap between the two carriers is smaller than twice its standard error.
-# Alaska's only route is flown by United too.
-# Day by day, on the same route from the same airport, Alaska still made up more.
+# Alaska's only route is flown by United too, and day by day Alaska still made up more.
 # That comparison needs no model at all: the route cannot be behind it. (Timetable, hour and aircraft still can.)
-# Of 2013 it is a count. As a habit of the two it is likely: the gap is more than two standard errors from zero, by short blocks and by long ones, with a season and without. (By the longest, barely: with six blocks chance alone gives that much in about one case of twelve.)
+# Of 2013 it is a count. As a habit of the two it is likely: every error leaves the gap more than two standard errors from zero. (The longest blocks barely: with six of them chance alone gives that much in about one case of twelve.)
 #
 # ### A number beside the labels
 #
 # Not every carrier has a rival on its routes, but every route has a length.
-# So ask a weaker question, which you can ask about all carriers: what is left of a lead at equal distance?
+# So ask a weaker question of all carriers: what is left of a lead at equal distance?
 #
 # The distance is no label. It is a number in each row, and so is the hour at which the flight was to leave.
-# Name such columns as `covariates`: the mean of a flight is then that of its labels, plus a *slope* for each number times the number, counted from its average.
-# A cell keeps averages of the numbers, and sums of their products with each other and with the total.
-# For straight lines that is all that a normal model needs, so the sampler still sees a few hundred cells and not one flight.
+# Such columns are `covariates`, each with a *slope*, and cells are still all that the sampler sees ([09](09_integrating_out.ipynb)).
 #
-# The layers are those of the first model.
-# Days take longer to sample, and what a day adds to near and far flights alike cancels from a slope, as it did from differences of carriers.
-# The question is about means, so let carriers, airports and months add no spread of their own (`known_sigma`, as in [14](14_how_good_is_the_measurement.ipynb)): that compiles faster. It assumes that all flights scatter alike, which they do not. The slopes hardly suffer, but the model's intervals for them are one more thing not to be trusted; below, their error is counted from blocks.
+# The layers are those of the first model: what a day adds to near and far flights alike cancels from a slope, as it did from differences of carriers.
+# The question is about means, so let carriers, airports and months add no spread of their own (`known_sigma`, as in [14](14_how_good_is_the_measurement.ipynb)): that compiles faster. It assumes that all flights scatter alike, which they do not: one more reason to count the error of the slopes from blocks, below.
 # Three airports say little about how far airports differ, which bends the posterior, so the sampler takes shorter steps (`target_accept`).
 
 # %%
@@ -837,7 +813,7 @@ through_all = np.polyfit(seen["distance"], seen[total], 1)[0]
 print(f"one line through all flights: {through_all:+.1f} minutes for each 1,000 miles")
 
 # %% [markdown]
-# **Predict first.** Draw one line through all flights, and that is its slope: far flights make up time.
+# **Predict first.** One line through all flights has the slope just printed: far flights make up time.
 # At equal carrier, airport, month and hour, will the slope be the same, steeper, or flatter?
 
 # %%
@@ -858,11 +834,10 @@ assert through_all < float(slope.sel(covariate="distance").mean()) - 0.8
 # %% [markdown]
 # Flatter.
 # Far flights also have other carriers, airports, months and hours than near ones, and one line through all flights counts all of that as distance.
-# Let carrier, airport and month add up, and the hour be a line: then about a minute for each 1,000 miles is left.
+# Held equal (the hour by a line), they leave about a minute for each 1,000 miles.
 # An hour later in the day changes next to nothing. The model is quite sure of both.
 #
-# Remember 14 July. The model has one slope for all flights.
-# If some weeks cost far flights more than near ones, each week has a slope of its own, and its flights are no independent evidence of one slope.
+# Remember 14 July. If some weeks cost far flights more than near ones, each week has a slope of its own, and its flights are no independent evidence of one slope.
 # So take two weeks at a time, and look how far their slopes lie apart.
 # `slope_equations` returns the equations of least squares, from cells again, so there is nothing to sample.
 
@@ -873,25 +848,28 @@ for _, part in seen.groupby(of_block):
     part_cells = mlm.cell_statistics(part, total, by_date, covariates=numbers, partial=True)
     equations.append(part_cells.slope_equations())
 by_block = pd.DataFrame([np.linalg.solve(*both) for both in equations], columns=numbers)
+matrix, right = (sum(parts) for parts in zip(*equations, strict=True))
+weighted = np.linalg.solve(matrix, right)
+without = np.array([np.linalg.solve(matrix - m, right - r) for m, r in equations])  # one block left out
+jackknife = np.sqrt((len(without) - 1) * without.var(axis=0))
 
 lines = pd.DataFrame(
     {
         "in the model": slope.mean(["chain", "draw"]).to_series(),
         "its sd": slope.std(["chain", "draw"]).to_series(),
-        "weighted by blocks": np.linalg.solve(
-            sum(matrix for matrix, _ in equations), sum(right for _, right in equations)
-        ),
-        "average of blocks": by_block.mean(),
+        "all blocks": weighted,
+        "standard error": jackknife,
+        "plain average of blocks": by_block.mean(),
         "its standard error": by_block.sem(),
-        "sd of blocks": by_block.std(),
-    }
+    },
+    index=numbers,
 )
-slope_error = lines["its standard error"]
+slope_error = lines["standard error"]
 assert (slope_error > 3 * lines["its sd"]).all()
-assert abs(lines.loc["hour", "average of blocks"]) < 3 * slope_error["hour"]
+assert abs(lines.loc["hour", "all blocks"]) < 3 * slope_error["hour"]
 assert (by_block["distance"] > 0).any()
 assert (by_block["distance"] < 0).any()
-less = -lines.loc["distance", "in the model"]
+less = -lines.loc["distance", "all blocks"]
 print(f"for each 1,000 miles a flight lost {less:.1f} minutes less, give or take {2 * slope_error['distance']:.1f};")
 print(f"in {(by_block['distance'] > 0).sum()} of {len(by_block)} blocks far flights lost more than near ones")
 lines.round(2)
@@ -900,12 +878,12 @@ lines.round(2)
 # The model's intervals are far too narrow, for a reason that you know: flights that share something are worth fewer independent ones.
 # Winds that change from week to week would do this to far flights. Whether it was winds, the check does not say.
 #
-# The first printed line is what you may repeat, with two standard errors of the blocks and not of the model.
-# (They belong to the plain average of the blocks, in which a fortnight with few far flights counts as much as any other. Weighted by what each block knows, the average is close to the model's slope. Take them as the size of the error. Longer blocks may give a larger one, as for carriers and airports.)
-# Look whether its range includes zero: that far flights lose less is likely, and not certain.
-# The slope of the hour is tiny, and the blocks do not tell it from zero either: of the hour there is nothing to repeat.
+# The first printed line is what you may repeat: the slope of all blocks together, in which days take the place of months, with two standard errors of the blocks and not of the model.
+# (For the error leave out one block at a time, and see how far the slope moves: the *jackknife*. In the plain average a fortnight with few far flights counts as much as any other.)
+# Its range includes zero: that far flights lose less is likely, and not certain.
+# The slope of the hour is tiny, and the blocks do not tell it from zero: of the hour there is nothing to repeat.
 #
-# That does not make all hours alike. A slope near zero says that no *straight line* rises or falls.
+# That does not make all hours alike; it says that no *straight line* rises or falls.
 # So look at what the lines are drawn through.
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two panels of average minutes at equal labels, with bars of two standard errors. Left, against miles: points fall by two to three minutes from short flights to flights of 2,500 miles, close to the straight line; the last point, United's flights to Honolulu near 5,000 miles, lies four minutes above the line, with a bar of four minutes either way. Right, against the hour: the line is nearly flat, but points at 15 and 17 o'clock lie above it, and those from 19 to 21 o'clock one to two minutes below."}} tags=["hide-input"]
@@ -931,13 +909,13 @@ for ax, (name, edges), other in zip(axes, steps.items(), numbers[::-1], strict=T
     ends = np.array([x.min(), x.max()])
     ax.plot(unit * ends, b[name] * (ends - seen[name].mean()), color=mlm.COLORS["estimate"], label="the line")
 axes[0].set(xlabel="distance (miles)", ylabel="minutes, at equal labels")
-axes[0].legend(loc="lower left")
+axes[0].legend(loc="upper center")
 axes[1].set(xlabel="hour of departure", xticks=range(6, 24, 3))
 plt.show()
 
 # %% [markdown]
 # Up to 2,500 miles the line is a fair summary.
-# Over the hours it is none: in the afternoon some averages lie above the line, in the evening some lie below it, and no straight line goes up and down. Hours would do better as a layer.
+# Over the hours it is none: in the afternoon some averages lie above the line, in the evening some lie below it. Hours would do better as a layer.
 # Near 5,000 miles there is one point, nearly all of it United's flights to Honolulu, with the longest bar of all. (Bars are from block to block, as before.)
 #
 # Now the carriers, counted from the average carrier as before.
@@ -965,14 +943,11 @@ table.rename(airlines).sort_values("at equal distance and hour").round(1)
 
 # %% [markdown]
 # Alaska keeps most of its lead, and its place.
-# (The ranges move the slope only. Each carrier's own average adds an error. The blocks of days below show how large it is for the difference of these two. So read them as what the *slope* can change, and not as intervals for the lead.)
-# Hawaiian's shrinks, and what is left may be nothing. Its route is so long that the answer is mostly the line, and there the line rests on flights half as long.
+# (The ranges say what the *slope* can change. They are no intervals for the lead, because each carrier's own average adds an error, which is counted below for the difference of these two.)
+# Hawaiian's shrinks, and what is left may be nothing: its route is so long that the answer is mostly the line, which rests mostly on flights half as long or shorter.
 # Endeavor, whose flights are short, moves up, if the slope is what the line says. Do not read places in the middle: they lie within a minute or two.
 #
-# There are three things that a slope does not say.
-# It belongs to a straight line, and these flights do not show that it stays straight up to 5,000 miles.
-# It does not part Hawaiian from its route: what the route has besides miles still counts as Hawaiian's.
-# And carriers write their timetables: a minute may be made up in the air, or planned on the ground.
+# A slope does not part Hawaiian from its route: what the route has besides miles still counts as Hawaiian's.
 #
 # ## What you say at dinner, and what you do not
 #
@@ -989,7 +964,9 @@ print(
 print_errors(apart)
 assert min(counted_error(apart, size) for size in BLOCKS) > 1.5 * float(best.std())
 as_flown = day_by_day(flights, "AS", "HA")
-print(f"as they flew on the same {len(as_flown)} days of 2013: {as_flown.mean():+.1f} minutes")
+print(f"as they flew on the same {len(as_flown)} days of 2013: {as_flown.mean():+.1f} minutes", end="; ")
+of_fit = day_by_day(seen, "AS", "HA")
+print(f"on the {len(of_fit)} of them in the fit: {of_fit.mean():+.1f}")
 print_errors(as_flown)
 assert abs(as_flown.mean()) < 2 * min(counted_error(as_flown, size, True) for size in BLOCKS)
 last_place = means.idxmax("carrier").to_series().value_counts(normalize=True)
@@ -1003,11 +980,10 @@ print(
 )
 
 # %% [markdown]
-# Who is last depends on the model: look for the last place in the figure with the month, in the table at equal distance, and here.
+# Who is last depends on the model: look in the figure with the month, in the table at equal distance, and here.
 # The figure on the [first page](../book/index.md), of the model with the month and all flights of the year, has Frontier there.
-# The carriers that lose most are too close to rank: name each with its chance.
-# And these chances are the model's, which the criticism above showed to be too sure.
-# So was the chance near the beginning that Alaska makes up more than Hawaiian: look how many of the counted errors the gap is worth.
+# The carriers that lose most are too close to rank: name each with its chance, and say that the model is too sure, as the criticism above showed.
+# So it was with the chance near the beginning that Alaska makes up more than Hawaiian: look how many of the counted errors the gap is worth.
 # And look at the two carriers month by month.
 
 # %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Average minutes lost by month, as lines for Alaska, Hawaiian and the average of all carriers. Hawaiian lies far below in winter, near minus 27 in January and minus 46 in February, and near zero from June to August. The two lines cross between May and June; from June to December Hawaiian lies above Alaska, which falls to about minus 30 in September."}} tags=["hide-input"]
@@ -1022,32 +998,33 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 lead = monthwise["AS"] - monthwise["HA"]
 print("Alaska minus Hawaiian, by month:", ", ".join(f"{value:+.0f}" for value in lead))
+print(f"Hawaiian in January: {monthwise.loc[1, 'HA']:+.0f}; the average carrier: {monthwise.loc[1].mean():+.0f}")
 assert (lead[:3] > 0).all()
 assert (lead[5:11] < 0).all()
 
 # %% [markdown]
 # From January to May Hawaiian made up more, by far in January and February; from June to December Alaska did.
 # The yearly average of the two is a number about no season.
-# And the 47 minutes of notebook 02 belong to a January in which Hawaiian made up some 27 on average: it was less special than it looked.
-# What one year says about two carriers with seasons of their own is little.
+# And the 47 minutes of notebook 02 belong to a January in which Hawaiian made up more than half of that on average (the last line printed): they were less special than they looked.
+# One year says little about two such carriers.
 #
-# Alaska and Hawaiian fly from different airports. At *equal* airport they can be compared only if carriers and airports add up; as they flew, and over the whole year instead of the days of the fit, the gap is about half as large.
+# They fly from different airports, too. At *equal* airport they can be compared only if carriers and airports add up; as they flew, the gap is about half as large, on the days of the fit as in the whole year.
 #
 # | sentence | may you say it? |
 # |---|---|
-# | "Alaska's flights made up more than Hawaiian's on the same days of 2013" | yes, as they flew: count them. As a habit of the two, no: the difference is less than two counted standard errors from zero, and changes sign with the season |
+# | "Alaska's flights made up more than Hawaiian's on the same days of 2013" | yes, as they flew: count them. As a habit of the two, no: the difference is less than two counted standard errors from zero, and changes sign within the year |
 # | "The day tells more about your flight than carrier and airport" | yes, for a day that you know; for tomorrow you know only how far days differ |
 # | "Flights lose more in December than in September" | on the days of the fit yes; of other years no: this is one December and one September, and no interval here knows how Decembers differ |
 # | "Of this flight's surprise, so many minutes are the carrier's" | no: the split of the spread is the prior's |
-# | "At equal distance Alaska was still ahead in 2013" | yes: so says the line, and so say the flights of its rival on the same route. That it is a habit is likely, and not certain |
+# | "At equal distance Alaska was still ahead in 2013" | yes: so says the line, and so do the flights of its rival on the same route. That it is a habit is likely, and not certain |
 # | "At equal distance Hawaiian is still ahead" | no: there the answer depends on the line, whose slope is not known well enough |
 # | "Hawaiian's pilots make up time" | no: one carrier, one route, one timetable of its own making |
 # | "On a bad day my flight loses so much" | only if it flies: on 8 and 9 February more than half of the timetable has no arrival |
 # | "One flight in so many loses an hour" | not from this model: its tail is too short; [16](16_tails_that_add_up.ipynb) has the tail |
 #
-# Compare the order that you wrote down at the beginning with the one that the flights gave.
+# Compare the order that you wrote down with the one that the flights gave.
 # The day comes first, by far.
-# So what you would most like to know is what kind of day it will be, and nobody knows that when you buy the ticket.
+# So ask for the day. But nobody knows what kind of day it will be when you buy the ticket.
 #
 # ## Check yourself
 #
@@ -1060,9 +1037,9 @@ mlm.quiz("15")
 # %% [markdown]
 # ## What to remember
 #
-# - Ask before the fit what the design can tell. Two layers have fixed means where they are connected; with three or more that is not enough, and a day nested in a month shows how they can fail. `mlm.identification` looks at the rank.
+# - Ask before the fit what the design can tell: with days nested in months, the means of both are open. `mlm.identification` looks at the rank.
 # - A fit that converged, with narrow intervals, can rest on flights that are not independent. Add up what a group misses, and divide by what the model allows.
-# - A layer for what rows share widens what is averaged over it. It does not make all intervals right: days resemble their neighbors, and what a day does to one carrier needs a layer, or a count by blocks.
+# - A layer for what rows share widens what is averaged over it. It does not make all intervals right: what a day does to one carrier needs a layer of its own, or a count by blocks.
 # - Put whole groups aside if new groups are what you want to predict; single rows will not notice.
 # - A number beside the labels is a straight line at equal labels. Ask whether it is straight, and whether rows share its slope.
 # - Claim means and differences that the design fixes. Do not claim a split of spread, a cause that always comes with another, or a tail that the model does not have.
