@@ -186,6 +186,8 @@ def _check_split(answer: Answer, v_baseline: float, v_layers: list[np.ndarray], 
     given = answer.call(v_baseline, v_layers, sigma_wanted)
     start = f"from a standard deviation of {np.sqrt(v_baseline):.2f} to {sigma_wanted:.2f}"
     if given is None:
+        if sigma_wanted**2 < v_baseline:
+            raise Hint(f"{start} there is a way, but you found none; here the baseline gives, and the layers take")
         raise Hint(f"{start} there is a way, but you found none; can more than one layer give?")
     instance(given, (list, tuple), "a list of arrays, one for each layer")
     if len(given) != len(v_layers):
@@ -239,12 +241,17 @@ def two_opinions(answer: Answer, rng: np.random.Generator) -> str:
 
 
 def _drivers(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return averages, standard errors and centers of drivers; the first two drive for center 0, the last does not."""
+    """Return averages, standard errors and centers of drivers; the first two drive for center 0, the last does not.
+
+    Driver 1 is slower than driver 0 where center 1 is slower than center 0.
+    """
     n_centers = int(rng.integers(2, 4))
     center_of = np.concatenate([[0, 0], rng.permutation(np.repeat(np.arange(n_centers), 2)), [1]])
     error = rng.uniform(0.3, 0.6, len(center_of))
     centers = rng.normal(0, 0.5, n_centers) + np.append([0, 4 * rng.choice([-1, 1])], np.zeros(n_centers - 2))
     average = rng.normal(5, 1) + centers[center_of] + rng.normal(0, 0.7, len(center_of))
+    # So the two shifts have different signs: each opinion shrinks one layer more. That of the drivers is no rounded 0.
+    average[1] = average[0] + np.sign(centers[1] - centers[0]) * rng.uniform(1.5, 2.5)
     return np.round(average, 2), np.round(error, 2), center_of
 
 
@@ -319,7 +326,8 @@ def _check_shifts(given: object, fits: Sequence) -> None:
         far = [(x[:, -1] - x[:, 0]).mean() for x in (one, other)]
         single = one[:, 1].mean() - other[:, 1].mean()
         mistakes = [
-            (-right, f"{key}: this is Sam's minus Nora's, or 0 minus 1"),
+            (-right, f"{key}: the sign; is this Sam's minus Nora's, or 0 minus 1, or a size without its sign?"),
+            (0.0, f"{key}: the two opinions are not equal; do both posteriors enter your answer?"),
             (right / sd, f"{key}: this counts in posterior standard deviations; the task asks for minutes"),
             (answers[0], f"{key}: this is Nora's answer; how far is it from Sam's?"),
             (answers[1], f"{key}: this is Sam's answer; how far is it from Nora's?"),

@@ -370,6 +370,16 @@ def with_baseline(v_baseline, v_layers, sigma_wanted):
     return [v - gain / len(v_layers) for v in v_layers]
 
 
+# %% tags=["mistake:10.4"]
+# earns: here the baseline gives
+def with_baseline(v_baseline, v_layers, sigma_wanted):
+    gain = sigma_wanted**2 - v_baseline
+    smallest = np.array([np.min(v) for v in v_layers])
+    if not 0 <= gain <= smallest.sum():
+        return None
+    return [v - gain * share for v, share in zip(v_layers, smallest / smallest.sum(), strict=True)]
+
+
 # %% [markdown] tags=["task:10.5"]
 # ## 10.5 Two opinions on one table (hard)
 #
@@ -499,4 +509,21 @@ def two_opinions(average, error, center_of, n_centers, seed):
         means.append(fits[-1]["posterior"].to_dataset().mean(("chain", "draw")))
     one, other = means
     shift = {f"{x}s": float((other[x][1] - other[x][0]) - (one[x][1] - one[x][0])) for x in ("center", "driver")}
+    return *fits, shift
+
+
+# %% tags=["mistake:10.5"]
+# earns: a size without its sign
+def two_opinions(average, error, center_of, n_centers, seed):
+    fits, means = [], []
+    for center_sd, driver_sd in ((3, 1), (1, 3)):
+        with pm.Model() as model:
+            mu = pm.Normal("mu", 0, 10)
+            center = pm.Normal("center", 0, center_sd, shape=n_centers)
+            driver = pm.Normal("driver", 0, driver_sd, shape=len(average))
+            pm.Normal("average", mu + center[center_of] + driver, error, observed=average)
+        fits.append(mlm.sample(model, seed=seed, draws=2000))
+        means.append(fits[-1]["posterior"].to_dataset().mean(("chain", "draw")))
+    one, other = means
+    shift = {f"{x}s": float(abs((one[x][1] - one[x][0]) - (other[x][1] - other[x][0]))) for x in ("center", "driver")}
     return *fits, shift
