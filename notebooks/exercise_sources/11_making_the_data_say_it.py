@@ -108,6 +108,18 @@ def answered(kinds, question, known):
 
 
 # %% tags=["mistake:11.1"]
+# earns: a difference, too, can be left to the prior
+def answered(kinds, question, known):
+    if sum(question.values()) == 0:
+        return True
+    names = {name for kind in kinds for name in kind} | set(question)
+    unknown = sorted(names - set(known))
+    design = np.array([[float(name in kind) for name in unknown] for kind in kinds])
+    asked = np.array([question.get(name, 0.0) for name in unknown])
+    return bool(np.linalg.matrix_rank(np.vstack([design, asked])) == np.linalg.matrix_rank(design))
+
+
+# %% tags=["mistake:11.1"]
 # earns: more than two of them at a time
 def answered(kinds, question, known):
     names = {name for kind in kinds for name in kind} | set(question)
@@ -230,6 +242,15 @@ def standard_error(design, n, sigma, question):
     information = (design.T * n / (2 * (design @ sigma**2) ** 2)) @ design
     question = np.sign(question)
     return float(np.sqrt(question @ np.linalg.pinv(information) @ question))
+
+
+# %% tags=["mistake:11.2"]
+# earns: take all cells as equally well known
+def standard_error(design, n, sigma, question):
+    if np.linalg.matrix_rank(np.vstack([design, question])) > np.linalg.matrix_rank(design):
+        return np.inf
+    weight = question @ np.linalg.pinv(design)
+    return float(np.sqrt(weight**2 @ (2 * (design @ sigma**2) ** 2 / n)))
 
 
 # %% [markdown] tags=["task:11.3"]
