@@ -93,6 +93,13 @@ def split_total(x, mu, sigma):
     return mu + w * (x - np.sum(mu)), sigma**2 * (1 - w)
 
 
+# %% tags=["mistake:12.1"]
+# earns: than expected, and your parts are not
+def split_total(x, mu, sigma):
+    w = sigma**2 / np.sum(sigma**2)
+    return mu + w * abs(x - np.sum(mu)), sigma * np.sqrt(1 - w)
+
+
 # %% [markdown] tags=["task:12.2"]
 # ## 12.2 Draws that add up, with parameters from a posterior (medium)
 #
@@ -503,6 +510,15 @@ def weight_bounds(v_baseline, v_layers, codes):
     own = np.array([v_layers[j][k] for j, k in enumerate(codes)])
     v = np.concatenate([[v_baseline], own])
     return np.column_stack([v, v]) / v.sum()
+
+
+# %% tags=["mistake:12.5"]
+# earns: may itself be the steadiest one
+def weight_bounds(v_baseline, v_layers, codes):
+    own = np.array([v_layers[j][k] for j, k in enumerate(codes)])
+    least = np.array([np.delete(v_layers[j], k).min() for j, k in enumerate(codes)])
+    lowest = np.concatenate([[0], np.maximum(own - least, 0)])
+    return np.column_stack([lowest, lowest + v_baseline + least.sum()]) / (v_baseline + own.sum())
 
 
 # %% tags=["mistake:12.5"]
