@@ -259,7 +259,7 @@ for name in table:
     )
 by_size = table.drop("covariance").max(axis=1).sort_values(ascending=False)
 print("by size:", ", ".join(by_size.index))
-assert table.loc["date"].max() > 2 * table.loc[["carrier", "origin", "month"]].max().max()
+assert table.loc["date"].max() > table.loc[["carrier", "origin", "month"]].max(axis=1).sum()
 table.map("{:.2%}".format, na_action="ignore").fillna("")
 
 # %% [markdown]
@@ -318,7 +318,7 @@ def month_in_general(fit, month):
     of_days = fit["posterior"]["mu_date"]
     of_days = of_days[..., of_days["date"].str.slice(5, 7) == f"{month:02d}"]
     error = of_days.std("date", ddof=1) / np.sqrt(of_days.sizes["date"])
-    return of_days.mean("date") + error * rng.standard_normal(error.shape)
+    return of_days.mean("date") + error * rng.standard_t(of_days.sizes["date"] - 1, error.shape)
 
 
 def of_these_days(fit, month):
