@@ -26,13 +26,13 @@
 # **You will learn**
 #
 # 1. to integrate normal contributions out of a sum, and to check such algebra with numbers;
-# 2. to reduce the rows of a cell to three numbers, and to compute their log likelihood from these alone;
+# 2. to reduce the rows of a cell to three numbers, or to six with a covariate, and to compute their log likelihood from these alone;
 # 3. to compute and merge these numbers without losing digits;
 # 4. to write a custom distribution whose value is a pair of numbers;
 # 5. to fit a model to cells, and to show that it has the posterior of the model with all contributions.
 #
 # **You need** [01](01_simulating_sums.ipynb) for the sum of normal variables, [04](04_custom_distribution.ipynb) for custom distributions, and
-# [06](06_noncentered.ipynb) for the model with all contributions.
+# [06](06_noncentered.ipynb) for the model with all contributions, and [07](07_diagnostics.ipynb) for the Monte Carlo standard error.
 #
 # **Time** 35 minutes to read, one to two minutes to run.
 
@@ -132,7 +132,7 @@ print("both sides agree at 1,000 settings, to nine digits or more")
 #
 # These contributions belong to one parcel each.
 # What all parcels of a driver share is the driver's mean, and that is still a parameter.
-# So parcels are independent, given the means.
+# So parcels are independent, given the means and standard deviations.
 # In classical random-effects models that shared mean is what is integrated out.
 # Then the rows of one driver are correlated: the covariance matrix of all rows, $ZGZ^\top + R$ in their notation, has entries off its diagonal.
 # The cells' numbers, which come below, still suffice there, but no longer cell by cell.
@@ -336,7 +336,7 @@ comparison.round(3)
 # The difference is a constant.
 # It depends on $n$ and on the data, never on `mu` or `sigma`, so no posterior of these can notice, as long as the cells are observed.
 # (Cells that are themselves unknown must not be sampled with this density.)
-# This is what sufficiency means (Fisher's factorization).
+# This is what sufficiency means (the Fisher-Neyman factorization).
 # With the density of the rows, log likelihoods of rows and cells can be compared directly.
 #
 # ## The draws are those of real rows
@@ -614,12 +614,13 @@ print(f"largest relative difference at 100 settings: {difference:.0e}")
 # %%
 within = s_dx.sum() / s_dd.sum()
 standard_error = expected["sigma"].max() / np.sqrt(s_dd.sum())
-print(f"slope within the cells: {within:.2f} minutes a kilometer, standard error {standard_error:.2f}")
+print(f"slope within the cells: {within:.3f} minutes a kilometer, standard error {standard_error:.3f}")
 assert abs(within - 0.5) < 4.5 * standard_error  # by chance once in 100,000 seeds
 
 # %% [markdown]
 # Lena's parcels were made with half a minute a kilometer.
 # The ratio compares parcels of the same center and driver only, so no center's or driver's mean can get into it.
+# Elsewhere it is called the *within* or *fixed-effects* estimator.
 #
 # With $K$ covariates $b$ and $\bar d$ are vectors and $S_{dd}$ is a matrix, and a cell has $3 + 2K + K(K+1)/2$ numbers.
 # Such cells merge as before, with products of two differences in place of the square.
@@ -629,34 +630,79 @@ assert abs(within - 0.5) < 4.5 * standard_error  # by chance once in 100,000 see
 # What the algebra needs is a mean that is *linear* in the slopes.
 # A curve can be written like that: give the square of the distance, or its logarithm, a column of its own.
 # One with an unknown inside cannot, such as a distance, yet to be found, beyond which a kilometer costs more. For that you need rows.
-# Nor does the postcard survive a spread that grows with the distance, because the rows of a cell would no longer share $V$.
+# Nor does the postcard survive a spread that grows with the distance in a way that the model must learn: every guess would weigh the rows of a cell differently.
 # A slope of each driver's own would survive, since a cell has one driver, but the package has one slope for all.
 #
 # ## The same posterior as with all contributions
 #
 # A model in which every contribution is an unknown is called *latent* here; the model without them is *marginal*.
 # Algebra says that both have the same posterior of means and standard deviations.
-# Two runs of the sampler should say so too.
 #
-# For that both must converge, and with the 500 parcels of 06 the latent model did so only when some standard deviations were fixed, and best with those of the layers.
-# So give both models the true ones, 1 minute each, with `known_sigma`.
-# Means and the road's standard deviation stay unknown, with the same priors in both.
+# Compare densities first, on the 500 parcels of 06.
+# In the year above every contributor had a spread of 1 minute; at a random point each has another.
+# The latent density is one of contributions and totals.
+# Subtract the log density of the contributions given the totals, the second factor of the completed square, one layer after the other.
+# What is left must be the log density of the cells.
 
 # %%
 rows_06 = parcels.simulate(500, rng=mlm.notebook_seed(345))
 cells_06 = mlm.cell_statistics(rows_06, layers=layers)
+priors_06 = mlm.Priors.from_cells(cells_06, pooled=False)
+
+
+def both_models(priors):
+    """Return the model with all contributions and that of the cells, in the same plain coordinates."""
+    latent = mlm.observation_model(rows_06, layers=layers, parametrization="noncentered", priors=priors)
+    return latent, mlm.cell_model(cells_06, priors, coordinates="log")
+
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+QUICK = {"mode": "FAST_COMPILE"}  # three points are not worth a compilation
+latent, marginal = both_models(priors_06)
+log_latent, log_marginal = (model.compile_logp(**QUICK) for model in (latent, marginal))
+wanted = [marginal[f"{kind}_{name}"] for kind in ("mu", "sigma") for name in ("baseline", *layers)]
+parameters_at = marginal.compile_fn(marginal.replace_rvs_by_values(wanted), inputs=marginal.value_vars, **QUICK)
+codes = [rows_06[name].cat.codes.to_numpy() for name in layers]
+
+for _ in range(3):
+    start = marginal.initial_point()
+    point = {name: value + rng.normal(size=np.shape(value)) for name, value in start.items()}
+    mu_0, *mus, sigma_0, sigma_1, sigma_2 = parameters_at(point)
+    mus = [mu[k] for mu, k in zip(mus, codes, strict=True)]
+    sigmas = [sigma[k] for sigma, k in zip((sigma_1, sigma_2), codes, strict=True)]
+    x, mean, variance = rows_06["total"].to_numpy(), mu_0 + sum(mus), sigma_0**2 + sum(sigma**2 for sigma in sigmas)
+    z, log_contributions = {}, 0.0
+    for name, m, sigma in zip(layers, mus, sigmas, strict=True):
+        w = sigma**2 / variance
+        of_y = stats.norm(m + w * (x - mean), sigma * np.sqrt(1 - w))
+        y = of_y.rvs(random_state=rng)
+        z[f"z_{name}"] = (y - m) / sigma  # its density is that of y times sigma, see 06
+        log_contributions += np.sum(of_y.logpdf(y) + np.log(sigma))
+        x, mean, variance = x - y, mean - m, variance - sigma**2  # what is left of the totals
+    without, of_cells = log_latent(point | z) - log_contributions, log_marginal(point)
+    print(f"contributions taken out {without:.6f}, twelve cells {of_cells:.6f}")
+    np.testing.assert_allclose(without, of_cells, rtol=1e-9)
+
+# %% [markdown]
+# The densities agree to nine digits or more.
+# Two runs of the sampler should agree too.
+#
+# For that both must converge, and with these parcels the latent model did so only when some standard deviations were fixed, and best with those of the layers.
+# So give both models the true ones, 1 minute each, with `known_sigma`.
+# Means and the road's standard deviation stay unknown, with the same priors in both.
+# The two differ in the contributions only: coordinates, adaptation, tuning, draws and chains are the same.
+
+# %%
 known = {"center": 1.0, "driver": 1.0}
 priors = mlm.Priors.from_cells(cells_06, pooled=False, known_sigma=known)
-
-latent = mlm.observation_model(rows_06, layers=layers, parametrization="noncentered", priors=priors)
-marginal = mlm.cell_model(cells_06, priors)
-models = [mlm.compile_model(model) for model in (latent, marginal)]
+models = [mlm.compile_model(model) for model in both_models(priors)]
 names = ["mu_baseline", "mu_center", "mu_driver", "sigma_baseline"]
+options = {"adaptation": "diag", "tune": 1000, "draws": 2000, "chains": 8, "target_accept": 0.9}
 
 
 def sample_both(seed):
     """Return a fit of each model, with the parameters alone: they are compared, so they have to converge."""
-    fits = [mlm.sample(model, seed=seed, draws=2000, chains=8) for model in models]
+    fits = [mlm.sample(model, seed=seed, **options) for model in models]
     for fit in fits:
         fit["posterior"] = fit["posterior"].to_dataset()[names]
         mlm.check_convergence(fit)
@@ -676,7 +722,8 @@ work[columns].round(1).T
 
 # %% [markdown]
 # Read the fourth line: the cells give several times as many effective draws for 1,000 gradients.
-# Each gradient of all contributions costs more, too, so their run took several times as long.
+# The run with all contributions also took more gradients, and more seconds.
+# (Effective draws can be more than draws: where neighbors lie on opposite sides, their errors cancel.)
 #
 # Both converged, so they may be compared.
 # Compare means first: nine parameters, nine differences.
@@ -685,7 +732,8 @@ work[columns].round(1).T
 #
 # Divide each difference by its Monte Carlo standard error (MCSE, see [07](07_diagnostics.ipynb)), the root of the sum of both squared errors.
 # If both sample one posterior, the largest of eighteen exceeds 5.0 about once in 100,000 runs.
-# Two pairs are compared, because a real fault shows again and chance seldom does. (Of eighteen differences the largest is often above 2, and now and then above 3.)
+# Two pairs are compared, because a real fault shows again and chance seldom does.
+# The printed chances count the eighteen differences as if they were independent.
 
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -705,8 +753,11 @@ for run, fits in {"first": (latent_fit, marginal_fit), "second": sample_both(SEE
     error = np.hypot(one["mcse"], two["mcse"])
     z = (one["mean"] - two["mean"]) / error
     limit = stats.norm.isf(1e-5 / 2 / len(z))
-    assert z.abs().max() < limit, z
-    print(f"{run} pair: largest of {len(z)} differences {z.abs().max():.1f} standard errors")
+    largest = z.abs().max()
+    assert largest < limit, z
+    chance = 1 - (1 - 2 * stats.norm.sf(largest)) ** len(z)
+    print(f"{run} pair: largest of {len(z)} differences {largest:.1f} standard errors;", end=" ")
+    print(f"one as large comes by chance in {chance:.0%} of runs")
 print(f"a limit of {limit:.1f} would be passed by chance once in 100,000 runs")
 squared = z.index.str.contains("squared")
 seen = ((limit + 2) * error / two["sd"])[~squared].max()
@@ -740,30 +791,32 @@ plt.show()
 # %% [markdown]
 # One posterior, by two routes.
 # The last two printed lines say what the comparison would have noticed.
-# For anything smaller, rely on the algebra, which was checked to nine digits.
+# Anything smaller would have shown in the densities, where every center and driver had a spread of its own.
 #
 # Can a program do the algebra?
 # In part.
 # The library `pymc-extras` has a function `marginalize` that removes a normal variable from a PyMC model where a normal one depends on it (since 2026), and a function `conditional` that brings it back afterwards.
 # (This course does not install it, so nothing of that is run here.)
-# What it leaves is a term for every row.
+# Version 0.15.1 removes the contributions of one layer from a total and refuses those of a second, and it leaves a term for every row.
 # To see that rows can be put together, somebody has to look at the likelihood, as you did.
 #
 # ## The postcard
 #
 # Head office has twelve lines, and no row.
 # Now all standard deviations are unknown again; with that, no run of 06 that sampled contributions converged.
+# Two things are different here: contributions are gone, and `cell_model` has coordinates of its own, see [10](10_what_the_data_cannot_say.ipynb).
+# Without contributions but in plain coordinates, 06 took longer runs with shorter steps.
 # First the 500 parcels, then Lena's 10,000: `with_cells` gives the compiled model a new set of twelve lines.
 
 # %%
 compiled = mlm.compile_model(mlm.cell_model(cells_06, mlm.Priors.from_cells(cells_06, pooled=False)))
 fits = {"500 parcels": mlm.sample(compiled, seed=SEED)}
 fits["10,000 parcels"] = mlm.sample(compiled.with_cells(year), seed=SEED)
-microseconds = []  # a gradient
+microseconds = []  # of a run, chains side by side, for each gradient
 for name, fit in fits.items():
     mlm.check_convergence(fit)
     microseconds.append(1e6 * fit.attrs["sampling_seconds"] / fit.attrs["gradients"])
-    print(f"{name:>14}: {fit.attrs['gradients']:,} gradients of {microseconds[-1]:.0f} microseconds")
+    print(f"{name:>14}: {fit.attrs['gradients']:,} gradients, {microseconds[-1]:.0f} microseconds of the run for each")
 assert microseconds[1] < 5 * microseconds[0]  # the rows are twenty times as many
 
 # %%
@@ -790,8 +843,9 @@ table.round(2)
 #
 # So can a postcard say as much as 10,000 parcels?
 # For this model, yes: twelve lines of three numbers give the likelihood of all rows, up to rounding, and so the same posterior.
-# What the postcard cannot say is whether the model is right about the shape of a cell.
+# What the postcard cannot say is whether the model is right about the shape of a cell, nor whether rows of a cell depend on each other (a bad week) or on something that is not on the card.
 # For that somebody must look at rows.
+# So must whoever wants the ELPD by parcels of 08: from a model of cells, `az.loo` leaves out a whole cell at a time.
 #
 # And one thing the likelihood does not say, on a postcard or in full: how road, center and driver share the spread.
 # [10](10_what_the_data_cannot_say.ipynb) asks that.
@@ -820,6 +874,7 @@ mlm.quiz("09")
 # - Chan, T. F., Golub, G. H. and LeVeque, R. J. (1983). Algorithms for computing the sample variance: analysis and recommendations. *The American Statistician* 37(3), 242-247. [doi:10.1080/00031305.1983.10483115](https://doi.org/10.1080/00031305.1983.10483115). The merging formula, and why the textbook formula fails.
 # - Fisher, R. A. (1922). On the mathematical foundations of theoretical statistics. *Philosophical Transactions of the Royal Society A* 222, 309-368. [doi:10.1098/rsta.1922.0009](https://doi.org/10.1098/rsta.1922.0009). Where sufficiency comes from.
 # - Gelfand, A. E. and Smith, A. F. M. (1990). Sampling-based approaches to calculating marginal densities. *Journal of the American Statistical Association* 85(410), 398-409. [doi:10.1080/01621459.1990.10476213](https://doi.org/10.1080/01621459.1990.10476213). What people do when the integral has no formula.
+# - Laird, N. M. and Ware, J. H. (1982). Random-effects models for longitudinal data. *Biometrics* 38(4), 963-974. [doi:10.2307/2529876](https://doi.org/10.2307/2529876). Where the shared means are integrated out, too, and the rows become correlated.
 # - pymc-extras, pull requests [688](https://github.com/pymc-devs/pymc-extras/pull/688) and [704](https://github.com/pymc-devs/pymc-extras/pull/704) (2026). How a program integrates normal variables out, and brings them back.
 
 # %%

@@ -172,7 +172,7 @@ def log_likelihood(n, average, sd, mu, sigma):
 # $$
 # x_i \sim \text{Normal}(\text{mu}_k, \text{sigma}), \qquad
 # \text{mu}_k \sim \text{Normal}(0, 10), \qquad
-# \text{sigma} \sim \text{HalfNormal}(10),
+# \text{sigma} \sim \text{HalfNormal}(3),
 # $$
 #
 # where `sigma` is one number for all centers.
@@ -194,7 +194,7 @@ def fit_postcard(n, average, sum_sq, seed):
     ### BEGIN SOLUTION: build a model of the four lines, sample it, and return the result
     with pm.Model() as model:
         mu = pm.Normal("mu", 0, 10, shape=len(n))
-        sigma = pm.HalfNormal("sigma", 10)
+        sigma = pm.HalfNormal("sigma", 3)
         mlm.NormalCells("lines", mu=mu, sigma=sigma, n=n, observed=np.column_stack([average, sum_sq]))
     return mlm.sample(model, seed=seed)
     ### END SOLUTION
@@ -208,7 +208,7 @@ mlm.check("09.3", fit_postcard)
 # earns: divided by something
 def fit_postcard(n, average, sum_sq, seed):
     with pm.Model() as model:
-        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 10)
+        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 3)
         lines = np.column_stack([average, sum_sq / np.maximum(n - 1, 1)])
         mlm.NormalCells("lines", mu=mu, sigma=sigma, n=n, observed=lines)
     return mlm.sample(model, seed=seed)
@@ -218,7 +218,7 @@ def fit_postcard(n, average, sum_sq, seed):
 # earns: that average varies less
 def fit_postcard(n, average, sum_sq, seed):
     with pm.Model() as model:
-        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 10)
+        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 3)
         pm.Normal("averages", mu, sigma, observed=average)
         pm.Potential("squares", -np.sum(n - 1) * pt.log(sigma) - np.sum(sum_sq) / (2 * sigma**2))
     return mlm.sample(model, seed=seed)
@@ -228,7 +228,7 @@ def fit_postcard(n, average, sum_sq, seed):
 # earns: about zero
 def fit_postcard(n, average, sum_sq, seed):
     with pm.Model() as model:
-        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 10)
+        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 3)
         pm.Normal("averages", mu, sigma / np.sqrt(n), observed=average)
         squares = np.sum(sum_sq + n * average**2)
         pm.Potential("squares", -np.sum(n - 1) * pt.log(sigma) - squares / (2 * sigma**2))
@@ -239,16 +239,25 @@ def fit_postcard(n, average, sum_sq, seed):
 # earns: `sigma` is one number
 def fit_postcard(n, average, sum_sq, seed):
     with pm.Model() as model:
-        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 10, shape=len(n))
+        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 3, shape=len(n))
         mlm.NormalCells("lines", mu=mu, sigma=sigma, n=n, observed=np.column_stack([average, sum_sq]))
     return mlm.sample(model, seed=seed, target_accept=0.99)
+
+
+# %% tags=["mistake:09.3"]
+# earns: the prior of sigma is wider
+def fit_postcard(n, average, sum_sq, seed):
+    with pm.Model() as model:
+        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 10)
+        mlm.NormalCells("lines", mu=mu, sigma=sigma, n=n, observed=np.column_stack([average, sum_sq]))
+    return mlm.sample(model, seed=seed)
 
 
 # %% tags=["mistake:09.3"]
 # earns: has no group named posterior
 def fit_postcard(n, average, sum_sq, seed):
     with pm.Model():
-        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 10)
+        mu, sigma = pm.Normal("mu", 0, 10, shape=len(n)), pm.HalfNormal("sigma", 3)
         mlm.NormalCells("lines", mu=mu, sigma=sigma, n=n, observed=np.column_stack([average, sum_sq]))
         return pm.sample_prior_predictive(100, random_seed=seed)
 
@@ -453,6 +462,51 @@ def days(mu, sigma_own, sigma_shared, n):
 
     def random(mu, own, shared, n, rng=None, size=None):
         average = rng.normal(mu, np.sqrt((own**2 + shared**2) / n), size=size)
+        chi_squared = rng.chisquare(np.maximum(n - 1, 1), size=size)
+        return np.stack([average, np.where(n > 1, own**2 * chi_squared, 0.0)], axis=-1)
+
+    return pm.CustomDist.dist(mu, sigma_own, sigma_shared, n, logp=logp, random=random, signature="(),(),(),()->(2)")
+
+
+# %% tags=["mistake:09.5"]
+# earns: vary too little on days with one ride
+def days(mu, sigma_own, sigma_shared, n):
+    def logp(value, mu, own, shared, n):
+        scales = (n - 1) * pt.log(own**2) + pt.log(own**2 + n * shared**2)
+        return -(scales + value[..., 1] / own**2 + n * (value[..., 0] - mu) ** 2 / (own**2 + n * shared**2)) / 2
+
+    def random(mu, own, shared, n, rng=None, size=None):
+        average = rng.normal(mu, shared, size=size)
+        chi_squared = rng.chisquare(np.maximum(n - 1, 1), size=size)
+        return np.stack([average, np.where(n > 1, own**2 * chi_squared, 0.0)], axis=-1)
+
+    return pm.CustomDist.dist(mu, sigma_own, sigma_shared, n, logp=logp, random=random, signature="(),(),(),()->(2)")
+
+
+# %% tags=["mistake:09.5"]
+# earns: vary too much on days with 3 rides
+def days(mu, sigma_own, sigma_shared, n):
+    def logp(value, mu, own, shared, n):
+        scales = (n - 1) * pt.log(own**2) + pt.log(own**2 + n * shared**2)
+        return -(scales + value[..., 1] / own**2 + n * (value[..., 0] - mu) ** 2 / (own**2 + n * shared**2)) / 2
+
+    def random(mu, own, shared, n, rng=None, size=None):
+        average = rng.normal(mu, np.sqrt(own**2 + shared**2), size=size)
+        chi_squared = rng.chisquare(np.maximum(n - 1, 1), size=size)
+        return np.stack([average, np.where(n > 1, own**2 * chi_squared, 0.0)], axis=-1)
+
+    return pm.CustomDist.dist(mu, sigma_own, sigma_shared, n, logp=logp, random=random, signature="(),(),(),()->(2)")
+
+
+# %% tags=["mistake:09.5"]
+# earns: vary too little on days with 3 rides
+def days(mu, sigma_own, sigma_shared, n):
+    def logp(value, mu, own, shared, n):
+        scales = (n - 1) * pt.log(own**2) + pt.log(own**2 + n * shared**2)
+        return -(scales + value[..., 1] / own**2 + n * (value[..., 0] - mu) ** 2 / (own**2 + n * shared**2)) / 2
+
+    def random(mu, own, shared, n, rng=None, size=None):
+        average = rng.normal(mu, np.sqrt((own / n) ** 2 + shared**2), size=size)
         chi_squared = rng.chisquare(np.maximum(n - 1, 1), size=size)
         return np.stack([average, np.where(n > 1, own**2 * chi_squared, 0.0)], axis=-1)
 
