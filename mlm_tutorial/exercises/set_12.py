@@ -230,15 +230,17 @@ _SIZE = 4_000
 @fits_a_model
 def fit_and_split(answer: Answer, rng: np.random.Generator) -> str:
     """Check 12.4."""
-    center = rng.permutation(np.tile(np.arange(3), 8))
-    driver = rng.permutation(np.tile(np.arange(4), 6))
-    sigma = [rng.uniform(3, 5), rng.permutation([1.5, 2.5, 3.5]), rng.permutation([2.0, 2.5, 3.0, 4.0])]
-    v = np.column_stack([np.full(24, sigma[0]), sigma[1][center], sigma[2][driver]]) ** 2
+    n = 12
+    center = rng.permutation(np.tile(np.arange(3), n // 3))
+    driver = rng.permutation(np.tile(np.arange(4), n // 4))
+    sigma = [rng.uniform(2, 3), rng.permutation([1.5, 2, 2.5]), rng.permutation([2.0, 2.5, 3.0, 4.0])]
+    v = np.column_stack([np.full(n, sigma[0]), sigma[1][center], sigma[2][driver]]) ** 2
     total = 5 + rng.normal(0, 3, 3)[center] + rng.normal(0, 3, 4)[driver] + rng.normal(0, np.sqrt(v.sum(axis=1)))
-    # One parcel stands out, and its label is the position of another one.
-    row = int(rng.integers(24))
+    # One parcel stands out, and its label is the position of another one. Its driver's weight is large enough for
+    # wrong weights and wrong standard deviations to show in 4,000 draws; few parcels leave the means uncertain.
+    row = int(np.argmin(np.abs(v[:, 2] / v.sum(axis=1) - 0.65)))
     total[row] += rng.choice([-1, 1]) * rng.uniform(14, 18)
-    labels = np.roll(np.arange(24), 5)
+    labels = np.roll(np.arange(n), 5)
     table = {"total": total, "center": np.array(_CENTERS)[center], "driver": np.array(_DRIVERS)[driver]}
     parcels = pd.DataFrame(table, index=labels)
     known = {
@@ -248,7 +250,7 @@ def fit_and_split(answer: Answer, rng: np.random.Generator) -> str:
     }
     first, second = pair(answer.call(parcels, known, int(labels[row]), int(rng.integers(2**31))), "the answer")
     posterior = trusted_draws(first, ("mu_baseline", "mu_center", "mu_driver"), "the first part of the answer")
-    design = np.column_stack([np.ones(24), np.eye(3)[center], np.eye(4)[driver]])
+    design = np.column_stack([np.ones(n), np.eye(3)[center], np.eye(4)[driver]])
     mean, cov = _means_given(design, total, v.sum(axis=1))
     sd = np.sqrt(np.diag(cov))
     for name, names, place in (("center", _CENTERS, slice(1, 4)), ("driver", _DRIVERS, slice(4, 8))):
@@ -257,7 +259,10 @@ def fit_and_split(answer: Answer, rng: np.random.Generator) -> str:
             raise Hint(f"`mu_{name}` should have the dim {name!r} with the labels {', '.join(names)}")
         expect_moments(values.sel({name: names}), mean[place], sd[place], f"`mu_{name}`")
     expect_moments(posterior["mu_baseline"], mean[0], sd[0], "`mu_baseline`")
-    _check_part(array(second, (_SIZE,), "the second part of the answer"), row, design, v, total, mean, cov)
+    draws = [posterior["mu_baseline"].expand_dims("one", -1)]
+    draws += [posterior["mu_center"].sel(center=_CENTERS), posterior["mu_driver"].sel(driver=_DRIVERS)]
+    means = np.concatenate([x.transpose("chain", "draw", ...).values for x in draws], axis=-1)
+    _check_part(array(second, (_SIZE,), "the second part of the answer"), row, design, v, total, mean, cov, means)
     return "The surprise is shared by spreads that were measured, so this split may be claimed."
 
 
@@ -271,28 +276,38 @@ def _means_given(design: np.ndarray, total: np.ndarray, noise: np.ndarray) -> tu
     return gain @ total, prior - gain @ design @ prior
 
 
-def _check_part(given, row, design, v, total, mean, cov) -> None:
-    """Raise a hint unless draws are those of the driver's part in a parcel."""
+def _check_part(given, row, design, v, total, mean, cov, means) -> None:
+    """Raise a hint unless draws are those of the driver's part in a parcel; `means` are the student's own draws."""
+    import arviz as az
+
+    def coefficients(row, component, w):  # of all means in a part's expectation
+        own = design[row].copy()
+        own[[k for k in range(8) if (0 if k == 0 else 1 if k < 4 else 2) != component]] = 0
+        return own - w * design[row]
 
     def part(row, component, weight=None, x=None):  # its mean; its variance by the means, and by what the total leaves
         w = v[row, component] / v[row].sum() if weight is None else weight
-        own = design[row].copy()
-        own[[k for k in range(8) if (0 if k == 0 else 1 if k < 4 else 2) != component]] = 0
-        a = own - w * design[row]
+        a = coefficients(row, component, w)
         rest = v[row, component] * (1 - w)
         return a @ mean + w * (total[row] if x is None else x), a @ cov @ a, rest
 
+    right = part(row, 2)
+    # Squared Monte Carlo errors of what the means do, in units of its variance, with a slack as in `expect_moments`.
+    # Of more draws than 4,000 only a part was used.
+    expectation = means @ coefficients(row, 2, v[row, 2] / v[row].sum())
+    scale = 1.44 * max(1, expectation.size / _SIZE) / right[1]
+    of_mean, of_sd = (scale * float(az.mcse(expectation, method=x)) ** 2 for x in ("mean", "sd"))
+
     def near(expected, by_means, rest):
-        # Draws of the means are worth 400 independent ones at least, or the run would not have passed.
+        # The draws of the means may have been taken with replacement; those of the rest are independent.
         variance = by_means + rest
-        error = np.sqrt((10 * by_means + rest) / _SIZE)
-        error_of_sd = np.sqrt((10 * by_means**2 + rest**2 + 2 * by_means * rest) / (2 * _SIZE * variance))
+        error = np.sqrt(of_mean * by_means + variance / _SIZE)
+        error_of_sd = np.sqrt(of_sd * by_means**2 / variance + variance / (2 * _SIZE))
         return not (
             too_far(given.mean(), expected, error, n_comparisons=2)
             or too_far(given.std(), np.sqrt(variance), error_of_sd, n_comparisons=2)
         )
 
-    right = part(row, 2)
     if near(*right):
         return
     expected, by_means, rest = right
@@ -304,16 +319,27 @@ def _check_part(given, row, design, v, total, mean, cov) -> None:
         ((expected, 0, rest), "the middle is right, but what is uncertain about the means is lost; use every draw"),
         ((expected, by_means, 0), "these are expected parts, one a draw; the total leaves more open than that"),
         ((expected, 0, v[row, 2]), "knowing the total makes a part less uncertain; your draws are too wide"),
+        ((expected, by_means, v[row, 2]), "knowing the total makes a part less uncertain; your draws are too wide"),
+        (
+            (expected, by_means, rest * (1 - variances[2])),
+            "your draws are too narrow: the total explains a share of the variance, not of the standard deviation",
+        ),
         (part(row, 1), "these are the minutes of the center; the task asks for the driver's"),
         (part(row, 0), "these are the minutes of the road; the task asks for the driver's"),
-        (part(row, 2, weight=1 / 3), "equal parts of the surprise; who varies more gets more of it"),
-        (part(row, 2, weight=sds[2]), "the surprise is shared in proportion to standard deviations, not variances"),
+        *[
+            ((*part(row, 2, weight=weight)[:2], left), hint)
+            for weight, hint in (
+                (1 / 3, "equal parts of the surprise; who varies more gets more of it"),
+                (sds[2], "the surprise is shared in proportion to standard deviations, not variances"),
+            )
+            for left in (v[row, 2] * (1 - weight), rest)
+        ],
         ((variances[2] * total[row], 0, rest), "the whole total is shared out; share out only the surprise"),
     ]
     for wrong, hint in others:
         if near(*wrong):
             raise Hint(hint)
-    for other in range(24):
+    for other in range(len(total)):
         if near(*part(other, 2)):
             raise Hint("these are minutes of another parcel; `i` is a label of the index, not a position")
     raise Hint(

@@ -77,11 +77,29 @@ def three_estimates(answer: Answer, rng: np.random.Generator) -> str:
             ),
             (shrunk(own[there].mean()), "partial: for mu_baseline, precise averages should count more than others"),
             ((1 - weight) * own + weight * mu, "partial: the weights are swapped"),
+            (
+                _shrunk(own, there, counts * tau / (counts * tau + sigma)),
+                "partial: weights are made of variances, not of standard deviations",
+            ),
+            (
+                _shrunk(own, there, counts * sigma**2 / (counts * sigma**2 + tau**2)),
+                "partial: tau and sigma have changed places in the weights",
+            ),
+            (
+                np.where(there, shrunk(mu), y.mean()),
+                "partial: a county without homes has weight 0, and the formula says what is left",
+            ),
             (shrunk(0), "partial: what does not go to the county's own average goes to mu_baseline; here it goes to 0"),
         ]
         otherwise = "partial: see the formula; its weights serve for mu_baseline and then for each county"
         expect(partial, shrunk(mu), mistakes, otherwise)
     return "Only partial pooling has an answer for a county without homes, and it is mu_baseline."
+
+
+def _shrunk(own: np.ndarray, there: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return partially pooled levels for some weights of the counties' own averages."""
+    own = np.where(there, own, 0)
+    return weight * own + (1 - weight) * np.sum(weight * own) / weight.sum()
 
 
 def _numbers(values: object, k: int, what: str) -> np.ndarray:
@@ -133,9 +151,13 @@ def predict_homes(answer: Answer, rng: np.random.Generator) -> str:
         if not far((average + effect * u) / np.sqrt(tau**2 + sigma**2 / h), 0, 1):
             raise Hint("the county's uranium is known, and moves the centre of its level; you leave it out")
         raise Hint("the centre of the levels is wrong: it is a line in log_uranium")
-    centered = mu + effect * u - np.mean(mu + effect * u)
-    if far(average * centered / np.sqrt((tau**2 + sigma**2 / h) * np.mean(centered**2)), 0, 1):
-        raise Hint("draw s of the homes needs the parameters of draw s: what is uncertain about them belongs in, too")
+    # One of the two may be an average of draws: the sum of both would hide it where log_uranium is near zero.
+    for name, values in (("mu_baseline", mu), ("uranium_effect", effect)):
+        centered = (values - np.mean(values)) / np.std(values)
+        if far(average * centered / np.sqrt(tau**2 + sigma**2 / h), 0, 1):
+            raise Hint(
+                f"draw s of the homes needs parameters of draw s, {name} too: what is uncertain about them belongs in"
+            )
     if far(between, 1, sd_between):
         if not far(average**2 / (sigma**2 / h), 1, sd_between):
             raise Hint("a new county's level is not known to lie on the line: counties of the same soil differ, by tau")
@@ -158,60 +180,84 @@ def predict_homes(answer: Answer, rng: np.random.Generator) -> str:
 
 def centered_counties(answer: Answer, rng: np.random.Generator) -> str:
     """Check 13.3."""
-    for equal in (True, False):
-        homes, tau = _homes(rng, equal)
-        given = choices(answer.call(homes, tau), COUNTIES, "the answer")
-        grouped = homes.groupby("county")["sigma"]
-        n, information = grouped.size(), grouped.agg(lambda s: np.sum(1 / s**2))
-        names = set(COUNTIES)
-
-        def chosen(series, limit):
-            return set(series.index[series > limit])
-
-        right = chosen(information, 1 / tau**2)
-        if given == right:
-            continue
-        everywhere = "every home counts the same here, but detectors differ: ask how much each of them tells"
-        within = "detectors differ within a county, too: one average sigma does not say what its homes tell together"
-        hints = [
-            (names - right, "this is the other half: these counties want the non-centered form"),
-            (chosen(n, 1), "more than one home is not the question; what their homes say must outweigh the population"),
-            (chosen(n, np.mean(homes["sigma"]) ** 2 / tau**2), everywhere),
-            (chosen(n, np.mean(homes["sigma"] ** 2) / tau**2), everywhere),
-            (chosen(n / grouped.mean() ** 2, 1 / tau**2), within),
-            (chosen(n / grouped.agg(lambda s: np.mean(s**2)), 1 / tau**2), within),
-            (
-                chosen(n / grouped.first() ** 2, 1 / tau**2),
-                "the detector of one home stands for its whole county here; homes of one county differ",
-            ),
-            (
-                chosen(n / grouped.min() ** 2, 1 / tau**2),
-                "the most precise detector stands for its whole county here; homes of one county differ",
-            ),
-            (
-                chosen(n / grouped.max() ** 2, 1 / tau**2),
-                "the noisiest detector stands for its whole county here; homes of one county differ",
-            ),
-            (chosen(grouped.mean() ** 2 / n, tau**2), "turn it round: few and noisy homes leave it to the population"),
-            (chosen(grouped.agg(lambda s: np.sum(1 / s)), 1 / tau), "precisions are made of variances, not of sds"),
-            (
-                chosen(1 / grouped.agg(lambda s: np.mean(s**2)), 1 / tau**2),
-                "the number of homes has no part in your rule; an average of many homes is precise",
-            ),
-            (names, "this is every county; those with little data of their own are better off non-centered"),
-            (set(), "this is no county; those with much data of their own are better off centered"),
-        ]
-        for wrong, hint in hints:
-            if given == wrong:
-                raise Hint(hint)
-        if right - given:
-            raise Hint("some counties are missing whose own homes say more about their level than the population does")
-        raise Hint("some counties are too many: for them the population says more than their own homes")
-    return "What counts is information; a count of homes measures it where all homes are measured alike."
+    tables = [_homes(rng, equal=True), _homes(rng, equal=False)]
+    rules = [_rules(*table) for table in tables]
+    # A wrong rule may lead to the right counties by chance: more tables, until each rule fails for one of them.
+    while any(all(sets[i][0] == sets[0][0] for sets in rules) for i in range(1, len(rules[0]))):
+        tables.append(_homes(rng, equal=False, typical=False))
+        rules.append(_rules(*tables[-1]))
+    given = [choices(answer.call(homes, tau), COUNTIES, "the answer") for homes, tau in tables]
+    right = [sets[0][0] for sets in rules]
+    if given == right:
+        return "What counts is information; a count of homes measures it where all homes are measured alike."
+    for i in range(1, len(rules[0])):
+        if given == [sets[i][0] for sets in rules]:
+            raise Hint(rules[0][i][1])
+    if any(wanted - found for found, wanted in zip(given, right, strict=True)):
+        raise Hint("some counties are missing whose own homes say more about their level than the population does")
+    raise Hint("some counties are too many: for them the population says more than their own homes")
 
 
-def _homes(rng: np.random.Generator, equal: bool) -> tuple[pd.DataFrame, float]:
-    """Return homes and tau for which no county is on the edge and typical mistakes lead to other counties."""
+def _rules(homes: pd.DataFrame, tau: float) -> list[tuple[set[str], str]]:
+    """Return counties by the right rule, which comes first, and by wrong ones, each with its hint."""
+    grouped = homes["sigma"].groupby(homes["county"])
+    n, average, square = grouped.size(), grouped.mean(), (homes["sigma"] ** 2).groupby(homes["county"]).mean()
+    information = (1 / homes["sigma"] ** 2).groupby(homes["county"]).sum()
+    of_sds = (1 / homes["sigma"]).groupby(homes["county"]).sum()
+    names, limit = set(COUNTIES), 1 / tau**2
+
+    def chosen(series, limit):
+        return set(series.index[series > limit])
+
+    right = chosen(information, limit)
+    everywhere = "every home counts the same here, but detectors differ: ask how much each of them tells"
+    within = "detectors differ within a county, too: one average sigma does not say what its homes tell together"
+    stands = " stands for its whole county here; homes of one county differ"
+    others = (
+        "a county's homes are compared with those of other counties here; the rival is the population, with its tau"
+    )
+    fixed = "your rule does not depend on tau, and each table has its own"
+    enough = "a number of homes that is enough for one tau and one kind of detector need not be enough for others"
+    return [
+        (right, ""),
+        (names - right, "this is the other half: these counties want the non-centered form"),
+        (chosen(n, 1), "more than one home is not the question; what their homes say must outweigh the population"),
+        (chosen(n, np.mean(homes["sigma"]) ** 2 * limit), everywhere),
+        (chosen(n, np.mean(homes["sigma"] ** 2) * limit), everywhere),
+        (chosen(n, np.median(homes["sigma"]) ** 2 * limit), everywhere),
+        (chosen(n / average**2, limit), within),
+        (chosen(n / square, limit), within),
+        (chosen(n / grouped.median() ** 2, limit), within),
+        (chosen(of_sds**2 / n, limit), within),
+        (chosen(n / grouped.first() ** 2, limit), "the detector of one home" + stands),
+        (chosen(n / grouped.last() ** 2, limit), "the detector of one home" + stands),
+        (chosen(n / grouped.min() ** 2, limit), "the most precise detector" + stands),
+        (chosen(n / grouped.max() ** 2, limit), "the noisiest detector" + stands),
+        (chosen(average**2 / n, tau**2), "turn it round: few and noisy homes leave it to the population"),
+        (chosen(of_sds, 1 / tau), "precisions are made of variances, not of sds"),
+        (
+            chosen(1 / square, limit),
+            "the number of homes has no part in your rule; an average of many homes is precise",
+        ),
+        (
+            chosen(information / n, limit),
+            "the number of homes has no part in your rule; an average of many homes is precise",
+        ),
+        (
+            chosen(information * (n - 1) / n, limit),
+            "a home is taken away for the average, but sigma is known: each home tells about the level",
+        ),
+        *[(chosen(information, 1 / value**2), fixed) for value in (0.2, 0.25, 0.3)],
+        *[(chosen(information, value), others) for value in (information.mean(), information.median())],
+        *[(chosen(n, value), others) for value in (n.mean(), n.median())],
+        *[(chosen(n, value), enough) for value in (*range(2, 11), 15, 20)],
+        (names, "this is every county; those with little data of their own are better off non-centered"),
+        (set(), "this is no county; those with much data of their own are better off centered"),
+    ]
+
+
+def _homes(rng: np.random.Generator, equal: bool, typical: bool = True) -> tuple[pd.DataFrame, float]:
+    """Return homes and tau for which no county is on the edge and, if wanted, typical mistakes lead elsewhere."""
     county_of = np.arange(len(COUNTIES))
     while True:
         tau = rng.uniform(0.2, 0.3)
@@ -221,6 +267,8 @@ def _homes(rng: np.random.Generator, equal: bool) -> tuple[pd.DataFrame, float]:
         right = information > 1
         if np.abs(np.log(information)).min() < 0.05 or not 1 < right.sum() < len(counts) - 1:
             continue
+        if not typical:
+            break
         # Choices by rules that earn different hints, in groups of one hint each.
         rules = [[right], [counts > 1], [np.array([np.sum(1 / s) for s in sigma]) > 1 / tau]]
         if not equal:
@@ -282,6 +330,16 @@ def build_pipes(answer: Answer, rng: np.random.Generator) -> str:
     for threshold in (1 / 3, 0.3, 0.4):
         if all(np.array_equal(build, p > threshold) for build, p in zip(decisions, first_chances, strict=True)):
             raise Hint("your rule does not depend on the prices, and the notebook's prices are not these")
+    for i, hint in enumerate(
+        (
+            "without the pipe, a high house costs `later` and nothing else",
+            "the decisions are those of a vote of draws, or of a draw in the middle; what you expect to pay is an "
+            "average over draws, so use the chances that you computed",
+            "the decisions use averages of level and sigma; use the chances that you computed",
+        )
+    ):
+        if all(np.array_equal(build, _by_other_rules(*case)[i]) for build, case in zip(decisions, cases, strict=True)):
+            raise Hint(hint)
     for build, p, (*_, now, later) in zip(decisions, first_chances, cases, strict=True):
         mistakes = [
             (p * later < now, "these are the other counties: the pipe pays where a high home is likely"),
@@ -299,6 +357,14 @@ def build_pipes(answer: Answer, rng: np.random.Generator) -> str:
         )
         expect(build, p * later > now, mistakes, otherwise)
     return "A decision compares two expected costs; the chance alone decides nothing."
+
+
+def _by_other_rules(level, sigma, limit: float, now: float, later: float) -> list[np.ndarray]:
+    """Return decisions where the pipe is paid for in any case, by a vote of draws, and by the chance at averages."""
+    each = stats.norm.sf((np.log(limit) - level) / sigma[:, None])
+    averages = stats.norm.sf((np.log(limit) - level.mean(axis=0)) / sigma.mean())
+    votes = np.mean(each * later > now, axis=0) > 0.5
+    return [each.mean(axis=0) * (later - now) > now, votes, averages * later > now]
 
 
 def _decision(value: object, k: int) -> np.ndarray:
@@ -325,6 +391,8 @@ def _pipes(rng: np.random.Generator, price: float) -> tuple:
         p = stats.norm.sf((np.log(limit) - level) / sigma[:, None]).mean(axis=0)
         limits = (now / later, 0.5, 1 / 3, 0.3, 0.4, 1 - now / later, now / (now + later))
         rules = [tuple(p > limit) for limit in limits]
+        if price < 0.5:  # one of the cases is enough for these, and they seldom differ where few counties build
+            rules += [tuple(x) for x in _by_other_rules(level, sigma, limit, now, later)]
         near = min(np.abs(p - now / later)) < 0.005
         distinct = all(rules[0] != rule for rule in rules[1:]) and rules[1] not in rules[2:5]
         if not near and distinct and 0 < sum(rules[0]) < k:

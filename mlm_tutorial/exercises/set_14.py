@@ -33,13 +33,14 @@ def read_layers(answer: Answer, rng: np.random.Generator) -> str:
         case, labels = pair(answer.call(frame, group, member), "the answer")
         wrong.append((right, choice(case, RELATIONS, "the case"), frame, group, member))
         labels = _checked_labels(labels, frame, group, member)
-    # The last table has the row A, B: whatever a text puts between the two may be a part of a label, too.
-    text = dict(zip(zip(frame[group], frame[member], strict=True), labels, strict=True))["A", "B"]
-    if isinstance(text, str) and len(text) > 2 and text[0] == "A" and text[-1] == "B":
-        mark = text[1:-1]
-        rows = [("A", f"B{mark}C"), (f"A{mark}B", "C"), ("A", "C"), ("D", "D")]
-        frame = pd.DataFrame(rows, columns=[group, member])
-        _checked_labels(pair(answer.call(frame, group, member), "the answer")[1], frame, group, member, mark)
+    # Whatever a text puts between the two parts, in either order, may be a part of a label, too.
+    rows = [("Qj", "Xk"), ("Qj", "Wv"), ("Zy", "Xk"), ("Zy", "Zy")]
+    frame = pd.DataFrame(rows, columns=["batch", "cask"])
+    labels = _checked_labels(pair(answer.call(frame, "batch", "cask"), "the answer")[1], frame, "batch", "cask")
+    for mark in _marks(labels[0], "Qj", "Xk"):
+        both_ways = [("A", f"B{mark}C"), (f"A{mark}B", "C"), ("C", f"A{mark}B"), (f"B{mark}C", "A")]
+        frame = pd.DataFrame([*both_ways, ("A", "C"), ("D", "D")], columns=["batch", "cask"])
+        _checked_labels(pair(answer.call(frame, "batch", "cask"), "the answer")[1], frame, "batch", "cask", mark)
     wrong = [row for row in wrong if row[0] != row[1]]
     if not wrong:
         return "Who occurs with whom is in the table; whether an a is always the same a is not."
@@ -55,6 +56,17 @@ def read_layers(answer: Answer, rng: np.random.Generator) -> str:
     occurs = frame.groupby(member)[group].nunique()
     counts = f"its members occur in {occurs.min()} to {occurs.max()} of {frame[group].nunique()} groups"
     raise Hint(f"a table is called {given!r}, but {counts}")
+
+
+def _marks(label: object, one: str, other: str) -> list[str]:
+    """Return what a text puts between two parts, whichever comes first; nothing where it does not hold both."""
+    found = []
+    for left, right in ((one, other), (other, one)):
+        _, is_there, rest = label.partition(left) if isinstance(label, str) else ("", "", "")
+        between, follows, _ = rest.partition(right)
+        if is_there and follows:
+            found.append(between)
+    return found
 
 
 def _relation(frame: pd.DataFrame, group: str, member: str) -> str:
@@ -223,6 +235,7 @@ def _check_ends(low: float, high: float, frame: pd.DataFrame) -> None:
         ),
         (percent_of_ends, "these are ratios of two ends, not the ends of a ratio; divide within each draw"),
         (np.quantile(right, [0.025, 0.975]), "this interval holds 95 % of the draws"),
+        (np.quantile(right, [0.055, 0.945]), "this interval holds 89 % of the draws; the task asks for 90 %"),
         (
             np.quantile(right, [0.1, 0.9]),
             "this interval holds 80 % of the draws; 5 % lie on either side of the right one",
@@ -510,8 +523,8 @@ def _quadrature(expected, scale: float) -> dict:
 
 def next_study(answer: Answer, rng: np.random.Generator) -> str:
     """Check 14.5."""
-    for _ in range(3):
-        plans, variances, budget = _plans(rng)
+    for exactly in (False, False, True):
+        plans, variances, budget = _plans(rng, exactly)
         given, best = pair(answer.call(plans, *variances, budget), "the answer")
         errors = array(given, (len(plans),), "the errors")
         right = _relative_errors(plans, *variances)
@@ -523,8 +536,14 @@ def next_study(answer: Answer, rng: np.random.Generator) -> str:
             continue
         if position != int(position) or not 0 <= position < len(plans):
             raise Hint(f"the position should be that of one of {len(plans)} plans, counted from 0, but it is {best!r}")
-        if readings[int(position)] > budget:
+        if readings[int(position)] > budget and position == np.argmin(right):
             raise Hint(f"the errors are right, but the plan {plans[int(position)]} has more readings than the budget")
+        if position == int(np.argmin(np.where(readings < budget, right, np.inf))):
+            raise Hint("the errors are right, but a plan with exactly as many readings as the budget is within it, too")
+        if position == int(np.argmin(right[readings <= budget])):
+            raise Hint("the errors are right; the position counts all plans, those beyond the budget too")
+        if readings[int(position)] > budget:
+            raise Hint(f"the plan {plans[int(position)]} has more readings than the budget, and it is not the best")
         if position == int(np.argmax(np.where(readings <= budget, readings, 0))):
             raise Hint("the errors are right, but the plan with the most readings is not the best")
         if position == _most_operators(plans, budget):
@@ -550,8 +569,14 @@ def _relative_errors(plans, operator: float, pair: float, repeat: float) -> np.n
     return np.sqrt(2 * of_operator**2 / (o - 1) + 2 * of_pair**2 / ((o - 1) * (p - 1))) / (p * r * operator)
 
 
-def _plans(rng: np.random.Generator) -> tuple[list[tuple[int, int, int]], tuple[float, float, float], int]:
-    """Return plans of which neither the largest nor the last nor that with most operators is the best of the budget."""
+def _plans(
+    rng: np.random.Generator, exactly: bool
+) -> tuple[list[tuple[int, int, int]], tuple[float, float, float], int]:
+    """Return plans of which neither the last nor that with most operators is the best of the budget.
+
+    The best one uses the budget up where it should do so exactly, and has fewer readings otherwise; a plan that is
+    beyond the budget comes before it.
+    """
     while True:
         plans = [(int(rng.integers(3, 16)), int(rng.integers(2, 13)), int(rng.integers(1, 9))) for _ in range(7)]
         first, second, third = map(float, rng.uniform([0.2, 0.3, 0.5], [1.0, 2.0, 4.0]))
@@ -561,8 +586,11 @@ def _plans(rng: np.random.Generator) -> tuple[list[tuple[int, int, int]], tuple[
         within = np.where(readings <= budget, errors, np.inf)
         best = int(np.argmin(within))
         largest = int(np.argmax(np.where(readings <= budget, readings, 0)))
-        others = (largest, int(np.argmin(errors)), _most_operators(plans, budget))
-        apart = best not in (*others, *(position - 1 for position in others), 6)
+        others = [int(np.argmin(errors)), _most_operators(plans, budget), int(np.argmin(errors[readings <= budget]))]
+        others += [int(np.argmax(np.where(readings <= budget, np.array(plans)[:, 0], 0)))]  # that with most parts
+        others += [] if exactly else [largest]
+        apart = exactly == (best == largest) and best not in (*others, *(position - 1 for position in others), 6)
+        apart = apart and (exactly or largest != _most_operators(plans, budget))
         clear = len(set(plans)) == 7 and len(set(readings)) == 7 and np.sort(within)[1] > 1.02 * within[best]
         if clear and apart:
             return plans, variances, budget

@@ -20,9 +20,10 @@ from mlm_tutorial.exercises.answers import Answer, Hint, array, choice, choices,
 def cells_of_csv(answer: Answer, rng: np.random.Generator) -> str:
     """Check 17.1."""
     routes = ["007", "7", "12"]
+    # A comma in a name is no decimal mark.
     tables = [
         pd.DataFrame({"center": ["NA", "North", "South"] * 20, "route": rng.choice(routes, 60)}),
-        pd.DataFrame({"plot": rng.choice(routes, 60), "farmer": ["None", "nan", "Olga"] * 20}),
+        pd.DataFrame({"plot": rng.choice(routes, 60), "farmer": ["None", "nan", "Berg, Olga"] * 20}),
     ]
     for table, total in zip(tables, ["minutes", "yield"], strict=True):
         layers = list(table)
@@ -584,6 +585,12 @@ def _tables_with_numbers(rng: np.random.Generator) -> list[tuple[pd.DataFrame, l
         table[own] = rng.normal(30, 6, len(table)) + 3.0 * pd.factorize(table[person])[0] + table[fixed]
         table["minutes"] = rng.normal(35, 6, len(table))
 
+    # Each of two numbers differs from row to row, but their difference is a sum of one part for each contributor.
+    of_person = dict(zip(people, [1, 1, 4], strict=True))
+    larger, smaller = f"{own}_in_all", f"{own}_alone"
+    linked = crossed.rename(columns={own: smaller}).drop(columns=fixed)
+    linked[larger] = linked[smaller] + crossed[fixed] + linked[person].map(of_person)
+
     def minus(layer, first, second):
         return {(layer, first): 1, (layer, second): -1}
 
@@ -607,6 +614,18 @@ def _tables_with_numbers(rng: np.random.Generator) -> list[tuple[pd.DataFrame, l
         f"{a} - {b}": (minus(place, a, b), AT_EQUAL, shares),
         f"{c} - {a}": (minus(place, c, a), AS_THEY_ARE, trades),
     }
+    both = f"{larger} minus {smaller} is a sum of a part for each {place} and a part for each {person}"
+    alike = {AS_THEY_ARE: f"{both}, and the two have the same part", NEITHER: f"{both}, and the two have the same part"}
+    traded = {
+        AT_EQUAL: f"{both}, so their slopes and this difference can trade, though either number differs between rows",
+        NEITHER: "the table cannot say how much of it the numbers add, but it tells the sum of all",
+    }
+    of_differences = {
+        "Ada - Ben": (minus(person, "Ada", "Ben"), AT_EQUAL, alike),
+        "Chen - Ada": (minus(person, "Chen", "Ada"), AS_THEY_ARE, traded),
+        f"{a} - {b}": (minus(place, a, b), AT_EQUAL, alike),
+        f"{c} - {a}": (minus(place, c, a), AS_THEY_ARE, traded),
+    }
     free = {name: (weights, AT_EQUAL, tells) for name, (weights, _, _) in people_and_places.items()}
     members = {
         f"{a}.1 - {a}.2": (minus(person, f"{a}.1", f"{a}.2"), AT_EQUAL, tells),
@@ -618,6 +637,7 @@ def _tables_with_numbers(rng: np.random.Generator) -> list[tuple[pd.DataFrame, l
         (crossed, [place, person], [own], free),
         (crossed, [place, person], [fixed, own], people_and_places),
         (nested, [place, person], [own, fixed], members),
+        (linked, [place, person], [smaller, larger], of_differences),
     ]
 
 

@@ -141,6 +141,7 @@ def answered(kinds, question, known):
 #
 # Before the first row is measured, compute the standard error of what a question asks: a weighted sum of variances.
 # A cell of $n$ totals with variance $V$ carries the information $n / 2V^2$ about $V$.
+# Use all of it: where several estimates answer the question, take the error of the best.
 # A plan that does not answer the question has an infinite error.
 
 

@@ -407,6 +407,48 @@ def fit_and_split(parcels, known, i, seed):
 
 
 # %% tags=["mistake:12.4"]
+# earns: your draws are too wide
+def fit_and_split(parcels, known, i, seed):
+    layers = ["center", "driver"]
+    priors = mlm.Priors(baseline_mu=0, baseline_mu_sd=20, mu_sd=3, sigma_scale=1, pooled=False, known_sigma=known)
+    idata = mlm.sample(mlm.cell_model(mlm.cell_statistics(parcels, layers=layers), priors), seed=seed)
+    row, p = parcels.loc[i], idata["posterior"].to_dataset()
+    v = np.array([known["baseline"], known["center"][row["center"]], known["driver"][row["driver"]]]) ** 2
+    driver = p["mu_driver"].sel(driver=row["driver"], drop=True)
+    expected = p["mu_baseline"] + p["mu_center"].sel(center=row["center"], drop=True) + driver
+    mean = (driver + v[2] / v.sum() * (row["total"] - expected)).values.ravel()
+    return idata, np.random.default_rng(seed).normal(mean, np.sqrt(v[2]))
+
+
+# %% tags=["mistake:12.4"]
+# earns: your draws are too narrow
+def fit_and_split(parcels, known, i, seed):
+    layers = ["center", "driver"]
+    priors = mlm.Priors(baseline_mu=0, baseline_mu_sd=20, mu_sd=3, sigma_scale=1, pooled=False, known_sigma=known)
+    idata = mlm.sample(mlm.cell_model(mlm.cell_statistics(parcels, layers=layers), priors), seed=seed)
+    row, p = parcels.loc[i], idata["posterior"].to_dataset()
+    v = np.array([known["baseline"], known["center"][row["center"]], known["driver"][row["driver"]]]) ** 2
+    driver = p["mu_driver"].sel(driver=row["driver"], drop=True)
+    expected = p["mu_baseline"] + p["mu_center"].sel(center=row["center"], drop=True) + driver
+    mean = (driver + v[2] / v.sum() * (row["total"] - expected)).values.ravel()
+    return idata, np.random.default_rng(seed).normal(mean, np.sqrt(v[2]) * (1 - v[2] / v.sum()))
+
+
+# %% tags=["mistake:12.4"]
+# earns: in proportion to standard deviations
+def fit_and_split(parcels, known, i, seed):
+    layers = ["center", "driver"]
+    priors = mlm.Priors(baseline_mu=0, baseline_mu_sd=20, mu_sd=3, sigma_scale=1, pooled=False, known_sigma=known)
+    idata = mlm.sample(mlm.cell_model(mlm.cell_statistics(parcels, layers=layers), priors), seed=seed)
+    row, p = parcels.loc[i], idata["posterior"].to_dataset()
+    v = np.array([known["baseline"], known["center"][row["center"]], known["driver"][row["driver"]]]) ** 2
+    driver = p["mu_driver"].sel(driver=row["driver"], drop=True)
+    expected = p["mu_baseline"] + p["mu_center"].sel(center=row["center"], drop=True) + driver
+    mean = (driver + np.sqrt(v[2]) / np.sqrt(v).sum() * (row["total"] - expected)).values.ravel()
+    return idata, np.random.default_rng(seed).normal(mean, np.sqrt(v[2] * (1 - v[2] / v.sum())))
+
+
+# %% tags=["mistake:12.4"]
 # earns: of the center
 def fit_and_split(parcels, known, i, seed):
     layers = ["center", "driver"]

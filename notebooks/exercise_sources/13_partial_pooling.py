@@ -134,6 +134,28 @@ def three_estimates(y, county, n_counties, tau, sigma):
     return pd.DataFrame({"complete": np.mean(y), "no": own, "partial": partial})
 
 
+# %% tags=["mistake:13.1"]
+# earns: weights are made of variances
+def three_estimates(y, county, n_counties, tau, sigma):
+    n = np.bincount(county, minlength=n_counties)
+    own = pd.Series(y).groupby(county).mean().reindex(range(n_counties))
+    weight = n * tau / (n * tau + sigma)
+    mu = np.sum(weight * own.fillna(0)) / weight.sum()
+    partial = weight * own.fillna(0) + (1 - weight) * mu
+    return pd.DataFrame({"complete": np.mean(y), "no": own, "partial": partial})
+
+
+# %% tags=["mistake:13.1"]
+# earns: the formula says what is left
+def three_estimates(y, county, n_counties, tau, sigma):
+    n = np.bincount(county, minlength=n_counties)
+    own = pd.Series(y).groupby(county).mean().reindex(range(n_counties))
+    weight = n * tau**2 / (n * tau**2 + sigma**2)
+    mu = np.nansum(weight * own) / weight.sum()
+    partial = (weight * own + (1 - weight) * mu).fillna(np.mean(y))
+    return pd.DataFrame({"complete": np.mean(y), "no": own, "partial": partial})
+
+
 # %% [markdown] tags=["task:13.2"]
 # ## 13.2 Neighbors in a new county (medium)
 #
@@ -247,6 +269,13 @@ def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, r
     return np.exp(level[:, None] + sigma[:, None] * z[:, 1:])
 
 
+# %% tags=["mistake:13.2"]
+# earns: uranium_effect too
+def predict_homes(mu_baseline, uranium_effect, tau, sigma, log_uranium, homes, rng):
+    level = rng.normal(mu_baseline + np.mean(uranium_effect) * log_uranium, tau)
+    return np.exp(rng.normal(level[:, None], sigma[:, None], size=(len(level), homes)))
+
+
 # %% [markdown] tags=["task:13.3"]
 # ## 13.3 Which counties want the centered form? (medium)
 #
@@ -343,6 +372,36 @@ def centered_counties(homes, tau):
     return set(precision.index[precision > 1 / tau**2])
 
 
+# %% tags=["mistake:13.3"]
+# earns: one average sigma does not say
+def centered_counties(homes, tau):
+    sigma = homes.groupby("county")["sigma"]
+    precision = sigma.size() / sigma.agg(stats.hmean) ** 2
+    return set(precision.index[precision > 1 / tau**2])
+
+
+# %% tags=["mistake:13.3"]
+# earns: does not depend on tau
+def centered_counties(homes, tau):
+    precision = (1 / homes["sigma"] ** 2).groupby(homes["county"]).sum()
+    return set(precision.index[precision > 1 / 0.25**2])
+
+
+# %% tags=["mistake:13.3"]
+# earns: a home is taken away for the average
+def centered_counties(homes, tau):
+    sigma = homes.groupby("county")["sigma"]
+    precision = sigma.agg(lambda x: np.sum(1 / x**2) * (len(x) - 1) / len(x))
+    return set(precision.index[precision > 1 / tau**2])
+
+
+# %% tags=["mistake:13.3"]
+# earns: compared with those of other counties
+def centered_counties(homes, tau):
+    precision = (1 / homes["sigma"] ** 2).groupby(homes["county"]).sum()
+    return set(precision.index[precision > precision.mean()])
+
+
 # %% [markdown] tags=["task:13.4"]
 # ## 13.4 Where should the pipe be built? (medium)
 #
@@ -431,6 +490,27 @@ def build_pipes(level, sigma, limit, now, later):
 def build_pipes(level, sigma, limit, now, later):
     chance = stats.norm.sf((np.log(limit) - level) / sigma[:, None]).mean(axis=0)
     return chance, chance * later > (1 - chance) * now
+
+
+# %% tags=["mistake:13.4"]
+# earns: a vote of draws
+def build_pipes(level, sigma, limit, now, later):
+    chance = stats.norm.sf((np.log(limit) - level) / sigma[:, None])
+    return chance.mean(axis=0), np.mean(chance * later > now, axis=0) > 0.5
+
+
+# %% tags=["mistake:13.4"]
+# earns: use the chances that you computed
+def build_pipes(level, sigma, limit, now, later):
+    chance = stats.norm.sf((np.log(limit) - level) / sigma[:, None]).mean(axis=0)
+    return chance, stats.norm.sf((np.log(limit) - level.mean(axis=0)) / sigma.mean()) * later > now
+
+
+# %% tags=["mistake:13.4"]
+# earns: costs `later` and nothing else
+def build_pipes(level, sigma, limit, now, later):
+    chance = stats.norm.sf((np.log(limit) - level) / sigma[:, None]).mean(axis=0)
+    return chance, now + 0 * chance < chance * (later - now)
 
 
 # %% [markdown] tags=["task:13.5"]

@@ -129,6 +129,24 @@ def read_layers(frame, group, member):
     return case, list(range(len(frame)))
 
 
+# %% tags=["mistake:14.1"]
+# earns: may hold the mark
+def read_layers(frame, group, member):
+    occurs_in = frame.groupby(member)[group].nunique()
+    case = "nested" if (occurs_in == 1).all() else "neither"
+    case = "crossed" if (occurs_in == frame[group].nunique()).all() else case
+    return case, (frame[member].astype(str) + " of " + frame[group].astype(str)).tolist()
+
+
+# %% tags=["mistake:14.1"]
+# earns: may hold the mark
+def read_layers(frame, group, member):
+    occurs_in = frame.groupby(member)[group].nunique()
+    case = "nested" if (occurs_in == 1).all() else "neither"
+    case = "crossed" if (occurs_in == frame[group].nunique()).all() else case
+    return case, [f"{group} {a}, {member} {b}" for a, b in zip(frame[group], frame[member], strict=True)]
+
+
 # %% [markdown] tags=["task:14.2"]
 # ## 14.2 The gauge table has an interval (medium)
 #
@@ -268,6 +286,14 @@ def gauge_rr(variance, mu_operator, limit):
     low, high, p, _ = right(variance, mu_operator, limit)
     _, _, these, _ = right(variance.assign(operator=(mu_operator**2).sum(axis=1)), mu_operator, limit)
     return low, high, p, these
+
+
+# %% tags=["mistake:14.2"]
+# earns: holds 89 % of the draws
+def gauge_rr(variance, mu_operator, limit):
+    gauge = variance["operator"] + variance["pair"] + variance["repeat"]
+    rr = 100 * np.sqrt(gauge / (gauge + variance["part"]))
+    return rr.quantile(0.055), rr.quantile(0.945), (rr < limit).mean(), 0.5
 
 
 # %% [markdown] tags=["task:14.3"]
@@ -614,3 +640,25 @@ def next_study(plans, operator, pair, repeat, budget):
     variance = 2 * of_operator**2 / (o - 1) + 2 * of_pair**2 / ((o - 1) * (p - 1))
     error = np.sqrt(variance) / (p * r * operator)
     return error, int(np.argmax(np.where(p * o * r <= budget, p * o * r, 0)))
+
+
+# %% tags=["mistake:14.5"]
+# earns: exactly as many readings as the budget
+def next_study(plans, operator, pair, repeat, budget):
+    p, o, r = np.array(plans, dtype=float).T
+    of_pair = repeat + r * pair
+    of_operator = of_pair + p * r * operator
+    variance = 2 * of_operator**2 / (o - 1) + 2 * of_pair**2 / ((o - 1) * (p - 1))
+    error = np.sqrt(variance) / (p * r * operator)
+    return error, int(np.argmin(np.where(p * o * r < budget, error, np.inf)))
+
+
+# %% tags=["mistake:14.5"]
+# earns: the position counts all plans
+def next_study(plans, operator, pair, repeat, budget):
+    p, o, r = np.array(plans, dtype=float).T
+    of_pair = repeat + r * pair
+    of_operator = of_pair + p * r * operator
+    variance = 2 * of_operator**2 / (o - 1) + 2 * of_pair**2 / ((o - 1) * (p - 1))
+    error = np.sqrt(variance) / (p * r * operator)
+    return error, int(np.argmin(error[p * o * r <= budget]))

@@ -166,6 +166,15 @@ def cells_of_csv(file, total, layers):
     return mlm.cell_statistics(table, total, layers)
 
 
+# %% tags=["mistake:17.1"]
+# earns: should stay as they are in the file
+def cells_of_csv(file, total, layers):
+    points = file.with_name("with points.csv")
+    points.write_text(file.read_text(encoding="utf-8").replace(",", "."), encoding="utf-8")
+    table = pd.read_csv(points, sep=";", keep_default_na=False, dtype=dict.fromkeys(layers, str))
+    return mlm.cell_statistics(table, total, layers)
+
+
 # %% [markdown] tags=["task:17.2"]
 # ## 17.2 A folder of parts (medium)
 #
@@ -846,3 +855,34 @@ def what_it_tells(table, total, layers, numbers, questions):
 # earns: should be a dict
 def what_it_tells(table, total, layers, numbers, questions):
     return set(questions)
+
+
+# %% tags=["mistake:17.6"]
+# earns: though either number differs between rows
+def what_it_tells(table, total, layers, numbers, questions):
+    def told(covariates):
+        cells = mlm.cell_statistics(table, total, layers, covariates=covariates)
+        return mlm.identification(cells, contrasts=questions)["means"]
+
+    one_by_one, as_is = [told([name]) for name in numbers], told([])
+    verdicts = {}
+    for name in questions:
+        equal = all(means[name] for means in one_by_one)
+        verdicts[name] = "at equal numbers" if equal else "as they are" if as_is[name] else "neither"
+    return verdicts
+
+
+# %% tags=["mistake:17.6"]
+# earns: though either number differs between rows
+def what_it_tells(table, total, layers, numbers, questions):
+    as_is = mlm.identification(mlm.cell_statistics(table, total, layers), contrasts=questions)["means"]
+    verdicts = {}
+    for name, weights in questions.items():
+        equal = as_is[name]
+        for number in numbers:
+            for layer in layers:
+                of_label = table.groupby(layer)[number].agg(["min", "max"])
+                if (of_label["min"] == of_label["max"]).all():
+                    equal &= sum(w * of_label["min"][x] for (which, x), w in weights.items() if which == layer) == 0
+        verdicts[name] = "at equal numbers" if equal else "as they are" if as_is[name] else "neither"
+    return verdicts
