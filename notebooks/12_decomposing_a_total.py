@@ -28,7 +28,7 @@
 # 2. to draw all parts of a total together, and to say why they are correlated;
 # 3. to decompose totals with a fitted model, and to test the result on parts that were simulated;
 # 4. to tell which statements about one total the data support, and how far a prior can move the others;
-# 5. to split the variance of all totals, with the covariance that unequal frequencies bring.
+# 5. to split the variance of all totals, with the covariance of layers that do not occur independently.
 #
 # **You need** [09](09_integrating_out.ipynb) for the normal variable that was integrated out, and [10](10_what_the_data_cannot_say.ipynb) for what the data cannot say.
 #
@@ -141,7 +141,7 @@ table.round(2)
 # **Predict first.** Road, Mill and Ann are independent of each other.
 # Given their sum, are the road's minutes and Ann's still uncorrelated?
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two scatter plots of Ann's minutes against the road's minutes. Left, the sum unknown: a wide cloud without slope. Right, the sum known to be 22: a narrow cloud further right that falls from upper left to lower right, inside the formula's ellipse."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two scatter plots of Ann's minutes against the road's minutes. Left, the sum unknown: a wide cloud without slope. Right, the sum known to be 22: a narrow cloud further right that falls from upper left to lower right, most of it inside the formula's ellipse."}} tags=["hide-input"]
 free = rng.normal(mu, np.sqrt(v), size=(3000, 3))
 angle = np.linspace(0, 2 * np.pi, 200)
 circle = np.sqrt(stats.chi2.ppf(0.95, 2)) * np.vstack([np.cos(angle), np.sin(angle)])
@@ -200,7 +200,7 @@ print("the draws' covariances are the formula's")
 #
 # ## Now with parameters that were learned
 #
-# In earnest, parameters come from a posterior.
+# In practice, parameters come from a posterior.
 # `mlm.decompose` does the above in each of its draws, and averages.
 # So the result also carries what is uncertain about the parameters.
 #
@@ -249,7 +249,7 @@ assert (split["sd, learned"] > split["sd"] + 0.2).all()
 # %% [markdown]
 # Ten thousand parcels, and the split is not the one that you would make if you knew the parameters.
 # Ann is charged with more minutes than somebody who knew the parameters would expect of her.
-# Whiskers are wider, too, for two reasons.
+# Whiskers are wider, too, mainly for two reasons.
 # The weights are uncertain now, and a large surprise multiplies that uncertainty.
 # And the fit takes Mill and Ann for more variable than they are, so even with fixed weights it would leave more of their parts open.
 #
@@ -259,7 +259,7 @@ assert (split["sd, learned"] > split["sd"] + 0.2).all()
 # For all 10,000 you can look behind the curtain.
 # Four ways to share out a surprise:
 #
-# - *known parameters*: the formula with the true ones, the best that anyone can do;
+# - *known parameters*: the formula with the true ones, on average the best that totals allow;
 # - *learned*: the decomposition above;
 # - *all to the road*: everybody gets their learned mean, the road also gets the whole surprise;
 # - *a third each*: everybody gets their learned mean and a third of the surprise.
@@ -326,7 +326,7 @@ print(f"with known parameters chance moves a share by less than {noise:.3f}, nea
 
 # %% [markdown]
 # With known parameters, intervals hold what they promise.
-# Learned ones leave room for splits that this truth does not have.
+# Learned ones (of 1,000 parcels) leave room for splits that this truth does not have.
 # That is no mistake: a Bayesian interval covers with its probability on average over the prior, not for each single truth.
 # It does mean that the split of a surprise is as good as the prior of the split.
 #
@@ -417,7 +417,7 @@ claims.assign(truth=np.round(of_truth, 2))
 
 # %% [markdown]
 # Each entry is a posterior mean and standard deviation.
-# The gap is the distance between the two means, in units of the smaller standard deviation; the ratio is the larger one over it.
+# The gap is the distance between the two means, in units of the smaller standard deviation; the ratio is the larger one over the smaller.
 # Where the data decide, both priors leave the same uncertainty.
 # In the last two rows it changes by a factor of five: that uncertainty was the prior's.
 #
@@ -425,9 +425,9 @@ claims.assign(truth=np.round(of_truth, 2))
 # - **The data speak** about the standard deviation of such parcels, and so about how unusual this one is, and about the difference of two drivers' variances. Both are fixed by enough data. With 10,000 parcels the difference is still uncertain, and a tight prior pulls it toward zero; the standard deviation moves along a little.
 # - **The prior decides** the last two: how the surprise is shared. (A prior that expects equal variances need not end at a third for the road, see 10.)
 #
-# Decided by the data does not mean right.
+# What the data say need not be right.
 # The difference of Ann's and Ben's variances is zero in the truth, and the table says otherwise.
-# Look at the parcels themselves: how much did they vary about the means of their cells?
+# How much did the parcels vary about the means of their cells?
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 about = year["total"] - year.groupby(layers, observed=True)["total"].transform("mean")
@@ -448,13 +448,13 @@ row = "Ann's variance minus Ben's (min²)", "Nora's prior"
 assert abs(mean_of.loc[row] - (seen["Ann"] - seen["Ben"])) < sd_of.loc[row]
 
 # %% [markdown]
-# This year Ann's parcels happened to vary little, which lowers the third row as well, and Ben's much.
-# (Nobody named these two drivers for their variances before the year, and with four there are six pairs. So such a year is rarer for a given pair than for some pair.)
+# This year Ann's parcels happened to vary little, and Ben's much. (Hers lower the third row as well.)
+# (Nobody named these two drivers for their variances before the year, and with four there are six pairs. So in more years than that, some pair is so far off.)
 # The model reports what it saw.
 # Where you can believe that drivers are alike, pool their spreads ([13](13_partial_pooling.ipynb)): such a year is then pulled back, part of the way.
 #
 # How far could a prior go?
-# The data fix the variance of each cell and nothing else, so any variances fit that give every cell the same sum, and none may be negative.
+# Of variances the data fix only the sum in each cell. So any variances fit that keep these sums, and none may be negative.
 # In this truth all drivers vary alike, and so do all centers.
 # So the drivers' whole variance can be moved to the road, or the road's and the centers' to the drivers: Ann's weight can be anything from 0 to 1, and her part of the surprise anything from nothing to all of it.
 # Where contributors of a layer vary differently, the bounds are closer; you compute them in the exercises.
@@ -463,9 +463,9 @@ assert abs(mean_of.loc[row] - (seen["Ann"] - seen["Ben"])) < sd_of.loc[row]
 #
 # Surprises cancel when you average them over all parcels of a contributor, late and early ones.
 # So such an average part may be claimed even where no single part may.
-# (Among late parcels only, surprises do not cancel, and the average is the prior's again.)
+# (Among late parcels only, surprises do not cancel, and the average depends on the prior again.)
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two panels. Left: average minutes of seven centers and drivers over their parcels under two priors; circles and squares coincide, close to the true averages. Right: minutes of drivers in 300 single parcels under one prior against those under the other; points lie on stripes, one color a driver, that are flatter than the diagonal."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two panels. Left: average minutes of seven centers and drivers over their parcels under two priors; circles and squares coincide, close to the simulated averages. Right: minutes of drivers in 300 single parcels under one prior against those under the other; points lie on stripes, one color a driver, that are flatter than the diagonal."}} tags=["hide-input"]
 splits = {name: mlm.decompose(one, year, layers=layers)["mean"].values for name, one in fits.items()}
 places = {who: (j, (year[name] == who).to_numpy()) for j, name in enumerate(layers, 1) for who in truth[name].labels}
 
@@ -502,7 +502,7 @@ assert max(gaps) < 0.4  # more than four standard errors of a driver's mean
 assert apart < 0.05
 
 # %% [markdown]
-# On the left both priors agree with each other, and they lie close to what was simulated.
+# On the left both priors agree, close to what was simulated.
 # On the right each point is one parcel.
 # Stripes belong to drivers; each is flatter than the diagonal, because the second prior gives drivers less of every surprise.
 #
@@ -510,7 +510,7 @@ assert apart < 0.05
 #
 # Now ask the same of all parcels at once.
 # By the [law of total variance](../book/glossary.md) the variance of all totals is a sum.
-# Each layer brings a part by its *means* (contributors differ from one another) and one by its *spreads* (the part of one contributor differs from parcel to parcel).
+# The road brings its spread, each layer a part by its *means* (contributors differ from one another) and one by its *spreads* (the part of one contributor differs from parcel to parcel).
 # One more part belongs to no layer alone, the *covariance* of the means: it is twice the covariance between the mean of a parcel's center and that of its driver.
 #
 # Who makes the plan decides on it.
@@ -605,14 +605,14 @@ assert shares.loc[("covariance", "means"), "Ann elsewhere"] < -0.05
 # %% [markdown]
 # So you can count on the layers' parts to sum to the variance of the totals only where layers occur independently of one another.
 # The parts are the fit's, which saw only the first year; a diamond is what the totals of a year did.
-# They need not meet; they do, within the error of two variances.
+# They need not meet; they do, up to the errors of two estimated variances.
 # Without the covariance the three bars are nearly equal, since each layer alone looks as before.
 # With Ann at Mill, the slow meet the slow: the covariance is positive, and totals vary more than the layers' parts say.
 # With Ann elsewhere they vary less, and the covariance is negative.
 # A negative part is no mistake; the others then add up to more than the whole.
-# Read the shares of an unequal table together with their covariance, or not at all.
+# Read shares together with their covariance, or not at all.
 #
-# The two priors agree on means and covariance, and not on whose spreads they are.
+# The two priors agree on means, covariance and the sum of all spreads, not on how it is shared.
 
 # %%
 two_priors = {name: mlm.variance_shares(one, years["Ann at Mill"]) for name, one in fits.items()}
@@ -657,8 +657,8 @@ assert abs(float(lead.mean()) - mu[2]) < 5 * float(lead.std())
 
 # %% [markdown]
 # **You may tell Ann**: from the same center, parcels with you are later than those of the average driver, by this much; I am quite sure.
-# (It is about you because the dispatcher dealt parcels at random. Had you always had the far district, the same number would be the district's.)
-# You may also tell Mrs. Ito how unusual her parcel was: so few of 1,000 such parcels are as late. (The printed chances take parcels as normal.)
+# (It is about you because the dispatcher dealt parcels at random. Had you always had the far district, the number would contain the district's minutes, too.)
+# You may also tell Mrs. Ito how unusual her parcel was: so few of 1,000 such parcels are as late. (The printed chances take parcels as normal, and Ann's as steady as this year.)
 #
 # **You may not tell Ann** how many of these 22 minutes were hers, for two reasons.
 # The parcels do not say how much drivers vary, so her share of the surprise would be a prior's.
@@ -680,11 +680,11 @@ mlm.quiz("12")
 # ## What to remember
 #
 # - Given the parameters, the parts of a total are jointly normal: each gets its mean and a share `v_j / V` of the surprise.
-# - Parts add up exactly and are negatively correlated. With known parameters their uncertainty does not depend on the total; with learned ones it grows with the surprise.
+# - Parts add up exactly. With known parameters they are negatively correlated, and their uncertainty does not depend on the total; with learned ones it grows with the surprise.
 # - Whiskers of a learned split hold the prior's view of who varies how much. More rows of the same kind do not change that.
 # - Safe to claim: what was expected, how large and how unusual the surprise is; and, where layers are separable (ask `mlm.identification`), means and their differences, averages of contributions over many rows that were not picked by their totals, and differences of variances within a layer. Each with its interval.
 # - A difference of means is about the contributors themselves only if their rows were dealt at random. Otherwise it also contains what came with those rows.
-# - Not safe, unless the design or a measurement says so: who took how much of one surprise. It also rests on parts that are independent, which totals cannot show (a driver who hurries after a slow road can get a negative share), and normal: where one part has a heavy tail, a large surprise is mostly that part's ([16](16_tails_that_add_up.ipynb)).
+# - Not safe, unless the design or a measurement fixes the spreads: who took how much of one surprise. It also rests on parts that are independent, which totals cannot show (a driver who hurries after a slow road can get a negative share), and normal: where one part alone has a heavy tail, a large surprise is mostly that part's (for tails that all parts share, see [16](16_tails_that_add_up.ipynb)).
 # - Parts of layers are sure to sum to the variance of totals only where layers occur independently; elsewhere there is a covariance that belongs to no layer alone.
 #
 # ## Going further
