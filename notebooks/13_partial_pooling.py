@@ -23,7 +23,8 @@
 #
 # You know from [02](02_a_first_fit.ipynb) what to do with averages of two and of four: let the contributors learn from one another.
 # Counties have something that the airlines lacked: a known reason why they differ. It lies in the soil.
-# Here you put the reason into the model, predict homes where nobody measured, and give both cousins an answer that was tested on homes left out of the counties' levels.
+# Here you put the reason into the model, predict homes where nobody measured, and give both cousins an answer.
+# Then you test it on homes that their counties' levels have not seen.
 #
 # **You will learn**
 #
@@ -79,7 +80,7 @@ ranking = ranking.rename(columns={"mean": "mean of log radon", "typical": "its e
 ranking.iloc[[0, 1, 2, -3, -2, -1]].round(2)
 
 # %% [markdown]
-# Both cousins live at an end of the ranking, beside four other counties with nine homes at most.
+# Each cousin lives at one end of the ranking. None of the six counties there has more than nine homes.
 # That is what 02 found with airlines: averages of few stand at the ends, whether or not they are special.
 #
 # ## Partial pooling, with a line for the floor
@@ -112,7 +113,7 @@ az.summary(partial_idata, var_names=population, kind="stats", round_to=2)[["mean
 #
 # ## One formula, one dial
 #
-# For given `tau` and `sigma` nobody needs a sampler.
+# For given `tau`, `sigma` and `floor_effect` nobody needs a sampler.
 # The formula of 02 gives the weight that a county's own homes get:
 #
 # $$
@@ -274,7 +275,7 @@ by_model.round(2)
 
 # %% [markdown]
 # Uranium takes away about half of `tau`, and so three quarters of the variance between counties.
-# `sigma` stays: a number that all homes of a county share cannot explain why they differ.
+# `sigma` stays: a number that all homes of a county share cannot explain why those homes differ.
 # A small county now moves toward counties with the same soil, and that is better company.
 # Waseca goes up, away from its own four homes.
 #
@@ -336,10 +337,10 @@ pd.DataFrame(steps_saved).T
 
 # %% [markdown]
 # The first table has the error of prediction, a root mean square in log pCi/L.
-# No pooling is worst where counties are small: it believes every home.
+# No pooling does worst, above all where counties are small: it believes every home.
 # Partial pooling has a smaller error than both extremes, and with uranium it is smaller once more.
 #
-# Would that hold in another state?
+# Would that hold for other counties?
 # Repeating averages over which home is hidden, and not over counties: these are always the same ones.
 # So the second table has the squared error that each step saves, and its standard error over counties.
 # Over all counties each step saves some two standard errors.
@@ -408,7 +409,7 @@ plt.show()
 # Phillip Price, Anthony Nero and Andrew Gelman analyzed this survey in 1996 with such a model.
 # Their laboratory published a prediction for each county, and they knew the soil of Grant: 191 ± 27 becquerels per cubic meter for the typical home, and 192 ± 29 for Lac qui Parle.
 # One pCi/L is 37 of these.
-# Their homes are those of the survey, of which some were measured upstairs, so do the same with yours.
+# Their typical home is one of the survey, where some were measured upstairs, so let yours be one, too.
 
 # %%
 upstairs = rich["floor_effect"].values * radon["floor"].mean()
@@ -420,7 +421,7 @@ explained = 1 - (tau_of["with uranium"] / tau_of["without uranium"]) ** 2
 print(f"Variance between counties that the soil explains: {explained:.0%} here, about 80% published")
 
 # %% [markdown]
-# Two analyses, two descriptions of the soil, and in both counties the same answer within their errors.
+# Two analyses of the same survey, and in both counties the same answer within their errors.
 # The two homes in Lac qui Parle, 11.3 and 16.0, did not impress the others either.
 #
 # Look at the thick bars again: knowing the soil makes a new county's level nearly as certain as Waseca's, which has four homes.
@@ -436,7 +437,7 @@ print(f"Variance between counties that the soil explains: {explained:.0%} here, 
 # (The EPA's estimates in 2008 were 350 to 500 dollars in a new house and 800 to 2,500 in an old one.)
 #
 # Given a level and `sigma`, the chance is a tail of a normal distribution.
-# Average it over the posterior draws: the expected cost is proportional to $p$, so the average is all that the decision needs.
+# Average it over the posterior draws: without the pipe the expected cost is proportional to $p$, so the average is all that the decision needs.
 
 # %%
 NOW, LATER, LIMIT = 500, 1500, np.log(4)
@@ -562,7 +563,7 @@ assert (checked["predicted"] - checked["found"]).abs().max() < 0.12
 # The second has what the model with uranium saves over other rules, with its standard error.
 #
 # At 500 dollars, deciding by a county's own homes cost 31 dollars more here than building everywhere, less than two standard errors.
-# The model with uranium is level with building everywhere, because the pipe pays in nearly all counties.
+# The model with uranium is level with building everywhere, because it builds in most counties, too.
 # What it saves over own homes is about two standard errors: likely and not proved.
 #
 # At 700 and 900 dollars it matters where you build. There the model with uranium has the lowest bill, and pooling without the soil saves nothing over own homes.
@@ -571,12 +572,12 @@ assert (checked["predicted"] - checked["found"]).abs().max() < 0.12
 # That is the clearest of twelve entries about the same homes, so it is likely and not proved, too.
 #
 # In each third the share found is within five points of the chance predicted, about one standard error. That rules out gross errors only: where a chance lies within a few points of the ratio of prices, this test cannot vouch for the decision.
-# (An error of ten points would show in most such tests, one of three points in few.)
 #
 # Minnesota chose "always": since 2009 its building code asks for the pipe in all new homes.
 #
-# Four things that the model leaves out.
-# The survey measured for some days in winter on the lowest level, which finds more than the average over a year in the rooms where people live.
+# Here is what the model leaves out.
+# The survey measured homes that stood already, and Karin's is new.
+# It measured for some days in winter on the lowest level, which finds more than the average over a year in the rooms where people live.
 # The model has one floor effect for all counties. And a home that was measured on the first floor may have no basement at all: `floor_effect` compares homes, not the two floors of one home.
 # A pipe without a fan lowers radon by about half and does not cure every house.
 # And none of this replaces a test: once Karin's house stands, a kit for 25 dollars says more about it than all other homes of the county.
@@ -632,7 +633,7 @@ assert not told["means"]
 # The floor's slope they can tell: some counties have homes with detectors on both floors.
 # That of uranium they cannot.
 # Whatever a slope adds to the homes of a county, the county's level can take away again.
-# Only pooling says that small deviations from the line are more plausible than large ones.
+# Only a common distribution of the levels says that small deviations from the line are more plausible than large ones.
 #
 # So pool.
 # `known_sigma={"county": 0}` gives all homes one residual standard deviation, as in your model: a county moves the level and adds no spread of its own.
@@ -659,10 +660,9 @@ assert np.all((beside["package"] - beside["book"]).abs() < allowed)
 beside[["book", "by hand", "package", "sd by hand", "sd, package"]].round(3)
 
 # %% [markdown]
-# Once more the same slopes.
-# Two things look different.
+# Once more the book's numbers.
 # The package counts covariates from their averages over all homes, so its `mu_baseline` is the log radon expected at the average floor and the average log uranium. In your model it was that of a basement where log uranium is 0.
-# And its `mu_county` is what a county has besides the line, so a level has to be put together.
+# And its `mu_county` is what a county has besides the line, with a sum of zero over counties, so a level has to be put together.
 # `mlm.predict` does that, for a home in each county, measured in the basement.
 
 # %%
@@ -708,7 +708,7 @@ by_prior.round(3)
 # A Weibull of scale 0.2 has more there than a half-normal of scale 1, and less below 0.02.
 # Without uranium, the data leave nothing below 0.1 for a prior to decide.
 # With uranium they do leave something, and how much depends on the prior.
-# Even so, the means of `tau` differ by less than its own uncertainty: 85 counties say enough.
+# Even so, the means of `tau` differ by less than one posterior standard deviation: for that, 85 counties say enough.
 # With three or four counties, look again.
 #
 # ## Centered or non-centered, county by county
@@ -717,7 +717,8 @@ by_prior.round(3)
 # The uranium model sampled `z_county` and computed levels from it, the *non-centered* form.
 # [06](06_noncentered.ipynb) put a dial on each of Vera's centers, which had 20,000 parcels or one.
 # Counties have any number of homes from one to 116, so where is the border?
-# The formula says what suits whom: where the weight of a county's own homes is above one half, the data hold the level, and the centered form is the calm one; below one half, the prior holds it, and the non-centered form is.
+# By the rule of 06 it lies where the weight of a county's own homes is one half: above it the centered form suits, below it the non-centered form.
+# (The weight needs `tau` and `sigma`; the first fit gave them.)
 #
 # The model has the dial of 06 with two positions.
 # Where `centered` is 1, `raw` is the level; where it is 0, `raw` is a standard normal.
@@ -791,14 +792,14 @@ pd.DataFrame({name: ess.mean() for name, ess in each.items()}).round(0)
 
 # %% [markdown]
 # The choice by weight beats both.
-# What gains is `tau`, the slowest parameter in each setting, and `mu_baseline`.
+# What gains most is `tau`, the slowest parameter in each setting.
 # A small county that is centered lets `tau` move only as fast as its level follows: the funnel of 05.
-# A large one that is not moves its level with `tau`, and its data forbid that.
+# A large county that is not centered moves its level with `tau`, and its data forbid that.
 # So either form alone holds `tau` back.
-# A predictor changes the choice: it lowers `tau`, so more counties are better off non-centered.
+# By the same rule a predictor changes the choice: it lowers `tau`, so more counties get the non-centered form.
 #
 # All settings are the same model.
-# Check it twice: runs by weight on cells and of the first model, centered on 919 rows, may differ by Monte Carlo error only.
+# Check the winner twice: its runs, on cells, and runs of the first model, on 919 rows, may differ by Monte Carlo error only.
 
 # %%
 by_weight = dial.with_data(centered=settings["by weight"].astype(float))
@@ -828,7 +829,7 @@ print(f"Half the weight: {half:.0f} homes without uranium, {half_uranium:.0f} wi
 # ## Check yourself
 #
 # The quiz asks about ideas.
-# In the [exercises](exercises/13_exercises.ipynb) you pool by hand, predict a new county, choose forms, decide about pipes, and fit a model with a predictor of your own.
+# In the [exercises](exercises/13_exercises.ipynb) you pool by hand, predict a new county, choose forms, decide about pipes, fit a model with a predictor, and find the slopes that rows can tell.
 
 # %%
 mlm.quiz("13")
@@ -840,8 +841,8 @@ mlm.quiz("13")
 # - A predictor of contributors belongs in the center of their distribution. One that predicts well lowers `tau`, not `sigma`; small contributors then learn from those that are like them.
 # - The package takes numbers of rows and of contributors as `covariates`. If one follows from the labels, only pooling can tell its slope from the contributors' means.
 # - New contributors come from the population of contributors: draw a level, then an observation.
-# - With 85 counties none of the four priors tried moved the mean of `tau` by as much as its own uncertainty, zero at zero or not. With three or four contributors one may: try two priors.
-# - The same weight chooses coordinates: above one half centered, below one half non-centered (about twice as many effective draws of `tau` here, if the sampler learns no correlations).
+# - With 85 counties, four priors of `tau` gave means that differ by less than its posterior standard deviation. With three or four contributors they may differ by more: try two priors.
+# - The same weight chooses coordinates: above one half centered, below one half non-centered (about twice as many effective draws of `tau` per gradient here, if the sampler learns no correlations).
 # - A decision needs the chance of the event that costs money. Test it on data held out, beside rules that need no model.
 # - From here on the package pools for you: `mlm.Priors.from_cells(cells)` pools means, and variances in the same way. `pooled=False`, as in 05 to 12, asks for fixed scales.
 #
