@@ -64,7 +64,7 @@ gauge = mlm.load_gauge()
 gauge["pair"] = gauge["part"].astype(str) + gauge["operator"]  # part 1 and operator A: "1A"
 gauge.pivot_table("impedance", "part", ["operator", "repeat"]).astype(int)
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two panels, ten parts on the horizontal axis, a color and marker for each of three operators. Left: the readings, between 25 and 46; parts differ by up to 20, the readings of one part by a few units. Right: readings minus the average of their part, between minus 3 and 3. Operator A reads lower than B and C on most parts, but not on all: on part 3 operator C reads lowest."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two panels, ten parts on the horizontal axis, a color and marker for each of three operators. Left: the readings, between 25 and 46; parts differ by up to 18, the readings of one part by a few units. Right: readings minus the average of their part, between minus 3 and 3. Operator A reads lower than B and C on most parts, but not on all: on part 3 operator C reads lowest."}} tags=["hide-input"]
 styles = {"A": ("o", "#345995"), "B": ("s", "#b8642e"), "C": ("^", "#3f7d4e")}
 _, axes = plt.subplots(1, 2, figsize=(11, 4.2))
 difference = gauge["impedance"] - gauge.groupby("part")["impedance"].transform("mean")
@@ -183,8 +183,8 @@ mlm.check_convergence(pooled_fit)
 # - *How far do the three operators in this table differ?* That is the variance of their three means, their *finite-population* variance.
 # - *How far do operators differ, those of the next shift included?* That is $\tau_\text{operator}^2$, the variance in the population from which the three came, the *superpopulation* variance.
 #
-# **Predict first.** REML has one number for the operators. Which of the two has a median near it, and how wide is the 90 % interval of the other: up to twice REML's number, five times, a hundred times?
-# (Gauge studies report 90 %, so this notebook does, too. Elsewhere the course uses 89 %.)
+# **Predict first.** REML has one number for the operators. Which of the two has a median near it, and how high does the 90 % interval of the other reach: to twice REML's number, five times, a hundred times?
+# (Elsewhere the course uses 89 %. With 90 %, the number lies below the upper end with probability 95 %, as a decision below asks.)
 
 
 # %%
@@ -222,7 +222,7 @@ pd.concat(
     axis=1,
 ).round(2)
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Four rows, part, operator, pair and repeat, on a logarithmic axis of variances. In each row two intervals with medians as dots, in the table and in the population, and a cross for REML. In the table: short intervals around REML. In the population: wider, with medians above REML; the operators' interval is by far the widest and spans more than a factor of a hundred. For repeats the two are the same."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Four rows, part, operator, pair and repeat, on a logarithmic axis of variances. In each row two intervals with medians as dots, in the table and in the population, and a cross for REML. In the table: intervals around REML, short except for operators. In the population: wider, with medians above REML; the operators' interval is by far the widest and spans more than a factor of a hundred. For repeats the two are the same."}} tags=["hide-input"]
 _, ax = plt.subplots(figsize=(8.5, 3.8))
 for k, name in enumerate(classical.index):
     for draws, shift, color, what in (
@@ -251,8 +251,8 @@ assert (population[["part", "operator", "pair"]].median() > classical[["part", "
 
 # %% [markdown]
 # The variance *in the table* has its median close to REML's estimate, in all four rows. (Given REML's variances, its expectation is REML's number.)
-# REML estimates the variance *in the population*, but there the posterior's median for operators is far above REML's number.
-# Ten parts leave a factor of five or so between the ends of the interval. Three operators leave a factor of hundreds under this prior, and, as you will see, of some fifty under a narrower one.
+# REML estimates the variance *in the population*, but there the posterior's median for operators is far above REML's number, and the interval ends beyond a hundred times that number.
+# Ten parts leave a factor of five or so between the ends of the interval. Three operators leave a factor of hundreds under this prior, and of more than fifty under a narrower one below.
 #
 # Is that the data's doing, or the prior's?
 # The last columns hold classical intervals, without the half-normal and Weibull priors: approximate ones, called *generalized confidence intervals* (Burdick, Borror and Montgomery 2005).
@@ -359,7 +359,7 @@ def verdict(table):
 tables = {"these three operators": these_three, "any operator": any_operator}
 (100 * pd.DataFrame({name: verdict(table) for name, table in tables.items()}).T).round(1)
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two histograms of the percentage of gauge R and R on one axis from 0 to 100, with zones below 10, accept, and above 30, refuse, shaded. For these three operators nearly all draws lie between 10 and 25. For any operator the histogram has the same start and a long tail to the right, far into the refuse zone. A line in each marks the value from REML's variances, near 18 above and near 19 below."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Two histograms of the percentage of gauge R and R on one axis from 0 to 100, with zones below 10, accept, and above 30, refuse, shaded. For these three operators nearly all draws lie between 10 and 30. For any operator the histogram has the same start and a long tail to the right, far into the refuse zone. A line in each marks the value from REML's variances, near 18 above and near 19 below."}} tags=["hide-input"]
 reml = classical.to_frame().T
 reml_three = reml.assign(operator=reml["operator"] * 2 / 3)  # their mean square, as above
 
@@ -406,7 +406,7 @@ assert anyone["above 30"] > max(0.1, 5 * three["above 30"])
 print(f"prior of tau: half-normal with a scale of {priors.mu_sd:.1f}, for parts, operators and pairs alike")
 
 # %% [markdown]
-# That is generous for parts, and absurd for operators: two trained people's averages would often differ by nearly half as much as the best part and the worst.
+# That is generous for parts, and absurd for operators: two trained people's averages would often differ by nearly half as much as the highest part and the lowest.
 # Ines knows better, from other gauges and not from this table.
 # Two new operators are a unit or two apart (a unit is 0.01 °C per watt); five would be rare.
 # And hands do not suit parts more than people differ, she thinks, so pairs may have the operators' scale.
@@ -523,7 +523,7 @@ assert rr["not pooled, pairs' scale / 10"] < 30
 # Fixed scales split the sums by their own proportion: another scale for pairs, another gauge.
 #
 # A changed scale is how you notice.
-# A word before the fit is even cheaper:
+# To ask before the fit is even cheaper:
 
 # %%
 mlm.identification(cells, known_sigma=no_spread)[["means", "spreads"]]
@@ -688,7 +688,7 @@ assert few["sure of < 30, if REML is right"] > plan_table.loc["cheap: 10 x 6 x 2
 assert (many - few)["sure of < 30, if REML is right"] > 0.05
 assert (many - few)["sure of < 30, over today's posterior"] < 0.15
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "One horizontal interval of the percentage of gauge R and R for each of five plans, with the truth near 19 as a line and the limit of 30. Today's plan has a wide interval that crosses 30; nine repeats do not make it shorter. Thirty parts shorten it somewhat. Nine operators shorten it much, so that it ends just below 30; six operators with two repeats do nearly as well for fewer readings, and end just above it."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "One horizontal interval of the percentage of gauge R and R for each of five plans, with the truth near 19 as a line and the limit of 30. Today's plan has a wide interval that crosses 30; nine repeats do not make it shorter. Thirty parts shorten it somewhat. Nine operators shorten it most, and it ends below 30; six operators with two repeats shorten it less, for fewer readings, and it ends above 30."}} tags=["hide-input"]
 _, ax = plt.subplots(figsize=(8.5, 3))
 for k, (_, row) in enumerate(plan_table.iterrows()):
     ax.plot([row["5 %"], row["95 %"]], [k, k], color=mlm.COLORS["estimate"], linewidth=4)
@@ -726,7 +726,7 @@ assert ends.loc[three_operators, "95 %"].min() > ends["95 %"].drop(three_operato
 # ## Is the gauge fit for use?
 #
 # Ines can also make the gauge better without a new study. Three readings a module are affordable.
-# First, who reads how far from the three operators' average, in hundredths of a degree per watt?
+# First, how far from the three operators' average does each of them read, in hundredths of a degree per watt?
 
 # %%
 offset = mu_operator - mu_operator.mean("operator")
@@ -766,7 +766,7 @@ pd.DataFrame(
     }
 ).T.round(1)
 
-# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Five histograms of the percentage of gauge R and R for these three operators, with the accept and refuse zones shaded. As it is, with corrected offsets, with three readings by whoever is on duty, and with three always by Bo: between 10 and 30, the last nearest to 10. With one reading by each of the three: around 10, the larger part in the accept zone. A line in each marks the value from REML's variances, close to the middle of the histogram."}} tags=["hide-input"]
+# %% jupyter={"source_hidden": true} mystnb={"image": {"alt": "Five histograms of the percentage of gauge R and R for these three operators, with the accept and refuse zones shaded. As it is, with corrected offsets, with three readings by whoever is on duty, and with three always by Bo: mostly between 10 and 30, the last nearest to 10. With one reading by each of the three: around 10, the larger part in the accept zone. A line in each marks the value from REML's variances, close to the middle of the histogram."}} tags=["hide-input"]
 show_verdicts(decision, ways_to_read(reml_three))
 plt.show()
 
@@ -816,7 +816,7 @@ answers.round(2)
 # | each of the three once, and the average counts | below the strict limit of 10 with a probability of about two thirds; little more than one half under the narrowest prior of the parts that she tried | the same, and her prior |
 # | the same, if the modules were chosen to span the range | about one in four | the production having half their variance |
 # | the same, in percent of the tolerance | right at 10, so nobody should promise that; about 6 if the average of the three *is* the true value, by agreement | that these modules show how hands and modules interact; not on how far modules differ |
-# | any operator | refused with a probability of about one in six under her prior, and of more than one in three under the wide one | her priors of operators and parts |
+# | any operator | refused with a probability of about one in six under her prior, more than one in three under the wide one, and nearly one half if the modules span the range as above | a fair sample, and her priors of operators and parts |
 #
 # So from now on each module is read once by each of the three.
 # Their offsets are then the same for every module, and the variances of pairs and repeats fall to a third.
@@ -830,7 +830,7 @@ answers.round(2)
 # How often will that make her 95 % sure that the % R&R of any operator is below 30?
 # With both studies: in 71 % of cases if REML's variances are true, and in 51 % over all that she knows today.
 # Nine operators with three repeats take 270 readings instead of 120, and make it 84 % and 57 %: a clear gain in the first case, a small one in the second.
-# In about one case in six, by her posterior, the true % R&R is above 30. Then a study should not make her sure that it is below, and seldom does.
+# In about one case in six, by her posterior, the true % R&R is above 30. Then a study should not make her sure that it is below. Where she is sure, she errs in fewer than one case in 20.
 #
 # And the 37 of this morning, beside two times 41?
 # Ana reads somewhat less than a unit below the average of the three (the table of offsets). On this module, part 1, she is more than two units below, so her pair adds to it.
@@ -842,7 +842,7 @@ answers.round(2)
 # `known_sigma` promised that one residual is enough, and that the scatter of repeats is all baseline.
 # Without it, `mlm.cell_model(cells)` gives every part, operator and pair a spread of its own.
 # Then the scatter of repeats is a sum of four variances, and as in [10](10_what_the_data_cannot_say.ipynb) the prior shares it out.
-# `sigma_baseline` is then as large as the prior says, and no discovery about the gauge: report the sum, and never the baseline alone.
+# The share of `sigma_baseline` is no discovery about the gauge: report the sum, and never the baseline alone.
 #
 # And one residual for all? Compare how far each operator's repeats of a part scatter.
 
@@ -860,7 +860,7 @@ assert scatter.max() / scatter.min() < at_chance
 assert seen_if_twice < 0.5
 
 # %% [markdown]
-# Nothing speaks against it, but the check is weak: each of these variances rests on 20 differences.
+# Nothing speaks against it, but the check is weak: each of these variances rests on 20 differences. (About 1/12 in each is due to rounding to whole units.)
 #
 # Can a model with free spreads say whether one operator's hand is less steady than another's?
 
@@ -878,7 +878,7 @@ pd.DataFrame(fixed).loc[["A - B"]]
 # ## Nested: when label "a" is not always the same
 #
 # Down the hall a laboratory tests the strength of a chemical paste.
-# It comes in batches, each batch in three casks, and the content of each cask is tested twice.
+# It comes in batches of casks. Three casks of each batch are tested, each twice.
 # (The readings are those of Davies and Goldsmith 1972.)
 # A cask belongs to one batch: casks are *nested* in batches.
 
@@ -899,8 +899,7 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# Look at the column `cask`.
-# It says a, b, c in every batch, but cask a of batch A and cask a of batch B have nothing in common.
+# The column `cask` says a, b, c in every batch, but cask a of batch A and cask a of batch B have nothing in common.
 # Whoever uses that column as a layer says that they do.
 # This is *implicit nesting*; the column `sample` has a label of its own for every cask.
 #
@@ -944,12 +943,12 @@ assert casks.loc["cask", "5 %"] > 4 * casks.loc["test", "95 %"]
 assert casks.loc["batch", "5 %"] < casks.loc["test", "REML"] < casks.loc["batch", "95 %"]
 
 # %% [markdown]
-# The same four mean squares are taken together in two ways.
+# Both halves of the table come from the same four mean squares, added up in two ways.
 # With the labels as written REML's variance of the test is some ten times as large, and that of casks, which are letters there, next to nothing: what differs between the casks of a batch is counted with the test.
 # The laboratory would buy a new instrument, and the paste would stay as it is.
 # With a label for each cask, the casks of one batch differ far more than two tests of one cask. Whether batches differ more than tests these readings do not say: look at the batches' interval.
 #
-# The sampler's checks would not tell you, because the arithmetic is right with either labels.
+# The sampler's checks would not tell you, because the arithmetic is right either way.
 # A look at the cells tells, before any fit:
 
 # %%
