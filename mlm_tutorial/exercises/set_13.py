@@ -182,8 +182,9 @@ def centered_counties(answer: Answer, rng: np.random.Generator) -> str:
     """Check 13.3."""
     tables = [_homes(rng, equal=True), _homes(rng, equal=False)]
     rules = [_rules(*table) for table in tables]
-    # A wrong rule may lead to the right counties by chance: more tables, until each rule fails for one of them.
-    while any(all(sets[i][0] == sets[0][0] for sets in rules) for i in range(1, len(rules[0]))):
+    # A wrong rule may lead to the right counties by chance, or to those of another one: more tables, until each rule
+    # fails for one of them, and, as far as twelve tables go, until rules that earn different hints lead elsewhere.
+    while _rules_agree(rules, only_with_right=True) or (len(tables) < 12 and _rules_agree(rules)):
         tables.append(_homes(rng, equal=False, typical=False))
         rules.append(_rules(*tables[-1]))
     given = [choices(answer.call(homes, tau), COUNTIES, "the answer") for homes, tau in tables]
@@ -196,6 +197,15 @@ def centered_counties(answer: Answer, rng: np.random.Generator) -> str:
     if any(wanted - found for found, wanted in zip(given, right, strict=True)):
         raise Hint("some counties are missing whose own homes say more about their level than the population does")
     raise Hint("some counties are too many: for them the population says more than their own homes")
+
+
+def _rules_agree(rules: list[list[tuple[set[str], str]]], only_with_right: bool = False) -> bool:
+    """Return whether two rules with different hints, or the right one and another, choose alike in all tables."""
+    hints = [hint for _, hint in rules[0]]
+    chosen = [tuple(frozenset(table[i][0]) for table in rules) for i in range(len(hints))]
+    if only_with_right:
+        return chosen[0] in chosen[1:]
+    return len(set(zip(chosen, hints, strict=True))) > len(set(chosen))
 
 
 def _rules(homes: pd.DataFrame, tau: float) -> list[tuple[set[str], str]]:

@@ -437,20 +437,27 @@ def test_a_subset_runs_and_is_stored_in_seconds(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "figure.png").stat().st_size > 10_000
 
 
-@pytest.mark.slow(180)
+#: Notebook 16 fits what the subset `tails` does, and `built` below says why `browser` may be missing.
+RUN_HERE = [subset for subset in command.SUBSETS if subset != "tails"]
+
+
+@pytest.mark.slow(20)
 @pytest.mark.versions
-def test_every_subset_runs_at_its_smallest(tmp_path):
-    output = tmp_path / "results.json"
+@pytest.mark.parametrize("subset", RUN_HERE)
+def test_a_subset_runs_at_its_smallest(subset, tmp_path):
     built = "CI" in os.environ or (project.SITE / "book" / "apart.html").exists()  # other versions have no site
-    subsets = [subset for subset in command.SUBSETS if built or subset != "browser"]
-    command.main([*subsets, "--quick", "--repeats", "1", "--output", str(output)])
+    if subset == "browser" and not built:
+        pytest.skip("needs the site")
+    output = tmp_path / "results.json"
+    command.main([subset, "--quick", "--repeats", "1", "--output", str(output)])
     content = json.loads(output.read_text(encoding="utf-8"))
-    assert set(content) == set(subsets)
+    assert set(content) == {subset}
     validate(content)
-    assert content["samplers"]["rows"][0]["passed"]
-    for subset, found in content.items():
-        assert report.tables(subset, found)
-        assert all(isinstance(sentence, str) for sentence in report.claims(subset, found))
-        if report.has_figure(subset):
-            report.draw(subset, found, tmp_path / f"{subset}.png")
-            assert report.alt(subset, found)
+    found = content[subset]
+    if subset == "samplers":
+        assert found["rows"][0]["passed"]
+    assert report.tables(subset, found)
+    assert all(isinstance(sentence, str) for sentence in report.claims(subset, found))
+    if report.has_figure(subset):
+        report.draw(subset, found, tmp_path / "figure.png")
+        assert report.alt(subset, found)
