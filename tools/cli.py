@@ -28,7 +28,11 @@ def parse(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     opening.add_argument("--no-warming", action="store_true", help="do not compile the models in the background")
     testing = add("test", commands.test, "More arguments go to pytest.")
     testing.add_argument("--fast", action="store_true", help="leave out notebooks and slow tests")
-    testing.add_argument("--all", action="store_true", help="also test Dask, Spark and JupyterHub, which it installs")
+    testing.add_argument(
+        "--all",
+        action="store_true",
+        help="also run tests that seldom change, and Dask, Spark and JupyterHub, which it installs",
+    )
     add("check", commands.check)
     running = add("run", commands.run)
     running.add_argument("names", nargs="*", help="start of the notebooks' names, such as 01; all by default")

@@ -52,6 +52,7 @@ def test(options: argparse.Namespace, more: list[str]) -> int:
     which = ["--ignore-glob=*.ipynb", "-m", "not slow"] if options.fast else []
     if not which and not more:
         which = ["--durations=30", "--durations-min=5"]  # a whole run ends with what is worth making faster
+        which += [] if options.all else ["-m", "not rare"]
     return environment.of_project().replace_this_process("-m", "pytest", *parallel(more), *which, *more)
 
 

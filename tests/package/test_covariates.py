@@ -320,6 +320,7 @@ def test_floor_and_uranium_effects_of_radon_are_those_of_reml():
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_half_a_year_of_flights_with_distance_hour_and_days_converges_at_the_defaults():
     flights = mlm.load_flights().join(mlm.load_distances() / 1000, on=["origin", "dest"])
     flights = flights[flights["month"] <= 6].copy()
@@ -420,6 +421,7 @@ def test_the_truth_is_recovered():
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_ranks_of_the_truth_are_uniform():
     """100 truths from the prior of a pooled model with a covariate that follows from labels, and one that does not."""
     frame = table_of(120, seed=6)

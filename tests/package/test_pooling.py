@@ -189,6 +189,7 @@ def test_contributor_numbers_decide_the_split_only_without_pooling():
 
 
 @pytest.mark.slow(50)
+@pytest.mark.rare
 def test_a_thousand_unequal_contributors_converge_at_default_settings():
     """Layers of 1,000 and 20 contributors, the k-th with 1/k of the first one's rows; the benchmark has more such.
 

@@ -29,6 +29,7 @@ FITTED_ELSEWHERE = ("gauge with pairs", "paste", "penicillin")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in tables.TABLES if name not in FITTED_ELSEWHERE])
+@pytest.mark.rare
 def test_a_small_table_passes_at_the_defaults(name):
     """One seed; ten are stored. Before contributors were pooled and nested layers had coordinates, a third passed."""
     assert "reason" not in tables.fit(tables.compiled(name), 100)
@@ -179,6 +180,7 @@ def lacking_small():
 
 
 @pytest.mark.slow(90)
+@pytest.mark.rare
 def test_ranks_are_uniform_where_layers_are_absent_and_spreads_known():
     """150 truths from the prior of a pooled model; a posterior a fifth too narrow in one parameter would be seen."""
     cells = mlm.cell_statistics(lacking_small(), layers=LAYERS, allow_absent=LAYERS)
@@ -289,6 +291,7 @@ def predicted():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [0, 1], ids=["a new row", "a new contributor"])
+@pytest.mark.rare
 def test_intervals_of_new_rows_have_their_nominal_coverage(kind):
     """300 truths from the prior: 70 % intervals. Ones that are a fifth too narrow cover 60 %, which is seen."""
     p = predicted()

@@ -158,6 +158,7 @@ def skewed_totals(truth, n, skewness, tail_weight, seed):
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_means_and_tails_are_recovered():
     """Every true value within 4.5 posterior standard deviations: ten of them fail by chance in 1 of 14,000 tables."""
     truth = mlm.PRESETS["cc_27"].centered()

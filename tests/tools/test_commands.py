@@ -65,7 +65,9 @@ def test_arguments_reach_pytest_in_their_order(monkeypatch):
     monkeypatch.setattr(machine, "memory", lambda: 8e9)
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     by_file = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
-    assert cli.main(["test"]) == ["-m", "pytest", *by_file, "--durations=30", "--durations-min=5"]
+    slowest = ["--durations=30", "--durations-min=5"]
+    assert cli.main(["test"]) == ["-m", "pytest", *by_file, *slowest, "-m", "not rare"]
+    assert cli.main(["test", "--all"]) == ["-m", "pytest", *by_file, *slowest]
     assert cli.main(["test", "tests/tools/test_npm.py"]) == ["-m", "pytest", "tests/tools/test_npm.py"]
     monkeypatch.setattr(machine, "memory", lambda: 64e9)
     assert cli.main(["test", "--fast"])[2:4] == ["-n", "6"]  # two more than there are cores
