@@ -243,6 +243,7 @@ def test_template_on_a_gauge_with_its_pairs():
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_what_stayed_in_a_gauge_without_pooling_was_the_prior():
     """Another `sigma_scale` gives the same means, which are wrong; `mu_sd` and the rank expose it."""
     table, layers = gauge_with_pairs(), ["part", "operator", "pair"]

@@ -98,6 +98,7 @@ def lacking(seed):
 
 
 @pytest.mark.slow(40)
+@pytest.mark.rare
 def test_rows_without_a_layer_identify_its_spread():
     """Five seeds: every mean and spread is recovered, the baseline's to a few hundredths."""
     compiled, scores = mlm.compile_model(mlm.cell_model(lacking(0))), []
@@ -330,6 +331,7 @@ def test_a_contributor_whose_totals_are_all_equal_is_named():
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_a_layer_without_any_effect_gets_no_share_when_pooled():
     """300 teachers with two or three ratings each and no differences: pooled near 0, without pooling a large share."""
     rng = np.random.default_rng(9)
