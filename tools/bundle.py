@@ -70,13 +70,13 @@ def content(root: Path | None = None) -> bytes:
     """Return the bytes of the zip file of the course in a folder; by default, of this one."""
     root, written = root or project.ROOT, io.BytesIO()
     found = files(root)
+    listed = json.dumps(found, indent=1).encode()
     with zipfile.ZipFile(written, "w") as bundle:
         for name in sorted([*found, LIST]):
             entry = zipfile.ZipInfo(f"{FOLDER}/{name}", _TIME)
             entry.create_system = 3  # of a system with permissions, on whichever it is made
             entry.external_attr = (0o100755 if found.get(name) else 0o100644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
-            listed = json.dumps(found, indent=1).encode()
             bundle.writestr(entry, listed if name == LIST else (root / name).read_bytes())
     return written.getvalue()
 

@@ -125,7 +125,7 @@ def of_section(heading: str, steps: Sequence[tuple[str, list]], said: Sequence[s
 
 
 def pictures_of(after: Sequence[str | dict], asked: bool) -> list[tuple[dict | None, str]]:
-    """Return what slides show of what follows a question, or stands before any: pictures, each with its reading."""
+    """Return the figures, tables and printed lines that slides show after a question, each with the text below it."""
 
     def reading_after(at: int, end: int | None = None) -> str:
         return next((part for part in after[at + 1 : end] if isinstance(part, str) and is_paragraph(part)), "")

@@ -59,7 +59,7 @@ def read_layers(answer: Answer, rng: np.random.Generator) -> str:
 
 
 def _marks(label: object, one: str, other: str) -> list[str]:
-    """Return what a text puts between two parts, whichever comes first; nothing where it does not hold both."""
+    """Return the text between two parts of a label, for each order in which it holds them."""
     found = []
     for left, right in ((one, other), (other, one)):
         _, is_there, rest = label.partition(left) if isinstance(label, str) else ("", "", "")

@@ -615,7 +615,7 @@ def _tables_with_numbers(rng: np.random.Generator) -> list[tuple[pd.DataFrame, l
         f"{c} - {a}": (minus(place, c, a), AS_THEY_ARE, trades),
     }
     both = f"{larger} minus {smaller} is a sum of a part for each {place} and a part for each {person}"
-    alike = {AS_THEY_ARE: f"{both}, and the two have the same part", NEITHER: f"{both}, and the two have the same part"}
+    alike = dict.fromkeys((AS_THEY_ARE, NEITHER), f"{both}, and the two have the same part")
     traded = {
         AT_EQUAL: f"{both}, so their slopes and this difference can trade, though either number differs between rows",
         NEITHER: "the table cannot say how much of it the numbers add, but it tells the sum of all",

@@ -58,7 +58,7 @@ LESSON = {
 
 
 def content(cell):
-    """Return what a cell of a slide shows: its text, or the kind of its output."""
+    """Return the text of a slide's cell, or the kind of its output."""
     kinds = [kind for output in cell.get("outputs", []) for kind in output.get("data", ["printed"])]
     return " ".join([cell["source"], *kinds]).strip()
 
@@ -101,7 +101,7 @@ def test_a_deck_follows_the_rule():
 
 
 def shown_by(cell):
-    """Return what the outputs of a cell show, as texts."""
+    """Return the outputs of a cell as texts."""
     outputs = cell.get("outputs", [])
     return ["".join(shown) for output in outputs for shown in output.get("data", {"": output.get("text", "")}).values()]
 

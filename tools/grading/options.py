@@ -29,7 +29,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def arguments(options: argparse.Namespace) -> list[str]:
-    """Return what passes the numbers of parsed options, and `again`, on to another program."""
+    """Return the command-line arguments that give another program the same limits, and `--again`."""
     passed = [f"{name}={getattr(options, name[2:].replace('-', '_'))}" for name, *_ in NUMBERS]
     return passed + ["--again"] * options.again
 
